@@ -1,0 +1,18 @@
+// The daemon as a whole: builds its parts, wires them, runs and stops them.
+#pragma once
+
+#include <filesystem>
+
+namespace trimtab {
+
+struct AgentOptions {
+  std::filesystem::path config_dir = "/etc/trimtab";
+  std::filesystem::path state_dir = "/var/lib/trimtab";
+  std::filesystem::path socket = "/run/trimtab/trimtab.sock";
+};
+
+// Runs until SIGTERM or SIGINT. Gives the exit code of the process: 0 stopped, 1 failed, 2
+// configuration.
+int run_agent(const AgentOptions& options);
+
+}  // namespace trimtab

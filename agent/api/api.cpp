@@ -1,0 +1,388 @@
+#include "agent/api/api.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <charconv>
+
+#include "agent/api/stack_json.hpp"
+#include "common/text.hpp"
+
+namespace trimtab {
+namespace {
+
+constexpr auto keep_alive = std::chrono::seconds(15);
+constexpr int default_tail = 100;
+constexpr int largest_tail = 10'000;
+
+http::Reply json_reply(int status, const Json& body) {
+  http::Reply reply;
+  reply.response.status = status;
+  reply.response.headers = {{"Content-Type", "application/json"}};
+  reply.response.body = dump_json(body) + "\n";
+  return reply;
+}
+
+std::string_view title_of(int status) {
+  switch (status) {
+    case 400:
+      return "Bad Request";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 409:
+      return "Conflict";
+    case 503:
+      return "Service Unavailable";
+    default:
+      return "Internal Server Error";
+  }
+}
+
+// RFC 9457.
+http::Reply problem(int status, const std::string& detail, const std::string& hint = {}) {
+  Json body;
+  body["type"] = "about:blank";
+  body["title"] = title_of(status);
+  body["status"] = status;
+  body["detail"] = detail;
+  if (!hint.empty()) body["hint"] = hint;
+  http::Reply reply = json_reply(status, body);
+  reply.response.headers = {{"Content-Type", "application/problem+json"}};
+  return reply;
+}
+
+// The one place where kinds of errors become statuses.
+http::Reply problem(const Error& error) {
+  const int status = [&] {
+    switch (error.code) {
+      case Errc::invalid:
+        return 400;
+      case Errc::not_found:
+        return 404;
+      case Errc::conflict:
+        return 409;
+      case Errc::unavailable:
+      case Errc::timed_out:
+      case Errc::cancelled:
+      case Errc::denied:
+      case Errc::untrusted:
+        return 503;
+      default:
+        return 500;
+    }
+  }();
+  return problem(status, error.message, error.hint);
+}
+
+std::string percent_decode(std::string_view text) {
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    unsigned value = 0;
+    const bool coded =
+        text[i] == '%' && i + 2 < text.size() &&
+        std::from_chars(&text[i + 1], &text[i + 1] + 2, value, 16).ptr == &text[i + 1] + 2;
+    if (coded) {
+      result += static_cast<char>(value);
+      i += 2;
+    } else {
+      result += text[i] == '+' ? ' ' : text[i];
+    }
+  }
+  return result;
+}
+
+int int_of(const std::string& text, int fallback) {
+  int value = 0;
+  const auto [stop, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return ec == std::errc() && stop == text.data() + text.size() && !text.empty() ? value : fallback;
+}
+
+std::string event_text(const AgentEvent& event) {
+  return "event: " + event.type + "\ndata: " + dump_json(event.data) + "\n\n";
+}
+
+}  // namespace
+
+struct Api::Route {
+  std::string method;
+  std::vector<std::string> path;  // without the version
+  std::multimap<std::string, std::string> query;
+  Json body;
+
+  [[nodiscard]] std::string parameter(const std::string& name, std::string fallback) const {
+    const auto found = query.find(name);
+    return found == query.end() ? std::move(fallback) : found->second;
+  }
+};
+
+Api::Api(asio::any_io_executor executor, std::map<std::string, std::unique_ptr<Reconciler>>& stacks,
+         Docker& docker, const EngineWatcher& engine, const Compose& compose, EventBus& events)
+    : executor_(std::move(executor)),
+      stacks_(stacks),
+      docker_(docker),
+      engine_(engine),
+      compose_(compose),
+      events_(events) {}
+
+Task<http::Reply> Api::handle(http::Request request, http::Peer peer) {
+  Route route;
+  route.method = request.method;
+  const std::string_view target = request.target;
+  const auto question = target.find('?');
+  for (const std::string& part : split(target.substr(0, question), '/')) {
+    if (!part.empty()) route.path.push_back(percent_decode(part));
+  }
+  if (question != std::string_view::npos) {
+    for (const std::string& pair : split(target.substr(question + 1), '&')) {
+      const auto equals = pair.find('=');
+      const std::string value = equals == std::string::npos ? "" : pair.substr(equals + 1);
+      route.query.emplace(percent_decode(pair.substr(0, equals)), percent_decode(value));
+    }
+  }
+  if (!request.body.empty()) {
+    Result<Json> body = parse_json(request.body);
+    if (!body || !body->is_object()) {
+      co_return problem(400, "the body is not a JSON object");
+    }
+    route.body = std::move(*body);
+  }
+  const bool get = route.method == "GET" || route.method == "HEAD";
+  if (!get) {
+    spdlog::info("{} {} asked for by uid {}, process {}", route.method, request.target, peer.uid,
+                 peer.pid);
+  }
+  const std::vector<std::string>& path = route.path;
+  const bool healthz = path.size() == 1 && path[0] == "healthz";
+  const bool versioned = path.size() >= 2 && path[0] == "v1";
+  const bool stack = versioned && path[1] == "stacks" && path.size() >= 3;
+  const bool listed = versioned && path.size() == 2 && (path[1] == "status" || path[1] == "events");
+  if (!healthz && !stack && !listed) {
+    co_return problem(404, "there is no " + printable(request.target),
+                      "config/openapi.yaml describes what there is");
+  }
+  if (stack) co_return co_await stack_route(std::move(route));
+  if (!get) co_return problem(405, "only GET is possible here");
+  if (healthz) {
+    http::Reply reply;
+    reply.response.status = 200;
+    reply.response.headers = {{"Content-Type", "text/plain"}};
+    reply.response.body = "ok\n";
+    co_return reply;
+  }
+  if (path[1] == "events") co_return events(route);
+  co_return status();
+}
+
+http::Reply Api::status() const {
+  Json body;
+  body["version"] = TRIMTAB_VERSION;
+  body["compose"] = compose_.tool().display();
+  body["docker"]["version"] = engine_.engine() ? engine_.engine()->version : std::string();
+  body["docker"]["api_version"] = engine_.engine() ? engine_.engine()->api_version : std::string();
+  body["docker"]["error"] = engine_.error() ? engine_.error()->text() : std::string();
+  body["stacks"] = Json::array();
+  for (const auto& [name, stack] : stacks_) body["stacks"].push_back(stack_json(*stack));
+  return json_reply(200, body);
+}
+
+Task<http::Reply> Api::stack_route(Route route) {
+  const std::string& name = route.path[2];
+  const auto found = stacks_.find(name);
+  if (found == stacks_.end()) {
+    std::vector<std::string> known;
+    for (const auto& [other, stack] : stacks_) known.push_back(other);
+    const std::optional<std::string> close = nearest(name, known);
+    co_return problem(404, "there is no stack " + printable(name),
+                      close           ? "did you mean " + *close + "?"
+                      : known.empty() ? "no stack is configured"
+                                      : "there are: " + join(known, ", "));
+  }
+  Reconciler* const stack = found->second.get();
+  if (route.method == "POST") co_return co_await post_route(std::move(route), stack);
+  if (route.method != "GET" && route.method != "HEAD") {
+    co_return problem(405, "only GET and POST are possible here");
+  }
+  if (route.path.size() == 3) co_return json_reply(200, stack_json(*stack));
+  const std::string& what = route.path[3];
+  const Release* const current = stack->store().current();
+  const int current_number = current == nullptr ? 0 : current->number;
+  if (what == "releases" && route.path.size() == 4) {
+    Json body;
+    body["stack"] = name;
+    body["releases"] = Json::array();
+    const auto& releases = stack->store().releases();
+    for (auto entry = releases.rbegin(); entry != releases.rend(); ++entry) {
+      body["releases"].push_back(
+          release_json(entry->second, entry->first == current_number, true));
+    }
+    co_return json_reply(200, body);
+  }
+  if (what == "releases" && route.path.size() == 5) {
+    const Release* const release = stack->store().find(int_of(route.path[4], 0));
+    if (release == nullptr) {
+      co_return problem(404, name + " has no release " + printable(route.path[4]),
+                        "`trimtab history " + name + "` shows what there is");
+    }
+    co_return json_reply(200, release_json(*release, release->number == current_number, false));
+  }
+  if (what == "plan" && route.path.size() == 4) {
+    const Result<PlanAnswer> answer = co_await stack->plan();
+    if (!answer) co_return problem(answer.error());
+    co_return json_reply(200, plan_json(name, *answer));
+  }
+  if (what == "logs" && route.path.size() == 4) co_return logs(route, *stack);
+  co_return problem(404, "there is no /v1/stacks/" + name + "/" + printable(what));
+}
+
+Task<http::Reply> Api::post_route(Route route, Reconciler* stack) {
+  const std::string what = route.path.size() == 4 ? route.path[3] : std::string();
+  Result<std::string> accepted = Error{Errc::not_found, "there is no such route", {}};
+  if (what == "deploy") {
+    const std::string commit = json_string(route.body, "commit");
+    const bool valid = commit.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos &&
+                       (commit.empty() || (commit.size() >= 4 && commit.size() <= 64));
+    if (!valid) co_return problem(400, "`commit` is no commit id", "give 4 to 64 hex digits");
+    accepted = stack->deploy(commit);
+  } else if (what == "rollback") {
+    accepted = stack->rollback(static_cast<int>(json_int(route.body, "release")));
+  } else if (what == "pause") {
+    accepted = stack->pause(json_string(route.body, "reason"));
+  } else if (what == "resume") {
+    accepted = stack->resume();
+  } else if (what == "check") {
+    accepted = stack->check();
+  }
+  if (!accepted) co_return problem(accepted.error());
+  Json body;
+  body["stack"] = stack->settings().name;
+  body["request"] = *accepted;
+  co_return json_reply(202, body);
+}
+
+// --- streams
+
+namespace {
+
+struct LogRequest {
+  std::vector<std::pair<std::string, std::string>> containers;  // id → prefix
+  int tail = default_tail;
+  bool follow = false;
+};
+
+// Lines of several containers on their way to one client.
+struct LogQueue {
+  explicit LogQueue(asio::any_io_executor executor) : wake(std::move(executor)) {}
+  std::string text;
+  std::size_t open = 0;
+  WakeEvent wake;
+};
+
+constexpr std::size_t largest_backlog = 4 * 1024 * 1024;
+
+Task<void> read_log(Docker* docker, LogRequest request, std::size_t which, LogQueue* queue) {
+  const auto& [id, prefix] = request.containers[which];
+  std::function<bool(std::string_view)> on_line = [queue, head = prefix](std::string_view line) {
+    queue->text += head + " | " + std::string(line) + "\n";
+    queue->wake.notify();
+    return queue->text.size() < largest_backlog;
+  };
+  const Result<void> ended =
+      co_await docker->follow_logs(id, request.tail, request.follow, on_line);
+  if (!ended) queue->text += prefix + " | (the log ends here: " + ended.error().message + ")\n";
+  --queue->open;
+  queue->wake.notify();
+}
+
+Task<void> stream_logs(asio::any_io_executor executor, Docker* docker, LogRequest request,
+                       http::Stream* stream) {
+  LogQueue queue(executor);
+  TaskGroup readers(executor);
+  queue.open = request.containers.size();
+  for (std::size_t i = 0; i < request.containers.size(); ++i) {
+    readers.spawn("logs", read_log(docker, request, i, &queue));
+  }
+  bool connected = true;
+  bool cancelled = false;
+  while (connected && !cancelled && (queue.open > 0 || !queue.text.empty())) {
+    if (queue.text.empty()) {
+      cancelled = !co_await queue.wake.wait();
+      continue;
+    }
+    std::string text = std::exchange(queue.text, {});
+    connected = co_await stream->write(std::move(text));
+  }
+  readers.cancel();
+  co_await readers.idle();
+}
+
+Task<void> stream_events(asio::any_io_executor executor, EventBus* bus, std::string stack,
+                         std::size_t recent, bool follow, http::Stream* stream) {
+  EventBus::Follower follower(executor, *bus);
+  std::string text;
+  for (const AgentEvent& event : bus->recent(recent)) {
+    if (stack.empty() || event.stack == stack) text += event_text(event);
+  }
+  text += ": connected\n\n";
+  bool connected = co_await stream->write(std::move(text));
+  while (connected && follow && !follower.lost()) {
+    const auto until = SteadyClock::now() + keep_alive;
+    const std::optional<AgentEvent> event = co_await follower.next(until);
+    if (event && !stack.empty() && event->stack != stack) continue;
+    std::string line = event ? event_text(*event) : ": still here\n\n";
+    connected = co_await stream->write(std::move(line));
+  }
+}
+
+}  // namespace
+
+http::Reply Api::logs(const Route& route, Reconciler& stack) {
+  LogRequest request;
+  request.tail = std::clamp(int_of(route.parameter("tail", ""), default_tail), 0, largest_tail);
+  request.follow = route.parameter("follow", "false") == "true";
+  std::vector<std::string> wanted;
+  const auto [first, last] = route.query.equal_range("service");
+  for (auto entry = first; entry != last; ++entry) wanted.push_back(entry->second);
+  std::vector<std::string> known;
+  for (const Container& container : stack.observed().containers) {
+    known.push_back(container.service);
+    const bool chosen = wanted.empty() || std::find(wanted.begin(), wanted.end(),
+                                                    container.service) != wanted.end();
+    if (!chosen) continue;
+    const std::string number =
+        container.number > 1 ? "-" + std::to_string(container.number) : std::string();
+    request.containers.emplace_back(container.id, container.service + number);
+  }
+  for (const std::string& service : wanted) {
+    if (std::find(known.begin(), known.end(), service) != known.end()) continue;
+    return problem(404, stack.settings().name + " has no container of service " +
+                            printable(service),
+                   known.empty() ? "nothing runs" : "there are: " + join(known, ", "));
+  }
+  http::Reply reply;
+  reply.response.status = 200;
+  reply.response.headers = {{"Content-Type", "text/plain; charset=utf-8"}};
+  reply.streamer = [this, request](http::Stream& stream) {
+    return stream_logs(executor_, &docker_, request, &stream);
+  };
+  return reply;
+}
+
+http::Reply Api::events(const Route& route) {
+  const std::string stack = route.parameter("stack", "");
+  if (!stack.empty() && !stacks_.contains(stack)) {
+    return problem(404, "there is no stack " + printable(stack));
+  }
+  const auto recent =
+      static_cast<std::size_t>(std::clamp(int_of(route.parameter("recent", ""), 0), 0, 1000));
+  const bool follow = route.parameter("follow", "true") != "false";
+  http::Reply reply;
+  reply.response.status = 200;
+  reply.response.headers = {{"Content-Type", "text/event-stream"}, {"Cache-Control", "no-store"}};
+  reply.streamer = [this, stack, recent, follow](http::Stream& stream) {
+    return stream_events(executor_, &events_, stack, recent, follow, &stream);
+  };
+  return reply;
+}
+
+}  // namespace trimtab

@@ -1,0 +1,231 @@
+#include "agent/api/stack_json.hpp"
+
+#include <algorithm>
+
+#include "agent/model/reference.hpp"
+#include "agent/plan/diff.hpp"
+#include "agent/record/release_json.hpp"
+
+namespace trimtab {
+namespace {
+
+Json time_or_null(const std::optional<WallTime>& time) {
+  return time ? Json(format_time(*time)) : Json(nullptr);
+}
+
+Json time_or_null(WallTime time) {
+  // Docker says year 1 where something never happened.
+  return time.time_since_epoch().count() <= 0 ? Json(nullptr) : Json(format_time(time));
+}
+
+// refs/heads/production → production
+std::string short_ref(const std::string& ref) {
+  for (const std::string_view prefix : {"refs/heads/", "refs/tags/"}) {
+    if (ref.rfind(prefix, 0) == 0) return ref.substr(prefix.size());
+  }
+  return ref;
+}
+
+double seconds(std::chrono::milliseconds duration) {
+  return static_cast<double>(duration.count()) / 1000.0;
+}
+
+std::string digest_part(const std::string& pinned) {
+  const auto at = pinned.find("sha256:");
+  return at == std::string::npos ? std::string() : short_digest(pinned.substr(at));
+}
+
+bool is_job(const Container& container, const Release* release) {
+  return is_finished_job(container) ||
+         (release != nullptr && release->jobs.contains(container.service));
+}
+
+Json container_json(const Container& container, const Release* release) {
+  Json json;
+  json["service"] = container.service;
+  json["image"] = container.image;
+  json["digest"] = short_digest(container.image_id);
+  if (release != nullptr) {
+    const auto pin = release->images.find(container.service);
+    if (pin != release->images.end()) {
+      json["image"] = pin->second.reference;
+      json["digest"] = digest_part(pin->second.pinned);
+    }
+  }
+  const bool runs = container.state == ContainerState::running ||
+                    container.state == ContainerState::restarting;
+  json["state"] = to_string(container.state);
+  json["health"] = to_string(container.health);
+  json["exit_code"] = container.exit_code;
+  json["restarts"] = container.restart_count;
+  json["since"] = time_or_null(runs ? container.started_at : container.finished_at);
+  json["one_shot"] = is_job(container, release);
+  json["stopped_by_hand"] = is_stopped_by_hand(container);
+  return json;
+}
+
+// A service of the release that has no container at all.
+Json missing_json(const std::string& service, const ImagePin& pin) {
+  Json json;
+  json["service"] = service;
+  json["image"] = pin.reference;
+  json["digest"] = digest_part(pin.pinned);
+  json["state"] = "missing";
+  json["health"] = "none";
+  json["exit_code"] = 0;
+  json["restarts"] = 0;
+  json["since"] = nullptr;
+  json["one_shot"] = false;
+  json["stopped_by_hand"] = false;
+  return json;
+}
+
+bool is_well(const Container& container) {
+  if (is_finished_job(container)) return true;
+  return container.state == ContainerState::running &&
+         (container.health == Health::none || container.health == Health::healthy);
+}
+
+void add_services(const Reconciler& stack, const Release* release, Json& json) {
+  json["containers"] = Json::array();
+  std::map<std::string, bool> well;
+  for (const Container& container : stack.observed().containers) {
+    json["containers"].push_back(container_json(container, release));
+    const auto entry = well.try_emplace(container.service, true).first;
+    entry->second = entry->second && is_well(container);
+  }
+  if (release != nullptr) {
+    for (const auto& [service, pin] : release->images) {
+      if (well.contains(service) || release->jobs.contains(service)) continue;
+      json["containers"].push_back(missing_json(service, pin));
+      well[service] = false;
+    }
+  }
+  json["healthy"] = std::count_if(well.begin(), well.end(), [](const auto& s) { return s.second; });
+  json["services"] = well.size();
+}
+
+Json git_json(const Reconciler& stack) {
+  const Fact<RefTip>& tip = stack.facts().tip;
+  Json json;
+  json["url"] = stack.settings().git.url;
+  json["ref"] = stack.settings().git.ref;
+  json["commit"] = tip.value ? tip.value->commit : std::string();
+  json["checked_at"] = time_or_null(tip.asked_at);
+  json["interval_seconds"] = seconds(stack.settings().git.interval);
+  json["error"] = tip.error ? tip.error->text() : std::string();
+  return json;
+}
+
+Json images_json(const Reconciler& stack) {
+  Json json;
+  json["watched"] = stack.watched_images();
+  std::optional<WallTime> checked;
+  json["errors"] = Json::array();
+  for (const auto& [image, fact] : stack.facts().digests) {
+    if (fact.asked_at) checked = std::max(checked.value_or(WallTime()), *fact.asked_at);
+    if (!fact.error) continue;
+    Json item;
+    item["image"] = image;
+    item["error"] = fact.error->text();
+    json["errors"].push_back(std::move(item));
+  }
+  json["checked_at"] = time_or_null(checked);
+  json["interval_seconds"] = seconds(stack.settings().images.interval);
+  return json;
+}
+
+Json attempt_json(const std::optional<AttemptView>& view) {
+  if (!view) return nullptr;
+  Json json;
+  json["release"] = view->attempt.release;
+  json["phase"] = to_string(view->attempt.phase);
+  json["started_at"] = format_time(view->attempt.started_at);
+  json["phase_started_at"] = format_time(view->phase_started_at);
+  json["pull"]["current"] = view->pull.current;
+  json["pull"]["total"] = view->pull.total;
+  json["pull"]["image"] = view->pull_image;
+  json["services"] = Json::array();
+  for (const auto& [service, words] : view->waiting_for) {
+    Json item;
+    item["service"] = service;
+    item["health"] = words;
+    json["services"].push_back(std::move(item));
+  }
+  return json;
+}
+
+Json request_json(const std::optional<RequestResult>& request) {
+  if (!request) return nullptr;
+  Json json;
+  json["id"] = request->id;
+  json["outcome"] = request->outcome;
+  json["release"] = request->release ? Json(*request->release) : Json(nullptr);
+  json["message"] = request->message;
+  return json;
+}
+
+Json strings_json(const std::vector<std::string>& strings) {
+  Json list = Json::array();
+  for (const std::string& text : strings) list.push_back(text);
+  return list;
+}
+
+}  // namespace
+
+Json stack_json(const Reconciler& stack) {
+  const Release* const release = stack.store().current();
+  Json json;
+  json["name"] = stack.settings().name;
+  json["state"] = to_string(stack.situation().state);
+  json["reason"] = stack.situation().reason;
+  json["notices"] = strings_json(stack.notices());
+  json["release"] = release == nullptr ? Json(nullptr) : Json(release->number);
+  json["commit"] = release == nullptr ? std::string() : release->commit;
+  json["ref"] = release == nullptr ? stack.settings().git.ref : short_ref(release->ref);
+  json["subject"] = release == nullptr ? std::string() : release->subject;
+  json["author"] = release == nullptr ? std::string() : release->author;
+  json["deployed_at"] = nullptr;
+  if (release != nullptr && !release->timeline.empty()) {
+    json["deployed_at"] = format_time(release->timeline.back().started_at);
+  }
+  add_services(stack, release, json);
+  json["git"] = git_json(stack);
+  json["images"] = images_json(stack);
+  json["drift"] = strings_json(stack.drift());
+  json["next"] = stack.situation().next;
+  json["checked_at"] = time_or_null(stack.facts().tip.asked_at);
+  json["attempt"] = attempt_json(stack.attempt());
+  json["last_request"] = request_json(stack.last_request());
+  return json;
+}
+
+Json release_json(const Release& release, bool current, bool brief) {
+  Json json = to_json(release);
+  for (const char* inner : {"schema", "inputs_key", "content_key", "mounted_files", "inputs",
+                            "watched", "seen", "jobs", "tries"}) {
+    json.erase(inner);
+  }
+  json["ref"] = short_ref(release.ref);
+  json["images"] = Json::object();
+  for (const auto& [service, pin] : release.images) json["images"][service] = pin.pinned;
+  if (brief && json["failure"].is_object()) json["failure"]["services"] = Json::array();
+  json["current"] = current;
+  return json;
+}
+
+Json plan_json(const std::string& stack, const PlanAnswer& answer) {
+  Json json;
+  json["stack"] = stack;
+  json["from"] = answer.from ? Json(*answer.from) : Json(nullptr);
+  json["to"]["commit"] = answer.commit;
+  json["to"]["subject"] = answer.subject;
+  json["verdict"] = answer.verdict;
+  json["steps"] = to_json(answer.plan);
+  json["findings"] = to_json(answer.findings);
+  json["pull"]["bytes"] = nullptr;
+  json["pull"]["images"] = strings_json(answer.pulls);
+  return json;
+}
+
+}  // namespace trimtab

@@ -1,0 +1,14 @@
+// What the status socket says of a stack, in the form of config/openapi.yaml.
+#pragma once
+
+#include "agent/reconcile/reconciler.hpp"
+#include "common/json.hpp"
+
+namespace trimtab {
+
+Json stack_json(const Reconciler& stack);
+// `brief`: without the failing services' logs.
+Json release_json(const Release& release, bool current, bool brief);
+Json plan_json(const std::string& stack, const PlanAnswer& answer);
+
+}  // namespace trimtab

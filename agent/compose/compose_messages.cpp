@@ -1,0 +1,137 @@
+#include "agent/compose/compose_messages.hpp"
+
+#include <algorithm>
+#include <regex>
+
+#include "common/text.hpp"
+
+namespace trimtab {
+namespace {
+
+std::string replace_all(std::string text, const std::string& from, const std::string& to) {
+  if (from.empty()) return text;
+  for (std::size_t at = text.find(from); at != std::string::npos;
+       at = text.find(from, at + to.size())) {
+    text.replace(at, from.size(), to);
+  }
+  return text;
+}
+
+// `time="…" level=warning msg="…"` of Compose 2 becomes its message; other lines stay.
+struct Line {
+  bool warning = false;
+  std::string text;
+};
+
+Line read_line(std::string_view raw) {
+  static const std::regex logrus(R"re(^(?:time="[^"]*" )?level=(\w+) msg="((?:[^"\\]|\\.)*)".*$)re");
+  Line line;
+  line.text = std::string(trim(printable(raw)));
+  std::smatch match;
+  if (std::regex_match(line.text, match, logrus)) {
+    line.warning = match[1] == "warning";
+    line.text = replace_all(match[2].str(), "\\\"", "\"");
+  } else if (line.text.rfind("WARNING: ", 0) == 0) {
+    line.warning = true;
+    line.text.erase(0, 9);
+  }
+  return line;
+}
+
+std::vector<Line> read_lines(std::string_view standard_error) {
+  // A line of more than 4 KiB is no message for people (and std::regex recurses by length).
+  std::vector<Line> lines;
+  for (const std::string& raw : split(standard_error, '\n')) {
+    Line line = read_line(std::string_view(raw).substr(0, 4096));
+    if (!line.text.empty()) lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+std::string variable_of(const std::string& text) {
+  static const std::regex unset(R"re(The "?([A-Za-z_][A-Za-z0-9_]*)"? variable is not set)re");
+  std::smatch match;
+  return std::regex_search(text, match, unset) ? match[1].str() : std::string();
+}
+
+}  // namespace
+
+std::vector<std::string> unset_variables(std::string_view standard_error) {
+  std::vector<std::string> names;
+  for (const Line& line : read_lines(standard_error)) {
+    const std::string name = variable_of(line.text);
+    if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end()) {
+      names.push_back(name);
+    }
+  }
+  return names;
+}
+
+std::vector<std::string> other_warnings(std::string_view standard_error) {
+  std::vector<std::string> warnings;
+  for (const Line& line : read_lines(standard_error)) {
+    if (line.warning && variable_of(line.text).empty()) warnings.push_back(line.text);
+  }
+  return warnings;
+}
+
+Error explain_render_failure(std::string_view standard_error, const std::string& staged,
+                             const std::string& shown) {
+  std::vector<std::string> words;
+  for (const Line& line : read_lines(standard_error)) {
+    if (line.warning || !variable_of(line.text).empty()) continue;
+    words.push_back(replace_all(line.text, staged, shown));
+  }
+  const std::string all = join(words, "\n");
+  std::smatch match;
+  static const std::regex missing_env(
+      R"re((?:[Ee]nv file (\S+) not found|Couldn't find env file: (\S+)|couldn't find env file: (\S+)))re");
+  if (std::regex_search(all, match, missing_env)) {
+    const std::string file = match[1].matched ? match[1].str()
+                             : match[2].matched ? match[2].str()
+                                                : match[3].str();
+    return Error{Errc::invalid, "the compose file reads the env file " + file + ", which is missing",
+                 "create it on this server, or take it out of the compose file"};
+  }
+  static const std::regex required(
+      R"re(required variable "?([A-Za-z_][A-Za-z0-9_]*)"? is missing a value:? ?([^\n]*))re");
+  if (std::regex_search(all, match, required)) {
+    return Error{Errc::invalid,
+                 "the compose file requires the variable " + match[1].str() +
+                     (match[2].str().empty() ? "" : " (" + match[2].str() + ")"),
+                 "set it in the env file"};
+  }
+  static const std::regex required_v1(
+      R"re(Missing mandatory value for "?[^"]*"? option interpolating .*: ([^\n]*))re");
+  if (std::regex_search(all, match, required_v1)) {
+    return Error{Errc::invalid, "the compose file requires a variable: " + match[1].str(),
+                 "set it in the env file"};
+  }
+  if (all.find("empty compose file") != std::string::npos ||
+      all.find("needs to be an object not '<class 'NoneType'>'") != std::string::npos) {
+    return Error{Errc::invalid, "the compose file is empty",
+                 "nothing is removed because of it: commit a compose file that has services"};
+  }
+  if (words.empty()) return Error{Errc::invalid, "Compose rejects the project without a word", {}};
+  // Compose 1 puts the reason on the lines after a general first one; both are short.
+  const std::size_t first = words.size() > 6 ? words.size() - 6 : 0;
+  const std::vector<std::string> tail(words.begin() + static_cast<std::ptrdiff_t>(first),
+                                      words.end());
+  return Error{Errc::invalid, "Compose rejects the project: " + join(tail, " "),
+               "`docker compose config` in a checkout shows the same"};
+}
+
+std::string explain_up_failure(std::string_view standard_error) {
+  std::vector<std::string> words;
+  static const std::regex progress(
+      R"re(^(?:Container|Network|Volume|Creating|Recreating|Starting|Stopping|Removing|Pulling|Attaching) .*$)re");
+  for (const Line& line : read_lines(standard_error)) {
+    if (line.warning || std::regex_match(line.text, progress)) continue;
+    words.push_back(line.text);
+  }
+  if (words.empty()) return std::string(trim(last_lines(standard_error, 1)));
+  const std::size_t first = words.size() > 3 ? words.size() - 3 : 0;
+  return join({words.begin() + static_cast<std::ptrdiff_t>(first), words.end()}, "; ");
+}
+
+}  // namespace trimtab

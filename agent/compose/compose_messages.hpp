@@ -1,0 +1,25 @@
+// What Compose says on standard error, in a user's words. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/result.hpp"
+
+namespace trimtab {
+
+// The variables that Compose says are not set, each once, in order.
+std::vector<std::string> unset_variables(std::string_view standard_error);
+
+// The other warnings, one each.
+std::vector<std::string> other_warnings(std::string_view standard_error);
+
+// Why rendering failed. `staged` paths in the text are shown as paths below `shown`.
+Error explain_render_failure(std::string_view standard_error, const std::string& staged,
+                             const std::string& shown);
+
+// Why `up` failed: Compose's last words without its progress lines.
+std::string explain_up_failure(std::string_view standard_error);
+
+}  // namespace trimtab

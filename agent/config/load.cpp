@@ -1,0 +1,421 @@
+#include "agent/config/load.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <optional>
+#include <tuple>
+#include <utility>
+
+#include "agent/config/address.hpp"
+#include "agent/config/reader.hpp"
+#include "agent/config/yaml.hpp"
+#include "common/files.hpp"
+#include "common/text.hpp"
+#include "common/url.hpp"
+
+namespace trimtab {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+constexpr std::size_t file_limit = 256 * 1024;
+constexpr auto shortest_interval = 1s;
+constexpr auto longest_interval = 24h;
+constexpr const char* daemon_file_name = "trimtab.yaml";
+
+constexpr std::string_view lower_and_digits = "abcdefghijklmnopqrstuvwxyz0123456789";
+constexpr std::string_view letters_and_digits =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+// A first character out of `first`, then any out of `first` and `more`.
+bool is_word(std::string_view text, std::string_view first, std::string_view more,
+             std::size_t longest) {
+  return !text.empty() && text.size() <= longest && first.find(text[0]) != first.npos &&
+         std::all_of(text.begin(), text.end(), [&](char c) {
+           return first.find(c) != first.npos || more.find(c) != more.npos;
+         });
+}
+
+// Complaints: what is wrong with one text.
+
+std::string project_complaint(const std::string& text) {
+  if (is_stack_name(text)) return {};
+  return "expected a name of lower-case letters, digits, - and _, found " + in_quotes(text);
+}
+
+std::string profile_complaint(const std::string& text) {
+  if (is_word(text, letters_and_digits, "_.-", 63)) return {};
+  return "expected the name of a profile of the compose file, found " + in_quotes(text);
+}
+
+std::string service_complaint(const std::string& text) {
+  if (is_word(text, letters_and_digits, "_.-", 255)) return {};
+  return "expected the name of a service of the compose file, found " + in_quotes(text);
+}
+
+std::string group_complaint(const std::string& text) {
+  constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+  if (is_word(text, letters, "0123456789.-", 32)) return {};
+  return "expected the name of a group, found " + in_quotes(text);
+}
+
+// A leading "-" would be an option, or standard input, to Compose.
+std::string relative_file_complaint(const std::string& text) {
+  if (text.front() == '/') return "expected a path relative to the stack's directory";
+  if (text.front() == '-') return "a path must not begin with -";
+  if (has_parent_segment(text)) return "\"..\" is not allowed in a path";
+  return {};
+}
+
+// What git-check-ref-format(1) says, with "*" allowed for patterns of tags.
+std::string ref_complaint(const std::string& text) {
+  const bool forbidden = text.find_first_of(" ~^:?[\\") != text.npos ||
+                         std::string_view("-/.").find(text.front()) != text.npos ||
+                         std::string_view("/.").find(text.back()) != text.npos ||
+                         text.find("..") != text.npos || text.find("//") != text.npos ||
+                         text.find("/.") != text.npos || text.find("@{") != text.npos ||
+                         text.find(".lock/") != text.npos || text.ends_with(".lock");
+  if (!forbidden) return {};
+  return "expected a branch such as production or a pattern of tags such as v*, found " +
+         in_quotes(text);
+}
+
+// Readers that more than one key has.
+
+Reader service_name(std::string& into) {
+  return text(into, service_complaint);
+}
+Reader profile_name(std::string& into) {
+  return text(into, profile_complaint);
+}
+Reader relative_file(std::string& into) {
+  return text(into, relative_file_complaint);
+}
+Reader service_list(std::vector<std::string>& into) {
+  return list_of(into, service_name);
+}
+
+Reader rollback_mode(RollbackMode& into) {
+  return {[&into](const YamlNode& node, Document& document) {
+    std::string word;
+    choice(word, {"automatic", "manual"}).read(node, document);
+    if (!word.empty()) into = word == "manual" ? RollbackMode::manual : RollbackMode::automatic;
+  }};
+}
+
+// The tables: what the files may hold. A new key is one line here, one in settings.hpp, and its
+// description in config/*.schema.json.
+
+Reader daemon_reader(DaemonSettings& daemon) {
+  return section({
+      {"docker", section({
+                     {"socket", absolute_path(daemon.docker.socket)},
+                     {"config", absolute_path(daemon.docker.config)},
+                 })},
+      {"socket", section({
+                     {"group", text(daemon.socket.group, group_complaint)},
+                 })},
+      {"log", section({
+                  {"level", choice(daemon.log.level, {"debug", "info", "warning", "error"})},
+              })},
+  });
+}
+
+constexpr const char* url_missing = "git.url is missing: the address of the stack's repository";
+
+Reader git_section(GitSettings& git) {
+  return section({
+      {"url", text(git.url, git_url_complaint), url_missing},
+      {"ref", text(git.ref, ref_complaint)},
+      {"interval", duration(git.interval, shortest_interval, longest_interval)},
+      {"key", existing_file(git.key, Privacy::secret)},
+      {"known_hosts", existing_file(git.known_hosts, Privacy::open)},
+      {"token_file", existing_file(git.token_file, Privacy::secret)},
+      {"ca_file", existing_file(git.ca_file, Privacy::open)},
+  });
+}
+
+Reader probe_section(ProbeSettings& probe) {
+  return section({
+      {"url", text(probe.url, probe_url_complaint), "url is missing: what the probe asks"},
+      {"status", whole_number(probe.status, 100, 599)},
+  });
+}
+
+Reader stack_reader(StackSettings& stack) {
+  return section({
+      {"git", git_section(stack.git), url_missing},
+      {"directory", absolute_path(stack.directory)},
+      {"project", text(stack.project, project_complaint)},
+      {"compose", list_of(stack.compose, relative_file)},
+      {"profiles", list_of(stack.profiles, profile_name)},
+      {"env_file", optional(stack.env_file, relative_file)},
+      {"images",
+       section({
+           {"interval", duration(stack.images.interval, shortest_interval, longest_interval)},
+           {"watch", optional(stack.images.watch, service_list)},
+           {"wait", duration(stack.images.wait, 0s, 7 * 24h)},
+       })},
+      {"gate", section({
+                   {"timeout", duration(stack.gate.timeout, 1s, 24h)},
+                   {"stable", duration(stack.gate.stable, 0s, 1h)},
+                   {"probe", list_of(stack.gate.probe, probe_section)},
+               })},
+      {"rollback", rollback_mode(stack.rollback)},
+      {"keep", whole_number(stack.keep, 0, 1000)},
+  });
+}
+
+// Rules about more than one key of a file.
+
+bool is_loopback_url(std::string_view web_url) {
+  const Result<http::Url> url = http::parse_url(web_url);
+  return url && http::is_loopback_host(url->host);
+}
+
+void check_git(const GitSettings& git, Document& document) {
+  if (git.url.empty()) return;
+  const GitTransport transport = git_transport(git.url);
+  const bool is_ssh = transport == GitTransport::ssh;
+  const bool is_web = transport == GitTransport::https || transport == GitTransport::http;
+  if (is_ssh && !document.has("git.key")) {
+    document.report_key("git.url",
+                        "an SSH url needs git.key, the file of a private deploy key; `trimtab "
+                        "init` makes one");
+  }
+  for (const char* key : {"git.key", "git.known_hosts"}) {
+    if (document.has(key) && !is_ssh) {
+      document.report_key(key, std::string(key) + " is for SSH urls, and git.url is none" +
+                                   (is_web ? "; https takes git.token_file" : ""));
+    }
+  }
+  for (const char* key : {"git.token_file", "git.ca_file"}) {
+    if (document.has(key) && !is_web) {
+      document.report_key(key, std::string(key) + " is for https urls, and git.url is none" +
+                                   (is_ssh ? "; SSH takes git.key" : ""));
+    }
+  }
+  if (transport == GitTransport::http && !is_loopback_url(git.url)) {
+    const bool sends_token = document.has("git.token_file");
+    document.report_key("git.url",
+                        sends_token ? "http:// would send the token unencrypted; use https://"
+                                    : "http:// is not encrypted: whoever is on the way can change "
+                                      "what is deployed; use https://",
+                        sends_token ? Severity::error : Severity::warning);
+  }
+}
+
+void check_stack(const StackSettings& stack, Document& document) {
+  check_git(stack.git, document);
+  if (stack.directory == "/") {
+    document.report_key("directory", "the root directory cannot be a stack's checkout");
+  }
+  if (stack.gate.stable >= stack.gate.timeout) {
+    const std::string key = document.has("gate.stable") ? "gate.stable" : "gate.timeout";
+    document.report_key(key, "gate.stable (" + format_duration(stack.gate.stable) +
+                                 ") must be shorter than gate.timeout (" +
+                                 format_duration(stack.gate.timeout) + ")");
+  }
+}
+
+void read_document(std::string_view text, const Reader& reader, Document& document) {
+  const std::variant<YamlNode, YamlProblem> parsed = parse_yaml(text);
+  if (const auto* problem = std::get_if<YamlProblem>(&parsed)) {
+    document.report(problem->place, problem->message);
+    return;
+  }
+  reader.read(std::get<YamlNode>(parsed), document);
+}
+
+DaemonSettings read_daemon(std::string_view text, Document& document) {
+  DaemonSettings daemon;
+  read_document(text, daemon_reader(daemon), document);
+  return document.has_errors() ? DaemonSettings{} : daemon;
+}
+
+StackSettings read_stack(std::string_view text, Document& document) {
+  StackSettings stack;
+  stack.name = document.file().stem().string();
+  if (!is_stack_name(stack.name)) {
+    document.report({0, 0}, in_quotes(stack.name) +
+                                " cannot name a stack: file names are lower-case letters, digits, "
+                                "- and _, then .yaml");
+  }
+  stack.directory = fs::path("/srv") / stack.name;
+  read_document(text, stack_reader(stack), document);
+  if (document.has("git.url")) check_stack(stack, document);
+  return stack;
+}
+
+// Rules about more than one file.
+
+struct LoadedStack {
+  StackSettings settings;
+  Document document;
+};
+
+void refuse_same(std::vector<LoadedStack>& stacks, const std::string& key,
+                 const std::function<std::string(const StackSettings&)>& value) {
+  std::map<std::string, std::vector<LoadedStack*>> by_value;
+  for (LoadedStack& stack : stacks) by_value[value(stack.settings)].push_back(&stack);
+  for (const auto& [same, group] : by_value) {
+    for (LoadedStack* stack : group) {
+      // None of them is loaded: which one is meant to have it, nobody can tell.
+      const LoadedStack* other = group.front() == stack ? group.back() : group.front();
+      if (other == stack) continue;
+      stack->document.report_key(key, key + " " + in_quotes(same) + " is also that of " +
+                                          other->document.file().string() +
+                                          "; each stack needs its own");
+    }
+  }
+}
+
+void check_stacks(std::vector<LoadedStack>& stacks) {
+  refuse_same(stacks, "directory",
+              [](const StackSettings& stack) { return stack.directory.string(); });
+  // A compose file's `name:` may make a default project another one, but that is not known here.
+  refuse_same(stacks, "project", [](const StackSettings& stack) {
+    return stack.project.empty() ? stack.name : stack.project;
+  });
+}
+
+std::optional<std::string> read_text(Document& document) {
+  std::error_code ec;
+  const fs::file_status status = fs::status(document.file(), ec);
+  // Opening a named pipe would wait for a writer.
+  if (fs::exists(status) && !fs::is_regular_file(status)) {
+    document.report({0, 0}, "not a regular file");
+    return std::nullopt;
+  }
+  Result<std::string> content = read_file(document.file(), file_limit);
+  if (content) return std::move(*content);
+  document.report({0, 0}, content.error().text());
+  return std::nullopt;
+}
+
+LoadResult load(const std::vector<fs::path>& daemon_files, std::vector<fs::path> stack_files) {
+  LoadResult result;
+  for (const fs::path& file : daemon_files) {
+    Document document(file, result.findings);
+    if (const auto text = read_text(document)) result.daemon = read_daemon(*text, document);
+  }
+  std::sort(stack_files.begin(), stack_files.end());
+  std::vector<LoadedStack> stacks;
+  for (const fs::path& file : stack_files) {
+    Document document(file, result.findings);
+    const std::optional<std::string> text = read_text(document);
+    if (!text) continue;
+    StackSettings settings = read_stack(*text, document);
+    stacks.push_back({std::move(settings), std::move(document)});
+  }
+  check_stacks(stacks);
+  for (LoadedStack& stack : stacks) {
+    if (!stack.document.has_errors()) result.stacks.push_back(std::move(stack.settings));
+  }
+  std::stable_sort(result.findings.begin(), result.findings.end(),
+                   [](const Finding& left, const Finding& right) {
+                     return std::tie(left.file, left.line, left.column) <
+                            std::tie(right.file, right.line, right.column);
+                   });
+  return result;
+}
+
+// The stack files of the folder; others there that look as if they were meant to be are reported.
+std::vector<fs::path> find_stack_files(const fs::path& directory, std::vector<Finding>& findings) {
+  std::vector<fs::path> files;
+  std::error_code ec;
+  fs::directory_iterator entry(directory, ec);
+  for (; !ec && entry != fs::directory_iterator(); entry.increment(ec)) {
+    const fs::path& file = entry->path();
+    // Editors leave hidden files of that ending behind.
+    if (file.filename().string().starts_with(".")) continue;
+    if (file.extension() == ".yaml") files.push_back(file);
+    if (file.extension() == ".yml") {
+      findings.push_back(
+          {file, 0, 0, Severity::warning, "not read: the name of a stack's file ends with .yaml"});
+    }
+  }
+  if (ec && ec != std::errc::no_such_file_or_directory) {
+    findings.push_back({directory, 0, 0, Severity::error, "cannot be listed: " + ec.message()});
+  }
+  return files;
+}
+
+std::vector<std::string> without_first_dot(std::vector<std::string> keys) {
+  for (std::string& key : keys) key.erase(0, 1);
+  return keys;
+}
+
+}  // namespace
+
+std::string to_string(const Finding& finding) {
+  std::string text = finding.file.string();
+  if (finding.line > 0) {
+    text += ":" + std::to_string(finding.line) + ":" + std::to_string(finding.column);
+  }
+  text += finding.severity == Severity::warning ? ": warning: " : ": ";
+  return printable(text + finding.message);
+}
+
+bool LoadResult::ok() const {
+  return std::none_of(findings.begin(), findings.end(),
+                      [](const Finding& finding) { return finding.severity == Severity::error; });
+}
+
+bool is_stack_name(std::string_view text) {
+  return is_word(text, lower_and_digits, "_-", 63);
+}
+
+DaemonSettings parse_daemon(std::string_view text, const fs::path& file,
+                            std::vector<Finding>& findings) {
+  Document document(file, findings);
+  return read_daemon(text, document);
+}
+
+StackSettings parse_stack(std::string_view text, const fs::path& file,
+                          std::vector<Finding>& findings) {
+  Document document(file, findings);
+  return read_stack(text, document);
+}
+
+std::vector<std::string> daemon_keys() {
+  DaemonSettings daemon;
+  return without_first_dot(daemon_reader(daemon).keys);
+}
+
+std::vector<std::string> stack_keys() {
+  StackSettings stack;
+  return without_first_dot(stack_reader(stack).keys);
+}
+
+LoadResult load_files(const std::vector<fs::path>& files) {
+  std::vector<fs::path> daemon_files;
+  std::vector<fs::path> stack_files;
+  for (const fs::path& file : files) {
+    (file.filename() == daemon_file_name ? daemon_files : stack_files).push_back(file);
+  }
+  return load(daemon_files, std::move(stack_files));
+}
+
+LoadResult load_config(const fs::path& config_dir) {
+  std::error_code ec;
+  if (!fs::is_directory(config_dir, ec)) {
+    LoadResult result;
+    result.findings.push_back({config_dir, 0, 0, Severity::error,
+                               "no such directory: trimtab's configuration belongs there"});
+    return result;
+  }
+  std::vector<Finding> findings;
+  std::vector<fs::path> stack_files = find_stack_files(config_dir / "stacks.d", findings);
+  std::vector<fs::path> daemon_files = {config_dir / daemon_file_name};
+  if (fs::symlink_status(daemon_files[0], ec).type() == fs::file_type::not_found) {
+    daemon_files.clear();
+  }
+  LoadResult result = load(daemon_files, std::move(stack_files));
+  result.findings.insert(result.findings.end(), findings.begin(), findings.end());
+  return result;
+}
+
+}  // namespace trimtab

@@ -1,0 +1,317 @@
+#include "agent/config/reader.hpp"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <regex>
+#include <system_error>
+
+#include "agent/config/address.hpp"
+#include "common/text.hpp"
+
+namespace trimtab {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+
+constexpr std::size_t longest_text = 4096;
+constexpr std::size_t longest_list = 100;
+
+std::string_view kind_name(const YamlNode& node) {
+  switch (node.kind) {
+    case YamlNode::Kind::null:
+      return "nothing";
+    case YamlNode::Kind::scalar:
+      return "a value";
+    case YamlNode::Kind::sequence:
+      return "a list";
+    case YamlNode::Kind::mapping:
+      return "keys and values";
+  }
+  return "";
+}
+
+// What YAML 1.2 reads as a number or a truth value when it stands without quotes: an editor that
+// knows the schema would refuse it, and 1.10 is no text for most programs.
+bool looks_like_other_type(const std::string& text) {
+  static const std::regex other(
+      "true|True|TRUE|false|False|FALSE|[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+|"
+      "[-+]?(\\.[0-9]+|[0-9]+(\\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\\.(inf|Inf|INF)|"
+      "\\.(nan|NaN|NAN)");
+  constexpr std::size_t longest_number = 40;
+  return text.size() <= longest_number && std::regex_match(text, other);
+}
+
+// The scalar's text, or nullptr after a report.
+const std::string* scalar_text(const YamlNode& node, Document& document, std::string_view what) {
+  if (node.kind == YamlNode::Kind::scalar) return &node.text;
+  document.report(node.place,
+                  "expected " + std::string(what) + ", found " + std::string(kind_name(node)));
+  return nullptr;
+}
+
+bool has_control_character(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7f;
+  });
+}
+
+// What every text must keep, before its own complaint is asked.
+std::string text_complaint(const YamlNode& node, const Complaint& complaint) {
+  if (!node.quoted && looks_like_other_type(node.text)) {
+    return "expected text; put quotes around what else reads as a number or as true or false";
+  }
+  if (node.text.empty()) return "expected text, found nothing";
+  if (has_control_character(node.text)) {
+    return "expected one line of text without control characters";
+  }
+  if (node.text.size() > longest_text) {
+    return "longer than " + std::to_string(longest_text) + " characters";
+  }
+  return complaint(node.text);
+}
+
+std::string suggestion(const std::string& word, const std::vector<std::string>& known) {
+  const std::optional<std::string> near = nearest(word, known);
+  return near ? " (did you mean \"" + *near + "\"?)" : "";
+}
+
+std::string unknown_key(const YamlNode& name, const std::vector<std::string>& known) {
+  if (name.kind != YamlNode::Kind::scalar) {
+    return "a key must be a word, found " + std::string(kind_name(name));
+  }
+  return "unknown key " + in_quotes(name.text) + suggestion(name.text, known);
+}
+
+std::string absolute_path_complaint(const std::string& path) {
+  if (!path.starts_with("/")) return "expected an absolute path, one that begins with /";
+  if (has_parent_segment(path)) return "\"..\" is not allowed in a path";
+  return {};
+}
+
+fs::path without_trailing_slash(const std::string& text) {
+  fs::path path = fs::path(text).lexically_normal();
+  if (!path.has_filename() && path.has_relative_path()) path = path.parent_path();
+  return path;
+}
+
+void check_file(const fs::path& path, Privacy privacy, YamlPlace place, Document& document) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) {
+    const int failure = errno;
+    if (failure == ENOENT || failure == ENOTDIR) {
+      document.report(place, path.string() + " does not exist");
+    } else {
+      // Whoever checks a configuration may see less than the daemon does.
+      document.report(place,
+                      "cannot look at " + path.string() +
+                          " as this user: " + std::generic_category().message(failure),
+                      failure == EACCES ? Severity::warning : Severity::error);
+    }
+    return;
+  }
+  if (!S_ISREG(info.st_mode)) {
+    document.report(place, path.string() + " is not a regular file");
+  } else if (privacy == Privacy::secret && (info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    document.report(
+        place,
+        path.string() + " is open to other users than its owner; run chmod 600 " + path.string(),
+        Severity::warning);
+  }
+}
+
+using CheckPath = std::function<void(const fs::path&, YamlPlace, Document&)>;
+
+Reader path_reader(fs::path& into, CheckPath check) {
+  return {[&into, check = std::move(check)](const YamlNode& node, Document& document) {
+    std::string found;
+    text(found, absolute_path_complaint).read(node, document);
+    if (found.empty()) return;
+    into = without_trailing_slash(found);
+    check(into, node.place, document);
+  }};
+}
+
+}  // namespace
+
+void Document::report(YamlPlace place, std::string message, Severity severity) {
+  if (severity == Severity::error) has_errors_ = true;
+  findings_->push_back({file_, place.line, place.column, severity, std::move(message)});
+}
+
+void Document::report_key(const std::string& path, std::string message, Severity severity) {
+  const auto place = places_.find(path);
+  report(place == places_.end() ? YamlPlace{0, 0} : place->second, std::move(message), severity);
+}
+
+void Document::enter(const std::string& key, YamlPlace place) {
+  path_.push_back(key);
+  places_.emplace(join(path_, "."), place);
+}
+
+void Document::leave() {
+  path_.pop_back();
+}
+
+std::string in_quotes(std::string_view text) {
+  constexpr std::size_t longest = 60;
+  std::string shown = printable(text.substr(0, longest));
+  std::replace(shown.begin(), shown.end(), '\n', ' ');
+  return "\"" + shown + (text.size() > longest ? "…\"" : "\"");
+}
+
+Reader section(std::vector<Key> keys) {
+  Reader reader;
+  std::vector<std::string> names;
+  for (const Key& key : keys) {
+    names.push_back(key.name);
+    reader.keys.push_back("." + key.name);
+    for (const std::string& below : key.value.keys) reader.keys.push_back("." + key.name + below);
+  }
+  reader.read = [keys = std::move(keys), names = std::move(names)](const YamlNode& node,
+                                                                   Document& document) {
+    if (node.kind != YamlNode::Kind::mapping && node.kind != YamlNode::Kind::null) {
+      document.report(node.place, "expected keys and values, one \"key: value\" a line, found " +
+                                      std::string(kind_name(node)));
+      return;
+    }
+    std::map<std::string, int> lines;
+    for (std::size_t i = 0; i < node.keys.size(); ++i) {
+      const YamlNode& name = node.keys[i];
+      const auto key = std::find_if(keys.begin(), keys.end(), [&](const Key& each) {
+        return name.kind == YamlNode::Kind::scalar && each.name == name.text;
+      });
+      if (key == keys.end()) {
+        document.report(name.place, unknown_key(name, names));
+        continue;
+      }
+      const auto [first, is_new] = lines.emplace(name.text, name.place.line);
+      if (!is_new) {
+        document.report(name.place, "\"" + name.text + "\" is given twice, first in line " +
+                                        std::to_string(first->second));
+        continue;
+      }
+      document.enter(name.text, name.place);
+      key->value.read(node.items[i], document);
+      document.leave();
+    }
+    for (const Key& key : keys) {
+      if (!key.when_missing.empty() && !lines.contains(key.name)) {
+        document.report(node.place, key.when_missing);
+      }
+    }
+  };
+  return reader;
+}
+
+Reader text(std::string& into, Complaint complaint) {
+  return {[&into, complaint = std::move(complaint)](const YamlNode& node, Document& document) {
+    const std::string* found = scalar_text(node, document, "text");
+    if (found == nullptr) return;
+    const std::string problem = text_complaint(node, complaint);
+    if (problem.empty()) {
+      into = *found;
+    } else {
+      document.report(node.place, problem);
+    }
+  }};
+}
+
+Reader choice(std::string& into, std::vector<std::string> words) {
+  return {[&into, words = std::move(words)](const YamlNode& node, Document& document) {
+    const std::string* found = scalar_text(node, document, join(words, " or "));
+    if (found == nullptr) return;
+    if (std::find(words.begin(), words.end(), *found) == words.end()) {
+      document.report(node.place, "expected " + join(words, " or ") + ", found " +
+                                      in_quotes(*found) + suggestion(*found, words));
+      return;
+    }
+    into = *found;
+  }};
+}
+
+Reader whole_number(int& into, int least, int most) {
+  return {[&into, least, most](const YamlNode& node, Document& document) {
+    const std::string range =
+        "a whole number from " + std::to_string(least) + " to " + std::to_string(most);
+    const std::string* found = scalar_text(node, document, range);
+    if (found == nullptr) return;
+    int number = 0;
+    const char* const end = found->data() + found->size();
+    const auto parsed = std::from_chars(found->data(), end, number);
+    // A leading zero would be octal to some readers of YAML.
+    const bool octal = found->size() > 1 && found->front() == '0';
+    if (node.quoted || octal || parsed.ec != std::errc() || parsed.ptr != end || number < least ||
+        number > most) {
+      document.report(node.place, "expected " + range + ", found " + in_quotes(*found) +
+                                      (node.quoted ? " in quotes" : ""));
+      return;
+    }
+    into = number;
+  }};
+}
+
+Reader duration(milliseconds& into, milliseconds least, milliseconds most) {
+  return {[&into, least, most](const YamlNode& node, Document& document) {
+    const std::string* found = scalar_text(node, document, "a duration such as 30s");
+    if (found == nullptr) return;
+    const std::optional<milliseconds> value = parse_duration(*found);
+    if (!value) {
+      document.report(node.place, "expected a duration such as 30s, found " + in_quotes(*found));
+    } else if (*value < least || *value > most) {
+      document.report(node.place, "expected a duration from " + format_duration(least) + " to " +
+                                      format_duration(most) + ", found " + in_quotes(*found));
+    } else {
+      into = *value;
+    }
+  }};
+}
+
+Reader absolute_path(fs::path& into) {
+  return path_reader(into, [](const fs::path&, YamlPlace, Document&) {});
+}
+
+Reader existing_file(fs::path& into, Privacy privacy) {
+  return path_reader(into, [privacy](const fs::path& path, YamlPlace place, Document& document) {
+    check_file(path, privacy, place, document);
+  });
+}
+
+namespace detail {
+
+bool check_list(const YamlNode& node, Document& document) {
+  if (node.kind != YamlNode::Kind::sequence) {
+    document.report(node.place,
+                    "expected a list such as [one, two], found " + std::string(kind_name(node)));
+    return false;
+  }
+  if (node.items.size() > longest_list) {
+    document.report(node.place, "more than " + std::to_string(longest_list) + " items");
+    return false;
+  }
+  return true;
+}
+
+void report_repeated(const std::vector<std::string>& values, const YamlNode& node,
+                     Document& document) {
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    // Items that were no good are empty.
+    const auto end = values.begin() + static_cast<std::ptrdiff_t>(i);
+    if (!values[i].empty() && std::find(values.begin(), end, values[i]) != end) {
+      document.report(node.items[i].place, in_quotes(values[i]) + " is listed twice");
+    }
+  }
+}
+
+std::vector<std::string> keys_of_items(const std::vector<std::string>& keys) {
+  std::vector<std::string> below;
+  for (const std::string& key : keys) below.push_back("[]" + key);
+  return below;
+}
+
+}  // namespace detail
+}  // namespace trimtab

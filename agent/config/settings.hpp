@@ -1,0 +1,95 @@
+// What the configuration files say, typed and checked. Plain values: load.hpp fills them.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace trimtab {
+
+enum class RollbackMode { automatic, manual };
+
+// trimtab.yaml
+struct DaemonSettings {
+  struct Docker {
+    std::filesystem::path socket = "/run/docker.sock";
+    std::filesystem::path config = "/root/.docker/config.json";  // Docker's file of logins
+    friend bool operator==(const Docker&, const Docker&) = default;
+  };
+  struct Socket {
+    std::string group = "trimtab";  // may use the daemon's socket, besides root
+    friend bool operator==(const Socket&, const Socket&) = default;
+  };
+  struct Log {
+    std::string level = "info";  // debug, info, warning or error, as set_up_log takes it
+    friend bool operator==(const Log&, const Log&) = default;
+  };
+
+  Docker docker;
+  Socket socket;
+  Log log;
+
+  friend bool operator==(const DaemonSettings&, const DaemonSettings&) = default;
+};
+
+struct GitSettings {
+  std::string url;           // https://, http://, ssh://, user@host:path, /local/path
+  std::string ref = "main";  // branch, or pattern of tags such as v*
+  std::chrono::milliseconds interval = std::chrono::seconds(30);
+  std::filesystem::path key;          // private SSH key; empty: none
+  std::filesystem::path known_hosts;  // pinned host keys; empty: the daemon's own file
+  std::filesystem::path token_file;   // for https; empty: none
+  std::filesystem::path ca_file;      // PEM, trusted besides the system's; empty: none
+  friend bool operator==(const GitSettings&, const GitSettings&) = default;
+};
+
+struct ImageSettings {
+  std::chrono::milliseconds interval = std::chrono::seconds(60);
+  // Services whose tag is watched; absent: those whose tag has no digit.
+  std::optional<std::vector<std::string>> watch;
+  // How long a commit waits for an image that is not in the registry yet; 0: rejected at once.
+  std::chrono::milliseconds wait = std::chrono::minutes(30);
+  friend bool operator==(const ImageSettings&, const ImageSettings&) = default;
+};
+
+struct ProbeSettings {
+  std::string url;  // http:// or https://
+  int status = 200;
+  friend bool operator==(const ProbeSettings&, const ProbeSettings&) = default;
+};
+
+struct GateSettings {
+  std::chrono::milliseconds timeout = std::chrono::minutes(3);
+  std::chrono::milliseconds stable = std::chrono::seconds(10);
+  std::vector<ProbeSettings> probe;
+  friend bool operator==(const GateSettings&, const GateSettings&) = default;
+};
+
+// stacks.d/NAME.yaml
+struct StackSettings {
+  std::string name;  // of the file, without .yaml
+  GitSettings git;
+  std::filesystem::path directory;   // the live checkout, absolute; default: /srv/NAME
+  std::string project;               // ""; `name:` of the compose file, else the stack's name
+  std::vector<std::string> compose;  // relative to the directory; empty: default_compose_files
+  std::vector<std::string> profiles;
+  // Relative to the directory. Absent: default_env_file where there is one; named here, the file
+  // must exist when the stack is rendered.
+  std::optional<std::string> env_file;
+  ImageSettings images;
+  GateSettings gate;
+  RollbackMode rollback = RollbackMode::automatic;
+  int keep = 10;  // releases kept besides the current and the last good one
+
+  friend bool operator==(const StackSettings&, const StackSettings&) = default;
+};
+
+// Compose's own names for its file; the first that exists is taken.
+inline constexpr const char* default_compose_files[] = {
+    "compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"};
+
+inline constexpr const char* default_env_file = ".env";
+
+}  // namespace trimtab

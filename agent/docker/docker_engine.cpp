@@ -1,0 +1,419 @@
+#include "agent/docker/docker_engine.hpp"
+
+#include <algorithm>
+#include <array>
+#include <deque>
+#include <tuple>
+
+#include "agent/docker/engine_errors.hpp"
+#include "agent/docker/lines.hpp"
+#include "agent/docker/log_frames.hpp"
+#include "agent/docker/pull_progress.hpp"
+#include "agent/model/reference.hpp"
+#include "common/hash.hpp"
+#include "common/text.hpp"
+
+namespace trimtab {
+
+namespace {
+
+constexpr auto call_timeout = std::chrono::seconds(30);
+// A registry may take its time before the first byte, and a slow disk between two.
+constexpr auto pull_stall = std::chrono::seconds(120);
+constexpr auto never = SteadyClock::duration::max();
+constexpr std::size_t longest_log_line = 16 * 1024;
+constexpr std::size_t longest_json_line = 1024 * 1024;
+constexpr std::size_t most_log_bytes = 256 * 1024;
+constexpr std::size_t most_idle_connections = 2;
+
+// The actions that can change what the reconciler thinks. Without the exec ones: each health check
+// is one of those.
+constexpr std::array watched_actions{"create", "start",  "restart",      "die",     "oom",
+                                     "kill",   "stop",   "pause",        "unpause", "destroy",
+                                     "rename", "update", "health_status"};
+
+// A reference as part of a path: its slashes stay what they are.
+std::string path_encode(std::string_view reference) {
+  std::vector<std::string> segments;
+  for (const auto& segment : split(reference, '/')) segments.push_back(percent_encode(segment));
+  return join(segments, "/");
+}
+
+std::string project_filter(const std::string& project) {
+  Json filters = Json::object();
+  filters["label"] = Json::array();
+  filters["label"].push_back("com.docker.compose.project=" + project);
+  return percent_encode(dump_json(filters));
+}
+
+std::string event_filter() {
+  Json filters = Json::object();
+  filters["type"] = Json::array();
+  filters["type"].push_back("container");
+  filters["label"] = Json::array();
+  filters["label"].push_back("com.docker.compose.project");
+  filters["event"] = Json::array();
+  for (const char* action : watched_actions) filters["event"].push_back(action);
+  return percent_encode(dump_json(filters));
+}
+
+// The Engine's form of a time: seconds and nine digits.
+std::string engine_time(std::int64_t nanoseconds) {
+  constexpr std::int64_t second = 1'000'000'000;
+  const std::string fraction = std::to_string(nanoseconds % second);
+  return std::to_string(nanoseconds / second) + "." + std::string(9 - fraction.size(), '0') +
+         fraction;
+}
+
+std::string auth_header(const RegistryLogin& login) {
+  Json credentials = Json::object();
+  credentials["username"] = login.username;
+  credentials["password"] = login.password;
+  credentials["serveraddress"] = login.server;
+  return base64url_encode(dump_json(credentials));
+}
+
+bool in_order(const Container& a, const Container& b) {
+  return std::tie(a.service, a.number, a.name) < std::tie(b.service, b.number, b.name);
+}
+
+// The lines of a container's log out of what the Engine streams.
+class LogReader {
+ public:
+  LogReader(bool terminal, LineSplitter::OnLine on_line)
+      : terminal_(terminal), on_line_(std::move(on_line)) {}
+
+  bool feed(std::string_view bytes) {
+    if (terminal_) return out_.feed(bytes, on_line_);
+    return frames_.feed(bytes, [this](LogStream stream, std::string_view piece) {
+      return (stream == LogStream::out ? out_ : err_).feed(piece, on_line_);
+    });
+  }
+  void finish() {
+    if (out_.finish(on_line_)) err_.finish(on_line_);
+  }
+  [[nodiscard]] bool malformed() const { return frames_.malformed(); }
+
+ private:
+  bool terminal_;
+  LineSplitter::OnLine on_line_;
+  LogDemultiplexer frames_;
+  LineSplitter out_{longest_log_line};
+  LineSplitter err_{longest_log_line};
+};
+
+}  // namespace
+
+DockerEngine::DockerEngine(std::string socket_path) : socket_path_(std::move(socket_path)) {}
+
+// ---- Exchanges ----------------------------------------------------------------------------------
+
+Error DockerEngine::unreachable(const Error& error) {
+  version_.reset();  // another Engine may be there next time
+  if (error.code == Errc::denied) {
+    return Error{Errc::denied, "Docker may not be used: " + error.message,
+                 "run trimtabd as root or as a member of the group docker"};
+  }
+  const bool transient = error.code == Errc::unavailable || error.code == Errc::timed_out;
+  return Error{error.code, "Docker does not answer: " + error.message,
+               transient ? "is docker.service running?" : ""};
+}
+
+Task<Result<std::string>> DockerEngine::version_prefix() {
+  if (!version_) {
+    http::Request request;
+    request.target = "/version";
+    auto answer = co_await send(std::move(request), call_timeout);
+    if (!answer) co_return answer.error();
+    if (answer->status != 200) {
+      co_return engine_error("cannot ask for Docker's version", answer->status, answer->body);
+    }
+    auto json = parse_json(answer->body);
+    if (!json) co_return json.error().context("Docker's version");
+    auto chosen = choose_api_version(*json);
+    if (!chosen) co_return chosen.error();
+    version_ = *chosen;
+  }
+  co_return "/v" + version_->text();
+}
+
+Task<Result<http::Response>> DockerEngine::send(http::Request request,
+                                                SteadyClock::duration timeout) {
+  http::Endpoint endpoint;
+  endpoint.unix_path = socket_path_;
+  http::Connection connection(std::move(endpoint));
+  if (!idle_.empty()) {
+    connection = std::move(idle_.back());
+    idle_.pop_back();
+  }
+  http::Limits limits;
+  limits.timeout = timeout;
+  auto response = co_await connection.exchange(std::move(request), limits);
+  if (!response) co_return unreachable(response.error());
+  if (idle_.size() < most_idle_connections) idle_.push_back(std::move(connection));
+  co_return response;
+}
+
+Task<Result<http::Response>> DockerEngine::call(std::string method, std::string path,
+                                                SteadyClock::duration timeout) {
+  for (bool first = true;; first = false) {
+    auto prefix = co_await version_prefix();
+    if (!prefix) co_return prefix.error();
+    http::Request request;
+    request.method = method;
+    request.target = *prefix + path;
+    auto response = co_await send(std::move(request), timeout);
+    const bool replaced = response && is_version_refusal(response->status, response->body);
+    if (!replaced || !first) co_return response;
+    version_.reset();
+  }
+}
+
+Task<Result<http::Response>> DockerEngine::stream(http::Request request, SteadyClock::duration idle,
+                                                  std::function<void()> on_open,
+                                                  http::OnChunk on_chunk) {
+  auto prefix = co_await version_prefix();
+  if (!prefix) co_return prefix.error();
+  request.target = *prefix + request.target;
+  http::Endpoint endpoint;
+  endpoint.unix_path = socket_path_;
+  http::Connection connection(std::move(endpoint));
+  http::Limits limits;
+  limits.timeout = idle == never ? call_timeout : idle;
+  auto response = co_await connection.stream(std::move(request), limits, idle, std::move(on_open),
+                                             std::move(on_chunk));
+  if (!response) co_return unreachable(response.error());
+  if (is_version_refusal(response->status, response->body)) version_.reset();
+  co_return response;
+}
+
+Task<Result<Json>> DockerEngine::get(std::string path, std::string what) {
+  auto response = co_await call("GET", std::move(path), call_timeout);
+  if (!response) co_return response.error();
+  if (response->status != 200) co_return engine_error(what, response->status, response->body);
+  auto json = parse_json(response->body);
+  if (!json) co_return json.error().context(what + ": Docker's answer");
+  co_return json;
+}
+
+Task<Result<void>> DockerEngine::change(std::string method, std::string path, std::string what,
+                                        int also_fine, SteadyClock::duration timeout) {
+  auto response = co_await call(std::move(method), std::move(path), timeout);
+  if (!response) co_return response.error();
+  const bool fine = response->status / 100 == 2 || response->status == also_fine;
+  if (!fine) co_return engine_error(what, response->status, response->body);
+  co_return Result<void>();
+}
+
+// ---- What is there ------------------------------------------------------------------------------
+
+Task<Result<EngineInfo>> DockerEngine::info() {
+  version_.reset();
+  auto json = co_await get("/info", "cannot ask what Docker is");
+  if (!json) co_return json.error();
+  EngineInfo info = parse_info(*json);
+  if (version_) info.api_version = version_->text();
+  co_return info;
+}
+
+Task<Result<Json>> DockerEngine::inspect(std::string container) {
+  std::string what = "cannot inspect container " + container;
+  std::string path = "/containers/" + path_encode(container) + "/json";
+  auto json = co_await get(std::move(path), std::move(what));
+  co_return json;
+}
+
+Task<Result<std::vector<Container>>> DockerEngine::project_containers(std::string project) {
+  std::string path = "/containers/json?all=1&filters=" + project_filter(project);
+  auto listed = co_await get(std::move(path), "cannot list containers");
+  if (!listed) co_return listed.error();
+  std::vector<Container> containers;
+  for (const Json& entry : *listed) {
+    if (parse_listed_container(entry).oneoff) continue;
+    std::string id = json_string(entry, "Id");
+    auto inspected = co_await inspect(std::move(id));
+    if (!inspected && inspected.error().code == Errc::not_found) continue;  // removed meanwhile
+    if (!inspected) co_return inspected.error();
+    containers.push_back(parse_container(*inspected));
+  }
+  std::sort(containers.begin(), containers.end(), in_order);
+  co_return containers;
+}
+
+Task<Result<std::vector<Container>>> DockerEngine::all_containers() {
+  auto listed = co_await get("/containers/json?all=1", "cannot list containers");
+  if (!listed) co_return listed.error();
+  std::vector<Container> containers;
+  for (const Json& entry : *listed) containers.push_back(parse_listed_container(entry));
+  std::sort(containers.begin(), containers.end(), in_order);
+  co_return containers;
+}
+
+// ---- Images -------------------------------------------------------------------------------------
+
+Task<Result<Image>> DockerEngine::image(std::string reference) {
+  std::string path = "/images/" + path_encode(reference) + "/json";
+  std::string what = "cannot inspect image " + reference;
+  auto json = co_await get(std::move(path), std::move(what));
+  if (!json) co_return json.error();
+  co_return parse_image(*json);
+}
+
+Task<Result<void>> DockerEngine::pull(std::string repository, std::string digest,
+                                      std::optional<RegistryLogin> login,
+                                      std::function<void(const PullProgress&)> on_progress) {
+  const std::string pinned = repository + "@" + digest;
+  // Without a tag the Engine would pull all that the repository has.
+  if (!is_digest(digest)) co_return Error{Errc::invalid, pinned + ": not a digest", {}};
+  http::Request request;
+  request.method = "POST";
+  request.target =
+      "/images/create?fromImage=" + percent_encode(repository) + "&tag=" + percent_encode(digest);
+  if (login) request.headers.emplace_back("X-Registry-Auth", auth_header(*login));
+  PullTracker tracker;
+  const LineSplitter::OnLine on_line = [&](std::string_view line) {
+    const auto progress = tracker.take(line);
+    if (progress && on_progress) on_progress(*progress);
+    return true;
+  };
+  LineSplitter lines(longest_json_line);
+  http::OnChunk on_chunk = [&](std::string_view bytes) { return lines.feed(bytes, on_line); };
+  std::function<void()> on_open = [] {};
+  auto response =
+      co_await stream(std::move(request), pull_stall, std::move(on_open), std::move(on_chunk));
+  if (!response) co_return response.error().context("pulling " + pinned);
+  lines.finish(on_line);
+  if (response->status != 200) co_return pull_error(pinned, response->status, response->body);
+  if (tracker.failure()) co_return pull_error(pinned, response->status, *tracker.failure());
+  auto there = co_await image(pinned);
+  if (there) co_return Result<void>();
+  if (there.error().code != Errc::not_found) co_return there.error();
+  co_return Error{
+      Errc::failed, "Docker says that it pulled " + pinned + ", but it is not there", {}};
+}
+
+Task<Result<void>> DockerEngine::tag_image(std::string reference, std::string repository,
+                                           std::string tag) {
+  std::string path = "/images/" + path_encode(reference) +
+                     "/tag?repo=" + percent_encode(repository) + "&tag=" + percent_encode(tag);
+  std::string what = "cannot tag image " + reference;
+  auto done = co_await change("POST", std::move(path), std::move(what), 0, call_timeout);
+  co_return done;
+}
+
+Task<Result<void>> DockerEngine::remove_image(std::string reference) {
+  std::string path = "/images/" + path_encode(reference);
+  std::string what = "cannot remove image " + reference;
+  auto done = co_await change("DELETE", std::move(path), std::move(what), 404, call_timeout);
+  if (!done && done.error().code == Errc::conflict) co_return Result<void>();
+  co_return done;
+}
+
+// ---- Logs ---------------------------------------------------------------------------------------
+
+Task<Result<void>> DockerEngine::follow_logs(std::string container, int tail, bool follow,
+                                             std::function<bool(std::string_view)> on_line) {
+  auto inspected = co_await inspect(container);
+  if (!inspected) co_return inspected.error();
+  const bool terminal = json_bool(json_object(*inspected, "Config"), "Tty");
+  http::Request request;
+  request.target = "/containers/" + path_encode(container) +
+                   "/logs?stdout=1&stderr=1&tail=" + std::to_string(tail) +
+                   "&follow=" + (follow ? "1" : "0");
+  LogReader reader(terminal, std::move(on_line));
+  http::OnChunk on_chunk = [&](std::string_view bytes) { return reader.feed(bytes); };
+  const auto idle = follow ? never : SteadyClock::duration(call_timeout);
+  std::function<void()> on_open = [] {};
+  auto response =
+      co_await stream(std::move(request), idle, std::move(on_open), std::move(on_chunk));
+  if (!response) co_return response.error();
+  const std::string what = "cannot read the log of container " + container;
+  if (response->status != 200) co_return engine_error(what, response->status, response->body);
+  if (reader.malformed()) co_return Error{Errc::failed, what + ": not framed as Docker does", {}};
+  reader.finish();
+  co_return Result<void>();
+}
+
+Task<Result<std::string>> DockerEngine::last_log_lines(std::string container, int lines) {
+  std::deque<std::string> kept;
+  std::size_t bytes = 0;
+  LineSplitter::OnLine keep = [&](std::string_view line) {
+    kept.push_back(printable(line));
+    bytes += kept.back().size() + 1;
+    while (kept.size() > static_cast<std::size_t>(lines) || bytes > most_log_bytes) {
+      bytes -= kept.front().size() + 1;
+      kept.pop_front();
+    }
+    return true;
+  };
+  auto read = co_await follow_logs(std::move(container), lines, false, std::move(keep));
+  if (!read) co_return read.error();
+  const std::vector<std::string> all(kept.begin(), kept.end());
+  co_return join(all, "\n");
+}
+
+// ---- Containers ---------------------------------------------------------------------------------
+
+Task<Result<void>> DockerEngine::start(std::string container) {
+  std::string path = "/containers/" + path_encode(container) + "/start";
+  std::string what = "cannot start container " + container;
+  auto done =
+      co_await change("POST", std::move(path), std::move(what), 304, std::chrono::minutes(2));
+  co_return done;
+}
+
+Task<Result<void>> DockerEngine::stop_gracefully(std::string container, std::string verb) {
+  auto inspected = co_await inspect(container);
+  if (!inspected) co_return inspected.error();
+  const std::int64_t grace = json_int(json_object(*inspected, "Config"), "StopTimeout", 10);
+  // -1 is "wait for ever".
+  const auto bounded = std::chrono::seconds(grace < 0 || grace > 3600 ? 3600 : grace);
+  std::string path = "/containers/" + path_encode(container) + "/" + verb;
+  std::string what = "cannot " + verb + " container " + container;
+  auto done =
+      co_await change("POST", std::move(path), std::move(what), 304, bounded + call_timeout);
+  co_return done;
+}
+
+Task<Result<void>> DockerEngine::stop(std::string container) {
+  return stop_gracefully(std::move(container), "stop");
+}
+
+Task<Result<void>> DockerEngine::restart(std::string container) {
+  return stop_gracefully(std::move(container), "restart");
+}
+
+Task<Result<void>> DockerEngine::remove(std::string container) {
+  std::string path = "/containers/" + path_encode(container);
+  std::string what = "cannot remove container " + container;
+  auto done = co_await change("DELETE", std::move(path), std::move(what), 404, call_timeout);
+  co_return done;
+}
+
+// ---- Events -------------------------------------------------------------------------------------
+
+Task<Result<void>> DockerEngine::events(std::int64_t since_nano, std::function<void()> on_connected,
+                                        std::function<void(const EngineEvent&)> on_event) {
+  version_.reset();  // the Engine may have been upgraded since the last stream
+  http::Request request;
+  request.target = "/events?filters=" + event_filter();
+  // The Engine repeats events of the very moment: ask from the next on.
+  if (since_nano > 0) request.target += "&since=" + engine_time(since_nano + 1);
+  LineSplitter lines(longest_json_line);
+  const LineSplitter::OnLine on_line = [&](std::string_view line) {
+    const auto json = parse_json(line);
+    const auto event = json ? parse_event(*json) : std::nullopt;
+    if (event) on_event(*event);
+    return true;
+  };
+  http::OnChunk on_chunk = [&](std::string_view bytes) { return lines.feed(bytes, on_line); };
+  auto response =
+      co_await stream(std::move(request), never, std::move(on_connected), std::move(on_chunk));
+  if (!response) co_return response.error();
+  if (response->status != 200) {
+    co_return engine_error("cannot follow Docker's events", response->status, response->body);
+  }
+  co_return Error{Errc::unavailable, "Docker ended its stream of events", {}};
+}
+
+}  // namespace trimtab

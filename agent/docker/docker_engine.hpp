@@ -1,0 +1,65 @@
+// The Docker Engine behind its Unix socket, spoken to over its HTTP API.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/docker/docker.hpp"
+#include "agent/docker/engine_json.hpp"
+#include "common/http_client.hpp"
+
+namespace trimtab {
+
+class DockerEngine final : public Docker {
+ public:
+  // Connects at the first call, not before.
+  explicit DockerEngine(std::string socket_path);
+
+  Task<Result<EngineInfo>> info() override;
+  Task<Result<std::vector<Container>>> project_containers(std::string project) override;
+  Task<Result<std::vector<Container>>> all_containers() override;
+  Task<Result<Image>> image(std::string reference) override;
+  Task<Result<void>> pull(std::string repository, std::string digest,
+                          std::optional<RegistryLogin> login,
+                          std::function<void(const PullProgress&)> on_progress) override;
+  Task<Result<void>> tag_image(std::string reference, std::string repository,
+                               std::string tag) override;
+  Task<Result<void>> remove_image(std::string reference) override;
+  Task<Result<std::string>> last_log_lines(std::string container, int lines) override;
+  Task<Result<void>> follow_logs(std::string container, int tail, bool follow,
+                                 std::function<bool(std::string_view line)> on_line) override;
+  Task<Result<void>> start(std::string container) override;
+  Task<Result<void>> stop(std::string container) override;
+  Task<Result<void>> restart(std::string container) override;
+  Task<Result<void>> remove(std::string container) override;
+  Task<Result<void>> events(std::int64_t since_nano, std::function<void()> on_connected,
+                            std::function<void(const EngineEvent&)> on_event) override;
+
+ private:
+  // The negotiated version's path prefix, "/v1.41"; asks the Engine where none is known.
+  Task<Result<std::string>> version_prefix();
+  // One exchange, on an idle connection if there is one.
+  Task<Result<http::Response>> send(http::Request request, SteadyClock::duration timeout);
+  // `send` below the version's prefix; an Engine of another version is asked anew and once more.
+  Task<Result<http::Response>> call(std::string method, std::string path,
+                                    SteadyClock::duration timeout);
+  // The JSON of a GET; `what` begins the text of an error.
+  Task<Result<Json>> get(std::string path, std::string what);
+  Task<Result<Json>> inspect(std::string container);
+  // A call that changes something: success below 400, and at the status `also_fine`.
+  Task<Result<void>> change(std::string method, std::string path, std::string what, int also_fine,
+                            SteadyClock::duration timeout);
+  // `verb` is stop or restart: bounded by the container's own stop grace.
+  Task<Result<void>> stop_gracefully(std::string container, std::string verb);
+  // A streamed answer on a connection of its own.
+  Task<Result<http::Response>> stream(http::Request request, SteadyClock::duration idle,
+                                      std::function<void()> on_open, http::OnChunk on_chunk);
+  Error unreachable(const Error& error);
+
+  std::string socket_path_;
+  std::optional<ApiVersion> version_;  // none: to be asked
+  std::vector<http::Connection> idle_;
+};
+
+}  // namespace trimtab

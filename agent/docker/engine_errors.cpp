@@ -1,0 +1,136 @@
+#include "agent/docker/engine_errors.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+#include "common/json.hpp"
+#include "common/text.hpp"
+
+namespace trimtab {
+
+namespace {
+
+constexpr std::size_t longest_message = 1000;
+
+struct Phrase {
+  const char* words;  // lower case
+  Errc code;
+  const char* hint;
+};
+
+constexpr const char* log_in = "check the login of this registry (docker login)";
+constexpr const char* free_space = "free some disk space";
+
+// In this order: the first phrase that occurs decides, and some messages hold several. A refused
+// login comes before "not found", which the same sentence offers as the other explanation.
+constexpr std::array pull_phrases{
+    Phrase{"no space left on device", Errc::no_space, free_space},
+    Phrase{"disk quota exceeded", Errc::no_space, free_space},
+    Phrase{"no matching manifest for", Errc::invalid,
+           "the image was not built for this machine's architecture"},
+    Phrase{"does not match the specified platform", Errc::invalid,
+           "the image was not built for this machine's architecture"},
+    Phrase{"cannot be used on this platform", Errc::invalid,
+           "the image was not built for this machine's architecture"},
+    Phrase{"toomanyrequests", Errc::unavailable, "the registry limits how often it is asked"},
+    Phrase{"too many requests", Errc::unavailable, "the registry limits how often it is asked"},
+    Phrase{"x509:", Errc::untrusted, "the Engine does not trust the registry's certificate"},
+    Phrase{"server gave http response to https client", Errc::untrusted,
+           "the registry speaks no TLS: list it in insecure-registries of /etc/docker/daemon.json"},
+    Phrase{"pull access denied", Errc::denied, log_in},
+    Phrase{"no basic auth credentials", Errc::denied, log_in},
+    Phrase{"unauthorized", Errc::denied, log_in},
+    Phrase{"authentication required", Errc::denied, log_in},
+    Phrase{"incorrect username or password", Errc::denied, log_in},
+    Phrase{"denied:", Errc::denied, log_in},
+    Phrase{"403 forbidden", Errc::denied, log_in},
+    Phrase{"file exists", Errc::failed,
+           "if it names a folder in layerdb: stop Docker, remove that empty folder, start Docker"},
+    Phrase{"manifest unknown", Errc::not_found, ""},
+    Phrase{"name unknown", Errc::not_found, ""},
+    Phrase{"dial tcp", Errc::unavailable, ""},
+    Phrase{"no such host", Errc::unavailable, ""},
+    Phrase{"i/o timeout", Errc::unavailable, ""},
+    Phrase{"timeout exceeded", Errc::unavailable, ""},
+    Phrase{"handshake timeout", Errc::unavailable, ""},
+    Phrase{"deadline exceeded", Errc::unavailable, ""},
+    Phrase{"connection refused", Errc::unavailable, ""},
+    Phrase{"connection reset", Errc::unavailable, ""},
+    Phrase{"request canceled", Errc::unavailable, ""},
+    Phrase{"unexpected http status: 5", Errc::unavailable, ""},
+    Phrase{"unexpected status from head request", Errc::unavailable, ""},
+    Phrase{"unexpected status from get request", Errc::unavailable, ""},
+    Phrase{"service unavailable", Errc::unavailable, ""},
+    Phrase{"bad gateway", Errc::unavailable, ""},
+    Phrase{": eof", Errc::unavailable, ""},
+    Phrase{"not found", Errc::not_found, ""},
+};
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  std::transform(result.begin(), result.end(), result.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return result;
+}
+
+Errc code_of(int status, std::string_view message) {
+  if (message.find("no space left on device") != std::string_view::npos) return Errc::no_space;
+  switch (status) {
+    case 400:
+      return Errc::invalid;
+    case 401:
+    case 403:
+      return Errc::denied;
+    case 404:
+      return Errc::not_found;
+    case 409:
+      return Errc::conflict;
+    case 503:
+      return Errc::unavailable;
+    default:
+      return Errc::failed;
+  }
+}
+
+}  // namespace
+
+std::string engine_message(std::string_view body) {
+  std::string message;
+  const auto json = parse_json(body);
+  if (json) message = json_string(*json, "message");
+  if (message.empty()) message = std::string(body);
+  if (message.size() > longest_message) message.resize(longest_message);
+  message = printable(message);
+  return std::string(trim(message));
+}
+
+Error engine_error(std::string_view what, int status, std::string_view body) {
+  const std::string message = engine_message(body);
+  const std::string words = message.empty() ? "status " + std::to_string(status) : message;
+  return Error{code_of(status, message), std::string(what) + ": " + words, {}};
+}
+
+Error pull_error(std::string_view image, int status, std::string_view message) {
+  const std::string words = engine_message(message);
+  const std::string text = "cannot pull " + std::string(image) + ": " + words;
+  // Without the image's name, which may hold any of the phrases.
+  std::string lowered = lower(words);
+  const std::string name = lower(image.substr(0, image.find('@')));
+  for (auto at = lowered.find(name); !name.empty() && at != std::string::npos;
+       at = lowered.find(name, at)) {
+    lowered.erase(at, name.size());
+  }
+  for (const auto& phrase : pull_phrases) {
+    if (lowered.find(phrase.words) != std::string::npos) {
+      return Error{phrase.code, text, phrase.hint};
+    }
+  }
+  return Error{code_of(status, words), text, {}};
+}
+
+bool is_version_refusal(int status, std::string_view body) {
+  return status == 400 && body.find("client version") != std::string_view::npos;
+}
+
+}  // namespace trimtab

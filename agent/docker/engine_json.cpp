@@ -1,0 +1,219 @@
+#include "agent/docker/engine_json.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "common/text.hpp"
+
+namespace trimtab {
+
+namespace {
+
+constexpr ApiVersion lowest{1, 41};   // Docker 20.10
+constexpr ApiVersion highest{1, 55};  // Docker 29.7
+constexpr std::size_t longest_health_output = 1000;
+
+ContainerState parse_state(std::string_view text) {
+  for (const auto state : {ContainerState::created, ContainerState::running, ContainerState::paused,
+                           ContainerState::restarting, ContainerState::removing,
+                           ContainerState::exited, ContainerState::dead}) {
+    if (to_string(state) == text) return state;
+  }
+  return ContainerState::dead;
+}
+
+Health parse_health(std::string_view text) {
+  for (const auto health : {Health::starting, Health::healthy, Health::unhealthy}) {
+    if (to_string(health) == text) return health;
+  }
+  return Health::none;
+}
+
+int parse_int(std::string_view text, int fallback) {
+  int value = fallback;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc{} && end == text.data() + text.size() ? value : fallback;
+}
+
+int small_int(const Json& object, std::string_view key) {
+  return static_cast<int>(json_int(object, key));
+}
+
+std::uint64_t size_of(const Json& object, std::string_view key) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, json_int(object, key)));
+}
+
+// The Engine's "never" is the year 1, ours the epoch.
+WallTime moment(const Json& object, std::string_view key) {
+  const auto time = parse_time(json_string(object, key));
+  return time && *time > WallTime{} ? *time : WallTime{};
+}
+
+std::vector<std::string> strings(const Json& array) {
+  std::vector<std::string> result;
+  for (const auto& entry : array) {
+    if (entry.is_string()) result.push_back(entry.get<std::string>());
+  }
+  return result;
+}
+
+std::string without_slash(std::string name) {
+  if (name.starts_with('/')) name.erase(0, 1);
+  return name;
+}
+
+void take_labels(const Json& labels, Container& container) {
+  container.project = json_string(labels, "com.docker.compose.project");
+  container.service = json_string(labels, "com.docker.compose.service");
+  container.working_dir = json_string(labels, "com.docker.compose.project.working_dir");
+  container.compose_version = json_string(labels, "com.docker.compose.version");
+  container.config_hash = json_string(labels, "com.docker.compose.config-hash");
+  container.number = parse_int(json_string(labels, "com.docker.compose.container-number"), 1);
+  container.oneoff = json_string(labels, "com.docker.compose.oneoff") == "True";
+}
+
+void take_bind_mounts(const Json& mounts, Container& container) {
+  for (const auto& mount : mounts) {
+    if (json_string(mount, "Type") != "bind") continue;
+    container.bind_mounts[json_string(mount, "Destination")] = json_string(mount, "Source");
+  }
+}
+
+}  // namespace
+
+std::string ApiVersion::text() const {
+  return std::to_string(major) + "." + std::to_string(minor);
+}
+
+std::optional<ApiVersion> parse_api_version(std::string_view text) {
+  const auto dot = text.find('.');
+  if (dot == std::string_view::npos) return std::nullopt;
+  const ApiVersion version{parse_int(text.substr(0, dot), -1), parse_int(text.substr(dot + 1), -1)};
+  if (version.major < 0 || version.minor < 0) return std::nullopt;
+  return version;
+}
+
+Result<ApiVersion> choose_api_version(const Json& version) {
+  const std::string engine = printable(json_string(version, "Version", "of an unknown version"));
+  const auto newest = parse_api_version(json_string(version, "ApiVersion"));
+  if (!newest) {
+    return Error{Errc::invalid, "what answers is not a Docker Engine: it names no API version", {}};
+  }
+  if (*newest < lowest) {
+    return Error{Errc::invalid,
+                 "Docker " + engine + " is too old: it speaks API " + newest->text() +
+                     ", trimtab needs " + lowest.text(),
+                 "install Docker 20.10 or newer"};
+  }
+  const auto oldest = parse_api_version(json_string(version, "MinAPIVersion"));
+  if (oldest && *oldest > highest) {
+    return Error{Errc::invalid,
+                 "Docker " + engine + " is too new: it speaks API " + oldest->text() +
+                     " and newer, trimtab up to " + highest.text(),
+                 "install a newer trimtab"};
+  }
+  return std::min(*newest, highest);
+}
+
+EngineInfo parse_info(const Json& info) {
+  EngineInfo result;
+  result.version = json_string(info, "ServerVersion");
+  result.os = json_string(info, "OSType");
+  result.architecture = json_string(info, "Architecture");
+  result.root_directory = json_string(info, "DockerRootDir");
+  result.memory = size_of(info, "MemTotal");
+  return result;
+}
+
+Container parse_listed_container(const Json& entry) {
+  Container container;
+  container.id = json_string(entry, "Id");
+  const auto names = strings(json_array(entry, "Names"));
+  if (!names.empty()) container.name = without_slash(names.front());
+  take_labels(json_object(entry, "Labels"), container);
+  container.image = json_string(entry, "Image");
+  container.image_id = json_string(entry, "ImageID");
+  container.state = parse_state(json_string(entry, "State"));
+  container.created_at = WallTime(std::chrono::seconds(json_int(entry, "Created")));
+  for (const auto& port : json_array(entry, "Ports")) {
+    const int host_port = small_int(port, "PublicPort");
+    if (host_port == 0) continue;  // exposed, not published
+    container.ports.push_back(
+        {json_string(port, "IP"), host_port, json_string(port, "Type", "tcp")});
+  }
+  take_bind_mounts(json_array(entry, "Mounts"), container);
+  return container;
+}
+
+Container parse_container(const Json& inspected) {
+  Container container;
+  container.id = json_string(inspected, "Id");
+  container.name = without_slash(json_string(inspected, "Name"));
+  const Json& config = json_object(inspected, "Config");
+  take_labels(json_object(config, "Labels"), container);
+  container.image = json_string(config, "Image");
+  container.image_id = json_string(inspected, "Image");
+  const Json& state = json_object(inspected, "State");
+  container.state = parse_state(json_string(state, "Status"));
+  container.exit_code = small_int(state, "ExitCode");
+  container.oom_killed = json_bool(state, "OOMKilled");
+  container.error = printable(json_string(state, "Error"));
+  container.started_at = moment(state, "StartedAt");
+  container.finished_at = moment(state, "FinishedAt");
+  const Json& health = json_object(state, "Health");
+  container.health = parse_health(json_string(health, "Status"));
+  const Json& checks = json_array(health, "Log");
+  if (!checks.empty()) {
+    std::string output = json_string(checks.back(), "Output");
+    if (output.size() > longest_health_output) output.resize(longest_health_output);
+    output = printable(output);
+    container.last_health_output = std::string(trim(output));
+  }
+  container.created_at = moment(inspected, "Created");
+  container.restart_count = small_int(inspected, "RestartCount");
+  const Json& host_config = json_object(inspected, "HostConfig");
+  container.restart_policy = json_string(json_object(host_config, "RestartPolicy"), "Name", "no");
+  if (container.restart_policy.empty()) container.restart_policy = "no";
+  const Json& ports = json_object(json_object(inspected, "NetworkSettings"), "Ports");
+  for (const auto& [inner, bindings] : ports.items()) {  // "80/tcp": [{HostIp, HostPort}] or null
+    const auto slash = inner.find('/');
+    const std::string protocol = slash == std::string::npos ? "tcp" : inner.substr(slash + 1);
+    if (!bindings.is_array()) continue;
+    for (const auto& binding : bindings) {
+      const int host_port = parse_int(json_string(binding, "HostPort"), 0);
+      if (host_port == 0) continue;
+      container.ports.push_back({json_string(binding, "HostIp"), host_port, protocol});
+    }
+  }
+  take_bind_mounts(json_array(inspected, "Mounts"), container);
+  return container;
+}
+
+Image parse_image(const Json& inspected) {
+  Image image;
+  image.id = json_string(inspected, "Id");
+  image.repo_digests = strings(json_array(inspected, "RepoDigests"));
+  image.repo_tags = strings(json_array(inspected, "RepoTags"));
+  image.size = size_of(inspected, "Size");
+  image.os = json_string(inspected, "Os");
+  image.architecture = json_string(inspected, "Architecture");
+  return image;
+}
+
+std::optional<EngineEvent> parse_event(const Json& event) {
+  if (json_string(event, "Type") != "container") return std::nullopt;
+  const Json& actor = json_object(event, "Actor");
+  const Json& attributes = json_object(actor, "Attributes");
+  EngineEvent result;
+  result.time_nano = json_int(event, "timeNano");
+  result.action = json_string(event, "Action");
+  result.id = json_string(actor, "ID");
+  result.name = json_string(attributes, "name");
+  result.project = json_string(attributes, "com.docker.compose.project");
+  result.service = json_string(attributes, "com.docker.compose.service");
+  result.exit_code = parse_int(json_string(attributes, "exitCode"), 0);
+  if (result.id.empty() || result.project.empty()) return std::nullopt;
+  return result;
+}
+
+}  // namespace trimtab

@@ -1,0 +1,38 @@
+// The Engine's JSON as values. Tolerant: what is missing or of another type becomes the default, as
+// versions of the API differ and new ones drop fields.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "agent/model/observed.hpp"
+#include "common/json.hpp"
+
+namespace trimtab {
+
+// A version of the Engine's API: 1.41.
+struct ApiVersion {
+  int major = 0;
+  int minor = 0;
+  [[nodiscard]] std::string text() const;
+  friend auto operator<=>(const ApiVersion&, const ApiVersion&) = default;
+};
+
+std::optional<ApiVersion> parse_api_version(std::string_view text);
+
+// The highest version that both sides know, out of the answer to GET /version; invalid, in words
+// for people, where there is none.
+Result<ApiVersion> choose_api_version(const Json& version);
+
+// GET /info, without the negotiated version.
+EngineInfo parse_info(const Json& info);
+// One entry of GET /containers/json: what a listing knows.
+Container parse_listed_container(const Json& entry);
+// GET /containers/ID/json.
+Container parse_container(const Json& inspected);
+// GET /images/NAME/json.
+Image parse_image(const Json& inspected);
+// A line of GET /events; none where it is not about a container of a compose project.
+std::optional<EngineEvent> parse_event(const Json& event);
+
+}  // namespace trimtab

@@ -1,0 +1,30 @@
+#include "agent/docker/lines.hpp"
+
+#include <utility>
+
+namespace trimtab {
+
+bool LineSplitter::feed(std::string_view bytes, const OnLine& on_line) {
+  while (!bytes.empty()) {
+    const auto end = bytes.find('\n');
+    const bool complete = end != std::string_view::npos;
+    const std::size_t room = limit_ - partial_.size();
+    const std::size_t taken = std::min(complete ? end : bytes.size(), room);
+    partial_ += bytes.substr(0, taken);
+    bytes.remove_prefix(taken);
+    const bool ended = !bytes.empty() && bytes.front() == '\n';
+    if (ended) bytes.remove_prefix(1);
+    if (!ended && partial_.size() < limit_) return true;
+    std::string line = std::exchange(partial_, {});
+    if (ended && line.ends_with('\r')) line.pop_back();
+    if (!on_line(line)) return false;
+  }
+  return true;
+}
+
+bool LineSplitter::finish(const OnLine& on_line) {
+  const std::string line = std::exchange(partial_, {});
+  return line.empty() || on_line(line);
+}
+
+}  // namespace trimtab

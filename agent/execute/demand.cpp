@@ -1,0 +1,43 @@
+#include "agent/execute/demand.hpp"
+
+#include <algorithm>
+
+#include "agent/model/service.hpp"
+#include "agent/plan/diff.hpp"
+
+namespace trimtab {
+
+GateDemand demand_of(const Rendering& rendering, const GateSettings& settings,
+                     const std::map<std::string, std::string>& image_ids, const Observed& before,
+                     const Plan& plan, const std::set<std::string>& done_jobs) {
+  GateDemand demand;
+  demand.timeout = settings.timeout;
+  demand.stable = settings.stable;
+  std::set<std::string> applied;
+  for (const Step& step : plan.steps) {
+    if (step.action != Action::none) applied.insert(step.service);
+  }
+  for (const std::string& name : rendering.service_names()) {
+    const Json& service = rendering.service(name);
+    GateDemand::Service wanted;
+    wanted.replicas = replicas_of(service);
+    wanted.start_period = start_period_of(service);
+    if (const auto id = image_ids.find(name); id != image_ids.end()) wanted.image_id = id->second;
+    const bool stopped = std::any_of(
+        before.containers.begin(), before.containers.end(), [&](const Container& container) {
+          return container.service == name && is_stopped_by_hand(container);
+        });
+    wanted.must_run = applied.contains(name) || (!stopped && !done_jobs.contains(name));
+    demand.services[name] = wanted;
+  }
+  for (const std::string& name : rendering.service_names()) {
+    for (const std::string& job : jobs_awaited_by(rendering.service(name))) {
+      const auto found = demand.services.find(job);
+      if (found != demand.services.end()) found->second.awaited_job = true;
+    }
+  }
+  for (const Container& container : before.containers) demand.untouched.insert(container.id);
+  return demand;
+}
+
+}  // namespace trimtab

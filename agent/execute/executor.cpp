@@ -1,0 +1,638 @@
+#include "agent/execute/executor.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "agent/compose/compose_yaml.hpp"
+#include "agent/execute/demand.hpp"
+#include "agent/execute/probe.hpp"
+#include "agent/model/reference.hpp"
+#include "agent/model/service.hpp"
+#include "agent/plan/diff.hpp"
+#include "agent/resolve/paths.hpp"
+#include "common/failpoint.hpp"
+
+namespace trimtab {
+namespace {
+
+constexpr int kept_log_lines = 20;
+constexpr auto docker_patience = std::chrono::minutes(2);
+
+std::string failpoint_name(Phase phase, const char* moment) {
+  return std::string(to_string(phase)) + ":" + moment;
+}
+
+bool any_port_in_common(const Rendering& next, const Container& leaving) {
+  for (const std::string& name : next.service_names()) {
+    for (const PublishedPort& wanted : published_ports_of(next.service(name))) {
+      for (const PublishedPort& held : leaving.ports) {
+        if (wanted.host_port == held.host_port && wanted.protocol == held.protocol) return true;
+      }
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+Executor::Executor(ExecutorParts parts, ExecutorHooks hooks)
+    : parts_(parts), hooks_(std::move(hooks)) {}
+
+bool Executor::may_be_interrupted() const {
+  return attempt_.phase == Phase::pulling || attempt_.phase == Phase::gating ||
+         attempt_.phase == Phase::gating_rollback;
+}
+
+Task<std::optional<AttemptEnd>> Executor::run(Attempt attempt, bool resumed) {
+  attempt_ = std::move(attempt);
+  const bool fallback = attempt_.fallback != 0;
+  const bool automatic = parts_.settings.rollback == RollbackMode::automatic;
+  Next next{attempt_.phase, std::nullopt};
+  if (resumed) next = resume_phase(attempt_.phase, attempt_.entries, fallback, automatic);
+  while (next.phase) {
+    if (stop_requested_) co_return std::nullopt;
+    const Phase phase = *next.phase;
+    const SteadyClock::time_point begun = SteadyClock::now();
+    Done done;
+    const Result<void> journalled = co_await begin(phase);
+    if (journalled) {
+      failpoint(failpoint_name(phase, "begun"));
+      done = co_await perform(phase);
+      failpoint(failpoint_name(phase, "performed"));
+      // Being stopped is no verdict on the release: the next start begins this phase again.
+      if (stop_requested_ && done.result != PhaseResult::done) co_return std::nullopt;
+    } else {
+      done.result = PhaseResult::failed_by_world;
+      done.failure = Failure{FailureClass::world, std::string(to_string(phase)),
+                             journalled.error().message, journalled.error().hint, {}};
+    }
+    end_timeline_entry(begun);
+    if (done.docker_lost && phase != Phase::pulling && attempt_.entries < max_phase_entries) {
+      parts_.progress.remark("Docker does not answer: waiting for it");
+      if (co_await wait_for_docker()) continue;
+    }
+    if (done.failure) {
+      // While going back, why it goes back remains the more important reason.
+      if (!attempt_.failure) {
+        attempt_.failure = std::move(done.failure);
+      } else {
+        attempt_.failure->reason += "; going back failed too: " + done.failure->reason;
+        attempt_.failure->services.insert(attempt_.failure->services.end(),
+                                          done.failure->services.begin(),
+                                          done.failure->services.end());
+      }
+    }
+    next = next_phase(phase, done.result, fallback, automatic);
+  }
+  if (const Result<void> finished = co_await finish(*next.end); !finished) {
+    spdlog::error("{}: cannot record the end of release {}: {}", parts_.settings.name,
+                  attempt_.release, finished.error().text());
+  }
+  co_return next.end;
+}
+
+Task<Result<void>> Executor::begin(Phase phase) {
+  attempt_.entries = attempt_.phase == phase ? attempt_.entries + 1 : 1;
+  attempt_.phase = phase;
+  if (auto written = parts_.store.journal(attempt_); !written) co_return written;
+  const Result<void> noted = update(attempt_.release, [&](Release& release) {
+    release.timeline.push_back({std::string(to_string(phase)), wall_now(), std::nullopt});
+  });
+  parts_.progress.phase_begun(attempt_);
+  co_return noted;
+}
+
+void Executor::end_timeline_entry(SteadyClock::time_point begun) {
+  const std::chrono::duration<double> lasted = SteadyClock::now() - begun;
+  const auto noted = update(attempt_.release, [&](Release& release) {
+    if (!release.timeline.empty()) release.timeline.back().seconds = lasted.count();
+  });
+  if (!noted) spdlog::warn("{}: {}", parts_.settings.name, noted.error().text());
+}
+
+Task<Executor::Done> Executor::perform(Phase phase) {
+  switch (phase) {
+    case Phase::pulling:
+      co_return co_await pull();
+    case Phase::switching:
+      co_return co_await switch_over();
+    case Phase::starting:
+      co_return co_await start();
+    case Phase::gating:
+      co_return co_await gate();
+    case Phase::committing:
+      co_return co_await commit();
+    case Phase::rolling_back:
+      co_return co_await roll_back();
+    case Phase::gating_rollback:
+      co_return co_await gate_rollback();
+  }
+  co_return Done{};
+}
+
+// --- pulling
+
+Task<Executor::Done> Executor::pull() {
+  Done done;
+  const Release release = *parts_.store.find(attempt_.release);
+  for (const auto& [service, pin] : release.images) {
+    const Result<void> pulled = co_await pull_one(service, pin);
+    if (!pulled) {
+      // A registry that asks for a login, or Docker being away, is cured without a new release.
+      const bool world =
+          is_transient(pulled.error().code) || pulled.error().code == Errc::denied;
+      done.result = world ? PhaseResult::failed_by_world : PhaseResult::failed_by_content;
+      done.failure = Failure{world ? FailureClass::world : FailureClass::content, "pulling",
+                             pulled.error().message, pulled.error().hint, {}};
+      co_return done;
+    }
+  }
+  if (!attempt_.operator_rollback && hooks_.superseded(release)) {
+    done.result = PhaseResult::superseded;
+  }
+  co_return done;
+}
+
+Task<Result<void>> Executor::pull_one(std::string service, ImagePin pin) {
+  const Result<Image> here = co_await parts_.docker.image(pin.pinned);
+  if (!here && here.error().code != Errc::not_found) co_return here.error();
+  if (!here && pin.local) {
+    co_return Error{Errc::not_found,
+                    "the image " + pin.reference + " of service " + service +
+                        " was on this host alone and is gone",
+                    "build it again, or push it to a registry"};
+  }
+  if (!here) {
+    const Result<ImageReference> reference = parse_reference(pin.pinned);
+    if (!reference) co_return reference.error();
+    const auto login = parts_.registry.login_for(reference->registry);
+    if (!login) co_return login.error();
+    std::function<void(const PullProgress&)> on_progress = [this, image = pin.reference](const PullProgress& progress) {
+      parts_.progress.pulling(image, progress);
+    };
+    const Result<void> pulled = co_await parts_.docker.pull(
+        reference->familiar_name(), reference->digest, *login, on_progress);
+    if (!pulled) co_return pulled.error();
+  }
+  // An image pulled by digest has no tag, and anyone's `docker image prune` would take it.
+  const auto at = pin.pinned.find("sha256:");
+  const std::string tag = at == std::string::npos ? "kept" : short_digest(pin.pinned.substr(at));
+  co_return co_await parts_.docker.tag_image(
+      pin.pinned, "trimtab.local/" + parts_.settings.name + "/" + service, tag);
+}
+
+// --- switching
+
+Task<Result<SwitchReport>> Executor::move_checkout(int from, int to) {
+  std::set<std::string> in_place;
+  for (const int number : {from, to}) {
+    const Release* const release = parts_.store.find(number);
+    if (release == nullptr) continue;
+    const Result<Rendering> rendering = co_await rendering_of(number);
+    if (!rendering) co_return rendering.error();
+    const Result<std::vector<TreeEntry>> tree = co_await parts_.git.tree(release->commit);
+    if (!tree) co_return tree.error();
+    const auto mounted =
+        mounted_paths(rendering->model, parts_.settings.directory.string());
+    const auto files = files_mounted_alone(mounted, *tree);
+    in_place.insert(files.begin(), files.end());
+  }
+  const Release* const before = parts_.store.find(from);
+  const std::string from_commit = before == nullptr ? std::string() : before->commit;
+  const std::string to_commit = parts_.store.find(to)->commit;
+  const std::vector<std::string> paths(in_place.begin(), in_place.end());
+  co_return co_await parts_.git.bring_to(parts_.settings.directory, from_commit, to_commit, paths,
+                                         parts_.store.saved());
+}
+
+Task<Executor::Done> Executor::switch_over() {
+  Done done;
+  const Result<SwitchReport> report =
+      co_await move_checkout(attempt_.fallback, attempt_.release);
+  Result<void> linked;
+  if (!report) {
+    linked = report.error();
+  } else {
+    if (!report->local_edits.empty()) {
+      const std::string notice = "edits made by hand in " + parts_.settings.directory.string() +
+                                 " (" + join(report->local_edits, ", ") + ") were saved as " +
+                                 report->saved_patch.string();
+      parts_.progress.remark(notice);
+      linked = update(attempt_.release,
+                      [&](Release& release) { release.notices.push_back(notice); });
+    }
+    failpoint("switching:checked_out");
+    if (linked) linked = parts_.store.set_current(attempt_.release);
+  }
+  if (!linked) {
+    const bool content = linked.error().code == Errc::conflict;
+    done.result = content ? PhaseResult::failed_by_content : PhaseResult::failed_by_world;
+    done.failure = co_await explain(Phase::switching, linked.error(), content);
+  }
+  co_return done;
+}
+
+// --- starting
+
+Task<Result<Rendering>> Executor::rendering_of(int number) {
+  const Result<void> readable = co_await hooks_.make_readable(number);
+  if (!readable) co_return readable.error();
+  const Result<std::string> text = parts_.store.rendering(number);
+  if (!text) co_return text.error();
+  Result<Json> model = parse_yaml(*text);
+  if (!model) co_return model.error().context(parts_.store.compose_file(number).string());
+  Rendering rendering;
+  rendering.model = std::move(*model);
+  co_return rendering;
+}
+
+Task<Result<void>> Executor::remove_services(std::vector<std::string> services) {
+  if (services.empty()) co_return Result<void>();
+  const auto containers = co_await parts_.docker.project_containers(parts_.project);
+  if (!containers) co_return containers.error();
+  for (const Container& container : *containers) {
+    if (std::find(services.begin(), services.end(), container.service) == services.end()) continue;
+    if (auto stopped = co_await parts_.docker.stop(container.id); !stopped) co_return stopped;
+    if (auto removed = co_await parts_.docker.remove(container.id); !removed) co_return removed;
+  }
+  co_return Result<void>();
+}
+
+// Only what the plan names: a plain `up` would start jobs again, and containers that an operator stopped.
+Task<Result<void>> Executor::apply(int number, Plan plan) {
+  const std::vector<std::string> services = plan.to_apply();
+  if (!services.empty()) {
+    UpRequest request;
+    request.file = parts_.store.compose_file(number);
+    request.directory = parts_.settings.directory;
+    request.project = parts_.project;
+    request.services = services;
+    const Result<void> applied = co_await parts_.compose.up(request);
+    if (!applied) co_return applied;
+  }
+  const std::vector<std::string> restarts = plan.with(Action::restart);
+  if (restarts.empty()) co_return Result<void>();
+  const auto containers = co_await parts_.docker.project_containers(parts_.project);
+  if (!containers) co_return containers.error();
+  for (const Container& container : *containers) {
+    if (std::find(restarts.begin(), restarts.end(), container.service) == restarts.end()) continue;
+    const Result<void> restarted = co_await parts_.docker.restart(container.id);
+    if (!restarted) co_return restarted;
+  }
+  co_return Result<void>();
+}
+
+Task<Executor::Done> Executor::start() {
+  Done done;
+  if (attempt_.plan.empty()) co_return done;
+  const Result<Rendering> rendering = co_await rendering_of(attempt_.release);
+  Result<void> applied;
+  if (!rendering) applied = rendering.error();
+  // A service that leaves goes after the gate, so that going back need not start it again; before
+  // only where it holds a port that is needed now.
+  std::vector<std::string> in_the_way;
+  if (applied) {
+    const auto containers = co_await parts_.docker.project_containers(parts_.project);
+    if (!containers) applied = containers.error();
+    const std::vector<std::string> leaving = attempt_.plan.with(Action::remove);
+    if (containers) {
+      for (const Container& container : *containers) {
+        const bool leaves =
+            std::find(leaving.begin(), leaving.end(), container.service) != leaving.end();
+        if (leaves && any_port_in_common(*rendering, container)) {
+          in_the_way.push_back(container.service);
+        }
+      }
+    }
+  }
+  if (applied) applied = co_await remove_services(in_the_way);
+  if (applied) applied = co_await apply(attempt_.release, attempt_.plan);
+  if (applied) co_return done;
+  const bool content = !is_transient(applied.error().code);
+  done.docker_lost = applied.error().code == Errc::unavailable;
+  done.result = content ? PhaseResult::failed_by_content : PhaseResult::failed_by_world;
+  done.failure = co_await explain(Phase::starting, applied.error(), content);
+  co_return done;
+}
+
+// --- gating
+
+Task<Result<std::map<std::string, std::string>>> Executor::image_ids(Release release) {
+  std::map<std::string, std::string> ids;
+  for (const auto& [service, pin] : release.images) {
+    const Result<Image> image = co_await parts_.docker.image(pin.pinned);
+    if (!image) co_return image.error();
+    ids[service] = image->id;
+  }
+  co_return ids;
+}
+
+Task<Executor::Done> Executor::watch_gate(GateDemand demand) {
+  Done done;
+  Gate gate(std::move(demand), SteadyClock::now());
+  for (;;) {
+    const auto containers = co_await parts_.docker.project_containers(parts_.project);
+    if (!containers) {
+      done.docker_lost = true;
+      done.result = PhaseResult::failed_by_world;
+      done.failure = co_await explain(attempt_.phase, containers.error(), false);
+      co_return done;
+    }
+    std::vector<ProbeAnswer> probes;
+    for (const ProbeSettings& settings : parts_.settings.gate.probe) {
+      probes.push_back(co_await probe(settings));
+    }
+    GateVerdict verdict = gate.observe(*containers, probes, SteadyClock::now());
+    if (verdict.state == GateVerdict::State::passed) co_return done;
+    if (verdict.state == GateVerdict::State::failed) {
+      const bool content = verdict.cls == FailureClass::content;
+      done.result = content ? PhaseResult::failed_by_content : PhaseResult::failed_by_world;
+      Failure failure{verdict.cls, std::string(to_string(attempt_.phase)), verdict.reason, {}, {}};
+      failure.services = std::move(verdict.services);
+      co_await add_logs(&failure.services);
+      done.failure = std::move(failure);
+      co_return done;
+    }
+    parts_.progress.waiting_for(verdict.waiting_for);
+    co_await parts_.engine_changed.wait_until(gate.next_look(SteadyClock::now()));
+  }
+}
+
+Task<Executor::Done> Executor::gate() {
+  Done done;
+  // Nothing was applied, so that there is nothing to judge.
+  if (attempt_.plan.empty()) co_return done;
+  const Release release = *parts_.store.find(attempt_.release);
+  const Result<Rendering> rendering = co_await rendering_of(attempt_.release);
+  if (!rendering) {
+    done.result = PhaseResult::failed_by_world;
+    done.failure = co_await explain(Phase::gating, rendering.error(), false);
+    co_return done;
+  }
+  const auto ids = co_await image_ids(release);
+  const auto containers = co_await parts_.docker.project_containers(parts_.project);
+  if (!ids || !containers) {
+    const Error error = ids ? containers.error() : ids.error();
+    done.docker_lost = is_transient(error.code);
+    done.result = done.docker_lost ? PhaseResult::failed_by_world : PhaseResult::failed_by_content;
+    done.failure = co_await explain(Phase::gating, error, !done.docker_lost);
+    co_return done;
+  }
+  // What ran before this deployment and was not touched by it.
+  Observed before;
+  const Release* const fallback = parts_.store.find(attempt_.fallback);
+  for (const Container& container : *containers) {
+    if (fallback == nullptr) break;
+    const auto seen = fallback->seen.find(container.service);
+    if (seen != fallback->seen.end() && seen->second.contains(container.id)) {
+      before.containers.push_back(container);
+    }
+  }
+  std::set<std::string> done_jobs;
+  if (fallback != nullptr) done_jobs = fallback->jobs;
+  GateDemand demand =
+      demand_of(*rendering, parts_.settings.gate, *ids, before, attempt_.plan, done_jobs);
+  co_return co_await watch_gate(std::move(demand));
+}
+
+// --- committing
+
+Task<Result<void>> Executor::note_seen(int number, int unchanged) {
+  const auto containers = co_await parts_.docker.project_containers(parts_.project);
+  if (!containers) co_return containers.error();
+  SeenContainers seen;
+  std::set<std::string> jobs;
+  for (const Container& container : *containers) {
+    seen[container.service].insert(container.id);
+    if (is_finished_job(container)) jobs.insert(container.service);
+  }
+  // What was changed by hand before stays visible as drift.
+  if (const Release* const before = parts_.store.find(unchanged)) {
+    for (const Step& step : attempt_.plan.steps) {
+      const auto known = before->seen.find(step.service);
+      if (step.action == Action::none && known != before->seen.end()) {
+        seen[step.service] = known->second;
+        if (before->jobs.contains(step.service)) jobs.insert(step.service);
+      }
+    }
+  }
+  co_return update(number, [&](Release& release) {
+    release.seen = seen;
+    release.jobs = jobs;
+  });
+}
+
+Task<Executor::Done> Executor::commit() {
+  Done done;
+  Result<void> committed = co_await remove_services(attempt_.plan.with(Action::remove));
+  if (committed) committed = co_await note_seen(attempt_.release, attempt_.fallback);
+  if (!committed) {
+    done.result = PhaseResult::failed_by_world;
+    done.docker_lost = is_transient(committed.error().code);
+    spdlog::warn("{}: release {} works, but cleaning up after it failed: {}",
+                 parts_.settings.name, attempt_.release, committed.error().text());
+  }
+  co_return done;
+}
+
+// --- going back
+
+Task<Executor::Done> Executor::roll_back() {
+  Done done;
+  const Release good = *parts_.store.find(attempt_.fallback);
+  Result<void> result;
+  const Result<Rendering> rendering = co_await rendering_of(good.number);
+  const auto containers = co_await parts_.docker.project_containers(parts_.project);
+  if (!rendering) result = rendering.error();
+  if (result && !containers) result = containers.error();
+  Plan plan;
+  if (result) {
+    Observed observed;
+    observed.containers = *containers;
+    plan = make_rollback_plan(target_of(good, *rendering), attempt_.plan, observed);
+    // Everything that will be needed is here before anything is stopped.
+    for (const std::string& service : plan.to_apply()) {
+      const auto pin = good.images.find(service);
+      if (result && pin != good.images.end()) {
+        result = co_await pull_one(service, pin->second);
+      }
+    }
+  }
+  if (result) {
+    const Result<SwitchReport> report =
+        co_await move_checkout(attempt_.release, attempt_.fallback);
+    if (!report) result = report.error();
+  }
+  failpoint("rolling_back:checked_out");
+  if (result) result = parts_.store.set_current(good.number);
+  if (result) result = co_await remove_services(plan.with(Action::remove));
+  if (result) result = co_await apply(good.number, plan);
+  if (!result) {
+    done.docker_lost = is_transient(result.error().code);
+    done.result = PhaseResult::failed_by_world;
+    done.failure = co_await explain(Phase::rolling_back, result.error(), false);
+  }
+  co_return done;
+}
+
+Task<Executor::Done> Executor::gate_rollback() {
+  Done done;
+  const Release good = *parts_.store.find(attempt_.fallback);
+  const Result<Rendering> rendering = co_await rendering_of(good.number);
+  const auto ids = co_await image_ids(good);
+  const auto containers = co_await parts_.docker.project_containers(parts_.project);
+  if (!rendering || !ids || !containers) {
+    const Error error = !rendering ? rendering.error() : ids ? containers.error() : ids.error();
+    done.docker_lost = is_transient(error.code);
+    done.result = PhaseResult::failed_by_world;
+    done.failure = co_await explain(Phase::gating_rollback, error, false);
+    co_return done;
+  }
+  Observed before;
+  for (const Container& container : *containers) {
+    const auto seen = good.seen.find(container.service);
+    if (seen != good.seen.end() && seen->second.contains(container.id)) {
+      before.containers.push_back(container);
+    }
+  }
+  GateDemand demand =
+      demand_of(*rendering, parts_.settings.gate, *ids, before, Plan{}, good.jobs);
+  done = co_await watch_gate(std::move(demand));
+  if (done.result == PhaseResult::done) {
+    const Result<void> noted = co_await note_seen(good.number, good.number);
+    if (!noted) done.docker_lost = true;
+  }
+  co_return done;
+}
+
+// --- what went wrong
+
+Task<void> Executor::add_logs(std::vector<ServiceFailure>* services) {
+  const auto containers = co_await parts_.docker.project_containers(parts_.project);
+  if (!containers) co_return;
+  for (ServiceFailure& failure : *services) {
+    for (const Container& container : *containers) {
+      if (container.service != failure.service) continue;
+      const Result<std::string> log =
+          co_await parts_.docker.last_log_lines(container.id, kept_log_lines);
+      if (!log) continue;
+      for (const std::string& line : split(*log, '\n')) {
+        if (!line.empty()) failure.log.push_back(line);
+      }
+    }
+  }
+}
+
+Task<Failure> Executor::explain(Phase phase, Error error, bool by_content) {
+  Failure failure;
+  failure.cls = by_content ? FailureClass::content : FailureClass::world;
+  failure.phase = to_string(phase);
+  failure.reason = error.message;
+  failure.hint = error.hint;
+  if (phase != Phase::starting || !by_content) co_return failure;
+  // Compose names a container that failed; its log says why.
+  const auto containers = co_await parts_.docker.project_containers(parts_.project);
+  if (!containers) co_return failure;
+  for (const Container& container : *containers) {
+    const bool unwell = container.health == Health::unhealthy ||
+                        container.state == ContainerState::restarting ||
+                        (container.state == ContainerState::exited && container.exit_code != 0) ||
+                        !container.error.empty();
+    if (!unwell) continue;
+    ServiceFailure service;
+    service.service = container.service;
+    service.reason = !container.error.empty() ? container.error
+                     : container.health == Health::unhealthy
+                         ? std::string("unhealthy")
+                         : "exited with " + std::to_string(container.exit_code);
+    failure.services.push_back(std::move(service));
+  }
+  co_await add_logs(&failure.services);
+  co_return failure;
+}
+
+Task<bool> Executor::wait_for_docker() {
+  const SteadyClock::time_point deadline = SteadyClock::now() + docker_patience;
+  while (SteadyClock::now() < deadline) {
+    const Result<EngineInfo> info = co_await parts_.docker.info();
+    if (info) co_return true;
+    const Result<void> slept = co_await sleep_for(std::chrono::seconds(1));
+    if (!slept) co_return false;
+  }
+  co_return false;
+}
+
+// --- the end
+
+Result<void> Executor::update(int number, const std::function<void(Release&)>& change) {
+  const Release* const found = parts_.store.find(number);
+  if (found == nullptr) {
+    return Error{Errc::not_found, "release " + std::to_string(number) + " is not there", {}};
+  }
+  Release release = *found;
+  change(release);
+  return parts_.store.save(release);
+}
+
+Task<Result<void>> Executor::finish(AttemptEnd end) {
+  const Release* const found = parts_.store.find(attempt_.release);
+  if (found == nullptr) co_return Error{Errc::not_found, "its release is gone", {}};
+  const Release release = *found;
+  const bool content = !attempt_.failure || attempt_.failure->cls == FailureClass::content;
+  const auto outcome = [&]() -> std::optional<Outcome> {
+    switch (end) {
+      case AttemptEnd::committed:
+        return Outcome::good;
+      case AttemptEnd::rejected:
+        return Outcome::rejected;
+      case AttemptEnd::superseded:
+        return Outcome::superseded;
+      case AttemptEnd::rolled_back:
+        return Outcome::rolled_back;
+      case AttemptEnd::failed:
+        return Outcome::failed;
+      case AttemptEnd::postponed:
+        return Outcome::in_progress;
+    }
+    return std::nullopt;
+  }();
+  // An operator's rollback that did not work says nothing against the release it went to.
+  const bool judged = !attempt_.operator_rollback || end == AttemptEnd::committed;
+  Result<void> result = update(attempt_.release, [&](Release& changed) {
+    if (judged) changed.outcome = *outcome;
+    if (attempt_.failure) changed.failure = attempt_.failure;
+    if (end == AttemptEnd::committed) changed.failure.reset();
+  });
+  const bool failed = end == AttemptEnd::rejected || end == AttemptEnd::rolled_back ||
+                      end == AttemptEnd::failed;
+  if (result && failed && content && judged) {
+    result = parts_.store.reject(release.content_key);
+  }
+  if (result && end == AttemptEnd::committed) {
+    result = parts_.store.pardon(release.content_key);
+    const Release* const left = parts_.store.find(attempt_.fallback);
+    if (result && attempt_.operator_rollback && left != nullptr) {
+      const std::string left_content = left->content_key;
+      result = update(left->number, [&](Release& changed) {
+        changed.outcome = Outcome::rolled_back;
+        changed.notices.push_back("an operator went back from it to release " +
+                                  std::to_string(attempt_.release));
+      });
+      if (result) result = parts_.store.reject(left_content);
+    }
+  }
+  failpoint("finish:recorded");
+  if (result) result = parts_.store.close_journal();
+  if (result && end == AttemptEnd::committed) {
+    const Result<std::vector<int>> retired = parts_.store.retire(parts_.settings.keep);
+    if (!retired) co_return retired.error();
+    for (const int number : *retired) {
+      const Result<void> dropped = co_await parts_.git.drop(number);
+      if (!dropped) co_return dropped;
+    }
+  }
+  co_return result;
+}
+
+}  // namespace trimtab

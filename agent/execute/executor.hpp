@@ -1,0 +1,102 @@
+// Performs a deployment: phase by phase as phase_machine.hpp decides, each journalled before its
+// effect, each effect safe to repeat.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "agent/compose/compose.hpp"
+#include "agent/config/settings.hpp"
+#include "agent/docker/docker.hpp"
+#include "agent/execute/gate.hpp"
+#include "agent/execute/phase_machine.hpp"
+#include "agent/git/git.hpp"
+#include "agent/record/store.hpp"
+#include "agent/registry/registry.hpp"
+
+namespace trimtab {
+
+// Told while a deployment goes on; what people see comes from here.
+class Progress {
+ public:
+  virtual ~Progress() = default;
+  virtual void phase_begun(const Attempt& attempt) = 0;
+  virtual void pulling(const std::string& image, const PullProgress& progress) = 0;
+  // Service → what it is waited for; empty words: ready.
+  virtual void waiting_for(const std::map<std::string, std::string>& services) = 0;
+  virtual void remark(const std::string& line) = 0;
+};
+
+// What an executor works with; all outlive it.
+struct ExecutorParts {
+  const StackSettings& settings;
+  const std::string& project;
+  Git& git;
+  Registry& registry;
+  Docker& docker;
+  Compose& compose;
+  Store& store;
+  Progress& progress;
+  WakeEvent& engine_changed;  // notified when the Engine tells of something
+};
+
+struct ExecutorHooks {
+  // Whether something newer than this release is wanted by now.
+  std::function<bool(const Release&)> superseded;
+  // Makes sure that the release's compose.yaml is one that the present Compose can read.
+  std::function<Task<Result<void>>(int release)> make_readable;
+};
+
+class Executor {
+ public:
+  Executor(ExecutorParts parts, ExecutorHooks hooks);
+
+  // Carries the attempt to its end. `resumed`: the journal had it when the daemon started. Nothing
+  // where request_stop() ended it between two phases: the journal keeps it for the next start.
+  Task<std::optional<AttemptEnd>> run(Attempt attempt, bool resumed);
+
+  void request_stop() { stop_requested_ = true; }
+  // Whether being cancelled now leaves nothing half done.
+  [[nodiscard]] bool may_be_interrupted() const;
+
+ private:
+  struct Done {
+    PhaseResult result = PhaseResult::done;
+    bool docker_lost = false;  // worth beginning the same phase again once Docker is back
+    std::optional<Failure> failure;
+  };
+
+  Task<Result<void>> begin(Phase phase);
+  void end_timeline_entry(SteadyClock::time_point begun);
+  Task<Done> perform(Phase phase);
+  Task<Done> pull();
+  Task<Result<void>> pull_one(std::string service, ImagePin pin);
+  Task<Done> switch_over();
+  Task<Result<SwitchReport>> move_checkout(int from, int to);
+  Task<Done> start();
+  Task<Done> gate();
+  Task<Done> commit();
+  Task<Done> roll_back();
+  Task<Done> gate_rollback();
+  Task<Done> watch_gate(GateDemand demand);
+  Task<Result<std::map<std::string, std::string>>> image_ids(Release release);
+  Task<Result<Rendering>> rendering_of(int number);
+  Task<Result<void>> apply(int number, Plan plan);
+  Task<Result<void>> remove_services(std::vector<std::string> services);
+  // Notes which containers make up the release; what the plan left alone is as `unchanged` saw it.
+  Task<Result<void>> note_seen(int number, int unchanged);
+  Task<Failure> explain(Phase phase, Error error, bool by_content);
+  Task<void> add_logs(std::vector<ServiceFailure>* services);
+  Task<bool> wait_for_docker();
+  Task<Result<void>> finish(AttemptEnd end);
+  Result<void> update(int number, const std::function<void(Release&)>& change);
+
+  ExecutorParts parts_;
+  ExecutorHooks hooks_;
+  Attempt attempt_;
+  bool stop_requested_ = false;
+};
+
+}  // namespace trimtab

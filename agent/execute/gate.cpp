@@ -1,0 +1,188 @@
+#include "agent/execute/gate.hpp"
+
+#include <algorithm>
+
+namespace trimtab {
+namespace {
+
+// A container that Docker had to start again this often does not work, whatever its state says now.
+constexpr int max_restarts = 3;
+
+bool restarts_by_itself(const Container& container) {
+  return container.restart_policy == "always" || container.restart_policy == "unless-stopped";
+}
+
+std::string times(int count) { return std::to_string(count) + (count == 1 ? " time" : " times"); }
+
+std::string seconds_text(SteadyClock::duration duration) {
+  return human_duration(std::chrono::duration_cast<std::chrono::milliseconds>(duration));
+}
+
+std::string exit_words(const Container& container) {
+  if (container.oom_killed) return "was killed for lack of memory";
+  std::string words = "exited with " + std::to_string(container.exit_code);
+  if (!container.error.empty()) words += " (" + container.error + ")";
+  return words;
+}
+
+}  // namespace
+
+Gate::Gate(GateDemand demand, SteadyClock::time_point now)
+    : demand_(std::move(demand)), begun_(now), deadline_(now + demand_.timeout) {
+  std::chrono::milliseconds longest{0};
+  for (const auto& [name, service] : demand_.services) {
+    longest = std::max(longest, service.start_period);
+  }
+  deadline_ += longest;
+}
+
+int Gate::restarts_since_begin(const Container& container) {
+  if (!demand_.untouched.contains(container.id)) return container.restart_count;
+  const auto before = restarts_before_.try_emplace(container.id, container.restart_count).first;
+  return container.restart_count - before->second;
+}
+
+Gate::ServiceState Gate::judge(const std::string& name, const GateDemand::Service& demand,
+                               const std::vector<const Container*>& containers,
+                               SteadyClock::time_point now) {
+  ServiceState state;
+  const auto fail = [&](std::string reason) {
+    if (!state.failure) state.failure = ServiceFailure{name, std::move(reason), {}};
+  };
+  int running = 0;
+  int finished = 0;
+  for (const Container* container : containers) {
+    if (!demand.image_id.empty() && container->image_id != demand.image_id) {
+      fail("runs another image than the release names");
+      continue;
+    }
+    const int restarts = restarts_since_begin(*container);
+    if (restarts >= max_restarts) {
+      state.by_world = container->oom_killed;
+      fail(exit_words(*container) + ", " + times(restarts) + " in " + seconds_text(now - begun_));
+      continue;
+    }
+    switch (container->state) {
+      case ContainerState::running:
+        if (container->health == Health::unhealthy) {
+          std::string words = "unhealthy";
+          if (!container->last_health_output.empty()) {
+            words += ": " + container->last_health_output;
+          }
+          fail(std::move(words));
+        } else if (container->health == Health::starting) {
+          state.waiting = "health: starting";
+          state.health_starting = true;
+        } else if (demand.awaited_job) {
+          state.waiting = "job still runs";
+        } else {
+          ++running;
+        }
+        break;
+      case ContainerState::exited:
+      case ContainerState::dead:
+        if (container->exit_code == 0 && !restarts_by_itself(*container)) {
+          ++finished;
+        } else if (restarts_by_itself(*container) && container->exit_code == 0) {
+          state.waiting = "stopped";
+        } else if (restarts_by_itself(*container) && container->restart_count > 0) {
+          state.waiting = "restarting";
+        } else {
+          state.by_world = container->oom_killed;
+          fail(exit_words(*container));
+        }
+        break;
+      case ContainerState::restarting:
+        state.waiting = exit_words(*container) + ", restarting";
+        break;
+      case ContainerState::created:
+        state.waiting = container->error.empty() ? "created, not started" : container->error;
+        break;
+      case ContainerState::paused:
+        state.waiting = "paused";
+        break;
+      case ContainerState::removing:
+        state.waiting = "being removed";
+        break;
+    }
+  }
+  if (!state.failure && state.waiting.empty() && running + finished < demand.replicas) {
+    state.waiting = containers.empty() ? "no container"
+                                       : std::to_string(running + finished) + " of " +
+                                             std::to_string(demand.replicas) + " containers";
+  }
+  return state;
+}
+
+GateVerdict Gate::observe(const std::vector<Container>& containers,
+                          const std::vector<ProbeAnswer>& probes, SteadyClock::time_point now) {
+  GateVerdict verdict;
+  bool world = true;
+  bool only_health_starting = true;
+  int restarts = 0;
+  for (const auto& [name, demand] : demand_.services) {
+    if (!demand.must_run) continue;
+    std::vector<const Container*> own;
+    for (const Container& container : containers) {
+      if (container.service != name) continue;
+      own.push_back(&container);
+      restarts += restarts_since_begin(container);
+    }
+    ServiceState state = judge(name, demand, own, now);
+    if (state.failure) {
+      world = world && state.by_world;
+      verdict.services.push_back(*state.failure);
+    } else if (!state.waiting.empty()) {
+      only_health_starting = only_health_starting && state.health_starting;
+      verdict.waiting_for[name] = state.waiting;
+    }
+  }
+  if (!verdict.services.empty()) {
+    verdict.state = GateVerdict::State::failed;
+    verdict.cls = world ? FailureClass::world : FailureClass::content;
+    const ServiceFailure& first = verdict.services.front();
+    verdict.reason = first.service + " " + first.reason;
+    if (verdict.services.size() > 1) {
+      verdict.reason += " (and " + std::to_string(verdict.services.size() - 1) + " more)";
+    }
+    return verdict;
+  }
+  for (const ProbeAnswer& probe : probes) {
+    if (probe.ok) continue;
+    only_health_starting = false;
+    verdict.waiting_for[probe.url] = probe.what;
+  }
+  if (verdict.waiting_for.empty()) {
+    if (!satisfied_since_ || restarts != restarts_when_satisfied_) {
+      satisfied_since_ = now;
+      restarts_when_satisfied_ = restarts;
+    }
+    if (now - *satisfied_since_ >= demand_.stable) {
+      verdict.state = GateVerdict::State::passed;
+      return verdict;
+    }
+    // All holds: the deadline no longer counts, only whether it goes on to hold.
+    return verdict;
+  }
+  satisfied_since_.reset();
+  if (now < deadline_) return verdict;
+  verdict.state = GateVerdict::State::failed;
+  // A service whose health is merely not known yet may be slow for lack of CPU.
+  verdict.cls = only_health_starting ? FailureClass::world : FailureClass::content;
+  const auto& [who, words] = *verdict.waiting_for.begin();
+  verdict.reason = who + " is not ready after " + seconds_text(now - begun_) + ": " + words;
+  for (const auto& [service, why] : verdict.waiting_for) {
+    if (demand_.services.contains(service)) verdict.services.push_back({service, why, {}});
+  }
+  return verdict;
+}
+
+SteadyClock::time_point Gate::next_look(SteadyClock::time_point now) const {
+  // The Engine tells of changes by events; this is for what has none: time, probes, restart counts.
+  SteadyClock::time_point look = now + std::chrono::seconds(1);
+  if (satisfied_since_) look = std::min(look, *satisfied_since_ + demand_.stable);
+  else look = std::min(look, deadline_);
+  return std::max(look, now + std::chrono::milliseconds(50));
+}
+
+}  // namespace trimtab

@@ -1,0 +1,81 @@
+// Does the release work? Judged from what the Engine says, observation by observation. Pure.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/model/observed.hpp"
+#include "agent/model/release.hpp"
+#include "common/async.hpp"
+
+namespace trimtab {
+
+// What must hold.
+struct GateDemand {
+  struct Service {
+    int replicas = 1;
+    std::string image_id;         // every container must run this image; "": any
+    bool awaited_job = false;     // another service waits until it has exited with 0
+    bool must_run = true;         // false: it was stopped by hand, or had done its work before
+    std::chrono::milliseconds start_period{0};
+  };
+  std::map<std::string, Service> services;
+  // Ids of containers from before this deployment: their earlier restarts do not count.
+  std::set<std::string> untouched;
+  std::chrono::milliseconds timeout{0};  // the longest start_period is added to it
+  std::chrono::milliseconds stable{0};
+};
+
+struct ProbeAnswer {
+  std::string url;
+  bool ok = false;
+  std::string what;  // "answers 502", "cannot be reached: …"
+};
+
+struct GateVerdict {
+  enum class State { waiting, passed, failed };
+  State state = State::waiting;
+  FailureClass cls = FailureClass::content;
+  std::string reason;                    // when failed, one sentence
+  std::vector<ServiceFailure> services;  // when failed: which, and why (logs are added by others)
+  std::map<std::string, std::string> waiting_for;  // when waiting: service → words
+};
+
+// Keeps what must be remembered between observations: since when all holds, and how often containers
+// had restarted when the gate began.
+class Gate {
+ public:
+  Gate(GateDemand demand, SteadyClock::time_point now);
+
+  // `probes` is empty where none is configured, or where none was asked yet.
+  GateVerdict observe(const std::vector<Container>& containers,
+                      const std::vector<ProbeAnswer>& probes, SteadyClock::time_point now);
+
+  // When observe() must be called again even if nothing happens.
+  [[nodiscard]] SteadyClock::time_point next_look(SteadyClock::time_point now) const;
+  [[nodiscard]] SteadyClock::time_point deadline() const { return deadline_; }
+
+ private:
+  struct ServiceState {
+    std::string waiting;  // "": satisfied
+    bool health_starting = false;
+    std::optional<ServiceFailure> failure;
+    bool by_world = false;
+  };
+  ServiceState judge(const std::string& name, const GateDemand::Service& demand,
+                     const std::vector<const Container*>& containers,
+                     SteadyClock::time_point now);
+  int restarts_since_begin(const Container& container);
+
+  GateDemand demand_;
+  SteadyClock::time_point begun_;
+  SteadyClock::time_point deadline_;
+  std::map<std::string, int> restarts_before_;  // by id of untouched containers
+  std::optional<SteadyClock::time_point> satisfied_since_;
+  int restarts_when_satisfied_ = 0;
+};
+
+}  // namespace trimtab

@@ -1,0 +1,44 @@
+// What comes after what in a deployment. Pure: the executor performs, this decides.
+#pragma once
+
+#include <optional>
+
+#include "agent/model/attempt.hpp"
+
+namespace trimtab {
+
+// How a phase ended.
+enum class PhaseResult {
+  done,
+  failed_by_content,  // the release is at fault
+  failed_by_world,    // network, registry, Docker, disk, memory, a throttled CPU
+  superseded,         // a newer candidate is known, and nothing was touched yet
+};
+
+// How an attempt ended.
+enum class AttemptEnd {
+  committed,
+  rejected,     // by content, before anything was touched
+  postponed,    // by the world, before anything was touched: to be tried again
+  superseded,
+  rolled_back,
+  failed,       // nothing to go back to, or going back failed
+};
+
+struct Next {
+  std::optional<Phase> phase;     // to begin now
+  std::optional<AttemptEnd> end;  // else how it ended
+  friend bool operator==(const Next&, const Next&) = default;
+};
+
+// A phase is begun at most this often: after so many crashes in it, it counts as failed.
+inline constexpr int max_phase_entries = 3;
+
+// After `phase` ended with `result`. `fallback`: there is a release to go back to. `automatic`:
+// failures roll back by themselves.
+Next next_phase(Phase phase, PhaseResult result, bool fallback, bool automatic);
+
+// After a start of the daemon found the attempt in `phase`, begun `entries` times already.
+Next resume_phase(Phase phase, int entries, bool fallback, bool automatic);
+
+}  // namespace trimtab

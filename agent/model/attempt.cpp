@@ -1,0 +1,34 @@
+#include "agent/model/attempt.hpp"
+
+#include <array>
+
+namespace trimtab {
+namespace {
+
+constexpr std::array<std::pair<Phase, std::string_view>, 7> phase_names{{
+    {Phase::pulling, "pulling"},
+    {Phase::switching, "switching"},
+    {Phase::starting, "starting"},
+    {Phase::gating, "gating"},
+    {Phase::committing, "committing"},
+    {Phase::rolling_back, "rolling_back"},
+    {Phase::gating_rollback, "gating_rollback"},
+}};
+
+}  // namespace
+
+std::string_view to_string(Phase phase) {
+  for (const auto& [value, name] : phase_names) {
+    if (value == phase) return name;
+  }
+  return "pulling";
+}
+
+std::optional<Phase> phase_from(std::string_view text) {
+  for (const auto& [value, name] : phase_names) {
+    if (name == text) return value;
+  }
+  return std::nullopt;
+}
+
+}  // namespace trimtab

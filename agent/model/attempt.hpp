@@ -1,0 +1,37 @@
+// The deployment in flight, as the journal has it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "agent/model/release.hpp"
+
+namespace trimtab {
+
+enum class Phase {
+  pulling,          // images are fetched; nothing that runs is touched
+  switching,        // the live directory and the `current` link move
+  starting,         // Compose applies the release
+  gating,           // does it work?
+  committing,       // it does: what it no longer has is removed, the outcome is recorded
+  rolling_back,     // directory, link and containers go back
+  gating_rollback,  // does the old release work again?
+};
+
+std::string_view to_string(Phase phase);
+std::optional<Phase> phase_from(std::string_view text);
+
+struct Attempt {
+  int release = 0;      // what is to run
+  int fallback = 0;     // what to go back to; 0: nothing
+  bool operator_rollback = false;  // an operator goes back from `fallback` to `release`
+  Plan plan;            // what applying it does
+  std::string request;  // id of the operator's request, if one asked for it
+  Phase phase = Phase::pulling;
+  int entries = 0;      // how often the present phase was begun
+  WallTime started_at;
+  std::optional<Failure> failure;  // why it rolls back
+};
+
+}  // namespace trimtab

@@ -1,0 +1,64 @@
+// What is known of the outside, each with its age and its last error.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "common/result.hpp"
+#include "common/text.hpp"
+
+namespace trimtab {
+
+// Where a ref of the remote points.
+struct RefTip {
+  std::string name;    // refs/heads/production, refs/tags/v1.2
+  std::string commit;  // full hexadecimal object id of the commit (a tag's peeled)
+
+  friend bool operator==(const RefTip&, const RefTip&) = default;
+};
+
+struct CommitInfo {
+  std::string commit;
+  std::string subject;
+  std::string author;
+  WallTime committed_at;
+};
+
+// A file of a commit.
+struct TreeEntry {
+  std::string mode;  // 100644, 100755, 120000 (symlink), 160000 (submodule)
+  std::string blob;
+  std::string path;  // relative to the top
+};
+
+// A value that a watcher asks for again and again.
+template <class T>
+struct Fact {
+  std::optional<T> value;        // the last good answer
+  std::optional<Error> error;    // of the last try, if it failed
+  std::optional<WallTime> asked_at;      // of the last try
+  std::optional<WallTime> answered_at;   // of the last good answer
+  int failures = 0;              // in a row
+
+  void succeed(T answer) {
+    value = std::move(answer);
+    error.reset();
+    failures = 0;
+    asked_at = answered_at = wall_now();
+  }
+  void fail(Error reason) {
+    error = std::move(reason);
+    ++failures;
+    asked_at = wall_now();
+  }
+};
+
+struct Facts {
+  Fact<RefTip> tip;
+  // By image reference as the compose file writes it; a digest, or not_found as error.
+  std::map<std::string, Fact<std::string>> digests;
+};
+
+}  // namespace trimtab

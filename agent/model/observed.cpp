@@ -1,0 +1,39 @@
+#include "agent/model/observed.hpp"
+
+namespace trimtab {
+
+std::string_view to_string(ContainerState state) {
+  switch (state) {
+    case ContainerState::created:
+      return "created";
+    case ContainerState::running:
+      return "running";
+    case ContainerState::paused:
+      return "paused";
+    case ContainerState::restarting:
+      return "restarting";
+    case ContainerState::removing:
+      return "removing";
+    case ContainerState::exited:
+      return "exited";
+    case ContainerState::dead:
+      return "dead";
+  }
+  return "unknown";
+}
+
+std::string_view to_string(Health health) {
+  switch (health) {
+    case Health::none:
+      return "none";
+    case Health::starting:
+      return "starting";
+    case Health::healthy:
+      return "healthy";
+    case Health::unhealthy:
+      return "unhealthy";
+  }
+  return "unknown";
+}
+
+}  // namespace trimtab

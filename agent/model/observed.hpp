@@ -1,0 +1,97 @@
+// What runs, as the Docker Engine says.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/text.hpp"
+
+namespace trimtab {
+
+enum class ContainerState { created, running, paused, restarting, removing, exited, dead };
+enum class Health { none, starting, healthy, unhealthy };
+
+std::string_view to_string(ContainerState state);
+std::string_view to_string(Health health);
+
+struct PublishedPort {
+  std::string host_ip;  // "" or "0.0.0.0": all
+  int host_port = 0;
+  std::string protocol = "tcp";
+};
+
+// One container of a compose project (or, in a listing of all, of anything).
+struct Container {
+  std::string id;
+  std::string name;             // without the leading slash
+  std::string project;          // label com.docker.compose.project, "" if none
+  std::string service;          // label com.docker.compose.service, "" if none
+  std::string working_dir;      // label com.docker.compose.project.working_dir, "" if none
+  std::string compose_version;  // label com.docker.compose.version
+  std::string config_hash;      // label com.docker.compose.config-hash
+  int number = 1;               // label com.docker.compose.container-number
+  bool oneoff = false;          // `compose run`
+  std::string image;            // the reference it was created from
+  std::string image_id;         // sha256:…
+  ContainerState state = ContainerState::created;
+  Health health = Health::none;
+  int exit_code = 0;
+  bool oom_killed = false;
+  std::string error;  // what the Engine said when it could not start it
+  int restart_count = 0;
+  std::string restart_policy;  // no, always, unless-stopped, on-failure
+  WallTime created_at;
+  WallTime started_at;
+  WallTime finished_at;
+  std::string last_health_output;  // of the newest health check, bounded
+  std::vector<PublishedPort> ports;
+  std::map<std::string, std::string> bind_mounts;  // destination → source on the host
+};
+
+// All containers of one project at one moment.
+struct Observed {
+  std::vector<Container> containers;  // without one-off ones
+  WallTime at;
+};
+
+struct Image {
+  std::string id;
+  std::vector<std::string> repo_digests;  // familiar form: acme/backend@sha256:…
+  std::vector<std::string> repo_tags;
+  std::uint64_t size = 0;  // bytes
+  std::string os;
+  std::string architecture;
+};
+
+// What the Engine is.
+struct EngineInfo {
+  std::string version;      // 20.10.24
+  std::string api_version;  // the negotiated one
+  std::string os;
+  std::string architecture;  // as the Engine says: x86_64, aarch64
+  std::string root_directory;
+  std::uint64_t memory = 0;  // bytes
+};
+
+// One event of the Engine about a container of a compose project.
+struct EngineEvent {
+  std::int64_t time_nano = 0;
+  std::string action;  // start, die, kill, stop, destroy, "health_status: healthy", …
+  std::string id;
+  std::string name;
+  std::string project;
+  std::string service;
+  int exit_code = 0;  // of "die"
+};
+
+struct PullProgress {
+  std::uint64_t current = 0;  // bytes downloaded of the layers known so far
+  std::uint64_t total = 0;    // bytes of those layers; grows while more become known
+  std::string status;         // "Downloading", "Extracting", …
+};
+
+}  // namespace trimtab

@@ -1,0 +1,63 @@
+// A plan: what applying a release would do to each service, and why.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace trimtab {
+
+enum class Action {
+  none,
+  create,    // no container yet
+  recreate,  // a new container takes the place of the old one
+  restart,   // the same container, started again
+  remove,    // the release has no such service
+};
+
+enum class Risk {
+  none,
+  restart,  // the service is away for a moment
+  data,     // the service keeps data in a volume and is replaced
+};
+
+std::string_view to_string(Action action);
+std::string_view to_string(Risk risk);
+Action action_from(std::string_view text);
+Risk risk_from(std::string_view text);
+
+struct Step {
+  std::string service;
+  Action action = Action::none;
+  Risk risk = Risk::none;
+  std::vector<std::string> reasons;  // words for people; never values of variables
+
+  friend bool operator==(const Step&, const Step&) = default;
+};
+
+// One step for each service of the release and of what runs, by name.
+struct Plan {
+  std::vector<Step> steps;
+
+  [[nodiscard]] bool empty() const;  // no step does anything
+  // The services that Compose is to create or replace.
+  [[nodiscard]] std::vector<std::string> to_apply() const;
+  [[nodiscard]] std::vector<std::string> with(Action action) const;
+
+  friend bool operator==(const Plan&, const Plan&) = default;
+};
+
+// Something that a preflight check found.
+struct PreflightFinding {
+  enum class Severity { error, warning };
+  std::string name;  // stable: "unset-variable", "host-port-taken", …
+  Severity severity = Severity::error;
+  std::string message;  // what is wrong, where
+  std::string hint;     // what to do
+
+  friend bool operator==(const PreflightFinding&, const PreflightFinding&) = default;
+};
+
+bool has_errors(const std::vector<PreflightFinding>& findings);
+
+}  // namespace trimtab

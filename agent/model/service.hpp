@@ -1,0 +1,41 @@
+// Reads the parts of a rendered service that trimtab decides on, as Compose 1.29 and 2.x write them.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/model/observed.hpp"
+#include "common/json.hpp"
+
+namespace trimtab {
+
+struct Mount {
+  std::string type;    // bind, volume, tmpfs, …
+  std::string source;  // host path or volume name; empty: anonymous
+  std::string target;
+  bool creates_source = true;  // Docker would make a missing bind source as an empty folder
+};
+
+std::vector<Mount> mounts_of(const Json& service);
+std::vector<PublishedPort> published_ports_of(const Json& service);
+
+// The files that `configs:` and `secrets:` of the service name in the project, by host path.
+std::vector<std::string> config_files_of(const Json& project, const Json& service);
+
+// Names to values; null values are "".
+std::map<std::string, std::string> environment_of(const Json& service);
+
+// The services that this one waits for until they have exited with 0.
+std::vector<std::string> jobs_awaited_by(const Json& service);
+
+// The healthcheck's start_period, 0 where there is none.
+std::chrono::milliseconds start_period_of(const Json& service);
+bool has_healthcheck(const Json& service);
+
+// How many containers the service is to have (deploy.replicas or scale), 1 by default.
+int replicas_of(const Json& service);
+
+}  // namespace trimtab

@@ -1,0 +1,18 @@
+#include "agent/plan/preflight/preflight.hpp"
+
+namespace trimtab::preflight {
+
+// Docker would create an empty folder of root's in its place.
+Findings bind_source_missing(const Input& input) {
+  Findings findings;
+  for (const std::string& source : input.missing_sources) {
+    PreflightFinding finding;
+    finding.name = "bind-source-missing";
+    finding.message = "a service mounts " + source + ", which does not exist";
+    finding.hint = "create it on this server or commit it; Docker would mount an empty folder";
+    findings.push_back(std::move(finding));
+  }
+  return findings;
+}
+
+}  // namespace trimtab::preflight

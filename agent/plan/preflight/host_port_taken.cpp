@@ -1,0 +1,54 @@
+#include "agent/model/service.hpp"
+#include "agent/plan/preflight/preflight.hpp"
+
+namespace trimtab::preflight {
+namespace {
+
+bool overlaps(const PublishedPort& a, const PublishedPort& b) {
+  const auto is_any = [](const std::string& ip) {
+    return ip.empty() || ip == "0.0.0.0" || ip == "::" || ip == "[::]";
+  };
+  return a.host_port == b.host_port && a.protocol == b.protocol &&
+         (is_any(a.host_ip) || is_any(b.host_ip) || a.host_ip == b.host_ip);
+}
+
+std::string holder_of(const PublishedPort& port, const Input& input) {
+  for (const Container& container : input.all_containers) {
+    if (container.project == input.project) continue;
+    for (const PublishedPort& held : container.ports) {
+      if (!overlaps(port, held)) continue;
+      return "container " + container.name +
+             (container.project.empty() ? "" : " of the project " + container.project);
+    }
+  }
+  // The project's own proxy processes listen for its containers.
+  for (const Container& container : input.all_containers) {
+    for (const PublishedPort& held : container.ports) {
+      if (container.project == input.project && overlaps(port, held)) return {};
+    }
+  }
+  const auto found = input.port_holders.find(port.protocol + "/" + std::to_string(port.host_port));
+  return found == input.port_holders.end() ? std::string() : found->second;
+}
+
+}  // namespace
+
+Findings host_port_taken(const Input& input) {
+  Findings findings;
+  for (const std::string& service : input.next->service_names()) {
+    for (const PublishedPort& port : published_ports_of(input.next->service(service))) {
+      const std::string holder = holder_of(port, input);
+      if (holder.empty()) continue;
+      PreflightFinding finding;
+      finding.name = "host-port-taken";
+      finding.message = "service " + service + " publishes port " +
+                        std::to_string(port.host_port) + "/" + port.protocol +
+                        ", which is held by " + holder;
+      finding.hint = "stop that, or publish another port";
+      findings.push_back(std::move(finding));
+    }
+  }
+  return findings;
+}
+
+}  // namespace trimtab::preflight

@@ -1,0 +1,18 @@
+#include "agent/plan/preflight/preflight.hpp"
+
+namespace trimtab::preflight {
+
+// Nothing is compiled on the instance.
+Findings only_build(const Input& input) {
+  Findings findings;
+  for (const std::string& service : input.built_images_missing) {
+    PreflightFinding finding;
+    finding.name = "only-build";
+    finding.message = "service " + service + " has only `build:`, and its image is not on this host";
+    finding.hint = "build and push the image elsewhere and name it with `image:`";
+    findings.push_back(std::move(finding));
+  }
+  return findings;
+}
+
+}  // namespace trimtab::preflight

@@ -1,0 +1,21 @@
+#include "agent/plan/preflight/preflight.hpp"
+
+#include <algorithm>
+
+namespace trimtab::preflight {
+
+Findings check(const Input& input) {
+  Findings all;
+  for (const auto& one : {unset_variable, no_service, only_build, bind_source_missing,
+                          host_port_taken, other_project, volume_changed, untracked_collision,
+                          host_access}) {
+    const Findings found = one(input);
+    all.insert(all.end(), found.begin(), found.end());
+  }
+  std::stable_partition(all.begin(), all.end(), [](const PreflightFinding& finding) {
+    return finding.severity == PreflightFinding::Severity::error;
+  });
+  return all;
+}
+
+}  // namespace trimtab::preflight

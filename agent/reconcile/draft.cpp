@@ -1,0 +1,489 @@
+#include "agent/reconcile/draft.hpp"
+
+#include <algorithm>
+
+#include "agent/compose/compose_yaml.hpp"
+#include "agent/reconcile/staging.hpp"
+#include "agent/resolve/paths.hpp"
+#include "common/files.hpp"
+#include "common/hash.hpp"
+
+namespace trimtab {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t largest_input = 1024 * 1024;
+
+PreflightFinding reject(std::string name, std::string message, std::string hint) {
+  PreflightFinding finding;
+  finding.name = std::move(name);
+  finding.message = std::move(message);
+  finding.hint = std::move(hint);
+  return finding;
+}
+
+const TreeEntry* find_entry(const std::vector<TreeEntry>& tree, const std::string& path) {
+  const auto found = std::find_if(tree.begin(), tree.end(),
+                                  [&](const TreeEntry& entry) { return entry.path == path; });
+  return found == tree.end() ? nullptr : &*found;
+}
+
+// The stack's settings as far as they shape a release.
+std::string shaping_settings(const StackSettings& settings) {
+  Json json;
+  json["compose"] = settings.compose;
+  json["profiles"] = settings.profiles;
+  json["project"] = settings.project;
+  json["env_file"] = settings.env_file.value_or(default_env_file);
+  json["directory"] = settings.directory.string();
+  if (settings.images.watch) json["watch"] = *settings.images.watch;
+  return dump_json(json);
+}
+
+std::string input_hash(const fs::path& live, const std::string& path) {
+  const Result<std::string> bytes = read_file(live / path, largest_input);
+  return bytes ? sha256_hex(*bytes) : "absent";
+}
+
+std::map<std::string, std::string> digests_for_key(const std::set<std::string>& watched,
+                                                   const Facts& facts, const Release* known) {
+  std::map<std::string, std::string> digests;
+  for (const std::string& text : watched) {
+    const auto fact = facts.digests.find(text);
+    if (fact != facts.digests.end() && fact->second.value) {
+      digests[text] = *fact->second.value;
+      continue;
+    }
+    // Not asked yet since the start: as it was.
+    if (known == nullptr) continue;
+    for (const auto& [service, pin] : known->images) {
+      const auto at = pin.pinned.find('@');
+      if (pin.reference == text && at != std::string::npos) digests[text] = pin.pinned.substr(at + 1);
+    }
+  }
+  return digests;
+}
+
+std::set<std::string> watched_texts(const Release& release) {
+  std::set<std::string> texts;
+  for (const std::string& service : release.watched) {
+    const auto pin = release.images.find(service);
+    if (pin != release.images.end() && !pin->second.local) texts.insert(pin->second.reference);
+  }
+  return texts;
+}
+
+// One staged checkout on its way to a draft.
+class Drafting {
+ public:
+  Drafting(DraftParts parts, RefTip tip, Facts* facts, Observed observed)
+      : parts_(parts), tip_(std::move(tip)), facts_(facts), observed_(std::move(observed)) {}
+
+  Task<DraftResult> run();
+
+ private:
+  Task<bool> stage();
+  bool find_compose_files();
+  bool read_raw_files();
+  void note_env_files(const Json& raw);
+  bool refuse_remote_includes(const Json& raw, const std::string& file);
+  bool choose_project(const Json& raw);
+  bool note_inputs();
+  Task<bool> render();
+  Task<bool> pin();
+  Task<bool> pin_one(ImageNeed need);
+  Task<Result<std::string>> ask_digest(ImageNeed need);
+  Task<std::optional<ImagePin>> pin_of_running(ImageNeed need);
+  void finish();
+
+  bool refuse(PreflightFinding finding) {
+    result_.rejected = std::move(finding);
+    return false;
+  }
+  bool blame_world(Error error) {
+    result_.world = std::move(error);
+    return false;
+  }
+  // The env file and compose files come from outside: a link among them could read any file.
+  bool is_link(const std::string& path) const {
+    const TreeEntry* const entry = find_entry(draft_.tree, path);
+    return entry != nullptr && entry->mode == "120000";
+  }
+
+  DraftParts parts_;
+  RefTip tip_;
+  Facts* facts_;
+  Observed observed_;
+  DraftResult result_;
+  Draft draft_;
+  std::vector<std::string> files_;
+  std::set<std::string> env_files_;
+  std::map<std::string, ImagePin> pins_;
+};
+
+Task<DraftResult> Drafting::run() {
+  Release& release = result_.release;
+  release.commit = tip_.commit;
+  release.ref = tip_.name;
+  release.created_at = wall_now();
+  release.compose = parts_.compose.tool().display();
+  bool going = co_await stage();
+  going = going && find_compose_files() && read_raw_files() && note_inputs();
+  if (going) going = co_await render();
+  if (going) going = co_await pin();
+  if (going) finish();
+  co_return std::move(result_);
+}
+
+Task<bool> Drafting::stage() {
+  Result<CommitInfo> info = co_await parts_.git.describe(tip_.commit);
+  if (!info) co_return blame_world(info.error());
+  result_.release.subject = printable(info->subject);
+  result_.release.author = printable(info->author);
+  Result<std::vector<TreeEntry>> tree = co_await parts_.git.tree(tip_.commit);
+  if (!tree) co_return blame_world(tree.error());
+  draft_.tree = std::move(*tree);
+  const Result<void> staged = co_await parts_.git.stage(tip_.commit, parts_.store.staging());
+  if (!staged) co_return blame_world(staged.error());
+  std::set<std::string> tracked;
+  if (const Release* const current = parts_.store.current()) {
+    const auto live_tree = co_await parts_.git.tree(current->commit);
+    if (live_tree) {
+      for (const TreeEntry& entry : *live_tree) tracked.insert(entry.path);
+    }
+  }
+  const Result<void> linked =
+      link_untracked(parts_.settings.directory, parts_.store.staging(), tracked);
+  if (!linked) co_return blame_world(linked.error());
+  co_return true;
+}
+
+bool Drafting::find_compose_files() {
+  files_ = parts_.settings.compose;
+  std::error_code ec;
+  if (files_.empty()) {
+    for (const char* name : default_compose_files) {
+      if (!fs::exists(parts_.store.staging() / name, ec)) continue;
+      files_ = {name};
+      break;
+    }
+  }
+  if (files_.empty()) {
+    return refuse(reject("no-compose-file", "the commit has no compose file (compose.yaml, …)",
+                         "name it with `compose:` in the stack's file"));
+  }
+  for (const std::string& file : files_) {
+    if (!fs::exists(parts_.store.staging() / file, ec)) {
+      return refuse(reject("no-compose-file", "the commit has no file " + file,
+                           "correct `compose:` in the stack's file, or commit it"));
+    }
+    if (is_link(file)) {
+      return refuse(reject("symlink", file + " is a symbolic link in Git",
+                           "commit the file itself: a link could name any file of this host"));
+    }
+  }
+  return true;
+}
+
+bool Drafting::read_raw_files() {
+  for (const std::string& file : files_) {
+    const Result<std::string> text = read_file(parts_.store.staging() / file, largest_input);
+    if (!text) return blame_world(text.error());
+    const Result<Json> raw = parse_yaml(*text);
+    if (!raw) {
+      return refuse(reject("compose-file", file + ": " + raw.error().message,
+                           "`docker compose config` in a checkout shows the same"));
+    }
+    note_env_files(*raw);
+    if (!refuse_remote_includes(*raw, file) || !choose_project(*raw)) return false;
+  }
+  if (result_.release.project.empty()) result_.release.project = parts_.settings.name;
+  const Release* const current = parts_.store.current();
+  if (current != nullptr && current->project != result_.release.project) {
+    return refuse(reject("project-changed",
+                         "the project's name changes from " + current->project + " to " +
+                             result_.release.project + ", and its volumes would not be found",
+                         "write `project: " + current->project + "` into the stack's file"));
+  }
+  return true;
+}
+
+void Drafting::note_env_files(const Json& raw) {
+  for (const auto& item : json_object(raw, "services").items()) {
+    if (!item.value().is_object() || !item.value().contains("env_file")) continue;
+    const Json& named = item.value()["env_file"];
+    const Json list = named.is_array() ? named : Json::array({named});
+    for (const Json& entry : list) {
+      std::string path =
+          entry.is_string() ? entry.get<std::string>() : json_string(entry, "path");
+      if (path.rfind("./", 0) == 0) path.erase(0, 2);
+      if (!path.empty() && path[0] != '/') env_files_.insert(path);
+    }
+  }
+}
+
+// Compose would fetch these itself, with programs and from places outside our control.
+bool Drafting::refuse_remote_includes(const Json& raw, const std::string& file) {
+  for (const Json& entry : json_array(raw, "include")) {
+    Json paths = entry.is_object() && entry.contains("path") ? entry["path"] : entry;
+    if (!paths.is_array()) paths = Json::array({paths});
+    for (const Json& path : paths) {
+      const std::string text = path.is_string() ? path.get<std::string>() : std::string();
+      const bool remote = text.find("://") != std::string::npos || text.rfind("git@", 0) == 0 ||
+                          text.rfind("oci:", 0) == 0 || text.rfind("github.com/", 0) == 0;
+      if (remote) {
+        return refuse(reject("remote-include", file + " includes " + printable(text),
+                             "include files of the repository only"));
+      }
+    }
+  }
+  return true;
+}
+
+bool Drafting::choose_project(const Json& raw) {
+  if (!parts_.settings.project.empty()) {
+    result_.release.project = parts_.settings.project;
+    return true;
+  }
+  const std::string name = json_string(raw, "name");
+  if (name.find('$') != std::string::npos) {
+    return refuse(reject("project-name", "`name:` of the compose file holds a variable",
+                         "write `project:` into the stack's file"));
+  }
+  if (!name.empty()) result_.release.project = name;
+  return true;
+}
+
+bool Drafting::note_inputs() {
+  std::error_code ec;
+  const std::string env_file = parts_.settings.env_file.value_or(default_env_file);
+  if (fs::exists(parts_.store.staging() / env_file, ec)) {
+    draft_.env_file = env_file;
+  } else if (parts_.settings.env_file) {
+    return refuse(reject("env-file-missing",
+                         "the env file " + (parts_.settings.directory / env_file).string() +
+                             " does not exist",
+                         "create it, or take `env_file:` out of the stack's file"));
+  }
+  env_files_.insert(env_file);
+  for (const std::string& path : env_files_) {
+    if (is_link(path)) {
+      return refuse(reject("symlink", path + " is a symbolic link in Git",
+                           "commit the file itself: a link could name any file of this host"));
+    }
+    if (find_entry(draft_.tree, path) != nullptr) continue;
+    result_.release.inputs[path] = input_hash(parts_.settings.directory, path);
+    const Result<std::string> bytes = read_file(parts_.settings.directory / path, largest_input);
+    if (bytes) draft_.input_bytes[path] = *bytes;
+  }
+  return true;
+}
+
+Task<bool> Drafting::render() {
+  RenderRequest request;
+  request.directory = parts_.store.staging();
+  request.files = files_;
+  request.profiles = parts_.settings.profiles;
+  request.env_file = draft_.env_file;
+  request.project = result_.release.project;
+  Result<Rendered> rendered = co_await parts_.compose.render(request);
+  if (!rendered) {
+    const Error& error = rendered.error();
+    if (is_transient(error.code)) co_return blame_world(error);
+    co_return refuse(reject("compose-file", error.message, error.hint));
+  }
+  draft_.rendering.model = std::move(rendered->model);
+  draft_.unset_variables = std::move(rendered->unset_variables);
+  map_paths(draft_.rendering.model, parts_.store.staging().string(),
+            parts_.settings.directory.string());
+  co_return true;
+}
+
+Task<Result<std::string>> Drafting::ask_digest(ImageNeed need) {
+  const auto fact = facts_->digests.find(need.text);
+  if (fact != facts_->digests.end() && fact->second.value && !fact->second.error) {
+    co_return *fact->second.value;
+  }
+  Result<std::string> digest = co_await parts_.registry.digest_of(need.reference);
+  if (digest && need.watched) facts_->digests[need.text].succeed(*digest);
+  co_return digest;
+}
+
+// Taking a stack over must not bring a new patch of postgres:16 along.
+Task<std::optional<ImagePin>> Drafting::pin_of_running(ImageNeed need) {
+  if (need.watched || parts_.store.current() != nullptr) co_return std::nullopt;
+  for (const Container& container : observed_.containers) {
+    if (container.service != need.service || container.image != need.text) continue;
+    const Result<Image> image = co_await parts_.docker.image(container.image_id);
+    if (!image) continue;
+    const std::string prefix = need.reference.familiar_name() + "@";
+    for (const std::string& digest : image->repo_digests) {
+      if (digest.rfind(prefix, 0) != 0) continue;
+      ImagePin pin;
+      pin.reference = need.text;
+      pin.pinned = digest;
+      co_return pin;
+    }
+  }
+  co_return std::nullopt;
+}
+
+Task<bool> Drafting::pin_one(ImageNeed need) {
+  ImagePin pin;
+  pin.reference = need.text;
+  if (need.how == ImageNeed::How::keep) {
+    pins_[need.service] = *need.kept;
+    co_return true;
+  }
+  if (need.how == ImageNeed::How::pinned) {
+    pin.pinned = need.reference.pinned(need.reference.digest);
+    pins_[need.service] = pin;
+    co_return true;
+  }
+  // An image without a digest of any registry was built or loaded here.
+  const Result<Image> here = co_await parts_.docker.image(need.text);
+  if (!here && here.error().code != Errc::not_found) co_return blame_world(here.error());
+  if (here && here->repo_digests.empty()) {
+    pin.pinned = here->id;
+    pin.local = true;
+    pins_[need.service] = pin;
+    co_return true;
+  }
+  if (need.how == ImageNeed::How::built) {
+    if (here) {
+      pin.pinned = here->id;
+      pin.local = true;
+      pins_[need.service] = pin;
+    } else {
+      draft_.built_images_missing.insert(need.service);
+    }
+    co_return true;
+  }
+  if (need.watched) draft_.watched[need.text] = need.reference;
+  const std::optional<ImagePin> running = co_await pin_of_running(need);
+  if (running) {
+    pins_[need.service] = *running;
+    co_return true;
+  }
+  const Result<std::string> digest = co_await ask_digest(need);
+  if (!digest && digest.error().code == Errc::not_found) {
+    draft_.missing_images.push_back(need.text);
+    co_return true;
+  }
+  if (!digest) co_return blame_world(digest.error());
+  pin.pinned = need.reference.pinned(*digest);
+  pins_[need.service] = pin;
+  co_return true;
+}
+
+Task<bool> Drafting::pin() {
+  static const std::map<std::string, ImagePin> none;
+  const Release* const current = parts_.store.current();
+  const bool underscores = parts_.compose.tool().family == ComposeFamily::v1;
+  const auto needs = image_needs(draft_.rendering.model, result_.release.project, underscores,
+                                 parts_.settings.images.watch,
+                                 current == nullptr ? none : current->images);
+  if (!needs) {
+    co_return refuse(reject("image", needs.error().message, "correct `image:` of the service"));
+  }
+  for (const ImageNeed& need : *needs) {
+    if (need.watched) result_.release.watched.insert(need.service);
+    const bool pinned = co_await pin_one(need);
+    if (!pinned) co_return false;
+  }
+  co_return true;
+}
+
+void Drafting::finish() {
+  Release& release = result_.release;
+  pin_images(draft_.rendering.model, pins_);
+  release.images = pins_;
+  const auto mounted =
+      mounted_paths(draft_.rendering.model, parts_.settings.directory.string());
+  release.mounted_files = mounted_files(mounted, draft_.tree);
+  release.content_key = content_key(draft_.rendering.model, release.mounted_files);
+  Inputs inputs;
+  inputs.commit = release.commit;
+  inputs.settings = shaping_settings(parts_.settings);
+  inputs.files = release.inputs;
+  inputs.digests = digests_for_key(watched_texts(release), *facts_, &release);
+  release.inputs_key = inputs_key(inputs);
+  draft_.release = release;
+  result_.draft = std::move(draft_);
+}
+
+}  // namespace
+
+Task<DraftResult> make_draft(DraftParts parts, RefTip tip, Facts* facts, Observed observed) {
+  Drafting drafting(parts, std::move(tip), facts, std::move(observed));
+  DraftResult result = co_await drafting.run();
+  co_return result;
+}
+
+Inputs present_inputs(const DraftParts& parts, const std::string& commit, const Facts& facts,
+                      const Release* base) {
+  Inputs inputs;
+  inputs.commit = commit;
+  inputs.settings = shaping_settings(parts.settings);
+  if (base == nullptr) return inputs;
+  for (const auto& [path, hash] : base->inputs) {
+    inputs.files[path] = input_hash(parts.settings.directory, path);
+  }
+  inputs.digests = digests_for_key(watched_texts(*base), facts, base);
+  return inputs;
+}
+
+Task<Result<void>> make_readable(DraftParts parts, int number, bool any_version) {
+  const Release* const found = parts.store.find(number);
+  if (found == nullptr) {
+    co_return Error{Errc::not_found, "release " + std::to_string(number) + " is not there", {}};
+  }
+  Release release = *found;
+  const ComposeTool& tool = parts.compose.tool();
+  if (release.compose == tool.display()) co_return Result<void>();
+  const bool v1_rendering = release.compose.find(" 1.") != std::string::npos;
+  if (any_version && v1_rendering == (tool.family == ComposeFamily::v1)) co_return Result<void>();
+  const fs::path staging = parts.store.staging();
+  if (auto staged = co_await parts.git.stage(release.commit, staging); !staged) co_return staged;
+  // The untracked files as they were then; they lie beside the release.
+  const fs::path kept = parts.store.release_directory(number) / "inputs";
+  std::error_code ec;
+  for (const auto& [path, hash] : release.inputs) {
+    if (!fs::exists(kept / path, ec)) continue;
+    fs::create_directories((staging / path).parent_path(), ec);
+    fs::create_symlink(kept / path, staging / path, ec);
+  }
+  if (auto linked = link_untracked(parts.settings.directory, staging, {}); !linked) {
+    co_return linked;
+  }
+  RenderRequest request;
+  request.directory = staging;
+  request.files = parts.settings.compose;
+  for (const char* name : default_compose_files) {
+    if (request.files.empty() && fs::exists(staging / name, ec)) request.files = {name};
+  }
+  request.profiles = parts.settings.profiles;
+  request.project = release.project;
+  const std::string env_file = parts.settings.env_file.value_or(default_env_file);
+  if (fs::exists(staging / env_file, ec)) request.env_file = env_file;
+  Result<Rendered> rendered = co_await parts.compose.render(request);
+  if (!rendered) {
+    co_return rendered.error().context("release " + std::to_string(number) + " was made with " +
+                                       release.compose + " and cannot be rendered with " +
+                                       tool.display());
+  }
+  map_paths(rendered->model, staging.string(), parts.settings.directory.string());
+  pin_images(rendered->model, release.images);
+  const std::string yaml = emit_yaml(rendered->model);
+  if (auto saved = parts.store.save_rendering(number, yaml); !saved) co_return saved;
+  const std::string old_key = release.content_key;
+  release.content_key = content_key(rendered->model, release.mounted_files);
+  release.compose = tool.display();
+  if (parts.store.rejected().contains(old_key)) {
+    if (auto kept_out = parts.store.reject(release.content_key); !kept_out) co_return kept_out;
+  }
+  co_return parts.store.save(release);
+}
+
+}  // namespace trimtab

@@ -1,0 +1,65 @@
+// Makes a release of a commit and what the registries say, without touching anything live.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/compose/compose.hpp"
+#include "agent/config/settings.hpp"
+#include "agent/docker/docker.hpp"
+#include "agent/git/git.hpp"
+#include "agent/model/facts.hpp"
+#include "agent/model/release.hpp"
+#include "agent/record/store.hpp"
+#include "agent/registry/registry.hpp"
+#include "agent/resolve/images.hpp"
+#include "agent/resolve/keys.hpp"
+
+namespace trimtab {
+
+struct DraftParts {
+  const StackSettings& settings;
+  Git& git;
+  Registry& registry;
+  Docker& docker;
+  Compose& compose;
+  Store& store;
+};
+
+// A release that is not numbered yet, and what preflight wants to know of it.
+struct Draft {
+  Release release;
+  Rendering rendering;
+  std::vector<TreeEntry> tree;
+  std::vector<std::string> unset_variables;
+  std::string env_file;                              // that was read; "" where there is none
+  std::map<std::string, std::string> input_bytes;    // untracked files that were read
+  std::map<std::string, ImageReference> watched;     // tags to watch from now on
+  std::set<std::string> built_images_missing;
+  std::vector<std::string> missing_images;           // not in their registries (yet)
+};
+
+// What became of the try to make one.
+struct DraftResult {
+  Release release;                           // as far as it came: commit, subject, inputs
+  std::optional<Draft> draft;                // complete, unless it has missing images
+  std::optional<PreflightFinding> rejected;  // the commit is at fault
+  std::optional<Error> world;                // to be tried again
+};
+
+// `facts`: what the watchers know; digests asked for here are added. `observed`: what runs, whose images are
+// kept where a stack is taken over.
+Task<DraftResult> make_draft(DraftParts parts, RefTip tip, Facts* facts, Observed observed);
+
+// What a release made now of this commit would be made from, as far as is known without making it:
+// `base` is the release that was looked at last.
+Inputs present_inputs(const DraftParts& parts, const std::string& commit, const Facts& facts,
+                      const Release* base);
+
+// Renders a release again from what is kept of it, because another Compose is here now. `any_version`:
+// a rendering of the same family will do.
+Task<Result<void>> make_readable(DraftParts parts, int number, bool any_version);
+
+}  // namespace trimtab

@@ -1,0 +1,1002 @@
+#include "agent/reconcile/reconciler.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <random>
+
+#include "agent/compose/compose_yaml.hpp"
+#include "agent/model/service.hpp"
+#include "agent/plan/diff.hpp"
+#include "agent/plan/preflight/preflight.hpp"
+#include "agent/reconcile/host_ports.hpp"
+#include "agent/record/release_json.hpp"
+#include "agent/resolve/paths.hpp"
+#include "agent/resolve/verdict.hpp"
+#include "agent/sources/backoff.hpp"
+#include "common/failpoint.hpp"
+#include "common/files.hpp"
+
+namespace trimtab {
+namespace {
+
+namespace fs = std::filesystem;
+
+// What runs is read again this often even if no event came.
+constexpr auto longest_wait = std::chrono::seconds(30);
+constexpr std::chrono::milliseconds first_retry = std::chrono::seconds(30);
+constexpr auto pull_event_spacing = std::chrono::milliseconds(250);
+
+std::string short_commit(const std::string& commit) { return commit.substr(0, 7); }
+
+std::string new_request_id() {
+  std::random_device random;
+  std::string id;
+  for (int i = 0; i < 4; ++i) {
+    static constexpr std::string_view digits = "0123456789abcdef";
+    for (unsigned bits = random(), n = 0; n < 4; ++n, bits >>= 4) id += digits[bits & 15U];
+  }
+  return id;
+}
+
+std::string release_text(int number) { return "release " + std::to_string(number); }
+
+}  // namespace
+
+std::string_view to_string(StackState state) {
+  switch (state) {
+    case StackState::starting:
+      return "starting";
+    case StackState::synced:
+      return "synced";
+    case StackState::checking:
+      return "checking";
+    case StackState::waiting:
+      return "waiting";
+    case StackState::deploying:
+      return "deploying";
+    case StackState::rolling_back:
+      return "rolling_back";
+    case StackState::failed:
+      return "failed";
+    case StackState::paused:
+      return "paused";
+    case StackState::stopped:
+      return "stopped";
+    case StackState::degraded:
+      return "degraded";
+  }
+  return "failed";
+}
+
+Reconciler::Reconciler(ReconcilerParts parts)
+    : executor_(parts.executor),
+      settings_(std::move(parts.settings)),
+      git_(std::move(parts.git)),
+      registry_(parts.registry),
+      docker_(parts.docker),
+      engine_(parts.engine),
+      compose_(parts.compose),
+      store_(std::move(parts.store)),
+      events_(parts.events),
+      host_turn_(parts.host_turn),
+      staging_turn_(executor_),
+      wake_(executor_),
+      engine_changed_(executor_),
+      git_watcher_(executor_, *git_, settings_.git.interval, facts_.tip, [this] { wake_.notify(); }),
+      image_watcher_(executor_, registry_, settings_.images.interval, facts_.digests,
+                     [this] { wake_.notify(); }) {
+  project_ = settings_.project.empty() ? settings_.name : settings_.project;
+  if (const Release* const current = store_.current()) {
+    project_ = current->project;
+    std::map<std::string, ImageReference> watched;
+    for (const std::string& service : current->watched) {
+      const auto pin = current->images.find(service);
+      if (pin == current->images.end() || pin->second.local) continue;
+      const Result<ImageReference> reference = parse_reference(pin->second.reference);
+      if (reference) watched[pin->second.reference] = *reference;
+    }
+    image_watcher_.watch(std::move(watched));
+  }
+  for (const std::string& problem : store_.problems()) {
+    spdlog::warn("{}: {}", settings_.name, problem);
+  }
+}
+
+DraftParts Reconciler::draft_parts() {
+  return DraftParts{settings_, *git_, registry_, docker_, compose_, store_};
+}
+
+// --- the loop
+
+Task<void> Reconciler::run() {
+  co_await recover();
+  while (!stop_requested_) {
+    co_await round();
+    settle();
+    if (stop_requested_) break;
+    SteadyClock::time_point until = SteadyClock::now() + longest_wait;
+    if (retry_at_) until = std::min(until, *retry_at_);
+    co_await wake_.wait_until(until);
+  }
+}
+
+void Reconciler::request_stop() {
+  stop_requested_ = true;
+  if (executing_) executing_->request_stop();
+  wake_.notify();
+}
+
+bool Reconciler::may_be_interrupted() const {
+  return !executing_ || executing_->may_be_interrupted();
+}
+
+Task<void> Reconciler::recover() {
+  if (!store_.attempt()) co_return;
+  const Attempt found = *store_.attempt();
+  spdlog::info("{}: goes on with release {}, found in phase {}", settings_.name, found.release,
+               to_string(found.phase));
+  if (!found.request.empty()) {
+    last_request_ = RequestResult{found.request, "in_progress", found.release, ""};
+  }
+  co_await attempt(found, true);
+}
+
+Task<void> Reconciler::round() {
+  co_await observe();
+  if (retry_at_ && SteadyClock::now() >= *retry_at_) {
+    retry_at_.reset();
+    judged_key_.clear();
+  }
+  if (request_) {
+    const Request request = *std::exchange(request_, std::nullopt);
+    co_await serve(request);
+    co_return;
+  }
+  if (store_.intent().paused || engine_.error() || !facts_.tip.value) co_return;
+  Goal goal;
+  goal.tip = *facts_.tip.value;
+  if (goal.tip.commit == store_.intent().held_commit) co_return;
+  co_await consider(goal);
+}
+
+Task<void> Reconciler::observe() {
+  const auto containers = co_await docker_.project_containers(project_);
+  if (!containers) co_return;
+  for (const Container& container : *containers) {
+    const auto before = std::find_if(
+        observed_.containers.begin(), observed_.containers.end(),
+        [&](const Container& known) { return known.service == container.service; });
+    const bool changed = before == observed_.containers.end() ||
+                         before->state != container.state || before->health != container.health;
+    if (!changed) continue;
+    Json data;
+    data["service"] = container.service;
+    data["state"] = to_string(container.state);
+    data["health"] = to_string(container.health);
+    data["message"] = container.service + " " + std::string(to_string(container.state));
+    events_.publish("service", settings_.name, std::move(data));
+  }
+  observed_.containers = *containers;
+  observed_.at = wall_now();
+  drift_.clear();
+  const Release* const current = store_.current();
+  if (current == nullptr || current->seen.empty()) co_return;
+  const Result<Rendering> rendering = rendering_of(current->number);
+  if (rendering) drift_ = trimtab::drift(target_of(*current, *rendering), observed_);
+}
+
+Result<Rendering> Reconciler::rendering_of(int number) const {
+  const Result<std::string> text = store_.rendering(number);
+  if (!text) return text.error();
+  Result<Json> model = parse_yaml(*text);
+  if (!model) return model.error().context(store_.compose_file(number).string());
+  Rendering rendering;
+  rendering.model = std::move(*model);
+  return rendering;
+}
+
+// The release to go back to: the current one if it is good, else the newest that is.
+const Release* Reconciler::good_release() const {
+  const Release* const current = store_.current();
+  if (current == nullptr || current->outcome == Outcome::good) return current;
+  return store_.last_good_before(*current);
+}
+
+// --- deciding
+
+// Another Compose than the one that rendered the current release writes the same project in
+// another way, which must not look like a change.
+Task<Result<void>> Reconciler::prepare_current() {
+  const Release* const current = store_.current();
+  if (current == nullptr) co_return Result<void>();
+  co_return co_await make_readable(draft_parts(), current->number, false);
+}
+
+Task<void> Reconciler::consider(Goal goal) {
+  const Release* const current = store_.current();
+  const Inputs inputs = present_inputs(draft_parts(), goal.tip.commit, facts_, current);
+  const std::string key = inputs_key(inputs);
+  const bool asked = !goal.request.empty();
+  if (key == judged_key_ && !asked) co_return;
+  if (current != nullptr && current->outcome == Outcome::good && current->inputs_key == key &&
+      !asked) {
+    judged_key_ = key;
+    verdict_ = Situation{StackState::synced, "", ""};
+    co_return;
+  }
+  if (!asked) situate(StackState::checking, "looking at " + short_commit(goal.tip.commit), "");
+  const Turn::Holder turn = co_await staging_turn_.take();
+  const Result<std::string> fetched = co_await git_->fetch(goal.tip);
+  if (!fetched) {
+    try_later(goal, fetched.error());
+    judged_key_ = key;
+    co_return;
+  }
+  goal.tip.commit = *fetched;
+  const Result<void> prepared = co_await prepare_current();
+  if (!prepared) {
+    try_later(goal, prepared.error());
+    judged_key_ = key;
+    co_return;
+  }
+  DraftResult made = co_await make_draft(draft_parts(), goal.tip, &facts_, observed_);
+  // Asking for digests may have told something new: the key is that of what was looked at.
+  judged_key_ = inputs_key(present_inputs(draft_parts(), goal.tip.commit, facts_, current));
+  if (made.world) {
+    try_later(goal, *made.world);
+    co_return;
+  }
+  if (made.rejected) {
+    made.release.inputs_key = judged_key_;
+    const Result<void> recorded =
+        record_rejection(goal, std::move(made.release), {std::move(*made.rejected)});
+    if (!recorded) try_later(goal, recorded.error());
+    co_return;
+  }
+  if (!made.draft->missing_images.empty()) {
+    wait_for_images(goal, made.draft->release, made.draft->missing_images);
+    co_return;
+  }
+  waiting_commit_.clear();
+  co_await judge_draft(goal, std::move(*made.draft));
+}
+
+Task<void> Reconciler::judge_draft(Goal goal, Draft draft) {
+  const Release* const current = store_.current();
+  const Release* const good =
+      current != nullptr && current->outcome == Outcome::good ? current : nullptr;
+  Content content;
+  content.commit = draft.release.commit;
+  content.content_key = draft.release.content_key;
+  const Verdict verdict = judge(content, good, store_.rejected(), goal.again);
+  image_watcher_.watch(draft.watched);
+  if (verdict == Verdict::held) {
+    verdict_ = Situation{StackState::synced,
+                         short_commit(content.commit) +
+                             " has content that was rejected or rolled back from; it is not tried "
+                             "again until it changes",
+                         "`trimtab deploy " + settings_.name + "` tries it once more"};
+    finish_request(goal.request, "rejected", std::nullopt, verdict_.reason);
+    co_return;
+  }
+  const bool repair = !goal.request.empty();
+  Result<Plan> plan = make_plan_for(draft, repair);
+  if (!plan) {
+    try_later(goal, plan.error());
+    co_return;
+  }
+  if (verdict == Verdict::nothing && plan->empty()) {
+    verdict_ = Situation{StackState::synced, "", ""};
+    world_failures_ = 0;
+    if (current->inputs_key != draft.release.inputs_key) {
+      Release known = *current;
+      known.inputs_key = draft.release.inputs_key;
+      known.inputs = draft.release.inputs;
+      const Result<void> saved = store_.save(known);
+      if (!saved) spdlog::warn("{}: {}", settings_.name, saved.error().text());
+    }
+    finish_request(goal.request, "nothing_to_do", current->number,
+                   release_text(current->number) + " is what Git and the registry ask for");
+    co_return;
+  }
+  std::vector<PreflightFinding> findings = co_await preflight(&draft);
+  if (has_errors(findings)) {
+    const std::string content_key = draft.release.content_key;
+    const Result<void> recorded =
+        record_rejection(goal, draft.release, std::move(findings));
+    if (!recorded) try_later(goal, recorded.error());
+    co_return;
+  }
+  co_await deploy_draft(goal, std::move(draft), std::move(*plan), std::move(findings));
+}
+
+Result<Plan> Reconciler::make_plan_for(const Draft& draft, bool repair) const {
+  const Target next = target_of(draft.release, draft.rendering);
+  const Release* const current = store_.current();
+  if (current == nullptr) return make_plan(next, nullptr, observed_, repair);
+  const Result<Rendering> rendering = rendering_of(current->number);
+  if (!rendering) return rendering.error();
+  const Target now = target_of(*current, *rendering);
+  return make_plan(next, &now, observed_, repair);
+}
+
+Task<std::vector<PreflightFinding>> Reconciler::preflight(const Draft* draft) {
+  preflight::Input input;
+  input.project = draft->release.project;
+  input.directory = settings_.directory.string();
+  input.next = &draft->rendering;
+  Rendering current_rendering;
+  if (const Release* const current = store_.current()) {
+    Result<Rendering> rendering = rendering_of(current->number);
+    if (rendering) {
+      current_rendering = std::move(*rendering);
+      input.current = &current_rendering;
+    }
+  }
+  input.unset_variables = draft->unset_variables;
+  input.env_file = draft->env_file;
+  input.built_images_missing = draft->built_images_missing;
+  const auto all = co_await docker_.all_containers();
+  if (all) input.all_containers = *all;
+  std::set<std::string> ports;
+  std::error_code ec;
+  const std::string live = settings_.directory.string();
+  for (const std::string& name : draft->rendering.service_names()) {
+    const Json& service = draft->rendering.service(name);
+    for (const PublishedPort& port : published_ports_of(service)) {
+      ports.insert(port.protocol + "/" + std::to_string(port.host_port));
+    }
+    for (const Mount& mount : mounts_of(service)) {
+      if (mount.type != "bind") continue;
+      const bool below = mount.source.rfind(live + "/", 0) == 0;
+      const fs::path staged =
+          below ? store_.staging() / mount.source.substr(live.size() + 1) : fs::path(mount.source);
+      if (mount.source != live && !fs::exists(staged, ec)) {
+        input.missing_sources.insert(mount.source);
+      }
+    }
+  }
+  input.port_holders = port_holders(ports);
+  const Release* const current = store_.current();
+  const std::string from = current == nullptr ? std::string() : current->commit;
+  const auto collisions =
+      co_await git_->collisions(settings_.directory, from, draft->release.commit);
+  if (collisions) input.collisions = *collisions;
+  co_return preflight::check(input);
+}
+
+std::string Reconciler::describe_cause(const Draft& draft) const {
+  const Release* const current = store_.current();
+  if (current == nullptr) return "first deployment";
+  if (current->commit != draft.release.commit) {
+    return "push " + short_commit(draft.release.commit);
+  }
+  for (const auto& [service, pin] : draft.release.images) {
+    const auto old = current->images.find(service);
+    if (old != current->images.end() && old->second.pinned != pin.pinned) {
+      return "image " + pin.reference + " changed";
+    }
+  }
+  for (const auto& [path, hash] : draft.release.inputs) {
+    const auto old = current->inputs.find(path);
+    if (old != current->inputs.end() && old->second != hash) return path + " changed";
+  }
+  return "settings changed";
+}
+
+// --- recording what does not come to a deployment
+
+Result<void> Reconciler::record_rejection(const Goal& goal, Release release,
+                                          std::vector<PreflightFinding> findings) {
+  const std::string key =
+      release.content_key.empty() ? release.inputs_key : release.content_key;
+  const PreflightFinding first = findings.front();
+  verdict_ = Situation{StackState::failed,
+                       short_commit(release.commit) + " is rejected: " + first.message,
+                       first.hint};
+  if (store_.rejected().contains(key) && goal.request.empty()) return {};
+  release.number = store_.next_number();
+  release.outcome = Outcome::rejected;
+  release.cause = goal.cause.empty() ? "push " + short_commit(release.commit) : goal.cause;
+  release.findings = std::move(findings);
+  Failure failure;
+  failure.phase = "checking";
+  failure.reason = first.message;
+  failure.hint = first.hint;
+  release.failure = failure;
+  if (auto saved = store_.save(release); !saved) return saved;
+  if (auto rejected = store_.reject(key); !rejected) return rejected;
+  spdlog::warn("{}: release {} ({}) is rejected, nothing was touched: {}", settings_.name,
+               release.number, short_commit(release.commit), first.message);
+  Json data;
+  data["release"] = release.number;
+  data["outcome"] = to_string(release.outcome);
+  data["failure"] = to_json(failure);
+  data["message"] = "release " + std::to_string(release.number) + " is rejected: " + first.message;
+  events_.publish("release", settings_.name, std::move(data));
+  finish_request(goal.request, "rejected", release.number, first.message);
+  return {};
+}
+
+void Reconciler::wait_for_images(const Goal& goal, const Release& release,
+                                 const std::vector<std::string>& missing) {
+  if (waiting_commit_ != release.commit) {
+    waiting_commit_ = release.commit;
+    waiting_since_ = SteadyClock::now();
+  }
+  const auto waited = SteadyClock::now() - waiting_since_;
+  const std::string names = join(missing, ", ");
+  if (waited < settings_.images.wait) {
+    verdict_ = Situation{
+        StackState::waiting,
+        short_commit(release.commit) + " waits for an image that is not in its registry: " + names,
+        "asked again every " + format_duration(settings_.images.interval) + ", given up after " +
+            format_duration(settings_.images.wait)};
+    retry_at_ = SteadyClock::now() + std::min<std::chrono::milliseconds>(settings_.images.interval,
+                                                                        settings_.images.wait);
+    return;
+  }
+  PreflightFinding finding;
+  finding.name = "image-missing";
+  finding.message = names + (missing.size() == 1 ? " is" : " are") + " not in the registry";
+  finding.hint = "push it, or correct `image:` in the compose file";
+  // The image may come later: what is rejected is this commit without it.
+  Release rejected = release;
+  rejected.content_key.clear();
+  rejected.inputs_key += "-without-" + names;
+  const Result<void> recorded = record_rejection(goal, std::move(rejected), {finding});
+  if (!recorded) try_later(goal, recorded.error());
+  retry_at_ = SteadyClock::now() + settings_.images.interval;
+}
+
+void Reconciler::try_later(const Goal& goal, const Error& error) {
+  const auto wait = next_interval(first_retry, world_failures_, random_jitter());
+  ++world_failures_;
+  retry_at_ = SteadyClock::now() + wait;
+  verdict_ = Situation{StackState::waiting, error.message,
+                       (error.hint.empty() ? "" : error.hint + "; ") + "tried again in " +
+                           human_duration(wait)};
+  spdlog::warn("{}: {}", settings_.name, error.text());
+  finish_request(goal.request, "failed", std::nullopt, error.text());
+}
+
+// --- acting
+
+Task<void> Reconciler::deploy_draft(Goal goal, Draft draft, Plan plan,
+                                    std::vector<PreflightFinding> findings) {
+  const Release* const good = good_release();
+  Release release = draft.release;
+  release.number = store_.next_number();
+  // A try that the world prevented goes on under its number.
+  for (const auto& [number, known] : store_.releases()) {
+    const bool same = known.outcome == Outcome::in_progress &&
+                      known.content_key == release.content_key && known.commit == release.commit;
+    if (same) {
+      release.number = number;
+      release.timeline = known.timeline;
+      release.tries = known.tries;
+    }
+  }
+  ++release.tries;
+  release.cause = goal.cause.empty() ? describe_cause(draft) : goal.cause;
+  release.plan = plan;
+  release.findings = std::move(findings);
+  Result<void> written = store_.save_rendering(release.number, emit_yaml(draft.rendering.model));
+  for (const auto& [path, bytes] : draft.input_bytes) {
+    if (written) written = store_.save_input(release.number, path, bytes);
+  }
+  if (written && good != nullptr && good->commit != release.commit) {
+    const Result<bool> ancestor = co_await git_->is_ancestor(good->commit, release.commit);
+    if (ancestor && !*ancestor && goal.request.empty()) {
+      release.notices.push_back("the history of " + settings_.git.ref + " was rewritten: " +
+                                short_commit(good->commit) + " is no longer part of it");
+    }
+  }
+  if (written) written = co_await git_->keep(release.commit, release.number);
+  if (written) written = store_.save(release);
+  if (!written) {
+    try_later(goal, written.error());
+    co_return;
+  }
+  failpoint("release:saved");
+  Attempt next;
+  next.release = release.number;
+  next.fallback = good == nullptr ? 0 : good->number;
+  next.plan = std::move(plan);
+  next.request = goal.request;
+  next.started_at = wall_now();
+  co_await attempt(std::move(next), false);
+}
+
+Task<void> Reconciler::attempt(Attempt attempt, bool resumed) {
+  const Turn::Holder turn = co_await host_turn_.take();
+  if (stop_requested_) co_return;
+  const int number = attempt.release;
+  const std::string request = attempt.request;
+  ExecutorParts parts{settings_, project_, *git_,     registry_, docker_,
+                      compose_,  store_,   *this, engine_changed_};
+  if (const Release* const release = store_.find(number)) project_ = release->project;
+  ExecutorHooks hooks;
+  hooks.superseded = [this](const Release& release) {
+    return facts_.tip.value && facts_.tip.value->name == release.ref &&
+           facts_.tip.value->commit != release.commit && store_.intent().held_commit.empty() &&
+           (!last_request_ || last_request_->outcome != "in_progress");
+  };
+  hooks.make_readable = [this](int release) {
+    return make_readable(draft_parts(), release, true);
+  };
+  executing_ = std::make_unique<Executor>(parts, std::move(hooks));
+  const std::optional<AttemptEnd> end = co_await executing_->run(std::move(attempt), resumed);
+  executing_.reset();
+  attempt_view_.reset();
+  if (!end) co_return;
+  co_await observe();
+  after(*end, number, request);
+}
+
+void Reconciler::after(AttemptEnd end, int number, const std::string& request) {
+  const Release* const release = store_.find(number);
+  const Release* const current = store_.current();
+  if (release == nullptr) return;
+  const std::string who = release_text(number) + " (" + short_commit(release->commit) + ")";
+  const std::string why = release->failure ? release->failure->reason : std::string();
+  const bool world = release->failure && release->failure->cls == FailureClass::world;
+  const std::string back = current == nullptr ? std::string() : release_text(current->number);
+  const std::string again = "`trimtab show " + settings_.name + " " + std::to_string(number) +
+                            "` has the whole log";
+  std::string outcome;
+  std::string message;
+  const auto retry = [&] {
+    retry_at_ = SteadyClock::now() + next_interval(first_retry, world_failures_++, random_jitter());
+  };
+  switch (end) {
+    case AttemptEnd::committed:
+      world_failures_ = 0;
+      judged_key_ = release->inputs_key;
+      verdict_ = Situation{StackState::synced, "", ""};
+      outcome = "done";
+      message = who + " is deployed";
+      break;
+    case AttemptEnd::rejected:
+      verdict_ = Situation{StackState::failed, who + " is rejected: " + why,
+                           "it is not tried again until it changes; " + again};
+      outcome = "rejected";
+      message = who + " is rejected, nothing was touched: " + why;
+      break;
+    case AttemptEnd::postponed:
+      retry();
+      verdict_ = Situation{StackState::waiting, who + " cannot be deployed now: " + why,
+                           "nothing was touched; it is tried again"};
+      outcome = "failed";
+      message = verdict_.reason + "; nothing was touched, it is tried again";
+      break;
+    case AttemptEnd::superseded:
+      judged_key_.clear();
+      wake_.notify();
+      outcome = "superseded";
+      message = who + " gave way to a newer commit";
+      break;
+    case AttemptEnd::rolled_back:
+      if (world) retry();
+      verdict_ = Situation{StackState::synced,
+                           who + " was rolled back to " + back + ": " + why,
+                           world ? "it is tried again later"
+                                 : "it is not tried again until it changes; " + again};
+      outcome = "rolled_back";
+      message = "rolled back to " + back + ": " + why;
+      break;
+    case AttemptEnd::failed:
+      if (world) retry();
+      verdict_ = Situation{
+          StackState::failed,
+          who + " failed" +
+              (store_.last_good_before(*release) == nullptr ? ", and there is nothing to go back to"
+                                                            : std::string()) +
+              ": " + why,
+          "what runs was left as it is; " + again};
+      outcome = "failed";
+      message = verdict_.reason;
+      break;
+  }
+  spdlog::log(end == AttemptEnd::committed || end == AttemptEnd::superseded ? spdlog::level::info
+                                                                            : spdlog::level::warn,
+              "{}: {}", settings_.name, message);
+  Json data;
+  data["release"] = number;
+  data["outcome"] = to_string(release->outcome);
+  if (release->failure) data["failure"] = to_json(*release->failure);
+  data["message"] = message;
+  events_.publish("release", settings_.name, std::move(data));
+  finish_request(request, outcome, number, message);
+}
+
+// --- operators
+
+Result<std::string> Reconciler::enqueue(Request request) {
+  if (store_.intent().paused) {
+    return Error{Errc::conflict, settings_.name + " is paused",
+                 "`trimtab resume " + settings_.name + "` ends the pause"};
+  }
+  if (request_ || executing_) {
+    return Error{Errc::conflict, settings_.name + " is busy with a deployment",
+                 "`trimtab status " + settings_.name + " --watch` shows it"};
+  }
+  request.id = new_request_id();
+  last_request_ = RequestResult{request.id, "in_progress", std::nullopt, ""};
+  request_ = request;
+  git_watcher_.look_now();
+  image_watcher_.look_now();
+  wake_.notify();
+  return request.id;
+}
+
+Result<std::string> Reconciler::deploy(std::string commit) {
+  Request request;
+  request.kind = Request::Kind::deploy;
+  request.commit = std::move(commit);
+  return enqueue(std::move(request));
+}
+
+Result<std::string> Reconciler::rollback(int release) {
+  const Release* const current = store_.current();
+  if (current == nullptr) {
+    return Error{Errc::conflict, settings_.name + " has no release yet", {}};
+  }
+  if (release == 0) {
+    const Release* const good = store_.last_good_before(*current);
+    if (good == nullptr) {
+      return Error{Errc::conflict,
+                   settings_.name + " has no earlier good release to go back to",
+                   "`trimtab history " + settings_.name + "` shows what there is"};
+    }
+    release = good->number;
+  }
+  const Release* const target = store_.find(release);
+  if (target == nullptr) {
+    return Error{Errc::not_found, settings_.name + " has no " + release_text(release),
+                 "`trimtab history " + settings_.name + "` shows what there is"};
+  }
+  if (target->outcome != Outcome::good && target->outcome != Outcome::rolled_back) {
+    return Error{Errc::conflict, release_text(release) + " never ran well",
+                 "choose one whose outcome is good"};
+  }
+  if (target->number == current->number) {
+    return Error{Errc::conflict, release_text(release) + " is the current one", {}};
+  }
+  Request request;
+  request.kind = Request::Kind::rollback;
+  request.release = release;
+  return enqueue(std::move(request));
+}
+
+Result<std::string> Reconciler::pause(std::string why) {
+  Intent intent = store_.intent();
+  intent.paused = true;
+  intent.paused_why = printable(why);
+  intent.paused_at = wall_now();
+  if (auto saved = store_.set_intent(intent); !saved) return saved.error();
+  const std::string id = new_request_id();
+  last_request_ = RequestResult{id, "in_progress", std::nullopt, ""};
+  settle();
+  finish_request(id, "done", std::nullopt, settings_.name + " is paused");
+  return id;
+}
+
+Result<std::string> Reconciler::resume() {
+  Intent intent = store_.intent();
+  intent.paused = false;
+  intent.paused_why.clear();
+  if (auto saved = store_.set_intent(intent); !saved) return saved.error();
+  const std::string id = new_request_id();
+  last_request_ = RequestResult{id, "in_progress", std::nullopt, ""};
+  judged_key_.clear();
+  check();
+  settle();
+  finish_request(id, "done", std::nullopt, settings_.name + " is watched again");
+  return id;
+}
+
+std::string Reconciler::check() {
+  git_watcher_.look_now();
+  image_watcher_.look_now();
+  wake_.notify();
+  return new_request_id();
+}
+
+Task<void> Reconciler::serve(Request request) {
+  if (request.kind == Request::Kind::rollback) {
+    co_await serve_rollback(request);
+    co_return;
+  }
+  Goal goal;
+  goal.again = true;
+  goal.request = request.id;
+  // What the remote says now, not at the last interval.
+  Result<RefTip> tip = co_await git_->ask();
+  if (tip) facts_.tip.succeed(*tip);
+  if (!tip && request.commit.empty()) {
+    finish_request(request.id, "failed", std::nullopt, tip.error().text());
+    co_return;
+  }
+  for (const auto& [text, reference] : image_watcher_.watched()) {
+    const Result<std::string> digest = co_await registry_.digest_of(reference);
+    if (digest) facts_.digests[text].succeed(*digest);
+  }
+  Intent intent = store_.intent();
+  intent.held_commit.clear();
+  if (request.commit.empty()) {
+    goal.tip = *tip;
+    goal.cause = "asked for by an operator";
+  } else {
+    if (tip) {
+      const Result<std::string> fetched = co_await git_->fetch(*tip);
+      if (!fetched) spdlog::warn("{}: {}", settings_.name, fetched.error().text());
+    }
+    const Result<std::string> commit = co_await git_->find_commit(request.commit);
+    if (!commit) {
+      finish_request(request.id, "failed", std::nullopt, commit.error().text());
+      co_return;
+    }
+    goal.tip.name = tip ? tip->name : settings_.git.ref;
+    goal.tip.commit = *commit;
+    goal.cause = "commit " + short_commit(*commit) + " asked for by an operator";
+    if (tip && tip->commit != *commit) intent.held_commit = tip->commit;
+  }
+  if (auto saved = store_.set_intent(intent); !saved) {
+    finish_request(request.id, "failed", std::nullopt, saved.error().text());
+    co_return;
+  }
+  co_await consider(goal);
+  if (last_request_ && last_request_->id == request.id && last_request_->outcome == "in_progress" &&
+      verdict_.state == StackState::waiting) {
+    // It waits for an image: the request goes on with it.
+    request_ = request;
+  }
+}
+
+Task<void> Reconciler::serve_rollback(Request request) {
+  const Release* const current = store_.current();
+  const Release* const target = store_.find(request.release);
+  const Turn::Holder turn = co_await staging_turn_.take();
+  for (const int number : {current->number, target->number}) {
+    const Result<void> readable = co_await make_readable(draft_parts(), number, false);
+    if (!readable) {
+      finish_request(request.id, "failed", std::nullopt, readable.error().text());
+      co_return;
+    }
+  }
+  const Release now = *store_.current();
+  const Release older = *store_.find(request.release);
+  const Result<Rendering> now_rendering = rendering_of(now.number);
+  const Result<Rendering> older_rendering = rendering_of(older.number);
+  if (!now_rendering || !older_rendering) {
+    const Error error = now_rendering ? older_rendering.error() : now_rendering.error();
+    finish_request(request.id, "failed", std::nullopt, error.text());
+    co_return;
+  }
+  Attempt next;
+  next.release = older.number;
+  next.fallback = now.number;
+  next.operator_rollback = true;
+  next.plan = make_return_plan(target_of(older, *older_rendering), target_of(now, *now_rendering),
+                               observed_);
+  next.request = request.id;
+  next.started_at = wall_now();
+  co_await attempt(std::move(next), false);
+}
+
+Task<Result<PlanAnswer>> Reconciler::plan() {
+  const Turn::Holder turn = co_await staging_turn_.take();
+  if (executing_) {
+    co_return Error{Errc::conflict, settings_.name + " is busy with a deployment",
+                    "`trimtab status " + settings_.name + " --watch` shows it"};
+  }
+  Result<RefTip> tip = co_await git_->ask();
+  if (!tip) co_return tip.error();
+  const Result<std::string> fetched = co_await git_->fetch(*tip);
+  if (!fetched) co_return fetched.error();
+  tip->commit = *fetched;
+  if (auto prepared = co_await prepare_current(); !prepared) co_return prepared.error();
+  Facts facts;  // of its own: what is asked for here is asked now
+  DraftResult made = co_await make_draft(draft_parts(), *tip, &facts, observed_);
+  if (made.world) co_return *made.world;
+  PlanAnswer answer;
+  if (const Release* const current = store_.current()) answer.from = current->number;
+  answer.commit = made.release.commit;
+  answer.subject = made.release.subject;
+  if (made.rejected) {
+    answer.verdict = "rejected";
+    answer.findings.push_back(*made.rejected);
+    co_return answer;
+  }
+  Draft& draft = *made.draft;
+  if (!draft.missing_images.empty()) {
+    answer.verdict = "waiting";
+    PreflightFinding finding;
+    finding.name = "image-missing";
+    finding.severity = PreflightFinding::Severity::warning;
+    finding.message = "not in the registry yet: " + join(draft.missing_images, ", ");
+    answer.findings.push_back(finding);
+    co_return answer;
+  }
+  answer.findings = co_await preflight(&draft);
+  Result<Plan> plan = make_plan_for(draft, true);
+  if (!plan) co_return plan.error();
+  answer.plan = std::move(*plan);
+  for (const auto& [service, pin] : draft.release.images) {
+    const Result<Image> here = co_await docker_.image(pin.pinned);
+    if (!here && !pin.local) answer.pulls.push_back(pin.reference);
+  }
+  const bool rejected =
+      has_errors(answer.findings) || store_.rejected().contains(draft.release.content_key);
+  answer.verdict = answer.plan.empty() ? "nothing to do" : rejected ? "rejected" : "would deploy";
+  co_return answer;
+}
+
+void Reconciler::finish_request(const std::string& id, std::string outcome,
+                                std::optional<int> release, std::string message) {
+  if (id.empty()) return;
+  last_request_ = RequestResult{id, outcome, release, message};
+  Json data;
+  data["request"] = id;
+  data["outcome"] = outcome;
+  data["release"] = release ? Json(*release) : Json(nullptr);
+  data["message"] = message;
+  events_.publish("finished", settings_.name, std::move(data));
+}
+
+// --- what people are told
+
+void Reconciler::on_engine_event(const EngineEvent& event) {
+  if (event.project != project_) return;
+  engine_changed_.notify();
+  if (!executing_) wake_.notify();
+}
+
+void Reconciler::on_engine_change() {
+  engine_changed_.notify();
+  wake_.notify();
+}
+
+// The situation after a round: what was decided, seen through what runs and what operators said.
+void Reconciler::settle() {
+  const Release* const current = store_.current();
+  const std::string runs = current == nullptr ? "nothing is deployed"
+                                              : release_text(current->number) + " keeps running";
+  if (store_.intent().paused) {
+    const std::string why = store_.intent().paused_why;
+    situate(StackState::paused, why.empty() ? "paused by an operator" : why,
+            "`trimtab resume " + settings_.name + "` ends the pause");
+    return;
+  }
+  if (engine_.error()) {
+    situate(current == nullptr ? StackState::waiting : StackState::degraded,
+            engine_.error()->message, "tried again until Docker is back");
+    return;
+  }
+  const Error* const git_error = facts_.tip.error ? &*facts_.tip.error : nullptr;
+  if (git_error != nullptr && (verdict_.state == StackState::synced || !facts_.tip.value)) {
+    situate(StackState::failed, git_error->message,
+            (git_error->hint.empty() ? "" : git_error->hint + "; ") + runs);
+    return;
+  }
+  if (!facts_.tip.value) {
+    situate(StackState::starting, "asking the remote", "");
+    return;
+  }
+  if (facts_.tip.value->commit == store_.intent().held_commit && current != nullptr &&
+      verdict_.state == StackState::synced) {
+    situate(StackState::synced,
+            short_commit(store_.intent().held_commit) +
+                " is not deployed, since an operator asked for " + short_commit(current->commit),
+            "the next commit is deployed again, and `trimtab deploy " + settings_.name +
+                "` deploys this one");
+    return;
+  }
+  if (verdict_.state == StackState::synced) {
+    for (const Container& container : observed_.containers) {
+      const bool unwell = container.health == Health::unhealthy ||
+                          container.state == ContainerState::restarting ||
+                          (container.state == ContainerState::exited &&
+                           !is_finished_job(container) && !is_stopped_by_hand(container));
+      if (!unwell) continue;
+      const std::string what = container.health == Health::unhealthy ? "is unhealthy"
+                               : container.state == ContainerState::restarting
+                                   ? "restarts again and again"
+                                   : "exited with " + std::to_string(container.exit_code);
+      situate(StackState::degraded, container.service + " " + what,
+              "`trimtab logs " + settings_.name + " " + container.service + "` shows why");
+      return;
+    }
+    for (const std::string& words : drift_) {
+      if (words.find("stopped by hand") != std::string::npos) continue;
+      situate(StackState::degraded, words,
+              "`trimtab deploy " + settings_.name + "` puts it back");
+      return;
+    }
+  }
+  situate(verdict_.state, verdict_.reason, verdict_.next);
+}
+
+void Reconciler::situate(StackState state, std::string reason, std::string next) {
+  Situation now{state, std::move(reason), std::move(next)};
+  if (now == situation_) return;
+  const Situation before = std::exchange(situation_, std::move(now));
+  if (before.state == situation_.state && before.reason == situation_.reason) return;
+  Json data;
+  data["old"] = to_string(before.state);
+  data["new"] = to_string(situation_.state);
+  data["reason"] = situation_.reason;
+  data["message"] = std::string(to_string(situation_.state)) +
+                    (situation_.reason.empty() ? "" : ": " + situation_.reason);
+  events_.publish("state", settings_.name, std::move(data));
+}
+
+std::vector<std::string> Reconciler::notices() const {
+  std::vector<std::string> all = store_.problems();
+  if (const Release* const current = store_.current()) {
+    all.insert(all.end(), current->notices.begin(), current->notices.end());
+    for (const PreflightFinding& finding : current->findings) all.push_back(finding.message);
+  }
+  return all;
+}
+
+void Reconciler::phase_begun(const Attempt& attempt) {
+  AttemptView view;
+  view.attempt = attempt;
+  view.phase_started_at = wall_now();
+  attempt_view_ = std::move(view);
+  const bool back =
+      attempt.phase == Phase::rolling_back || attempt.phase == Phase::gating_rollback;
+  const std::string phase(to_string(attempt.phase));
+  situate(back ? StackState::rolling_back : StackState::deploying,
+          release_text(attempt.release) + ": " + phase, "");
+  Json data;
+  data["release"] = attempt.release;
+  data["phase"] = phase;
+  data["message"] = release_text(attempt.release) + ": " + phase;
+  spdlog::info("{}: release {}: {}", settings_.name, attempt.release, phase);
+  events_.publish("phase", settings_.name, std::move(data));
+}
+
+void Reconciler::pulling(const std::string& image, const PullProgress& progress) {
+  if (attempt_view_) {
+    attempt_view_->pull_image = image;
+    attempt_view_->pull = progress;
+  }
+  const bool whole = progress.total != 0 && progress.current == progress.total;
+  if (!whole && SteadyClock::now() - last_pull_event_ < pull_event_spacing) return;
+  last_pull_event_ = SteadyClock::now();
+  Json data;
+  data["image"] = image;
+  data["current"] = progress.current;
+  data["total"] = progress.total;
+  data["message"] = "pulling " + image;
+  events_.publish("pull", settings_.name, std::move(data));
+}
+
+void Reconciler::waiting_for(const std::map<std::string, std::string>& services) {
+  if (!attempt_view_ || attempt_view_->waiting_for == services) return;
+  for (const auto& [service, words] : services) {
+    const auto before = attempt_view_->waiting_for.find(service);
+    if (before != attempt_view_->waiting_for.end() && before->second == words) continue;
+    Json data;
+    data["release"] = attempt_view_->attempt.release;
+    data["service"] = service;
+    data["state"] = words;
+    data["health"] = words;
+    data["message"] = service + ": " + words;
+    events_.publish("service", settings_.name, std::move(data));
+  }
+  attempt_view_->waiting_for = services;
+}
+
+void Reconciler::remark(const std::string& line) {
+  spdlog::info("{}: {}", settings_.name, line);
+  Json data;
+  data["message"] = line;
+  events_.publish("log", settings_.name, std::move(data));
+}
+
+}  // namespace trimtab

@@ -1,0 +1,204 @@
+// Keeps one stack: looks at the facts, decides, and has the executor act. One a stack.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/execute/executor.hpp"
+#include "agent/reconcile/draft.hpp"
+#include "agent/reconcile/events.hpp"
+#include "agent/sources/engine_watcher.hpp"
+#include "agent/sources/git_watcher.hpp"
+#include "agent/sources/image_watcher.hpp"
+#include "common/turn.hpp"
+
+namespace trimtab {
+
+enum class StackState {
+  starting,
+  synced,
+  checking,
+  waiting,
+  deploying,
+  rolling_back,
+  failed,
+  paused,
+  stopped,
+  degraded,
+};
+std::string_view to_string(StackState state);
+
+// What a person is told of the stack as a whole.
+struct Situation {
+  StackState state = StackState::starting;
+  std::string reason;  // "" where the state says it all
+  std::string next;    // what happens next, or what to do
+  friend bool operator==(const Situation&, const Situation&) = default;
+};
+
+// An operator's request and what became of it.
+struct Request {
+  enum class Kind { deploy, rollback };
+  std::string id;
+  Kind kind = Kind::deploy;
+  std::string commit;  // of a deploy; "": what the ref points to
+  int release = 0;     // of a rollback; 0: the last good one
+};
+struct RequestResult {
+  std::string id;
+  std::string outcome;  // in_progress, done, nothing_to_do, rejected, rolled_back, failed, superseded
+  std::optional<int> release;
+  std::string message;
+};
+
+// The deployment that goes on, for status.
+struct AttemptView {
+  Attempt attempt;
+  WallTime phase_started_at;
+  std::string pull_image;
+  PullProgress pull;
+  std::map<std::string, std::string> waiting_for;
+};
+
+struct PlanAnswer {
+  std::optional<int> from;
+  std::string commit;
+  std::string subject;
+  std::string verdict;  // nothing to do, would deploy, rejected, waiting
+  Plan plan;
+  std::vector<PreflightFinding> findings;
+  std::vector<std::string> pulls;  // images that are not here yet
+};
+
+struct ReconcilerParts {
+  asio::any_io_executor executor;
+  StackSettings settings;
+  std::unique_ptr<Git> git;
+  Registry& registry;
+  Docker& docker;
+  const EngineWatcher& engine;
+  Compose& compose;
+  Store store;
+  EventBus& events;
+  Turn& host_turn;  // one deployment at a time on the host
+};
+
+class Reconciler final : private Progress {
+ public:
+  explicit Reconciler(ReconcilerParts parts);
+
+  // Ends after request_stop(), between two phases of a deployment, or by cancellation.
+  Task<void> run();
+  Task<void> watch_git() { return git_watcher_.run(); }
+  Task<void> watch_images() { return image_watcher_.run(); }
+  void request_stop();
+  [[nodiscard]] bool may_be_interrupted() const;
+
+  // From the Engine.
+  void on_engine_event(const EngineEvent& event);
+  void on_engine_change();
+
+  // From operators. conflict where the stack is in no state for it; not_found where the release is not there.
+  Result<std::string> deploy(std::string commit);
+  Result<std::string> rollback(int release);
+  Result<std::string> pause(std::string why);
+  Result<std::string> resume();
+  std::string check();
+  // What a deploy would do now. Asks the remote and renders; changes nothing that runs.
+  Task<Result<PlanAnswer>> plan();
+
+  // For the status.
+  [[nodiscard]] const StackSettings& settings() const { return settings_; }
+  [[nodiscard]] const Store& store() const { return store_; }
+  [[nodiscard]] const Situation& situation() const { return situation_; }
+  [[nodiscard]] const Facts& facts() const { return facts_; }
+  [[nodiscard]] const Observed& observed() const { return observed_; }
+  [[nodiscard]] const std::vector<std::string>& drift() const { return drift_; }
+  [[nodiscard]] const std::optional<AttemptView>& attempt() const { return attempt_view_; }
+  [[nodiscard]] const std::optional<RequestResult>& last_request() const { return last_request_; }
+  [[nodiscard]] std::size_t watched_images() const { return image_watcher_.watched().size(); }
+  [[nodiscard]] const std::string& project() const { return project_; }
+  [[nodiscard]] std::vector<std::string> notices() const;
+
+ private:
+  struct Goal {
+    RefTip tip;
+    bool again = false;      // an operator asks: rejected content is tried once more
+    std::string request;     // the operator's, if one asks
+    std::string cause;
+  };
+
+  Task<void> recover();
+  Task<void> round();
+  Task<void> observe();
+  Task<void> serve(Request request);
+  Task<void> serve_rollback(Request request);
+  Task<void> consider(Goal goal);
+  Task<void> judge_draft(Goal goal, Draft draft);
+  Task<Result<void>> prepare_current();
+  Task<std::vector<PreflightFinding>> preflight(const Draft* draft);
+  Task<void> deploy_draft(Goal goal, Draft draft, Plan plan,
+                          std::vector<PreflightFinding> findings);
+  Task<void> attempt(Attempt attempt, bool resumed);
+  void after(AttemptEnd end, int number, const std::string& request);
+  Result<void> record_rejection(const Goal& goal, Release release,
+                                std::vector<PreflightFinding> findings);
+  void wait_for_images(const Goal& goal, const Release& release,
+                       const std::vector<std::string>& missing);
+  void try_later(const Goal& goal, const Error& error);
+  std::string describe_cause(const Draft& draft) const;
+  Result<Plan> make_plan_for(const Draft& draft, bool repair) const;
+  Result<Rendering> rendering_of(int number) const;
+  const Release* good_release() const;
+
+  void settle();
+  void situate(StackState state, std::string reason, std::string next);
+  void finish_request(const std::string& id, std::string outcome, std::optional<int> release,
+                      std::string message);
+  Result<std::string> enqueue(Request request);
+  DraftParts draft_parts();
+
+  void phase_begun(const Attempt& attempt) override;
+  void pulling(const std::string& image, const PullProgress& progress) override;
+  void waiting_for(const std::map<std::string, std::string>& services) override;
+  void remark(const std::string& line) override;
+
+  asio::any_io_executor executor_;
+  StackSettings settings_;
+  std::unique_ptr<Git> git_;
+  Registry& registry_;
+  Docker& docker_;
+  const EngineWatcher& engine_;
+  Compose& compose_;
+  Store store_;
+  EventBus& events_;
+  Turn& host_turn_;
+  Turn staging_turn_;  // the staging folder has one user at a time
+
+  Facts facts_;
+  Observed observed_;
+  std::vector<std::string> drift_;
+  std::string project_;
+  std::string judged_key_;    // inputs that need no second look
+  Situation verdict_;         // what they were judged to be
+  Situation situation_;
+  std::optional<SteadyClock::time_point> retry_at_;
+  int world_failures_ = 0;
+  std::string waiting_commit_;  // that waits for images, and since when
+  SteadyClock::time_point waiting_since_;
+  std::optional<Request> request_;
+  std::optional<RequestResult> last_request_;
+  std::optional<AttemptView> attempt_view_;
+  SteadyClock::time_point last_pull_event_{};
+  std::unique_ptr<Executor> executing_;
+  bool stop_requested_ = false;
+
+  WakeEvent wake_;
+  WakeEvent engine_changed_;
+  GitWatcher git_watcher_;
+  ImageWatcher image_watcher_;
+};
+
+}  // namespace trimtab

@@ -1,0 +1,47 @@
+#include "agent/reconcile/staging.hpp"
+
+#include "common/files.hpp"
+
+namespace trimtab {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool has_tracked_below(const std::set<std::string>& tracked, const std::string& folder) {
+  const auto next = tracked.lower_bound(folder + "/");
+  return next != tracked.end() && next->rfind(folder + "/", 0) == 0;
+}
+
+Result<void> link_folder(const fs::path& live, const fs::path& staged, const std::string& relative,
+                         const std::set<std::string>& tracked) {
+  std::error_code ec;
+  for (const auto& entry : fs::directory_iterator(live, ec)) {
+    const std::string name = entry.path().filename().string();
+    if (relative.empty() && name == ".git") continue;
+    const std::string path = relative.empty() ? name : relative + "/" + name;
+    if (tracked.contains(path)) continue;
+    const bool is_folder = entry.is_directory(ec) && !entry.is_symlink(ec);
+    const fs::file_status there = fs::symlink_status(staged / name, ec);
+    const bool mixed = is_folder && (fs::is_directory(there) || has_tracked_below(tracked, path));
+    if (mixed) {
+      fs::create_directory(staged / name, ec);
+      const Result<void> linked = link_folder(entry.path(), staged / name, path, tracked);
+      if (!linked) return linked;
+    } else if (!fs::exists(there)) {
+      fs::create_symlink(entry.path(), staged / name, ec);
+      if (ec) return os_error("link", staged / name, ec.value());
+    }
+  }
+  // A live directory that does not exist yet has nothing to link.
+  if (ec && ec != std::errc::no_such_file_or_directory) return os_error("read", live, ec.value());
+  return {};
+}
+
+}  // namespace
+
+Result<void> link_untracked(const fs::path& live, const fs::path& staged,
+                            const std::set<std::string>& tracked) {
+  return link_folder(live, staged, "", tracked);
+}
+
+}  // namespace trimtab

@@ -1,0 +1,268 @@
+#include "agent/record/release_json.hpp"
+
+namespace trimtab {
+namespace {
+
+constexpr int schema = 1;
+
+template <class T>
+Json list_of(const std::vector<T>& values) {
+  Json list = Json::array();
+  for (const T& value : values) list.push_back(value);
+  return list;
+}
+
+std::vector<std::string> strings_of(const Json& list) {
+  std::vector<std::string> strings;
+  for (const Json& item : list) {
+    if (item.is_string()) strings.push_back(item.get<std::string>());
+  }
+  return strings;
+}
+
+std::map<std::string, std::string> string_map_of(const Json& object) {
+  std::map<std::string, std::string> map;
+  for (const auto& item : object.items()) {
+    if (item.value().is_string()) map[item.key()] = item.value().get<std::string>();
+  }
+  return map;
+}
+
+WallTime time_of(const Json& object, std::string_view key) {
+  return parse_time(json_string(object, key)).value_or(WallTime());
+}
+
+Plan plan_from_json(const Json& json) {
+  Plan plan;
+  for (const Json& item : json) {
+    Step step;
+    step.service = json_string(item, "service");
+    step.action = action_from(json_string(item, "action"));
+    step.risk = risk_from(json_string(item, "risk"));
+    step.reasons = strings_of(json_array(item, "reasons"));
+    plan.steps.push_back(std::move(step));
+  }
+  return plan;
+}
+
+std::vector<PreflightFinding> findings_from_json(const Json& json) {
+  std::vector<PreflightFinding> findings;
+  for (const Json& item : json) {
+    PreflightFinding finding;
+    finding.name = json_string(item, "name");
+    finding.severity = json_string(item, "severity") == "warning"
+                           ? PreflightFinding::Severity::warning
+                           : PreflightFinding::Severity::error;
+    finding.message = json_string(item, "message");
+    finding.hint = json_string(item, "hint");
+    findings.push_back(std::move(finding));
+  }
+  return findings;
+}
+
+std::optional<Failure> failure_from_json(const Json& json) {
+  if (!json.is_object() || json.empty()) return std::nullopt;
+  Failure failure;
+  failure.cls =
+      json_string(json, "class") == "world" ? FailureClass::world : FailureClass::content;
+  failure.phase = json_string(json, "phase");
+  failure.reason = json_string(json, "reason");
+  failure.hint = json_string(json, "hint");
+  for (const Json& item : json_array(json, "services")) {
+    ServiceFailure service;
+    service.service = json_string(item, "service");
+    service.reason = json_string(item, "reason");
+    service.log = strings_of(json_array(item, "log"));
+    failure.services.push_back(std::move(service));
+  }
+  return failure;
+}
+
+Result<void> check_schema(const Json& json, const char* what) {
+  if (json.is_object() && json_int(json, "schema") == schema) return {};
+  return Error{Errc::invalid,
+               std::string(what) + " has schema " + std::to_string(json_int(json, "schema")) +
+                   ", and this version of trimtab reads schema " + std::to_string(schema),
+               {}};
+}
+
+}  // namespace
+
+Json to_json(const Plan& plan) {
+  Json steps = Json::array();
+  for (const Step& step : plan.steps) {
+    Json item;
+    item["service"] = step.service;
+    item["action"] = to_string(step.action);
+    item["risk"] = to_string(step.risk);
+    item["reasons"] = list_of(step.reasons);
+    steps.push_back(std::move(item));
+  }
+  return steps;
+}
+
+Json to_json(const std::vector<PreflightFinding>& findings) {
+  Json list = Json::array();
+  for (const PreflightFinding& finding : findings) {
+    Json item;
+    item["name"] = finding.name;
+    item["severity"] =
+        finding.severity == PreflightFinding::Severity::warning ? "warning" : "error";
+    item["message"] = finding.message;
+    item["hint"] = finding.hint;
+    list.push_back(std::move(item));
+  }
+  return list;
+}
+
+Json to_json(const Failure& failure) {
+  Json json;
+  json["class"] = failure.cls == FailureClass::world ? "world" : "content";
+  json["phase"] = failure.phase;
+  json["reason"] = failure.reason;
+  json["hint"] = failure.hint;
+  json["services"] = Json::array();
+  for (const ServiceFailure& service : failure.services) {
+    Json item;
+    item["service"] = service.service;
+    item["reason"] = service.reason;
+    item["log"] = list_of(service.log);
+    json["services"].push_back(std::move(item));
+  }
+  return json;
+}
+
+Json to_json(const Release& release) {
+  Json json;
+  json["schema"] = schema;
+  json["number"] = release.number;
+  json["commit"] = release.commit;
+  json["ref"] = release.ref;
+  json["subject"] = release.subject;
+  json["author"] = release.author;
+  json["created_at"] = format_time(release.created_at);
+  json["outcome"] = to_string(release.outcome);
+  json["cause"] = release.cause;
+  json["project"] = release.project;
+  json["compose"] = release.compose;
+  json["inputs_key"] = release.inputs_key;
+  json["content_key"] = release.content_key;
+  json["images"] = Json::object();
+  for (const auto& [service, pin] : release.images) {
+    Json item;
+    item["reference"] = pin.reference;
+    item["pinned"] = pin.pinned;
+    item["local"] = pin.local;
+    json["images"][service] = std::move(item);
+  }
+  json["mounted_files"] = release.mounted_files;
+  json["inputs"] = release.inputs;
+  json["watched"] = release.watched;
+  json["plan"] = to_json(release.plan);
+  json["findings"] = to_json(release.findings);
+  json["notices"] = list_of(release.notices);
+  json["timeline"] = Json::array();
+  for (const TimelineEntry& entry : release.timeline) {
+    Json item;
+    item["phase"] = entry.phase;
+    item["started_at"] = format_time(entry.started_at);
+    item["seconds"] = entry.seconds ? Json(*entry.seconds) : Json(nullptr);
+    json["timeline"].push_back(std::move(item));
+  }
+  json["failure"] = release.failure ? to_json(*release.failure) : Json(nullptr);
+  json["seen"] = release.seen;
+  json["jobs"] = release.jobs;
+  json["tries"] = release.tries;
+  return json;
+}
+
+Json to_json(const Attempt& attempt) {
+  Json json;
+  json["schema"] = schema;
+  json["release"] = attempt.release;
+  json["fallback"] = attempt.fallback;
+  json["operator_rollback"] = attempt.operator_rollback;
+  json["plan"] = to_json(attempt.plan);
+  json["request"] = attempt.request;
+  json["phase"] = to_string(attempt.phase);
+  json["entries"] = attempt.entries;
+  json["started_at"] = format_time(attempt.started_at);
+  json["failure"] = attempt.failure ? to_json(*attempt.failure) : Json(nullptr);
+  return json;
+}
+
+Result<Release> release_from_json(const Json& json) {
+  if (const auto checked = check_schema(json, "the release"); !checked) return checked.error();
+  Release release;
+  release.number = static_cast<int>(json_int(json, "number"));
+  const std::optional<Outcome> outcome = outcome_from(json_string(json, "outcome"));
+  if (release.number < 1 || !outcome) {
+    return Error{Errc::invalid, "the release has no number or no known outcome", {}};
+  }
+  release.outcome = *outcome;
+  release.commit = json_string(json, "commit");
+  release.ref = json_string(json, "ref");
+  release.subject = json_string(json, "subject");
+  release.author = json_string(json, "author");
+  release.created_at = time_of(json, "created_at");
+  release.cause = json_string(json, "cause");
+  release.project = json_string(json, "project");
+  release.compose = json_string(json, "compose");
+  release.inputs_key = json_string(json, "inputs_key");
+  release.content_key = json_string(json, "content_key");
+  for (const auto& item : json_object(json, "images").items()) {
+    ImagePin pin;
+    pin.reference = json_string(item.value(), "reference");
+    pin.pinned = json_string(item.value(), "pinned");
+    pin.local = json_bool(item.value(), "local");
+    release.images[item.key()] = std::move(pin);
+  }
+  for (const auto& item : json_object(json, "mounted_files").items()) {
+    release.mounted_files[item.key()] = string_map_of(item.value());
+  }
+  release.inputs = string_map_of(json_object(json, "inputs"));
+  const std::vector<std::string> watched = strings_of(json_array(json, "watched"));
+  release.watched = std::set<std::string>(watched.begin(), watched.end());
+  release.plan = plan_from_json(json_array(json, "plan"));
+  release.findings = findings_from_json(json_array(json, "findings"));
+  release.notices = strings_of(json_array(json, "notices"));
+  for (const Json& item : json_array(json, "timeline")) {
+    TimelineEntry entry;
+    entry.phase = json_string(item, "phase");
+    entry.started_at = time_of(item, "started_at");
+    if (item.contains("seconds") && item["seconds"].is_number()) {
+      entry.seconds = item["seconds"].get<double>();
+    }
+    release.timeline.push_back(std::move(entry));
+  }
+  release.failure = failure_from_json(json_object(json, "failure"));
+  for (const auto& item : json_object(json, "seen").items()) {
+    const std::vector<std::string> ids = strings_of(item.value());
+    release.seen[item.key()] = std::set<std::string>(ids.begin(), ids.end());
+  }
+  const std::vector<std::string> jobs = strings_of(json_array(json, "jobs"));
+  release.jobs = std::set<std::string>(jobs.begin(), jobs.end());
+  release.tries = static_cast<int>(json_int(json, "tries"));
+  return release;
+}
+
+Result<Attempt> attempt_from_json(const Json& json) {
+  if (const auto checked = check_schema(json, "the journal"); !checked) return checked.error();
+  const std::optional<Phase> phase = phase_from(json_string(json, "phase"));
+  Attempt attempt;
+  attempt.release = static_cast<int>(json_int(json, "release"));
+  if (!phase || attempt.release < 1) {
+    return Error{Errc::invalid, "the journal names no known phase or no release", {}};
+  }
+  attempt.phase = *phase;
+  attempt.fallback = static_cast<int>(json_int(json, "fallback"));
+  attempt.operator_rollback = json_bool(json, "operator_rollback");
+  attempt.plan = plan_from_json(json_array(json, "plan"));
+  attempt.request = json_string(json, "request");
+  attempt.entries = static_cast<int>(json_int(json, "entries"));
+  attempt.started_at = time_of(json, "started_at");
+  attempt.failure = failure_from_json(json_object(json, "failure"));
+  return attempt;
+}
+
+}  // namespace trimtab

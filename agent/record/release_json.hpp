@@ -1,0 +1,21 @@
+// Releases and attempts as JSON: the form of the files, which the status socket shows too.
+#pragma once
+
+#include "agent/model/attempt.hpp"
+#include "agent/model/release.hpp"
+#include "common/json.hpp"
+#include "common/result.hpp"
+
+namespace trimtab {
+
+Json to_json(const Plan& plan);
+Json to_json(const std::vector<PreflightFinding>& findings);
+Json to_json(const Failure& failure);
+Json to_json(const Release& release);
+Json to_json(const Attempt& attempt);
+
+// invalid where a file's schema is not ours or a needed member is missing.
+Result<Release> release_from_json(const Json& json);
+Result<Attempt> attempt_from_json(const Json& json);
+
+}  // namespace trimtab

@@ -1,0 +1,280 @@
+#include "agent/record/store.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "agent/record/release_json.hpp"
+#include "common/files.hpp"
+#include "common/hash.hpp"
+
+namespace trimtab {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int schema = 1;
+
+// A number that a file name is, or 0.
+int number_of(const std::string& name) {
+  int number = 0;
+  const auto [stop, ec] = std::from_chars(name.data(), name.data() + name.size(), number);
+  return ec == std::errc() && stop == name.data() + name.size() && number > 0 ? number : 0;
+}
+
+Result<Json> read_json(const fs::path& path) {
+  Result<std::string> text = read_file(path);
+  if (!text) return text.error();
+  return parse_json(*text);
+}
+
+Result<void> write_json(const fs::path& path, const Json& json) {
+  return write_file_durably(path, dump_json(json, 2) + "\n");
+}
+
+}  // namespace
+
+Result<Store> Store::open(fs::path directory) {
+  Store store(std::move(directory));
+  for (const fs::path& folder : {store.directory_, store.directory_ / "releases", store.saved()}) {
+    if (auto made = make_private_directory(folder); !made) return made.error();
+  }
+  store.load_releases();
+  store.load_current();
+  store.load_rejected();
+  store.load_intent();
+  store.load_journal();
+  return store;
+}
+
+void Store::set_aside(const fs::path& path, const std::string& why) {
+  const fs::path aside = path.string() + ".broken";
+  std::error_code ec;
+  fs::rename(path, aside, ec);
+  problems_.push_back(path.string() + " cannot be read (" + why + "); it was set aside as " +
+                      aside.filename().string());
+}
+
+void Store::load_releases() {
+  std::error_code ec;
+  for (const auto& entry : fs::directory_iterator(directory_ / "releases", ec)) {
+    const int number = number_of(entry.path().filename().string());
+    if (number == 0) continue;
+    highest_ = std::max(highest_, number);
+    const fs::path file = entry.path() / "release.json";
+    const Result<Json> json = read_json(file);
+    if (!json) {
+      // A release whose first write was cut off has no file yet: it never began.
+      if (json.error().code != Errc::not_found) set_aside(file, json.error().message);
+      continue;
+    }
+    Result<Release> release = release_from_json(*json);
+    if (!release) {
+      set_aside(file, release.error().message);
+      continue;
+    }
+    if (release->number == number) releases_[number] = std::move(*release);
+  }
+}
+
+void Store::load_current() {
+  std::error_code ec;
+  const fs::path target = fs::read_symlink(directory_ / "current", ec);
+  if (ec) return;
+  const int number = number_of(target.filename().string());
+  if (releases_.contains(number)) {
+    current_ = number;
+  } else {
+    problems_.push_back("the link " + (directory_ / "current").string() +
+                        " names a release that cannot be read: " + target.string());
+  }
+}
+
+void Store::load_rejected() {
+  const fs::path file = directory_ / "rejected.json";
+  const Result<Json> json = read_json(file);
+  if (!json) {
+    if (json.error().code != Errc::not_found) set_aside(file, json.error().message);
+    return;
+  }
+  for (const Json& key : json_array(*json, "keys")) {
+    if (key.is_string()) rejected_.insert(key.get<std::string>());
+  }
+}
+
+void Store::load_intent() {
+  const fs::path file = directory_ / "intent.json";
+  const Result<Json> json = read_json(file);
+  if (!json) {
+    if (json.error().code != Errc::not_found) set_aside(file, json.error().message);
+    return;
+  }
+  intent_.paused = json_bool(*json, "paused");
+  intent_.paused_why = json_string(*json, "paused_why");
+  intent_.paused_at = parse_time(json_string(*json, "paused_at")).value_or(WallTime());
+  intent_.held_commit = json_string(*json, "held_commit");
+}
+
+void Store::load_journal() {
+  const fs::path file = directory_ / "journal";
+  const Result<std::string> text = read_file(file);
+  if (!text) {
+    if (text.error().code != Errc::not_found) set_aside(file, text.error().message);
+    return;
+  }
+  bool torn = false;
+  for (const std::string& line : split(*text, '\n')) {
+    if (line.empty()) continue;
+    const Result<Json> json = parse_json(line);
+    Result<Attempt> attempt = json ? attempt_from_json(*json) : Result<Attempt>(json.error());
+    torn = !attempt;
+    if (!torn) attempt_ = std::move(*attempt);
+  }
+  if (attempt_ && !releases_.contains(attempt_->release)) {
+    set_aside(file, "its release is not there");
+    attempt_.reset();
+  } else if (!attempt_ && torn) {
+    set_aside(file, "no line of it can be read");
+  } else if (attempt_ && torn) {
+    // The next line must not be glued to half a line.
+    const std::string line = dump_json(to_json(*attempt_)) + "\n";
+    if (const auto written = write_file_durably(file, line); !written) {
+      problems_.push_back(written.error().text());
+    }
+  }
+}
+
+fs::path Store::release_directory(int number) const {
+  return directory_ / "releases" / std::to_string(number);
+}
+
+fs::path Store::compose_file(int number) const {
+  return release_directory(number) / "compose.yaml";
+}
+
+const Release* Store::find(int number) const {
+  const auto found = releases_.find(number);
+  return found == releases_.end() ? nullptr : &found->second;
+}
+
+const Release* Store::current() const { return find(current_); }
+
+int Store::next_number() const { return highest_ + 1; }
+
+const Release* Store::last_good_before(const Release& than) const {
+  for (auto entry = releases_.rbegin(); entry != releases_.rend(); ++entry) {
+    const Release& release = entry->second;
+    if (release.number < than.number && release.outcome == Outcome::good &&
+        release.content_key != than.content_key && !rejected_.contains(release.content_key)) {
+      return &release;
+    }
+  }
+  return nullptr;
+}
+
+Result<void> Store::save(const Release& release) {
+  const fs::path folder = release_directory(release.number);
+  if (auto made = make_private_directory(folder); !made) return made;
+  if (auto written = write_json(folder / "release.json", to_json(release)); !written) {
+    return written;
+  }
+  highest_ = std::max(highest_, release.number);
+  releases_[release.number] = release;
+  return {};
+}
+
+Result<void> Store::save_rendering(int number, const std::string& compose_yaml) {
+  if (auto made = make_private_directory(release_directory(number)); !made) return made;
+  return write_file_durably(compose_file(number), compose_yaml);
+}
+
+Result<std::string> Store::rendering(int number) const { return read_file(compose_file(number)); }
+
+Result<void> Store::save_input(int number, const std::string& path, std::string_view bytes) {
+  const fs::path file = release_directory(number) / "inputs" / path;
+  if (auto made = make_private_directory(file.parent_path()); !made) return made;
+  return write_file_durably(file, bytes);
+}
+
+Result<void> Store::set_current(int number) {
+  const fs::path target = fs::path("releases") / std::to_string(number);
+  if (auto moved = replace_symlink(directory_ / "current", target); !moved) return moved;
+  current_ = number;
+  return {};
+}
+
+Result<std::vector<int>> Store::retire(int keep) {
+  std::set<int> kept{current_};
+  if (attempt_) kept.insert({attempt_->release, attempt_->fallback});
+  if (const Release* now = current()) {
+    if (const Release* good = last_good_before(*now)) kept.insert(good->number);
+  }
+  std::set<std::string> contents;
+  std::vector<int> gone;
+  for (auto entry = releases_.rbegin(); entry != releases_.rend(); ++entry) {
+    const Release& release = entry->second;
+    // A release that only moved the checkout must not push out one that can be gone back to.
+    contents.insert(release.content_key.empty() ? release.inputs_key : release.content_key);
+    if (kept.contains(release.number) || std::ssize(contents) <= keep) continue;
+    gone.push_back(release.number);
+  }
+  for (const int number : gone) {
+    if (auto removed = remove_tree(release_directory(number)); !removed) return removed.error();
+    releases_.erase(number);
+  }
+  return gone;
+}
+
+Result<void> Store::reject(const std::string& key) {
+  if (key.empty() || rejected_.contains(key)) return {};
+  std::set<std::string> keys = rejected_;
+  keys.insert(key);
+  Json json;
+  json["schema"] = schema;
+  json["keys"] = keys;
+  if (auto written = write_json(directory_ / "rejected.json", json); !written) return written;
+  rejected_ = std::move(keys);
+  return {};
+}
+
+Result<void> Store::pardon(const std::string& key) {
+  if (!rejected_.contains(key)) return {};
+  std::set<std::string> keys = rejected_;
+  keys.erase(key);
+  Json json;
+  json["schema"] = schema;
+  json["keys"] = keys;
+  if (auto written = write_json(directory_ / "rejected.json", json); !written) return written;
+  rejected_ = std::move(keys);
+  return {};
+}
+
+Result<void> Store::set_intent(Intent intent) {
+  Json json;
+  json["schema"] = schema;
+  json["paused"] = intent.paused;
+  json["paused_why"] = intent.paused_why;
+  json["paused_at"] = format_time(intent.paused_at);
+  json["held_commit"] = intent.held_commit;
+  if (auto written = write_json(directory_ / "intent.json", json); !written) return written;
+  intent_ = std::move(intent);
+  return {};
+}
+
+Result<void> Store::journal(const Attempt& attempt) {
+  if (auto written = append_durably(directory_ / "journal", dump_json(to_json(attempt)) + "\n");
+      !written) {
+    return written;
+  }
+  attempt_ = attempt;
+  return {};
+}
+
+Result<void> Store::close_journal() {
+  std::error_code ec;
+  fs::remove(directory_ / "journal", ec);
+  if (ec) return os_error("remove", directory_ / "journal", ec.value());
+  attempt_.reset();
+  return sync_directory(directory_);
+}
+
+}  // namespace trimtab

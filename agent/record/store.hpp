@@ -1,0 +1,95 @@
+// What is kept of one stack, in its folder below the state directory. Every write is on the disk
+// when the call returns.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/model/attempt.hpp"
+#include "agent/model/release.hpp"
+#include "common/result.hpp"
+
+namespace trimtab {
+
+// What operators said, which survives a restart.
+struct Intent {
+  bool paused = false;
+  std::string paused_why;
+  WallTime paused_at;
+  // A commit that an operator deployed something else in place of: not deployed until the ref moves
+  // on or an operator asks. Empty: none.
+  std::string held_commit;
+};
+
+class Store {
+ public:
+  // Reads what `directory` (…/NAME) has; makes it where it is not there. Files that are truncated or foreign are
+  // set aside with the suffix .broken and named in problems(), never fatal.
+  static Result<Store> open(std::filesystem::path directory);
+
+  [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
+  [[nodiscard]] std::filesystem::path repository() const { return directory_ / "repo.git"; }
+  [[nodiscard]] std::filesystem::path staging() const { return directory_ / "staging"; }
+  [[nodiscard]] std::filesystem::path saved() const { return directory_ / "saved"; }
+  [[nodiscard]] std::filesystem::path release_directory(int number) const;
+  [[nodiscard]] std::filesystem::path compose_file(int number) const;
+  [[nodiscard]] const std::vector<std::string>& problems() const { return problems_; }
+
+  [[nodiscard]] const std::map<int, Release>& releases() const { return releases_; }
+  [[nodiscard]] const Release* find(int number) const;
+  // The release that the `current` link names; null before the first.
+  [[nodiscard]] const Release* current() const;
+  [[nodiscard]] int next_number() const;
+
+  // The newest release that passed its gate and has other content than `than`, whose content was not rejected.
+  [[nodiscard]] const Release* last_good_before(const Release& than) const;
+
+  // Writes release.json; for a new release with a rendering compose.yaml too, before it.
+  Result<void> save(const Release& release);
+  Result<void> save_rendering(int number, const std::string& compose_yaml);
+  Result<std::string> rendering(int number) const;
+  // A copy of an untracked file that the rendering read, to render the release again.
+  Result<void> save_input(int number, const std::string& path, std::string_view bytes);
+
+  Result<void> set_current(int number);
+
+  // Removes releases beyond `keep` distinct contents besides the current and the last good one; gives
+  // the numbers that are gone.
+  Result<std::vector<int>> retire(int keep);
+
+  [[nodiscard]] const std::set<std::string>& rejected() const { return rejected_; }
+  Result<void> reject(const std::string& key);
+  Result<void> pardon(const std::string& key);
+
+  [[nodiscard]] const Intent& intent() const { return intent_; }
+  Result<void> set_intent(Intent intent);
+
+  // The attempt in flight. A torn last line of the journal is ignored.
+  [[nodiscard]] const std::optional<Attempt>& attempt() const { return attempt_; }
+  Result<void> journal(const Attempt& attempt);
+  Result<void> close_journal();
+
+ private:
+  explicit Store(std::filesystem::path directory) : directory_(std::move(directory)) {}
+  void load_releases();
+  void load_current();
+  void load_rejected();
+  void load_intent();
+  void load_journal();
+  void set_aside(const std::filesystem::path& path, const std::string& why);
+
+  std::filesystem::path directory_;
+  std::vector<std::string> problems_;
+  std::map<int, Release> releases_;
+  int current_ = 0;
+  int highest_ = 0;
+  std::set<std::string> rejected_;
+  Intent intent_;
+  std::optional<Attempt> attempt_;
+};
+
+}  // namespace trimtab

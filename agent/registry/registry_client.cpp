@@ -1,0 +1,391 @@
+#include "agent/registry/registry_client.hpp"
+
+#include <strings.h>
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <utility>
+
+#include "agent/registry/registry_errors.hpp"
+#include "agent/registry/registry_token.hpp"
+#include "common/hash.hpp"
+#include "common/http_client.hpp"
+#include "common/url.hpp"
+
+namespace trimtab {
+
+namespace {
+
+using boost::system::error_code;
+
+constexpr std::chrono::seconds question_time{30};
+// Longer than the usual interval between two questions, so that polling keeps its connection.
+constexpr std::chrono::seconds idle_time{90};
+constexpr std::size_t largest_answer = 4 * 1024 * 1024;  // the specification's bound of a manifest
+constexpr int most_redirects = 3;
+
+// All kinds in one line: for a kind that is not accepted, a registry answers with another manifest
+// or with none, and some proxies keep only the first of several lines.
+constexpr const char* accepted_manifests =
+    "application/vnd.oci.image.index.v1+json, "
+    "application/vnd.docker.distribution.manifest.list.v2+json, "
+    "application/vnd.oci.image.manifest.v1+json, "
+    "application/vnd.docker.distribution.manifest.v2+json";
+
+http::Request manifest_request(const std::string& method, const ImageReference& reference,
+                               const std::string& authorization) {
+  http::Request request;
+  request.method = method;
+  request.target = "/v2/" + reference.repository + "/manifests/" +
+                   (reference.tag.empty() ? reference.digest : reference.tag);
+  request.headers.emplace_back("Accept", accepted_manifests);
+  request.headers.emplace_back("User-Agent", "trimtab/" TRIMTAB_VERSION);
+  if (!authorization.empty()) request.headers.emplace_back("Authorization", authorization);
+  return request;
+}
+
+http::Limits answer_limits() {
+  http::Limits limits;
+  limits.body_bytes = largest_answer;
+  limits.timeout = question_time;
+  return limits;
+}
+
+bool is_refusal(int status) {
+  return status == 401 || status == 403;
+}
+
+bool is_redirect(int status) {
+  return status == 301 || status == 302 || status == 307 || status == 308;
+}
+
+// The challenge to answer; where there is a choice, a token is fetched rather than the password
+// sent with every question.
+std::optional<Challenge> usable_challenge(const http::Response& response) {
+  std::optional<Challenge> basic;
+  for (const auto& [name, value] : response.headers) {
+    if (::strcasecmp(name.c_str(), "WWW-Authenticate") != 0) continue;
+    for (const auto& challenge : parse_challenges(value)) {
+      if (challenge.scheme == "bearer" && !challenge.parameter("realm").empty()) return challenge;
+      if (challenge.scheme == "basic") basic = challenge;
+    }
+  }
+  return basic;
+}
+
+// Whether a registry itself says 404, and not something before it that knows no HEAD: the kind of
+// its error document shows in the head too.
+bool is_registry_error(const http::Response& response) {
+  return response.header("Content-Type").find("json") != std::string_view::npos;
+}
+
+std::string basic_credentials(const RegistryLogin& login) {
+  return base64_encode(login.username + ":" + login.password);
+}
+
+// The digest of the manifest in the answer to a GET.
+Result<std::string> digest_of_body(const ImageReference& reference, const http::Response& response,
+                                   bool login) {
+  if (response.status != 200) return refusal(reference, response, login);
+  // Not the answer's header: the specification trusts the local digest more.
+  return "sha256:" + sha256_hex(response.body);
+}
+
+}  // namespace
+
+// What is known of one registry. Shared with the handlers of its timers.
+struct RegistryClient::Server {
+  explicit Server(const asio::any_io_executor& executor)
+      : freed(executor, SteadyClock::time_point::max()), idle(executor) {}
+
+  std::string registry;
+  http::Endpoint endpoint;
+  bool loopback = false;
+  bool scheme_known = false;  // of a loopback one: endpoint.tls is what worked last time
+  std::optional<http::Connection> connection;
+  enum class Head { unknown, works, broken } head = Head::unknown;
+  std::map<std::string, Challenge> challenges;  // the last one, by repository
+
+  bool busy = false;
+  asio::steady_timer freed;  // cancelled when no longer busy
+  asio::steady_timer idle;   // drops the connection
+};
+
+// The right to use a server's connection, given back with the object.
+class RegistryClient::Turn {
+ public:
+  explicit Turn(ServerPtr server) : server_(std::move(server)) { server_->busy = true; }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  ~Turn() {
+    server_->busy = false;
+    server_->freed.cancel();
+    if (!server_->connection) return;
+    server_->idle.expires_after(idle_time);
+    server_->idle.async_wait([weak = std::weak_ptr<Server>(server_)](const error_code& ec) {
+      const auto server = weak.lock();
+      // A handler that is queued already is not recalled when the timer is set again.
+      if (ec || !server || server->busy || server->idle.expiry() > SteadyClock::now()) return;
+      server->connection.reset();
+    });
+  }
+
+ private:
+  ServerPtr server_;
+};
+
+RegistryClient::RegistryClient(std::filesystem::path docker_config,
+                               std::filesystem::path certificates)
+    : docker_config_(std::move(docker_config)), certificates_(std::move(certificates)) {}
+
+RegistryClient::~RegistryClient() = default;
+
+Result<std::optional<RegistryLogin>> RegistryClient::login_for(const std::string& registry) {
+  return docker_config_.login_for(registry);
+}
+
+void RegistryClient::close() {
+  for (const auto& [registry, server] : servers_) {
+    server->connection.reset();
+    server->idle.cancel();
+  }
+}
+
+std::string RegistryClient::ca_file(const std::string& registry) const {
+  const auto path = certificates_ / registry / "ca.crt";
+  std::error_code ec;
+  return std::filesystem::exists(path, ec) ? path.string() : std::string();
+}
+
+Result<RegistryClient::ServerPtr> RegistryClient::server_for(
+    const std::string& registry, const asio::any_io_executor& executor) {
+  if (const auto known = servers_.find(registry); known != servers_.end()) return known->second;
+  const std::string host = registry == "docker.io" ? "registry-1.docker.io" : registry;
+  const auto url = http::parse_url("https://" + host);
+  if (!url) return url.error().context(registry);
+  auto server = std::make_shared<Server>(executor);
+  server->registry = registry;
+  server->endpoint.host = url->host;
+  server->endpoint.port = url->port;
+  server->endpoint.tls = true;
+  server->loopback = http::is_loopback_host(url->host);
+  servers_.emplace(registry, server);
+  return server;
+}
+
+Task<Result<std::string>> RegistryClient::digest_of(ImageReference reference) {
+  const auto executor = co_await asio::this_coro::executor;
+  auto server = server_for(reference.registry, executor);
+  if (!server) co_return server.error();
+  const auto deadline = SteadyClock::now() + question_time;
+  std::string what = "asking " + reference.registry + " for " + image_in_registry(reference);
+  auto asked = ask_in_turn(*server, std::move(reference));
+  auto answer = co_await with_deadline(deadline, std::move(what), std::move(asked));
+  co_return answer;
+}
+
+Task<Result<std::string>> RegistryClient::ask_in_turn(ServerPtr server, ImageReference reference) {
+  while (server->busy) {
+    error_code ec;
+    co_await server->freed.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+  }
+  const Turn turn(server);
+
+  // An unusable config.json matters where the registry wants a login, and only there.
+  const auto login = login_for(server->registry);
+  const Login usable = login ? *login : Login();
+  auto digest = co_await ask_digest(server, std::move(reference), usable);
+  if (digest) co_return digest;
+  Error error = digest.error();
+  if (error.code == Errc::denied && !login) {
+    error.message = server->registry + " wants a login: " + login.error().message;
+    error.hint = login.error().hint;
+  }
+  if (error.code == Errc::untrusted && error.hint.empty()) {
+    error.hint = "if it has a CA of its own, put that CA's certificate into " +
+                 (certificates_ / server->registry / "ca.crt").string();
+  }
+  co_return error;
+}
+
+Task<Result<std::string>> RegistryClient::ask_digest(ServerPtr server, ImageReference reference,
+                                                     Login login) {
+  using Head = Server::Head;
+  const bool has_login = login.has_value();
+  if (server->head != Head::broken) {
+    auto head = co_await ask(server, "HEAD", reference, login);
+    if (!head) co_return head.error();
+    const auto& response = head->response;
+    const auto digest = response.header("Docker-Content-Digest");
+    if (response.status == 200 && is_digest(digest)) {
+      server->head = Head::works;
+      co_return std::string(digest);
+    }
+    const bool missing =
+        response.status == 404 && (server->head == Head::works || is_registry_error(response));
+    const bool busy = response.status == 429 || (response.status >= 500 && response.status != 501);
+    if (missing || busy) co_return refusal(reference, response, has_login);
+    if (is_refusal(response.status)) {
+      // The answer to a HEAD has no body that would say why, and some servers refuse only the HEAD.
+      auto request = manifest_request("GET", reference, head->authorization);
+      auto manifest = co_await exchange(server, std::move(request));
+      if (!manifest) co_return manifest.error();
+      auto digest_by_get = digest_of_body(reference, *manifest, has_login);
+      if (digest_by_get) server->head = Head::broken;
+      co_return digest_by_get;
+    }
+  }
+  auto get = co_await ask(server, "GET", reference, login);
+  if (!get) co_return get.error();
+  auto digest = digest_of_body(reference, get->response, has_login);
+  if (digest) server->head = Head::broken;
+  co_return digest;
+}
+
+Task<Result<RegistryClient::Answer>> RegistryClient::ask(ServerPtr server, std::string method,
+                                                         ImageReference reference, Login login) {
+  Answer answer;
+  // Twice: the first refusal may come of a token that is no longer good, or of not having asked for
+  // one yet.
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    auto authorization = co_await authorize(server, reference, login);
+    if (!authorization) co_return authorization.error();
+    auto request = manifest_request(method, reference, authorization->header);
+    auto response = co_await exchange(server, std::move(request));
+    if (!response) co_return response.error();
+    answer.response = std::move(*response);
+    answer.authorization = authorization->header;
+
+    const bool from_cache = !authorization->fresh && !authorization->header.empty();
+    // Amazon's public registry says 400 to a token that has expired.
+    const bool refused =
+        is_refusal(answer.response.status) || (from_cache && answer.response.status == 400);
+    if (!refused) break;
+    tokens_.erase(authorization->token_key);
+    auto challenge = usable_challenge(answer.response);
+    if (challenge) server->challenges[reference.repository] = *challenge;
+    const bool can_do_more = challenge ? challenge->scheme == "bearer" || login : from_cache;
+    if (authorization->fresh || !can_do_more) break;
+  }
+  co_return answer;
+}
+
+Task<Result<RegistryClient::Authorization>> RegistryClient::authorize(ServerPtr server,
+                                                                      ImageReference reference,
+                                                                      Login login) {
+  const auto known = server->challenges.find(reference.repository);
+  if (known == server->challenges.end()) co_return Authorization{};
+  if (known->second.scheme == "bearer") {
+    auto token = co_await get_token(server, std::move(reference), known->second, std::move(login));
+    co_return token;
+  }
+  if (!login) co_return Authorization{};
+  Authorization basic;
+  basic.header = "Basic " + basic_credentials(*login);
+  basic.fresh = true;
+  co_return basic;
+}
+
+Task<Result<RegistryClient::Authorization>> RegistryClient::get_token(ServerPtr server,
+                                                                      ImageReference reference,
+                                                                      Challenge challenge,
+                                                                      Login login) {
+  const std::string realm = challenge.parameter("realm");
+  const std::string credentials = login ? basic_credentials(*login) : std::string();
+  const std::string username = login ? login->username : std::string();
+  const auto url = http::parse_url(realm);
+  if (!url) {
+    co_return Error{
+        Errc::failed,
+        server->registry + " names no usable address to get a token from: " + url.error().message,
+        {}};
+  }
+  const std::string target = token_target(*url, challenge, reference.repository, username);
+  Authorization authorization;
+  authorization.token_key = url->host + " " + target + " " + credentials;
+  if (const auto cached = tokens_.find(authorization.token_key);
+      cached != tokens_.end() && SteadyClock::now() < cached->second.use_until) {
+    authorization.header = "Bearer " + cached->second.text;
+    co_return authorization;
+  }
+
+  const bool stays_on_host = !server->endpoint.tls && http::is_loopback_host(url->host);
+  if (!url->tls && !stays_on_host) {
+    co_return Error{Errc::untrusted,
+                    server->registry + " wants the login sent to " + url->host +
+                        " over plain HTTP, where others can read it",
+                    "its operator must offer tokens over https"};
+  }
+  http::Endpoint endpoint;
+  endpoint.host = url->host;
+  endpoint.port = url->port;
+  endpoint.tls = url->tls;
+  endpoint.ca_file = server->endpoint.ca_file;  // as the Engine: what the registry's folder says
+  http::Request request;
+  request.target = target;
+  request.headers.emplace_back("User-Agent", "trimtab/" TRIMTAB_VERSION);
+  if (login) request.headers.emplace_back("Authorization", "Basic " + credentials);
+  http::Connection connection(endpoint);
+  auto response = co_await connection.exchange(std::move(request), answer_limits());
+  if (!response) co_return response.error();
+  if (response->status != 200)
+    co_return token_refusal(reference, url->host, *response, login.has_value());
+  auto token = parse_token(response->body);
+  if (!token) co_return token.error().context("a token from " + url->host);
+
+  const auto now = SteadyClock::now();
+  std::erase_if(tokens_, [now](const auto& entry) { return entry.second.use_until <= now; });
+  authorization.header = "Bearer " + token->text;
+  authorization.fresh = true;
+  // Not up to the end: the registry's clock is another one.
+  tokens_[authorization.token_key] = CachedToken{token->text, now + token->lifetime * 4 / 5};
+  co_return authorization;
+}
+
+Task<Result<http::Response>> RegistryClient::exchange(ServerPtr server, http::Request request) {
+  auto response = co_await exchange_here(server, request);
+  for (int i = 0; i < most_redirects && response && is_redirect(response->status); ++i) {
+    const auto url = http::parse_url(response->header("Location"));
+    if (!url || !url->tls) break;
+    // The login is for the registry that was asked, not for whom it points to.
+    std::erase_if(request.headers,
+                  [](const auto& header) { return header.first == "Authorization"; });
+    request.target = url->target;
+    http::Endpoint endpoint;
+    endpoint.host = url->host;
+    endpoint.port = url->port;
+    endpoint.tls = true;
+    endpoint.ca_file = server->endpoint.ca_file;
+    http::Connection connection(endpoint);
+    response = co_await connection.exchange(request, answer_limits());
+  }
+  co_return response;
+}
+
+Task<Result<http::Response>> RegistryClient::exchange_here(ServerPtr server,
+                                                           http::Request request) {
+  const bool guessing = server->loopback && !server->scheme_known;
+  if (guessing) server->endpoint.tls = true;
+  auto response = co_await send(server, request);
+  // A certificate that is not trusted is no reason to go on without any.
+  if (guessing && !response && response.error().code != Errc::untrusted) {
+    server->endpoint.tls = false;
+    response = co_await send(server, std::move(request));
+  }
+  server->scheme_known = response.has_value();
+  co_return response;
+}
+
+Task<Result<http::Response>> RegistryClient::send(ServerPtr server, http::Request request) {
+  if (!server->connection) {
+    server->endpoint.ca_file = ca_file(server->registry);
+    server->connection.emplace(server->endpoint);
+  }
+  auto response = co_await server->connection->exchange(std::move(request), answer_limits());
+  // The next question starts anew: the CA file or the scheme may be another one by then.
+  if (!response) server->connection.reset();
+  co_return response;
+}
+
+}  // namespace trimtab

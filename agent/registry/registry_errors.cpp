@@ -1,0 +1,109 @@
+#include "agent/registry/registry_errors.hpp"
+
+#include <algorithm>
+
+#include "common/json.hpp"
+#include "common/text.hpp"
+
+namespace trimtab {
+
+namespace {
+
+constexpr std::size_t longest_message = 300;
+
+std::string one_line(std::string_view text) {
+  std::string line = printable(text.substr(0, longest_message));
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  return std::string(trim(line));
+}
+
+std::string with_message(std::string text, const http::Response& response) {
+  const auto message = registry_message(response.body);
+  return message.empty() ? text : text + ": " + message;
+}
+
+// Seconds or a date, as the server likes.
+std::string when_to_retry(const http::Response& response) {
+  const auto after = one_line(response.header("Retry-After"));
+  if (after.empty()) return {};
+  const bool seconds =
+      std::all_of(after.begin(), after.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return seconds ? " and asks to come back in " + after + " s"
+                 : " and asks to come back after " + after;
+}
+
+Error denied(const ImageReference& reference, const http::Response& response, bool login) {
+  const auto& registry = reference.registry;
+  const auto image = image_in_registry(reference);
+  if (login) {
+    return Error{
+        Errc::denied,
+        with_message(registry + " refuses " + image + " to the login it was given", response),
+        "check the image's name and the login's rights, or run `docker login " + registry +
+            "` as root"};
+  }
+  return Error{Errc::denied,
+               with_message(registry + " refuses " + image + " without a login", response),
+               "check the image's name, or run `docker login " + registry + "` as root"};
+}
+
+Error busy(const std::string& who, const http::Response& response) {
+  const std::string what = response.status == 429 ? " is asked too often (429)"
+                                                  : " has a problem of its own (" +
+                                                        std::to_string(response.status) + ")";
+  return Error{Errc::unavailable, with_message(who + what + when_to_retry(response), response),
+               "it is asked again later"};
+}
+
+Error unexpected(const std::string& who, const http::Response& response) {
+  return Error{Errc::failed,
+               with_message(who + " gives an answer that a registry does not give (" +
+                                std::to_string(response.status) + ")",
+                            response),
+               "check the registry's name in the image reference"};
+}
+
+bool is_busy(int status) {
+  return status == 429 || status / 100 == 5;
+}
+
+}  // namespace
+
+std::string image_in_registry(const ImageReference& reference) {
+  const bool hub = reference.registry == "docker.io";
+  const std::string name = hub ? reference.familiar_name() : reference.repository;
+  return reference.tag.empty() ? name + "@" + reference.digest : name + ":" + reference.tag;
+}
+
+std::string registry_message(std::string_view body) {
+  const auto parsed = parse_json(body);
+  if (!parsed) return {};
+  const Json& errors = json_array(*parsed, "errors");
+  const Json& first = errors.empty() ? *parsed : errors.front();
+  for (const std::string_view key : {"message", "details", "code"})
+    if (const auto text = json_string(first, key); !text.empty()) return one_line(text);
+  return {};
+}
+
+Error refusal(const ImageReference& reference, const http::Response& response, bool login) {
+  const auto& registry = reference.registry;
+  if (response.status == 404) {
+    return Error{Errc::not_found, registry + " has no image " + image_in_registry(reference),
+                 "push it, or correct its name or tag in the compose file"};
+  }
+  if (response.status == 401 || response.status == 403) return denied(reference, response, login);
+  return is_busy(response.status) ? busy(registry, response) : unexpected(registry, response);
+}
+
+Error token_refusal(const ImageReference& reference, const std::string& realm_host,
+                    const http::Response& response, bool login) {
+  if (is_busy(response.status)) return busy(realm_host, response);
+  // Realms refuse in many ways: 400, 401, 403, 404.
+  if (response.status / 100 != 4) return unexpected(realm_host, response);
+  if (!login) return denied(reference, response, login);
+  return Error{Errc::denied,
+               with_message("the login for " + reference.registry + " is refused", response),
+               "run `docker login " + reference.registry + "` as root"};
+}
+
+}  // namespace trimtab

@@ -1,0 +1,55 @@
+#include "agent/registry/registry_token.hpp"
+
+#include <algorithm>
+
+#include "common/hash.hpp"
+#include "common/json.hpp"
+#include "common/text.hpp"
+
+namespace trimtab {
+
+namespace {
+
+// What the specification says for answers that do not tell.
+constexpr std::chrono::seconds default_lifetime{60};
+// Nobody gives more than a day; a larger number must not overflow a point of time.
+constexpr std::int64_t longest_lifetime = 7 * 24 * 3600;
+
+bool is_visible_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7f'; });
+}
+
+}  // namespace
+
+std::string token_target(const http::Url& realm, const Challenge& challenge,
+                         const std::string& repository, const std::string& username) {
+  std::string target = realm.target;
+  char separator = target.find('?') == std::string::npos ? '?' : '&';
+  const auto add = [&](std::string_view name, const std::string& value) {
+    target += separator + std::string(name) + "=" + percent_encode(value);
+    separator = '&';
+  };
+  if (const auto service = challenge.parameter("service"); !service.empty())
+    add("service", service);
+  auto scope = challenge.parameter("scope");
+  if (scope.empty()) scope = "repository:" + repository + ":pull";
+  for (const auto& one : split(scope, ' '))
+    if (!one.empty()) add("scope", one);
+  if (!username.empty()) add("account", username);
+  return target;
+}
+
+Result<Token> parse_token(std::string_view body) {
+  const auto answer = parse_json(body);
+  if (!answer) return answer.error();
+  Token token;
+  // OAuth 2 names it access_token; where both are given, they are the same.
+  token.text = json_string(*answer, "token", json_string(*answer, "access_token"));
+  if (token.text.empty() || !is_visible_ascii(token.text))
+    return Error{Errc::invalid, "the answer holds no token", {}};
+  const auto lifetime = json_int(*answer, "expires_in", default_lifetime.count());
+  token.lifetime = std::chrono::seconds(std::clamp<std::int64_t>(lifetime, 0, longest_lifetime));
+  return token;
+}
+
+}  // namespace trimtab

@@ -1,0 +1,54 @@
+#include "agent/resolve/images.hpp"
+
+#include <algorithm>
+
+namespace trimtab {
+
+Result<std::vector<ImageNeed>> image_needs(const Json& model, const std::string& project,
+                                           bool underscore_names,
+                                           const std::optional<std::vector<std::string>>& watch,
+                                           const std::map<std::string, ImagePin>& current) {
+  std::vector<ImageNeed> needs;
+  for (const auto& item : json_object(model, "services").items()) {
+    ImageNeed need;
+    need.service = item.key();
+    need.text = json_string(item.value(), "image");
+    if (need.text.empty()) {
+      need.how = ImageNeed::How::built;
+      need.text = project + (underscore_names ? "_" : "-") + need.service;
+      needs.push_back(std::move(need));
+      continue;
+    }
+    const Result<ImageReference> reference = parse_reference(need.text);
+    if (!reference) return reference.error().context("service " + need.service);
+    need.reference = *reference;
+    if (!need.reference.digest.empty()) {
+      need.how = ImageNeed::How::pinned;
+      needs.push_back(std::move(need));
+      continue;
+    }
+    need.watched = watch ? std::find(watch->begin(), watch->end(), need.service) != watch->end()
+                         : is_moving_tag(need.reference.tag);
+    const auto pin = current.find(need.service);
+    // A new patch of postgres:16 must not restart a database by surprise.
+    if (!need.watched && pin != current.end() && pin->second.reference == need.text) {
+      need.how = ImageNeed::How::keep;
+      need.kept = pin->second;
+    }
+    needs.push_back(std::move(need));
+  }
+  return needs;
+}
+
+void pin_images(Json& model, const std::map<std::string, ImagePin>& pins) {
+  if (!model.contains("services")) return;
+  for (auto& item : model["services"].items()) {
+    const auto pin = pins.find(item.key());
+    if (pin == pins.end()) continue;
+    item.value()["image"] = pin->second.pinned;
+    item.value().erase("build");
+    item.value().erase("pull_policy");
+  }
+}
+
+}  // namespace trimtab

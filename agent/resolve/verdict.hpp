@@ -1,0 +1,28 @@
+// What is to be done with what Git and the registries ask for. Pure.
+#pragma once
+
+#include <set>
+#include <string>
+
+#include "agent/model/release.hpp"
+
+namespace trimtab {
+
+enum class Verdict {
+  nothing,   // it is the current release
+  record,    // other commit, same content: the checkout moves, nothing restarts
+  deploy,    // new content
+  held,      // its content was rejected
+};
+
+struct Content {
+  std::string commit;
+  std::string content_key;
+};
+
+// `current` is null before the first good release. `again`: an operator asked for it explicitly, so
+// that rejected content is tried once more.
+Verdict judge(const Content& content, const Release* current,
+              const std::set<std::string>& rejected, bool again);
+
+}  // namespace trimtab

@@ -1,0 +1,29 @@
+// Asks the remote where the ref points, again and again, and keeps the answer as a fact.
+#pragma once
+
+#include <functional>
+
+#include "agent/git/git.hpp"
+#include "agent/model/facts.hpp"
+#include "common/async.hpp"
+
+namespace trimtab {
+
+class GitWatcher {
+ public:
+  // `fact` and `git` outlive it; `asked` is called after each answer or error.
+  GitWatcher(asio::any_io_executor executor, Git& git, std::chrono::milliseconds interval,
+             Fact<RefTip>& fact, std::function<void()> asked);
+  Task<void> run();
+  // Asks at once instead of at the next interval.
+  void look_now() { wake_.notify(); }
+
+ private:
+  Git& git_;
+  std::chrono::milliseconds interval_;
+  Fact<RefTip>& fact_;
+  std::function<void()> asked_;
+  WakeEvent wake_;
+};
+
+}  // namespace trimtab

@@ -1,0 +1,36 @@
+// Asks the registries for the digests of the watched tags, again and again.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "agent/model/facts.hpp"
+#include "agent/registry/registry.hpp"
+#include "common/async.hpp"
+
+namespace trimtab {
+
+class ImageWatcher {
+ public:
+  // `facts` and `registry` outlive it; `asked` is called after each round.
+  ImageWatcher(asio::any_io_executor executor, Registry& registry,
+               std::chrono::milliseconds interval,
+               std::map<std::string, Fact<std::string>>& facts, std::function<void()> asked);
+  Task<void> run();
+  void look_now() { wake_.notify(); }
+
+  // The images to watch from now on, as the compose file writes them. Facts of others are forgotten.
+  void watch(std::map<std::string, ImageReference> images);
+  [[nodiscard]] const std::map<std::string, ImageReference>& watched() const { return images_; }
+
+ private:
+  Registry& registry_;
+  std::chrono::milliseconds interval_;
+  std::map<std::string, Fact<std::string>>& facts_;
+  std::function<void()> asked_;
+  std::map<std::string, ImageReference> images_;
+  WakeEvent wake_;
+};
+
+}  // namespace trimtab

@@ -1,0 +1,23 @@
+#include <clocale>
+#include <cstdio>
+#include <exception>
+#include <variant>
+
+#include "cli/commands.hpp"
+#include "cli/exit_code.hpp"
+
+int main(int argc, char** argv) {
+  using namespace trimtab::cli;
+  // Widths of characters are asked of the C library; everything that is shown is UTF-8.
+  std::setlocale(LC_CTYPE, "C.UTF-8");
+  try {
+    const auto options = parse_options(argc, argv);
+    if (const int* const code = std::get_if<int>(&options)) return *code;
+    const int code = run(std::get<Options>(options));
+    // A full disk behind a redirected output is a failure.
+    return std::fflush(stdout) == 0 && std::ferror(stdout) == 0 ? code : kFailed;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "trimtab: %s; this is a defect, please report it\n", error.what());
+    return kFailed;
+  }
+}

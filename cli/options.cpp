@@ -1,0 +1,149 @@
+#include "cli/options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cctype>
+#include <iostream>
+
+#include "cli/exit_code.hpp"
+#include "common/text.hpp"
+
+namespace trimtab::cli {
+
+namespace {
+
+// A commit that may be shortened: hexadecimal, 4 to 64 digits.
+std::string check_commit(const std::string& text) {
+  const bool hex =
+      std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isxdigit(c) != 0; });
+  if (hex && text.size() >= 4 && text.size() <= 64) return {};
+  return "a commit is 4 to 64 hexadecimal digits, such as 3f2c1ab";
+}
+
+CLI::App* command(CLI::App& app, Options& options, Action action, const std::string& name,
+                  const std::string& what) {
+  CLI::App* const sub = app.add_subcommand(name, what);
+  sub->callback([&options, action] { options.action = action; });
+  return sub;
+}
+
+void add_stack(CLI::App* sub, Options& options, bool required) {
+  sub->add_option("STACK", options.stack, "The stack's name")->required(required);
+}
+
+void add_json(CLI::App* sub, Options& options) {
+  sub->add_flag("--json", options.json, "Print JSON, as the status socket gives it");
+}
+
+// CLI11 says only that a command is missing where an unknown one was given.
+int complain_about_command(const CLI::App& app, const CLI::RequiredError& error) {
+  const std::vector<std::string> unknown = app.remaining();
+  if (!app.get_subcommands().empty()) {
+    app.exit(error);
+    return kUsage;
+  }
+  if (unknown.empty()) {
+    std::cerr << app.help();
+    return kUsage;
+  }
+  std::vector<std::string> names;
+  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(sub->get_name());
+  }
+  const auto meant = nearest(unknown.front(), names);
+  std::cerr << "trimtab: there is no command \"" << printable(unknown.front()) << '"'
+            << (meant ? " (did you mean \"" + *meant + "\"?)" : std::string())
+            << "; `trimtab --help` names all\n";
+  return kUsage;
+}
+
+}  // namespace
+
+std::variant<Options, int> parse_options(int argc, const char* const* argv) {
+  Options options;
+  CLI::App app("Keeps Docker Compose stacks in step with Git: asks and steers trimtabd.",
+               "trimtab");
+  app.set_version_flag("--version", std::string("trimtab ") + TRIMTAB_VERSION);
+  app.add_option("--socket", options.socket, "The daemon's socket")
+      ->envname("TRIMTAB_SOCKET")
+      ->capture_default_str();
+  app.require_subcommand(1);
+  app.fallthrough();
+
+  CLI::App* sub = command(app, options, Action::status, "status",
+                          "What runs, where it comes from, and what happens next");
+  add_stack(sub, options, false);
+  sub->add_flag("--watch,-w", options.watch, "Go on showing it as it changes");
+  add_json(sub, options);
+
+  sub = command(app, options, Action::check, "check",
+                "Validate the configuration (works without the daemon)");
+  sub->add_option("FILE", options.files, "These files only; default: all of the configuration");
+  sub->add_option("--config-dir", options.config_dir, "Where trimtab.yaml and stacks.d/ are")
+      ->capture_default_str();
+  add_json(sub, options);
+
+  sub = command(app, options, Action::plan, "plan", "What a deploy would change now, and why");
+  add_stack(sub, options, true);
+  add_json(sub, options);
+
+  sub = command(app, options, Action::deploy, "deploy",
+                "Deploy what Git and the registry ask for now, even if it was rejected before");
+  add_stack(sub, options, true);
+  sub->add_option("--commit", options.commit, "This commit; it holds until the ref moves")
+      ->check(CLI::Validator(check_commit, "COMMIT"));
+  sub->add_flag("--wait", options.wait, "Show how it goes; exit with 4 if it is rejected");
+
+  sub = command(app, options, Action::rollback, "rollback",
+                "Go back to an older release and reject the one that runs");
+  add_stack(sub, options, true);
+  sub->add_option("RELEASE", options.release, "Its number; default: the last good one")
+      ->check(CLI::PositiveNumber);
+  sub->add_flag("--wait", options.wait, "Show how it goes");
+
+  sub = command(app, options, Action::history, "history", "The releases that are kept");
+  add_stack(sub, options, true);
+  add_json(sub, options);
+
+  sub = command(app, options, Action::show, "show",
+                "One release: what it holds, how it went, why it failed");
+  add_stack(sub, options, true);
+  sub->add_option("RELEASE", options.release, "Its number")->required()->check(CLI::PositiveNumber);
+  add_json(sub, options);
+
+  sub = command(app, options, Action::logs, "logs", "What the services wrote");
+  add_stack(sub, options, true);
+  sub->add_option("SERVICE", options.services, "These only; default: all");
+  sub->add_flag("--follow,-f", options.follow, "Go on with new lines");
+  sub->add_option("--tail,-n", options.tail, "So many last lines of each")
+      ->check(CLI::Range(0, 10000))
+      ->capture_default_str();
+
+  sub = command(app, options, Action::events, "events", "What has happened lately");
+  add_stack(sub, options, false);
+  sub->add_flag("--follow,-f", options.follow, "Go on as it happens");
+  sub->add_flag("--json", options.json, "Print one JSON object a line");
+
+  sub = command(app, options, Action::pause, "pause", "Watch and report, but change nothing");
+  add_stack(sub, options, true);
+  sub->add_option("--reason", options.reason, "Shown in the status");
+
+  sub = command(app, options, Action::resume, "resume", "End a pause");
+  add_stack(sub, options, true);
+
+  // Last, for the commands would inherit it.
+  app.footer(
+      "Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 trimtabd does not answer,\n"
+      "4 the deploy was rejected or rolled back. `trimtab COMMAND --help` says more.");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::RequiredError& error) {
+    return complain_about_command(app, error);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kDone : kUsage;
+  }
+  return options;
+}
+
+}  // namespace trimtab::cli

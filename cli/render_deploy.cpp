@@ -1,0 +1,173 @@
+#include <algorithm>
+
+#include "cli/render.hpp"
+
+namespace trimtab::cli {
+
+namespace {
+
+std::string capacity_bar(std::int64_t current, std::int64_t total, std::size_t width) {
+  const double share =
+      std::clamp(static_cast<double>(current) / static_cast<double>(total), 0.0, 1.0);
+  const auto full = static_cast<std::size_t>(share * static_cast<double>(width));
+  std::string out;
+  for (std::size_t i = 0; i < width; ++i) out += i < full ? "█" : "░";
+  return out;
+}
+
+std::string size_words(std::int64_t bytes) {
+  return human_size(static_cast<std::uint64_t>(std::max<std::int64_t>(bytes, 0)));
+}
+
+std::string present_words(const std::string& phase) {
+  if (phase == "before") return "hooks";
+  if (phase == "gating") return "checking";
+  if (phase == "rolling_back") return "rolling back";
+  if (phase == "gating_rollback") return "checking the rollback";
+  return phase;
+}
+
+std::string touched_services(const Json& release) {
+  std::vector<std::string> names;
+  for (const Json& step : json_array(release, "plan")) {
+    if (words(step, "action") != "none") names.push_back(words(step, "service"));
+  }
+  return names.empty() ? "nothing to start" : join(names, ", ");
+}
+
+// What a phase that has ended is told as; an empty label: not at all.
+struct Told {
+  std::string label;
+  std::string text;
+  Colour colour = Colour::plain;
+};
+
+Told told(const Json& release, const Json& entry, bool last_good, std::int64_t pulled_bytes) {
+  const std::string phase = words(entry, "phase");
+  const std::string in = " in " + human_duration(duration_of(entry, "seconds"));
+  if (phase == "pulling") {
+    return {"pulled", pulled_bytes > 0 ? size_words(pulled_bytes) + in : "all images are here"};
+  }
+  if (phase == "before") return {"hooks", "done" + in};
+  if (phase == "switching") {
+    return {"switched", "to " + short_commit(json_string(release, "commit"))};
+  }
+  if (phase == "starting") return {"started", touched_services(release) + in};
+  // A gate that fails is told at the end, with its reason.
+  if (phase == "gating" && last_good) {
+    return {"healthy", "after " + human_duration(duration_of(entry, "seconds")), Colour::green};
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string deploy_heading(const std::string& stack, const Json& release) {
+  const std::string subject = words(release, "subject");
+  return stack + ": release " + std::to_string(json_int(release, "number")) + " (" +
+         short_commit(json_string(release, "commit")) +
+         (subject.empty() ? "" : " \"" + subject + "\"") + ")";
+}
+
+Lines ended_phases(const Json& release, std::int64_t pulled_bytes, const Screen& screen,
+                   std::size_t& done) {
+  const Json& timeline = json_array(release, "timeline");
+  const std::string outcome = words(release, "outcome");
+  const std::size_t ended =
+      outcome == "in_progress" && !timeline.empty() ? timeline.size() - 1 : timeline.size();
+  Lines lines;
+  for (; done < ended; ++done) {
+    const bool last = done + 1 == timeline.size();
+    const bool then_good =
+        last ? outcome == "good" : words(timeline[done + 1], "phase") == "committed";
+    const Told tell = told(release, timeline[done], then_good, pulled_bytes);
+    if (tell.label.empty()) continue;
+    append(lines, labelled(screen, kDeployLabel, tell.label, tell.text, tell.colour));
+  }
+  return lines;
+}
+
+Lines live_phase(const Json& attempt, std::size_t label_width, const Screen& screen) {
+  const std::string phase = words(attempt, "phase");
+  std::string text = "release " + std::to_string(json_int(attempt, "release"));
+  const std::string since = age(attempt, "phase_started_at", screen);
+  if (since.ends_with(" ago")) text += ", for " + since.substr(0, since.size() - 4);
+
+  const Json& pull = json_object(attempt, "pull");
+  const std::int64_t total = json_int(pull, "total");
+  if (phase == "pulling" && total > 0) {
+    constexpr std::size_t kBar = 20;
+    const std::int64_t current = json_int(pull, "current");
+    text =
+        capacity_bar(current, total, kBar) + " " + size_words(current) + " of " + size_words(total);
+    const std::string image = words(pull, "image");
+    if (!image.empty()) text += "  " + image;
+  }
+  const std::string label = present_words(phase);
+  Lines lines;
+  const std::size_t left = 2 + std::max(label_width, display_width(label) + 1);
+  const std::size_t room = screen.width > left ? screen.width - left : 0;
+  Screen unbroken = screen;
+  unbroken.width = 0;
+  append(lines, labelled(unbroken, left - 2, label, room > 0 ? cut_end(text, room) : text,
+                         Colour::yellow));
+  if (phase != "gating" && phase != "gating_rollback") return lines;
+
+  std::vector<Row> rows;
+  for (const Json& service : json_array(attempt, "services")) {
+    const std::string health = words(service, "health");
+    const Colour colour = health.starts_with("healthy") ? Colour::green : Colour::yellow;
+    rows.push_back({{words(service, "service"), Colour::plain}, {health, colour}});
+  }
+  append(lines, table(screen, 4, 2, rows));
+  return lines;
+}
+
+Lines deploy_outcome(const std::string& stack, const Json& request, const Json& release,
+                     const Screen& screen) {
+  const std::string outcome = words(request, "outcome");
+  const std::string message = words(request, "message");
+  const Json& failure = json_object(release, "failure");
+  const std::string reason = failure.empty() ? message : words(failure, "reason");
+  const std::int64_t number = json_int(request, "release");
+  const std::string tried = "Release " + std::to_string(number);
+
+  if (outcome == "done") {
+    return {number == 0 ? stack + ": " + (message.empty() ? "done" : message)
+                        : tried + " runs" + (message.empty() ? "." : ": " + message)};
+  }
+  if (outcome == "nothing_to_do") {
+    return {stack + ": nothing to do" + (message.empty() ? "" : ": " + message)};
+  }
+  std::chrono::milliseconds took{};
+  for (const Json& entry : json_array(release, "timeline")) took += duration_of(entry, "seconds");
+  const std::string after = took.count() > 0 ? "after " + human_duration(took) + ": " : "";
+  Lines lines = labelled(screen, kDeployLabel, spaced(outcome), after + reason, Colour::red);
+  append(lines, render_failure(failure, 4, screen));
+  if (!failure.empty() && !message.empty() && message != reason) {
+    append(lines, wrap(message, screen.width));
+  }
+  if (number == 0) return lines;
+  std::string last = "`trimtab show " + stack + " " + std::to_string(number) + "` has all of it.";
+  if (outcome == "rolled_back" || outcome == "rejected") {
+    last = tried + " is not tried again until something in it changes; " + last;
+  }
+  append(lines, wrap(last, screen.width));
+  return lines;
+}
+
+std::string render_event(const Json& event, const Screen& screen) {
+  const std::string type = words(event, "type");
+  Colour colour = Colour::plain;
+  if (type == "pull" || type == "facts") colour = Colour::dim;
+  if (type == "release" || type == "finished") colour = Colour::bold;
+  std::string time = words(event, "at");
+  const auto at = parse_time(time);
+  // Seconds are enough to read; the JSON has the rest.
+  if (at) time = format_time(*at).substr(0, std::string_view("2026-11-23T00:07:23").size()) + "Z";
+  const std::string stack = words(event, "stack");
+  return paint(screen, Colour::dim, time) + " " + (stack.empty() ? "" : stack + ": ") +
+         paint(screen, colour, words(event, "message"));
+}
+
+}  // namespace trimtab::cli

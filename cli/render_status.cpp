@@ -1,0 +1,220 @@
+#include <algorithm>
+
+#include "cli/render.hpp"
+
+namespace trimtab::cli {
+
+namespace {
+
+Colour state_colour(const std::string& state) {
+  if (state == "synced" || state == "checking") return Colour::green;
+  if (state == "failed" || state == "degraded") return Colour::red;
+  return Colour::yellow;
+}
+
+// release 42 · 3f2c1ab (production) "Fix totals", Ana, 2 h ago
+std::string release_words(const Json& stack, const Screen& screen) {
+  const std::int64_t number = json_int(stack, "release");
+  if (number == 0) return "no release yet";
+  std::string out =
+      "release " + std::to_string(number) + " · " + short_commit(json_string(stack, "commit"));
+  const std::string ref = words(stack, "ref");
+  if (!ref.empty()) out += " (" + ref + ")";
+  const std::string subject = words(stack, "subject");
+  if (!subject.empty()) out += " \"" + subject + "\"";
+  const std::string author = words(stack, "author");
+  if (!author.empty()) out += ", " + author;
+  return out + ", " + age(stack, "deployed_at", screen);
+}
+
+Cell condition(const Json& container) {
+  const std::string state = words(container, "state");
+  const std::string health = words(container, "health");
+  const std::int64_t code = json_int(container, "exit_code");
+  if (json_bool(container, "stopped_by_hand")) return {"stopped by hand", Colour::yellow};
+  if (state == "running") {
+    if (health == "healthy") return {"healthy", Colour::green};
+    if (health == "unhealthy") return {"unhealthy", Colour::red};
+    if (health == "starting") return {"starting", Colour::yellow};
+    return {"running", Colour::green};
+  }
+  if (state == "exited") {
+    if (code == 0 && json_bool(container, "one_shot")) return {"done", Colour::green};
+    return {"exited with " + std::to_string(code), Colour::red};
+  }
+  if (state == "paused" || state == "created") return {state, Colour::yellow};
+  return {state, Colour::red};
+}
+
+std::string since(const Json& container, const Screen& screen) {
+  const std::string ago = age(container, "since", screen);
+  std::string out;
+  if (ago != "never") {
+    constexpr std::string_view kAgo = " ago";
+    const bool up = json_string(container, "state") == "running" && ago.ends_with(kAgo);
+    out = up ? "up " + ago.substr(0, ago.size() - kAgo.size()) : ago;
+  }
+  const std::int64_t restarts = json_int(container, "restarts");
+  if (restarts > 0) {
+    if (!out.empty()) out += ", ";
+    out += std::to_string(restarts) + (restarts == 1 ? " restart" : " restarts");
+  }
+  return out;
+}
+
+std::string interval(const Json& fact) {
+  return ", every " + human_duration(duration_of(fact, "interval_seconds"));
+}
+
+Lines git_lines(const Json& stack, std::size_t width, const Screen& screen) {
+  const Json& git = json_object(stack, "git");
+  const std::string error = words(git, "error");
+  const std::string when = age(git, "checked_at", screen);
+  if (!error.empty()) {
+    return labelled(screen, width, "git", error + " (tried " + when + interval(git) + ")",
+                    Colour::red);
+  }
+  if (when == "never") return labelled(screen, width, "git", "not checked yet");
+  std::string out = "checked " + when + interval(git);
+  const std::string commit = json_string(git, "commit");
+  if (!commit.empty() && commit != json_string(stack, "commit")) {
+    out += "; " + words(git, "ref") + " is at " + short_commit(commit);
+  }
+  return labelled(screen, width, "git", out);
+}
+
+Lines image_lines(const Json& stack, std::size_t width, const Screen& screen) {
+  const Json& images = json_object(stack, "images");
+  const std::int64_t watched = json_int(images, "watched");
+  const std::string when = age(images, "checked_at", screen);
+  Lines lines;
+  if (watched == 0) {
+    lines = labelled(screen, width, "images", "none watched");
+  } else if (when == "never") {
+    lines = labelled(screen, width, "images", std::to_string(watched) + " watched");
+  } else {
+    lines = labelled(screen, width, "images",
+                     std::to_string(watched) + " watched, checked " + when + interval(images));
+  }
+  for (const Json& failed : json_array(images, "errors")) {
+    append(lines, labelled(screen, width, "",
+                           words(failed, "image") + ": " + words(failed, "error"), Colour::red));
+  }
+  return lines;
+}
+
+Lines docker_lines(const Json& status, const Screen& screen) {
+  const std::string error = words(json_object(status, "docker"), "error");
+  if (error.empty()) return {};
+  Lines lines;
+  for (const std::string& line : wrap("Docker: " + error, screen.width)) {
+    lines.push_back(paint(screen, Colour::red, line));
+  }
+  return lines;
+}
+
+std::string health_count(const Json& stack) {
+  return "healthy " + std::to_string(json_int(stack, "healthy")) + "/" +
+         std::to_string(json_int(stack, "services"));
+}
+
+}  // namespace
+
+Lines render_stack(const Json& stack, const Screen& screen) {
+  const std::string state = words(stack, "state");
+  const std::string name = words(stack, "name");
+  std::string head = name + "  " + state + "   ";
+  std::string rest = release_words(stack, screen);
+  if (screen.width > 0) {
+    const std::size_t used = display_width(head);
+    rest = used < screen.width ? cut_end(rest, screen.width - used) : std::string();
+  }
+  Lines lines = {paint(screen, Colour::bold, name) + "  " +
+                 paint(screen, state_colour(state), state) + "   " + rest};
+
+  std::vector<Row> rows;
+  for (const Json& container : json_array(stack, "containers")) {
+    rows.push_back({{words(container, "service"), Colour::plain},
+                    {words(container, "image"), Colour::plain},
+                    condition(container),
+                    {since(container, screen), Colour::plain},
+                    {short_digest_of(json_string(container, "digest")), Colour::dim}});
+  }
+  // The labels below stand in the column of the services' names.
+  std::size_t width = std::string_view("images").size();
+  for (const Row& row : rows) width = std::max(width, display_width(row.front().text));
+  width += 2;
+
+  const std::string reason = words(stack, "reason");
+  if (!reason.empty()) {
+    append(lines, labelled(screen, width, "why", reason, state_colour(state)));
+  }
+  const Json& attempt = json_object(stack, "attempt");
+  if (!attempt.empty()) append(lines, live_phase(attempt, width, screen));
+  append(lines, table(screen, 2, 1, rows));
+  append(lines, git_lines(stack, width, screen));
+  append(lines, image_lines(stack, width, screen));
+  for (const std::string& text : word_list(stack, "drift")) {
+    append(lines, labelled(screen, width, "drift", text, Colour::yellow));
+  }
+  for (const std::string& text : word_list(stack, "notices")) {
+    append(lines, labelled(screen, width, "note", text));
+  }
+  const std::string next = words(stack, "next");
+  if (!next.empty()) append(lines, labelled(screen, width, "next", next));
+  return lines;
+}
+
+Lines render_status(const Json& status, const Screen& screen) {
+  Lines lines = docker_lines(status, screen);
+  const Json& stacks = json_array(status, "stacks");
+  if (stacks.empty()) {
+    lines.emplace_back("No stack is configured; `trimtab check` shows what is read.");
+    return lines;
+  }
+  if (stacks.size() == 1) {
+    append(lines, render_stack(stacks.front(), screen));
+    return lines;
+  }
+  std::vector<Row> rows;
+  std::size_t width = 0;
+  for (const Json& stack : stacks) width = std::max(width, display_width(words(stack, "name")));
+  for (const Json& stack : stacks) {
+    const std::string state = words(stack, "state");
+    const std::int64_t number = json_int(stack, "release");
+    std::string release = "no release yet";
+    if (number != 0) {
+      release = "release " + std::to_string(number) + " · " +
+                short_commit(json_string(stack, "commit")) + " (" + words(stack, "ref") + ")";
+    }
+    rows.push_back({{words(stack, "name"), Colour::bold},
+                    {state, state_colour(state)},
+                    {release, Colour::plain},
+                    {health_count(stack), Colour::plain},
+                    {"checked " + age(stack, "checked_at", screen), Colour::plain}});
+  }
+  const Lines heads = table(screen, 0, rows.front().size(), rows);
+  for (std::size_t i = 0; i < heads.size(); ++i) {
+    lines.push_back(heads[i]);
+    const std::string reason = words(stacks[i], "reason");
+    if (!reason.empty()) {
+      append(lines, labelled(screen, width, "", reason, state_colour(words(stacks[i], "state"))));
+    }
+  }
+  return lines;
+}
+
+std::string summary_line(const Json& stack) {
+  std::string out = words(stack, "name") + ": " + words(stack, "state");
+  const std::int64_t number = json_int(stack, "release");
+  if (number != 0) {
+    out += ", release " + std::to_string(number) + " (" +
+           short_commit(json_string(stack, "commit")) + " " + words(stack, "ref") + ")";
+  }
+  out += ", " + health_count(stack);
+  const std::string reason = words(stack, "reason");
+  if (!reason.empty()) out += "; " + reason;
+  return out;
+}
+
+}  // namespace trimtab::cli

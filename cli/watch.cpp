@@ -1,0 +1,306 @@
+#include "cli/watch.hpp"
+
+#include <algorithm>
+
+#include "cli/render.hpp"
+#include "cli/server_events.hpp"
+#include "common/hash.hpp"
+
+namespace trimtab::cli {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// Between two looks at the daemon, however many events arrive.
+constexpr milliseconds kShortest{250};
+// A look without an event: ages and counters that no event tells.
+constexpr seconds kLongest{10};
+// Before the event stream is opened again.
+constexpr seconds kRetry{1};
+// Without an answer for so long, waiting is given up. A restart of the daemon takes less.
+constexpr seconds kPatience{60};
+// After which a request that is not the last one, and made no release, is taken to be lost.
+constexpr seconds kRequestPatience{10};
+
+Task<Result<Json>> ask(Client& client, std::string stack) {
+  std::string target = stack.empty() ? std::string("/v1/status") : stack_target(stack);
+  co_return co_await client.get(std::move(target));
+}
+
+bool no_answer(const Error& error) {
+  return error.code == Errc::unavailable || error.code == Errc::timed_out;
+}
+
+}  // namespace
+
+EventFeed::EventFeed(asio::any_io_executor executor, std::string socket, const std::string& stack)
+    : socket_(std::move(socket)),
+      target_(stack.empty() ? std::string("/v1/events")
+                            : "/v1/events?stack=" + percent_encode(stack)),
+      wake_(std::move(executor)) {}
+
+Task<void> EventFeed::run() {
+  for (;;) {
+    Client client(socket_);
+    EventParser parser([this](std::string_view type, std::string_view data) { take(type, data); });
+    std::function<void()> on_open = [this] { wake_.notify(); };
+    http::OnChunk on_chunk = [&parser](std::string_view chunk) {
+      parser.feed(chunk);
+      return true;
+    };
+    const auto ended = co_await client.stream(target_, std::move(on_open), std::move(on_chunk));
+    if (!ended && ended.error().code == Errc::cancelled) co_return;
+    wake_.notify();
+    const auto slept = co_await sleep_for(kRetry);
+    if (!slept) co_return;
+  }
+}
+
+void EventFeed::take(std::string_view type, std::string_view data) {
+  if (type == "finished") {
+    auto event = parse_json(data);
+    if (event) finished_[json_string(*event, "request")] = std::move(*event);
+  }
+  wake_.notify();
+}
+
+std::optional<Json> EventFeed::finished(const std::string& request) const {
+  const auto found = finished_.find(request);
+  if (found == finished_.end()) return std::nullopt;
+  return found->second;
+}
+
+namespace {
+
+// On a terminal: everything, with ages that go on between the looks.
+class LiveStatus {
+ public:
+  explicit LiveStatus(Terminal& terminal) : terminal_(terminal) {}
+  void show(const Json& status, const std::optional<Error>& error) {
+    const Screen screen = terminal_.screen();
+    Lines lines =
+        status.contains("stacks") ? render_status(status, screen) : render_stack(status, screen);
+    if (error) lines.insert(lines.begin(), paint(screen, Colour::red, one_line(error->text())));
+    terminal_.redraw(lines);
+  }
+
+ private:
+  Terminal& terminal_;
+};
+
+// Elsewhere: a line when one changes.
+class StatusLines {
+ public:
+  explicit StatusLines(Terminal& terminal) : terminal_(terminal) {}
+  void show(const Json& status, const std::optional<Error>& error) {
+    if (error) {
+      print("", one_line(error->text()));
+      return;
+    }
+    print("", "");
+    if (!status.contains("stacks")) {
+      print(words(status, "name"), summary_line(status));
+      return;
+    }
+    for (const Json& stack : json_array(status, "stacks")) {
+      print(words(stack, "name"), summary_line(stack));
+    }
+  }
+
+ private:
+  void print(const std::string& name, const std::string& line) {
+    if (std::exchange(last_[name], line) == line || line.empty()) return;
+    terminal_.print({format_time(wall_now()).substr(0, kSecondsEnd) + "Z " + line});
+  }
+
+  static constexpr std::size_t kSecondsEnd = std::string_view("2026-11-23T00:07:23").size();
+  Terminal& terminal_;
+  std::map<std::string, std::string> last_;  // by stack; "" for the daemon
+};
+
+}  // namespace
+
+Task<Error> watch_status(Client& client, EventFeed& feed, Terminal& terminal, std::string stack) {
+  LiveStatus live(terminal);
+  StatusLines plain(terminal);
+  Json status;
+  bool look = true;
+  std::optional<Error> error;
+  auto looked_at = SteadyClock::now();
+  for (;;) {
+    if (look) {
+      auto answer = co_await ask(client, stack);
+      looked_at = SteadyClock::now();
+      if (answer) {
+        status = std::move(*answer);
+        error.reset();
+      } else {
+        if (status.is_null() || !no_answer(answer.error())) co_return answer.error();
+        error = answer.error();
+      }
+    }
+    if (terminal.live()) {
+      live.show(status, error);
+    } else {
+      plain.show(status, error);
+    }
+    const auto paused = co_await sleep_for(kShortest);
+    if (!paused) co_return paused.error();
+    const auto now = SteadyClock::now();
+    const auto due = looked_at + kLongest;
+    // On a terminal the ages go on every second.
+    const auto until = terminal.live() ? std::min(now + seconds(1), due) : due;
+    const bool woken = co_await feed.wait_until(until);
+    look = woken || SteadyClock::now() >= due;
+  }
+}
+
+namespace {
+
+// A release's outcome as that of the request which made it.
+std::string request_outcome(const std::string& release_outcome) {
+  return release_outcome == "good" ? "done" : release_outcome;
+}
+
+// Follows one request; see follow_request.
+class RequestWatch {
+ public:
+  RequestWatch(Client& client, Terminal& terminal, std::string stack, std::string request)
+      : client_(client),
+        terminal_(terminal),
+        stack_(std::move(stack)),
+        request_(std::move(request)),
+        started_(SteadyClock::now()),
+        answered_(started_) {}
+
+  // One look: shows what is new; the ending, if there is one.
+  Task<Result<std::optional<Ending>>> look(std::optional<Json> finished);
+
+ private:
+  Task<Result<void>> read_release();
+  [[nodiscard]] Json request_of(const Json& stack, const std::optional<Json>& finished) const;
+  void show(const Json& stack, const Json& request);
+
+  Client& client_;
+  Terminal& terminal_;
+  std::string stack_;
+  std::string request_;
+  SteadyClock::time_point started_;
+  SteadyClock::time_point answered_;
+  std::int64_t number_ = 0;  // of the release that the request is about
+  Json release_;
+  std::int64_t pulled_bytes_ = 0;
+  std::size_t phases_told_ = 0;
+  std::string said_;  // the last line about what is waited for, where it is no terminal
+};
+
+// What is known of our request: from its event, from the stack, or, where another request has
+// replaced it there or the daemon was restarted, from its release.
+Json RequestWatch::request_of(const Json& stack, const std::optional<Json>& finished) const {
+  if (finished) return *finished;
+  const Json& last = json_object(stack, "last_request");
+  if (json_string(last, "id") == request_) return last;
+  Json request = Json::object();
+  if (number_ != 0) {
+    request["release"] = number_;
+    request["outcome"] = request_outcome(json_string(release_, "outcome"));
+    return request;
+  }
+  const bool lost =
+      SteadyClock::now() - started_ > kRequestPatience && json_object(stack, "attempt").empty();
+  request["outcome"] = lost ? "failed" : "in_progress";
+  if (lost) request["message"] = "trimtabd no longer knows of this request; was it restarted?";
+  return request;
+}
+
+Task<Result<void>> RequestWatch::read_release() {
+  const std::string target = stack_target(stack_, "/releases/" + std::to_string(number_));
+  auto release = co_await client_.get(target);
+  if (!release) co_return release.error();
+  release_ = std::move(*release);
+  co_return Result<void>();
+}
+
+void RequestWatch::show(const Json& stack, const Json& request) {
+  const Screen screen = terminal_.screen();
+  const Json& attempt = json_object(stack, "attempt");
+  if (!release_.is_null()) {
+    terminal_.print(ended_phases(release_, pulled_bytes_, screen, phases_told_));
+  }
+  const bool ended = json_string(request, "outcome") != "in_progress";
+  Lines now;
+  if (!ended && !attempt.empty()) {
+    now = live_phase(attempt, kDeployLabel, screen);
+  } else if (!ended) {
+    const std::string reason = words(stack, "reason");
+    now = labelled(screen, kDeployLabel, words(stack, "state"), reason.empty() ? "…" : reason,
+                   Colour::yellow);
+  }
+  if (terminal_.live()) {
+    terminal_.redraw(now);
+    return;
+  }
+  const std::string say = ended ? std::string()
+                          : attempt.empty()
+                              ? summary_line(stack)
+                              : "  " + spaced(words(attempt, "phase")) + ": release " +
+                                    std::to_string(json_int(attempt, "release"));
+  if (say != said_ && !say.empty()) terminal_.print({say});
+  said_ = say;
+}
+
+Task<Result<std::optional<Ending>>> RequestWatch::look(std::optional<Json> finished) {
+  const auto stack = co_await ask(client_, stack_);
+  if (!stack) {
+    const bool wait = no_answer(stack.error()) && SteadyClock::now() - answered_ < kPatience;
+    if (!wait) co_return stack.error();
+    co_return std::optional<Ending>();
+  }
+  answered_ = SteadyClock::now();
+  const Json& attempt = json_object(*stack, "attempt");
+  Json request = request_of(*stack, finished);
+  std::int64_t number = json_int(request, "release");
+  if (number == 0) number = json_int(attempt, "release");
+  if (number != 0) {
+    const bool changed = number != number_;
+    number_ = number;
+    const auto read = co_await read_release();
+    // It may be announced a moment before it can be read.
+    if (!read && read.error().code != Errc::not_found) co_return read.error();
+    if (read && changed) {
+      phases_told_ = 0;
+      pulled_bytes_ = 0;
+      terminal_.print({deploy_heading(stack_, release_)});
+    }
+    if (!read) number_ = 0;
+    if (read) request = request_of(*stack, finished);
+  }
+  pulled_bytes_ = std::max(pulled_bytes_, json_int(json_object(attempt, "pull"), "total"));
+  show(*stack, request);
+  if (json_string(request, "outcome") == "in_progress") co_return std::optional<Ending>();
+  Ending ending{std::move(request), release_.is_null() ? Json::object() : release_};
+  co_return std::optional<Ending>(std::move(ending));
+}
+
+}  // namespace
+
+Task<Result<Ending>> follow_request(Client& client, EventFeed& feed, Terminal& terminal,
+                                    std::string stack, std::string request,
+                                    const bool& interrupted) {
+  RequestWatch watch(client, terminal, std::move(stack), request);
+  for (;;) {
+    auto finished = feed.finished(request);
+    auto looked = co_await watch.look(std::move(finished));
+    if (!looked) co_return looked.error();
+    if (*looked) co_return std::move(**looked);
+    const auto paused = co_await sleep_for(kShortest);
+    if (!paused) co_return paused.error();
+    const auto until = SteadyClock::now() + seconds(1);
+    co_await feed.wait_until(until);
+    if (interrupted) co_return Error{Errc::cancelled, "interrupted", {}};
+  }
+}
+
+}  // namespace trimtab::cli

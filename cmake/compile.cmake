@@ -1,0 +1,51 @@
+# One interface target carries what every target of the project is compiled with.
+find_package(Threads REQUIRED)
+find_package(Boost 1.81 REQUIRED CONFIG)
+find_package(OpenSSL 3 REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+add_library(trimtab_flags INTERFACE)
+target_include_directories(trimtab_flags INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_definitions(trimtab_flags INTERFACE
+  TRIMTAB_VERSION="${PROJECT_VERSION}"
+  BOOST_ASIO_SEPARATE_COMPILATION
+  BOOST_BEAST_SEPARATE_COMPILATION
+  BOOST_ASIO_NO_DEPRECATED
+  JSON_USE_IMPLICIT_CONVERSIONS=0
+  $<$<BOOL:${TRIMTAB_FAILPOINTS}>:TRIMTAB_FAILPOINTS>)
+target_compile_options(trimtab_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor -Wold-style-cast
+  # GCC 12 and newer see uninitialised values in coroutine frames where there are none, and miss,
+  # when they inline, that Asio allocates and frees frames by the same pair of functions.
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-mismatched-new-delete>
+  $<$<BOOL:${TRIMTAB_WARNINGS_AS_ERRORS}>:-Werror>)
+target_link_libraries(trimtab_flags INTERFACE Boost::headers Threads::Threads)
+# Each function in a section of its own, so that the linker leaves out what no program calls.
+target_compile_options(trimtab_flags INTERFACE -ffunction-sections -fdata-sections)
+target_link_options(trimtab_flags INTERFACE -Wl,--gc-sections -Wl,--as-needed)
+if(TRIMTAB_SANITIZE)
+  target_compile_options(trimtab_flags INTERFACE
+    -fsanitize=${TRIMTAB_SANITIZE} -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+  target_link_options(trimtab_flags INTERFACE -fsanitize=${TRIMTAB_SANITIZE})
+endif()
+
+# trimtab_library(NAME LIBRARIES...): a static library of all .cpp files in this folder.
+function(trimtab_library name)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  if(sources)
+    add_library(${name} STATIC ${sources})
+    target_link_libraries(${name} PUBLIC trimtab_flags ${ARGN})
+  else()  # TEMPORARY while the skeleton is empty
+    add_library(${name} INTERFACE)
+    target_link_libraries(${name} INTERFACE trimtab_flags ${ARGN})
+  endif()
+endfunction()

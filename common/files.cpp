@@ -1,0 +1,245 @@
+#include "common/files.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <system_error>
+
+#include "common/text.hpp"
+
+namespace trimtab {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// 0, or the errno of the write that failed.
+int write_all(int fd, std::string_view content) {
+  while (!content.empty()) {
+    const ssize_t n = ::write(fd, content.data(), content.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno;
+    content.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return 0;
+}
+
+fs::path folder_of(const fs::path& path) {
+  return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
+
+UniqueFd open_file(const fs::path& path, int flags, unsigned mode = 0) {
+  return UniqueFd(::open(path.c_str(), flags | O_CLOEXEC, mode));
+}
+
+// A name beside `path` that nothing has, for a link (files take mkostemp).
+fs::path temporary_name(const fs::path& path) {
+  return folder_of(path) /
+         ("." + path.filename().string() + "." + std::to_string(::getpid()) + ".tmp");
+}
+
+}  // namespace
+
+UniqueFd& UniqueFd::operator=(UniqueFd&& other) noexcept {
+  if (this != &other) {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = other.release();
+  }
+  return *this;
+}
+
+UniqueFd::~UniqueFd() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+int UniqueFd::release() noexcept {
+  const int fd = fd_;
+  fd_ = -1;
+  return fd;
+}
+
+Error os_error(std::string_view what, const fs::path& path, int error_number) {
+  Error error;
+  error.message = "cannot " + std::string(what) + " " + path.string() + ": " +
+                  std::generic_category().message(error_number);
+  switch (error_number) {
+    case ENOENT:
+    case ENOTDIR:
+      error.code = Errc::not_found;
+      break;
+    case EACCES:
+    case EPERM:
+      error.code = Errc::denied;
+      break;
+    case ENOSPC:
+    case EDQUOT:
+      error.code = Errc::no_space;
+      error.hint = "free some space, `df -h` shows where it is used up";
+      break;
+    case EROFS:
+      error.hint = "the file system is mounted read-only, often after a disk error: see `dmesg`";
+      break;
+    case EWOULDBLOCK:
+    case EEXIST:
+      error.code = Errc::conflict;
+      break;
+    default:
+      break;
+  }
+  return error;
+}
+
+Result<std::string> read_file(const fs::path& path, std::size_t limit) {
+  const UniqueFd fd = open_file(path, O_RDONLY);
+  if (!fd.valid()) return os_error("read", path, errno);
+  std::string content;
+  struct stat info {};
+  // Files of /proc say 0 and have bytes all the same.
+  if (::fstat(fd.get(), &info) == 0 && info.st_size > 0) {
+    content.reserve(std::min(static_cast<std::size_t>(info.st_size), limit));
+  }
+  std::string piece(16 * 1024, '\0');
+  for (;;) {
+    const ssize_t n = ::read(fd.get(), piece.data(), piece.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return os_error("read", path, errno);
+    if (n == 0) return content;
+    content.append(piece.data(), static_cast<std::size_t>(n));
+    if (content.size() > limit) {
+      return Error{Errc::too_large,
+                   path.string() + " has more than " + human_size(limit) + ", which is the limit",
+                   {}};
+    }
+  }
+}
+
+Result<std::string> read_secret_file(const fs::path& path) {
+  constexpr std::size_t kLongest = 64 * 1024;
+  auto content = read_file(path, kLongest);
+  if (!content) return content;
+  const auto end = content->find_last_not_of(" \t\r\n");
+  if (end == std::string::npos) {
+    return Error{Errc::invalid, path.string() + " is empty", "write the secret into it"};
+  }
+  content->resize(end + 1);
+  if (content->find_first_of("\r\n") != std::string::npos) {
+    return Error{Errc::invalid, path.string() + " has more than one line",
+                 "it must hold the secret alone"};
+  }
+  return content;
+}
+
+Result<void> write_file_durably(const fs::path& path, std::string_view content, unsigned mode) {
+  std::string temporary = (folder_of(path) / ("." + path.filename().string() + ".XXXXXX")).string();
+  UniqueFd fd(::mkostemp(temporary.data(), O_CLOEXEC));
+  if (!fd.valid()) return os_error("write", path, errno);
+  int failure = write_all(fd.get(), content);
+  if (failure == 0 && ::fchmod(fd.get(), mode) != 0) failure = errno;
+  if (failure == 0 && ::fsync(fd.get()) != 0) failure = errno;
+  if (::close(fd.release()) != 0 && failure == 0) failure = errno;
+  if (failure == 0 && ::rename(temporary.c_str(), path.c_str()) != 0) failure = errno;
+  if (failure != 0) {
+    ::unlink(temporary.c_str());
+    return os_error("write", path, failure);
+  }
+  return sync_directory(folder_of(path));
+}
+
+Result<void> rewrite_in_place(const fs::path& path, std::string_view content) {
+  // O_NOFOLLOW: a link in a checkout may lead to any file of the host.
+  const UniqueFd fd = open_file(path, O_WRONLY | O_NOFOLLOW);
+  if (!fd.valid()) return os_error("rewrite", path, errno);
+  struct stat info {};
+  if (::fstat(fd.get(), &info) != 0) return os_error("rewrite", path, errno);
+  if (!S_ISREG(info.st_mode)) {
+    return Error{Errc::conflict, "cannot rewrite " + path.string() + ": not a regular file", {}};
+  }
+  // Space is taken first, so that a full disk leaves the old bytes whole.
+  if (static_cast<off_t>(content.size()) > info.st_size &&
+      ::fallocate(fd.get(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(content.size())) != 0 &&
+      errno != EOPNOTSUPP && errno != ENOSYS) {
+    return os_error("rewrite", path, errno);
+  }
+  if (const int failure = write_all(fd.get(), content); failure != 0) {
+    return os_error("rewrite", path, failure);
+  }
+  if (::ftruncate(fd.get(), static_cast<off_t>(content.size())) != 0 || ::fsync(fd.get()) != 0) {
+    return os_error("rewrite", path, errno);
+  }
+  return {};
+}
+
+Result<void> append_durably(const fs::path& path, std::string_view content) {
+  bool created = true;
+  UniqueFd fd = open_file(path, O_WRONLY | O_APPEND | O_CREAT | O_EXCL, 0600);
+  if (!fd.valid() && errno == EEXIST) {
+    created = false;
+    fd = open_file(path, O_WRONLY | O_APPEND);
+  }
+  if (!fd.valid()) return os_error("append to", path, errno);
+  if (const int failure = write_all(fd.get(), content); failure != 0) {
+    return os_error("append to", path, failure);
+  }
+  if (::fsync(fd.get()) != 0) return os_error("append to", path, errno);
+  if (created) return sync_directory(folder_of(path));
+  return {};
+}
+
+Result<void> replace_symlink(const fs::path& link, const fs::path& target) {
+  const fs::path temporary = temporary_name(link);
+  ::unlink(temporary.c_str());
+  if (::symlink(target.c_str(), temporary.c_str()) != 0) return os_error("make", link, errno);
+  if (::rename(temporary.c_str(), link.c_str()) != 0) {
+    const int failure = errno;
+    ::unlink(temporary.c_str());
+    return os_error("replace", link, failure);
+  }
+  return sync_directory(folder_of(link));
+}
+
+Result<void> make_private_directory(const fs::path& path) {
+  std::error_code ec;
+  if (fs::is_directory(path, ec)) return {};
+  if (path.has_parent_path() && path.parent_path() != path) {
+    if (auto made = make_private_directory(path.parent_path()); !made) return made;
+  }
+  if (path.filename().empty()) return {};  // "a/b/" ends with an empty name
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+    return os_error("make the folder", path, errno);
+  }
+  if (!fs::is_directory(path, ec)) return os_error("make the folder", path, ENOTDIR);
+  return sync_directory(folder_of(path));
+}
+
+Result<void> sync_directory(const fs::path& path) {
+  const UniqueFd fd = open_file(path, O_RDONLY | O_DIRECTORY);
+  if (!fd.valid() || ::fsync(fd.get()) != 0) return os_error("sync the folder", path, errno);
+  return {};
+}
+
+Result<void> remove_tree(const fs::path& path) {
+  std::error_code ec;
+  fs::remove_all(path, ec);
+  if (ec) return os_error("remove", path, ec.value());
+  return {};
+}
+
+Result<UniqueFd> lock_file(const fs::path& path) {
+  UniqueFd fd = open_file(path, O_RDWR | O_CREAT, 0600);
+  if (!fd.valid()) return os_error("open the lock", path, errno);
+  while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EINTR) continue;
+    if (errno == EWOULDBLOCK) {
+      return Error{Errc::conflict, path.string() + " is locked by another process", {}};
+    }
+    return os_error("lock", path, errno);
+  }
+  return fd;
+}
+
+}  // namespace trimtab

@@ -1,0 +1,38 @@
+// HTTP/1.1 messages, shared by the client and the server.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace trimtab::http {
+
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+// The first value of a header (names compared without case), or "". It lives as long as `headers`.
+std::string_view find_header(const Headers& headers, std::string_view name);
+
+struct Request {
+  std::string method = "GET";
+  std::string target;  // path and query
+  Headers headers;     // Host and Content-Length are set by the sender
+  std::string body;
+};
+
+struct Response {
+  int status = 0;
+  Headers headers;  // Content-Length and Connection are set by the sender
+  std::string body;
+  [[nodiscard]] std::string_view header(std::string_view name) const {
+    return find_header(headers, name);
+  }
+};
+
+// "Not Found" for 404.
+std::string_view status_text(int status);
+
+// An RFC 9457 problem document: what went wrong with this request, in words for people.
+Response problem(int status, std::string_view detail);
+
+}  // namespace trimtab::http

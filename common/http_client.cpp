@@ -1,0 +1,408 @@
+#include "common/http_client.hpp"
+
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <algorithm>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/error.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <optional>
+
+#include "common/http_parser.hpp"
+
+namespace trimtab::http {
+
+namespace {
+
+using asio::ip::tcp;
+using boost::system::error_code;
+using LocalSocket = asio::local::stream_protocol::socket;
+using TlsStream = asio::ssl::stream<tcp::socket>;
+
+constexpr std::size_t header_bytes = 64 * 1024;
+constexpr std::size_t read_bytes = 16 * 1024;
+// Also bounds what the header limit does not: chunk extensions and trailers.
+constexpr std::size_t buffer_bytes = header_bytes + read_bytes;
+
+// A connected byte stream; destroying it closes it.
+class Transport {
+ public:
+  virtual ~Transport() = default;
+  virtual Task<std::size_t> read_some(asio::mutable_buffer into, error_code& ec) = 0;
+  virtual Task<void> write(asio::const_buffer bytes, error_code& ec) = 0;
+};
+
+template <class Stream>
+class StreamTransport final : public Transport {
+ public:
+  explicit StreamTransport(Stream stream) : stream_(std::move(stream)) {}
+  Stream& stream() { return stream_; }
+
+  Task<std::size_t> read_some(asio::mutable_buffer into, error_code& ec) override {
+    co_return co_await stream_.async_read_some(into, asio::redirect_error(asio::use_awaitable, ec));
+  }
+  Task<void> write(asio::const_buffer bytes, error_code& ec) override {
+    co_await asio::async_write(stream_, bytes, asio::redirect_error(asio::use_awaitable, ec));
+  }
+
+ private:
+  Stream stream_;
+};
+
+// One request and its answer as far as it was read.
+struct Exchange {
+  std::unique_ptr<Transport> transport;
+  boost::beast::flat_buffer buffer{buffer_bytes};
+  std::optional<MessageParser<false>> parser;
+};
+
+bool is_address(const std::string& host) {
+  error_code ec;
+  asio::ip::make_address(host, ec);
+  return !ec;
+}
+
+std::string authority(const Endpoint& endpoint) {
+  if (!endpoint.unix_path.empty()) return "localhost";
+  const bool v6 = endpoint.host.find(':') != std::string::npos;
+  const std::string host = v6 ? "[" + endpoint.host + "]" : endpoint.host;
+  const std::uint16_t usual = endpoint.tls ? 443 : 80;
+  return endpoint.port == usual ? host : host + ":" + std::to_string(endpoint.port);
+}
+
+std::string place(const Endpoint& endpoint) {
+  return endpoint.unix_path.empty() ? authority(endpoint) : endpoint.unix_path;
+}
+
+bool is_plain(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte == '\t' || (byte >= 0x20 && byte != 0x7f);
+  });
+}
+
+// The bytes of the request; invalid where a value could smuggle in a line or a second request.
+Result<std::string> serialize(const Request& request, const Endpoint& endpoint) {
+  bool plain = is_plain(request.target) && request.target.find(' ') == std::string::npos;
+  std::string wire = request.method + " " + request.target + " HTTP/1.1\r\n";
+  wire += "Host: " + authority(endpoint) + "\r\n";
+  for (const auto& [name, value] : request.headers) {
+    plain = plain && is_plain(name) && is_plain(value);
+    wire += name + ": " + value + "\r\n";
+  }
+  if (!plain) {
+    return Error{
+        Errc::invalid, "a request to " + place(endpoint) + " holds control characters", {}};
+  }
+  if (!request.body.empty() || request.method == "POST") {
+    wire += "Content-Length: " + std::to_string(request.body.size()) + "\r\n";
+  }
+  wire += "\r\n";
+  wire += request.body;
+  return wire;
+}
+
+Error broken(const Endpoint& endpoint, std::string_view what, const error_code& ec) {
+  const Errc code = ec == asio::error::operation_aborted ? Errc::cancelled : Errc::unavailable;
+  std::string reason = ec.message();
+  if (ec == asio::error::eof || ec == asio::ssl::error::stream_truncated) {
+    reason = "the other side closed the connection";
+  }
+  return Error{code, std::string(what) + " " + place(endpoint) + ": " + reason, {}};
+}
+
+Error refused_connection(const Endpoint& endpoint, const error_code& ec) {
+  Error error = broken(endpoint, "cannot connect to", ec);
+  if (ec == boost::system::errc::permission_denied) error.code = Errc::denied;
+  return error;
+}
+
+Task<Result<std::unique_ptr<Transport>>> connect_unix(const Endpoint& endpoint) {
+  const auto executor = co_await asio::this_coro::executor;
+  if (endpoint.unix_path.size() >= sizeof(sockaddr_un::sun_path)) {
+    co_return Error{Errc::invalid, endpoint.unix_path + ": too long for a socket's path", {}};
+  }
+  LocalSocket socket(executor);
+  const asio::local::stream_protocol::endpoint address(endpoint.unix_path);
+  error_code ec;
+  co_await socket.async_connect(address, asio::redirect_error(asio::use_awaitable, ec));
+  if (ec) co_return refused_connection(endpoint, ec);
+  std::unique_ptr<Transport> transport =
+      std::make_unique<StreamTransport<LocalSocket>>(std::move(socket));
+  co_return transport;
+}
+
+// Result<T> must be default-constructible, which a socket is not: hence the pointer.
+Task<Result<std::unique_ptr<tcp::socket>>> connect_host(const Endpoint& endpoint) {
+  const auto executor = co_await asio::this_coro::executor;
+  tcp::resolver resolver(executor);
+  error_code ec;
+  const std::string port = std::to_string(endpoint.port);
+  const auto flags = tcp::resolver::numeric_service;
+  const tcp::resolver::results_type addresses = co_await resolver.async_resolve(
+      endpoint.host, port, flags, asio::redirect_error(asio::use_awaitable, ec));
+  if (ec) {
+    co_return Error{
+        Errc::unavailable, "cannot find the address of " + endpoint.host + ": " + ec.message(), {}};
+  }
+  auto socket = std::make_unique<tcp::socket>(executor);
+  co_await asio::async_connect(*socket, addresses, asio::redirect_error(asio::use_awaitable, ec));
+  if (ec) co_return refused_connection(endpoint, ec);
+  error_code ignored;
+  socket->set_option(tcp::no_delay(true), ignored);
+  co_return socket;
+}
+
+// A context that trusts the system's store and the endpoint's own file. Of the store only the
+// hashed folder is used, out of which OpenSSL reads the one certificate that it needs; the bundle
+// file would cost some 150 ms and several MB on each connection.
+Result<std::unique_ptr<asio::ssl::context>> make_tls_context(const Endpoint& endpoint) {
+  auto context = std::make_unique<asio::ssl::context>(asio::ssl::context::tls_client);
+  error_code ec;
+  context->set_verify_mode(asio::ssl::verify_peer, ec);
+  if (ec || SSL_CTX_set_default_verify_dir(context->native_handle()) != 1) {
+    return Error{Errc::failed, "OpenSSL cannot use the system's certificates", {}};
+  }
+  if (SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION) != 1) {
+    return Error{Errc::failed, "OpenSSL does not offer TLS 1.2", {}};
+  }
+  if (!endpoint.ca_file.empty()) {
+    context->load_verify_file(endpoint.ca_file, ec);
+    if (ec) {
+      return Error{Errc::invalid,
+                   endpoint.ca_file + ": not a PEM file of certificates: " + ec.message(),
+                   {}};
+    }
+  }
+  return context;
+}
+
+// The certificate must be for this host, by name or by address.
+bool expect_host(SSL* ssl, const std::string& host) {
+  if (is_address(host)) {
+    return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str()) == 1;
+  }
+  SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  // The macro SSL_set_tlsext_host_name holds an old-style cast.
+  auto* name = const_cast<char*>(host.c_str());
+  return SSL_set1_host(ssl, host.c_str()) == 1 &&
+         SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name) == 1;
+}
+
+Error refused_handshake(const Endpoint& endpoint, SSL* ssl, const error_code& ec) {
+  const long verdict = SSL_get_verify_result(ssl);
+  if (verdict != X509_V_OK) {
+    return Error{Errc::untrusted,
+                 "the certificate of " + place(endpoint) +
+                     " is not trusted: " + X509_verify_cert_error_string(verdict),
+                 {}};
+  }
+  Error error = broken(endpoint, "cannot start TLS with", ec);
+  if (ec.category() == asio::error::get_ssl_category()) error.code = Errc::invalid;
+  return error;
+}
+
+Task<Result<std::unique_ptr<Transport>>> connect(const Endpoint& endpoint) {
+  if (!endpoint.unix_path.empty()) {
+    auto local = co_await connect_unix(endpoint);
+    co_return local;
+  }
+  auto connected = co_await connect_host(endpoint);
+  if (!connected) co_return connected.error();
+  tcp::socket socket = std::move(**connected);
+  std::unique_ptr<Transport> transport;
+  if (!endpoint.tls) {
+    transport = std::make_unique<StreamTransport<tcp::socket>>(std::move(socket));
+    co_return transport;
+  }
+  auto context = make_tls_context(endpoint);
+  if (!context) co_return context.error();
+  TlsStream stream(std::move(socket), **context);
+  if (!expect_host(stream.native_handle(), endpoint.host)) {
+    co_return Error{Errc::invalid, endpoint.host + ": not a host's name", {}};
+  }
+  error_code ec;
+  co_await stream.async_handshake(asio::ssl::stream_base::client,
+                                  asio::redirect_error(asio::use_awaitable, ec));
+  if (ec) co_return refused_handshake(endpoint, stream.native_handle(), ec);
+  transport = std::make_unique<StreamTransport<TlsStream>>(std::move(stream));
+  co_return transport;
+}
+
+}  // namespace
+
+struct Connection::Impl {
+  Endpoint endpoint;
+  std::unique_ptr<Transport> kept;  // none while an exchange runs, so that a broken-off one closes
+
+  // Reads once; true when the answer is complete (or its reader wants no more).
+  Task<Result<bool>> read_step(Exchange& exchange);
+  Task<Result<void>> read_head(Exchange& exchange, bool is_head_request, std::size_t body_bytes);
+  // Sends the request and reads the answer's head, on the kept connection if there is one.
+  Task<Result<void>> open(Exchange& exchange, Request request, std::size_t body_bytes);
+  Task<Result<void>> read_rest(Exchange& exchange);
+  Task<Result<Response>> exchange(Request request, std::size_t body_bytes);
+  Task<Result<Response>> stream(Request request, Limits limits, SteadyClock::duration idle,
+                                std::function<void()> on_open, OnChunk on_chunk);
+  [[nodiscard]] Error malformed(const error_code& ec) const;
+};
+
+Error Connection::Impl::malformed(const error_code& ec) const {
+  namespace beast_http = boost::beast::http;
+  if (ec == beast_http::error::body_limit || ec == beast_http::error::header_limit) {
+    return Error{Errc::too_large, "the answer of " + place(endpoint) + " is too large", {}};
+  }
+  return Error{Errc::invalid, place(endpoint) + " does not speak HTTP/1.1: " + ec.message(), {}};
+}
+
+Task<Result<bool>> Connection::Impl::read_step(Exchange& exchange) {
+  auto& parser = *exchange.parser;
+  error_code ec = parser.feed(exchange.buffer);
+  if (parser.is_done() || parser.refused_body) co_return true;
+  if (!ec) co_return false;  // a head: what follows may go elsewhere
+  if (ec != boost::beast::http::error::need_more) co_return malformed(ec);
+  const std::size_t room = buffer_bytes - exchange.buffer.size();
+  if (room == 0) co_return malformed(boost::beast::http::error::header_limit);
+  const auto space = exchange.buffer.prepare(std::min(room, read_bytes));
+  ec = {};
+  const std::size_t count = co_await exchange.transport->read_some(space, ec);
+  exchange.buffer.commit(count);
+  if (!ec) co_return false;
+  if (ec == asio::error::eof && parser.got_some()) {
+    error_code incomplete;
+    parser.put_eof(incomplete);
+    if (!incomplete) co_return true;
+  }
+  co_return broken(endpoint, "lost the connection to", ec);
+}
+
+Task<Result<void>> Connection::Impl::read_head(Exchange& exchange, bool is_head_request,
+                                               std::size_t body_bytes) {
+  for (;;) {
+    exchange.parser.emplace(header_bytes, body_bytes);
+    exchange.parser->skip(is_head_request);
+    while (!exchange.parser->is_header_done()) {
+      auto step = co_await read_step(exchange);
+      if (!step) co_return step.error();
+    }
+    const bool interim = exchange.parser->status / 100 == 1;
+    if (!interim) co_return Result<void>();
+  }
+}
+
+Task<Result<void>> Connection::Impl::open(Exchange& exchange, Request request,
+                                          std::size_t body_bytes) {
+  auto wire = serialize(request, endpoint);
+  if (!wire) co_return wire.error();
+  exchange.transport = std::move(kept);
+  for (;;) {
+    const bool was_kept = exchange.transport != nullptr;
+    if (!was_kept) {
+      auto connected = co_await connect(endpoint);
+      if (!connected) co_return connected.error();
+      exchange.transport = std::move(*connected);
+    }
+    error_code ec;
+    co_await exchange.transport->write(asio::buffer(*wire), ec);
+    // An answer may be there even so: a server that refuses a request stops reading it.
+    auto head = co_await read_head(exchange, request.method == "HEAD", body_bytes);
+    if (head) co_return head;
+    const bool silent = !exchange.parser->got_some() && exchange.buffer.size() == 0;
+    const bool again = was_kept && silent && head.error().code == Errc::unavailable;
+    if (!again) co_return head.error();
+    exchange.transport.reset();
+  }
+}
+
+Task<Result<void>> Connection::Impl::read_rest(Exchange& exchange) {
+  for (;;) {
+    auto done = co_await read_step(exchange);
+    if (!done) co_return done.error();
+    if (*done) co_return Result<void>();
+  }
+}
+
+namespace {
+
+Response take_response(MessageParser<false>& parser) {
+  Response response;
+  response.status = parser.status;
+  response.headers = std::move(parser.headers);
+  response.body = std::move(parser.body);
+  return response;
+}
+
+// duration::max() must not wrap around.
+SteadyClock::time_point after(SteadyClock::duration duration) {
+  const auto now = SteadyClock::now();
+  const bool never = duration > SteadyClock::time_point::max() - now;
+  return never ? SteadyClock::time_point::max() : now + duration;
+}
+
+}  // namespace
+
+Task<Result<Response>> Connection::Impl::exchange(Request request, std::size_t body_bytes) {
+  Exchange exchange;
+  auto opened = co_await open(exchange, std::move(request), body_bytes);
+  if (!opened) co_return opened.error();
+  auto read = co_await read_rest(exchange);
+  if (!read) co_return read.error();
+  const bool reusable = exchange.parser->keep_alive() && exchange.buffer.size() == 0;
+  if (reusable) kept = std::move(exchange.transport);
+  co_return take_response(*exchange.parser);
+}
+
+Task<Result<Response>> Connection::Impl::stream(Request request, Limits limits,
+                                                SteadyClock::duration idle,
+                                                std::function<void()> on_open, OnChunk on_chunk) {
+  kept.reset();
+  Exchange exchange;
+  const std::string what = place(endpoint);
+  auto opening = open(exchange, std::move(request), limits.body_bytes);
+  auto opened = co_await with_deadline(after(limits.timeout), what, std::move(opening));
+  if (!opened) co_return opened.error();
+  if (exchange.parser->status / 100 != 2) {
+    auto reading = read_rest(exchange);
+    auto read = co_await with_deadline(after(limits.timeout), what, std::move(reading));
+    if (!read) co_return read.error();
+    co_return take_response(*exchange.parser);
+  }
+  exchange.parser->pass_body_to(std::move(on_chunk));
+  on_open();
+  for (;;) {
+    auto reading = read_step(exchange);
+    auto done = co_await with_deadline(after(idle), what, std::move(reading));
+    if (!done) co_return done.error();
+    if (*done) co_return take_response(*exchange.parser);
+  }
+}
+
+Connection::Connection(Endpoint endpoint)
+    : impl_(std::make_unique<Impl>(Impl{std::move(endpoint), nullptr})) {}
+Connection::~Connection() = default;
+Connection::Connection(Connection&&) noexcept = default;
+Connection& Connection::operator=(Connection&&) noexcept = default;
+
+Task<Result<Response>> Connection::exchange(Request request, Limits limits) {
+  const std::string what = place(impl_->endpoint);
+  auto task = impl_->exchange(std::move(request), limits.body_bytes);
+  auto result = co_await with_deadline(after(limits.timeout), what, std::move(task));
+  co_return result;
+}
+
+Task<Result<Response>> Connection::stream(Request request, Limits limits,
+                                          SteadyClock::duration idle, std::function<void()> on_open,
+                                          OnChunk on_chunk) {
+  return impl_->stream(std::move(request), limits, idle, std::move(on_open), std::move(on_chunk));
+}
+
+}  // namespace trimtab::http

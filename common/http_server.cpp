@@ -1,0 +1,373 @@
+#include "common/http_server.hpp"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <spdlog/spdlog.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/experimental/parallel_group.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <optional>
+#include <vector>
+
+#include "common/http_parser.hpp"
+
+namespace trimtab::http {
+
+namespace {
+
+using boost::system::error_code;
+using Local = asio::local::stream_protocol;
+using Parser = MessageParser<true>;
+
+constexpr std::size_t read_bytes = 8 * 1024;
+// How long, and for how many bytes, a refused client may go on sending before we hang up: it
+// would otherwise be told "broken pipe" instead of the reason.
+constexpr auto linger_time = std::chrono::seconds(1);
+constexpr std::size_t linger_bytes = 1024 * 1024;
+
+Result<sockaddr_un> unix_address(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(address.sun_path)) {
+    return Error{Errc::invalid, path + ": too long for a socket's path", {}};
+  }
+  std::copy(path.begin(), path.end(), std::begin(address.sun_path));
+  return address;
+}
+
+const sockaddr* generic(const sockaddr_un& address) {
+  return reinterpret_cast<const sockaddr*>(&address);
+}
+
+// Whether the path is free to bind afterwards.
+Result<void> remove_stale_socket(const std::string& path, const sockaddr_un& address) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0) {
+    if (errno == ENOENT) return Result<void>();
+    return os_error("look at", path, errno);
+  }
+  if (!S_ISSOCK(status.st_mode)) {
+    return Error{Errc::conflict, path + ": exists and is not a socket", "move it away"};
+  }
+  UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!probe.valid()) return os_error("make a socket for", path, errno);
+  const bool nobody = ::connect(probe.get(), generic(address), sizeof(address)) != 0 &&
+                      (errno == ECONNREFUSED || errno == ENOENT);
+  if (!nobody) {
+    return Error{Errc::conflict, path + ": another program answers there",
+                 "is another trimtabd running?"};
+  }
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return os_error("remove", path, errno);
+  return Result<void>();
+}
+
+std::string head_of(const Response& response, std::string_view framing, bool keep_alive) {
+  std::string head = "HTTP/1.1 " + std::to_string(response.status) + " ";
+  head += status_text(response.status);
+  head += "\r\n";
+  for (const auto& [name, value] : response.headers) head += name + ": " + value + "\r\n";
+  head += framing;
+  if (!keep_alive) head += "Connection: close\r\n";
+  head += "\r\n";
+  return head;
+}
+
+std::string whole(const Response& response, bool keep_alive, bool with_body) {
+  const std::string length = "Content-Length: " + std::to_string(response.body.size()) + "\r\n";
+  std::string wire = head_of(response, length, keep_alive);
+  if (with_body) wire += response.body;
+  return wire;
+}
+
+// A refusal of what could not be parsed.
+Response refusal(const error_code& ec) {
+  namespace beast_http = boost::beast::http;
+  if (ec == beast_http::error::header_limit) {
+    return problem(431, "the request's header is too large");
+  }
+  if (ec == beast_http::error::body_limit) return problem(413, "the request's body is too large");
+  return problem(400, "not an HTTP/1.1 request: " + ec.message());
+}
+
+class Session {
+ public:
+  Session(Local::socket socket, const ServerLimits& limits)
+      : socket_(std::move(socket)),
+        limits_(limits),
+        buffer_(limits.header_bytes + limits.body_bytes) {}
+
+  Task<void> run(const Authorizer& allow, const Handler& handler);
+  // Writes within the write timeout; on failure the session is over.
+  Task<bool> write(std::string bytes);
+
+ private:
+  Task<Result<void>> wait_for_bytes();
+  // An answer where the request is refused by its form alone.
+  Task<Result<std::optional<Response>>> read_request(Parser& parser);
+  Task<void> stream(Reply reply, bool chunked);
+  Task<void> until_closed();
+  Task<void> linger();
+  Task<Result<void>> discard(std::size_t count);
+
+  Local::socket socket_;
+  const ServerLimits& limits_;
+  boost::beast::flat_buffer buffer_;
+};
+
+class ReplyStream final : public Stream {
+ public:
+  ReplyStream(Session& session, bool chunked) : session_(session), chunked_(chunked) {}
+
+  Task<bool> write(std::string bytes) override {
+    // A chunk of no bytes would end the body.
+    if (!open_ || bytes.empty()) co_return open_;
+    if (chunked_) {
+      std::array<char, 20> size{};
+      const int digits = std::snprintf(size.data(), size.size(), "%zx\r\n", bytes.size());
+      bytes.insert(0, size.data(), static_cast<std::size_t>(digits));
+      bytes += "\r\n";
+    }
+    open_ = co_await session_.write(std::move(bytes));
+    co_return open_;
+  }
+
+ private:
+  Session& session_;
+  bool chunked_;
+  bool open_ = true;
+};
+
+Task<Result<void>> write_all(Local::socket& socket, const std::string& bytes) {
+  error_code ec;
+  co_await asio::async_write(socket, asio::buffer(bytes),
+                             asio::redirect_error(asio::use_awaitable, ec));
+  if (ec) co_return Error{Errc::unavailable, "the client is gone: " + ec.message(), {}};
+  co_return Result<void>();
+}
+
+Task<bool> Session::write(std::string bytes) {
+  auto writing = write_all(socket_, bytes);
+  const auto deadline = SteadyClock::now() + limits_.write_timeout;
+  auto written = co_await with_deadline(deadline, "writing to a client", std::move(writing));
+  if (written) co_return true;
+  spdlog::debug("api: {}", written.error().message);
+  co_return false;
+}
+
+Task<Result<void>> Session::wait_for_bytes() {
+  error_code ec;
+  co_await socket_.async_wait(Local::socket::wait_read,
+                              asio::redirect_error(asio::use_awaitable, ec));
+  if (ec) co_return Error{Errc::cancelled, ec.message(), {}};
+  co_return Result<void>();
+}
+
+Task<Result<std::optional<Response>>> Session::read_request(Parser& parser) {
+  for (;;) {
+    error_code ec = parser.feed(buffer_);
+    if (parser.is_done()) co_return std::optional<Response>();
+    if (!ec) continue;
+    if (ec != boost::beast::http::error::need_more) co_return std::optional(refusal(ec));
+    const std::size_t room = buffer_.max_size() - buffer_.size();
+    if (room == 0) co_return std::optional(refusal(boost::beast::http::error::header_limit));
+    const auto space = buffer_.prepare(std::min(room, read_bytes));
+    ec = {};
+    const std::size_t count =
+        co_await socket_.async_read_some(space, asio::redirect_error(asio::use_awaitable, ec));
+    buffer_.commit(count);
+    if (ec) co_return Error{Errc::unavailable, "the client is gone: " + ec.message(), {}};
+  }
+}
+
+Task<void> Session::until_closed() {
+  std::array<char, 256> ignored{};
+  error_code ec;
+  while (!ec) {
+    co_await socket_.async_read_some(asio::buffer(ignored),
+                                     asio::redirect_error(asio::use_awaitable, ec));
+  }
+}
+
+Task<void> Session::stream(Reply reply, bool chunked) {
+  const std::string framing = chunked ? "Transfer-Encoding: chunked\r\n" : "";
+  std::string head = head_of(reply.response, framing, false);
+  const bool begun = co_await write(std::move(head));
+  if (!begun) co_return;
+  ReplyStream stream(*this, chunked);
+  auto body = asio::co_spawn(socket_.get_executor(), reply.streamer(stream), asio::deferred);
+  auto gone = asio::co_spawn(socket_.get_executor(), until_closed(), asio::deferred);
+  auto both = asio::experimental::make_parallel_group(std::move(body), std::move(gone));
+  auto first = both.async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
+  auto [order, failure, ignored] = co_await std::move(first);
+  const bool ended = order[0] == 0;
+  if (ended && failure) std::rethrow_exception(failure);
+  std::string last_chunk = "0\r\n\r\n";
+  if (ended && chunked) co_await write(std::move(last_chunk));
+}
+
+Task<Result<void>> Session::discard(std::size_t count) {
+  std::vector<char> ignored(read_bytes);
+  error_code ec;
+  while (!ec && count > 0) {
+    const std::size_t got = co_await socket_.async_read_some(
+        asio::buffer(ignored), asio::redirect_error(asio::use_awaitable, ec));
+    count -= std::min(got, count);
+  }
+  co_return Result<void>();
+}
+
+Task<void> Session::linger() {
+  error_code ignored;
+  socket_.shutdown(Local::socket::shutdown_send, ignored);
+  auto discarding = discard(linger_bytes);
+  const auto deadline = SteadyClock::now() + linger_time;
+  auto done = co_await with_deadline(deadline, "waiting for a client", std::move(discarding));
+  if (!done) spdlog::debug("api: {}", done.error().message);
+}
+
+Task<void> Session::run(const Authorizer& allow, const Handler& handler) {
+  ucred credentials{};
+  socklen_t size = sizeof(credentials);
+  if (::getsockopt(socket_.native_handle(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
+    spdlog::warn("api: cannot tell who is connecting: {}", std::strerror(errno));
+    co_return;
+  }
+  const Peer peer{credentials.uid, credentials.gid, credentials.pid};
+  for (bool first = true;; first = false) {
+    if (!first && buffer_.size() == 0) {
+      auto waiting = wait_for_bytes();
+      const auto deadline = SteadyClock::now() + limits_.idle_timeout;
+      auto more = co_await with_deadline(deadline, "idle client", std::move(waiting));
+      if (!more) co_return;
+    }
+    Parser parser(limits_.header_bytes, limits_.body_bytes);
+    auto reading = read_request(parser);
+    const auto deadline = SteadyClock::now() + limits_.request_timeout;
+    auto read = co_await with_deadline(deadline, "reading a request", std::move(reading));
+    if (!read) co_return;  // nobody to answer, or one that would have to be waited for
+    std::optional<Response> refused = std::move(*read);
+    if (!refused && !allow(peer)) {
+      spdlog::warn("api: refused uid {} (pid {})", peer.uid, peer.pid);
+      refused = problem(403, "this user may not talk to trimtab");
+    }
+    if (refused) {
+      std::string answer = whole(*refused, false, parser.method != "HEAD");
+      const bool told = co_await write(std::move(answer));
+      if (told) co_await linger();
+      co_return;
+    }
+    const bool keep_alive = parser.keep_alive();
+    const bool is_head = parser.method == "HEAD";
+    Request request{parser.method, parser.target, std::move(parser.headers),
+                    std::move(parser.body)};
+    Reply reply = co_await handler(std::move(request), peer);
+    if (reply.streamer && !is_head) {
+      co_await stream(std::move(reply), parser.version >= 11);
+      co_return;
+    }
+    std::string answer = whole(reply.response, keep_alive, !is_head);
+    const bool written = co_await write(std::move(answer));
+    if (!written || !keep_alive) co_return;
+  }
+}
+
+}  // namespace
+
+Result<UniqueFd> listen_unix(const std::string& path, unsigned mode, const std::string& group) {
+  auto address = unix_address(path);
+  if (!address) return address.error();
+  auto removed = remove_stale_socket(path, *address);
+  if (!removed) return removed.error();
+  UniqueFd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!listener.valid()) return os_error("make a socket for", path, errno);
+  // Nobody may connect before mode and group are what they should be: not listening yet.
+  if (::bind(listener.get(), generic(*address), sizeof(*address)) != 0) {
+    return os_error("bind to", path, errno);
+  }
+  if (::chmod(path.c_str(), mode) != 0) return os_error("set the mode of", path, errno);
+  const ::group* entry = group.empty() ? nullptr : ::getgrnam(group.c_str());
+  if (entry != nullptr && ::chown(path.c_str(), static_cast<uid_t>(-1), entry->gr_gid) != 0) {
+    return os_error("set the group of", path, errno);
+  }
+  if (::listen(listener.get(), SOMAXCONN) != 0) return os_error("listen on", path, errno);
+  return listener;
+}
+
+struct Server::Impl {
+  Local::acceptor acceptor;
+  ServerLimits limits;
+  Authorizer allow;
+  Handler handler;
+  TaskGroup sessions;
+
+  Task<void> serve(Local::socket socket) {
+    Session session(std::move(socket), limits);
+    co_await session.run(allow, handler);
+  }
+};
+
+namespace {
+
+// One try, without waiting: a refused client must not cost a session.
+void turn_away(Local::socket socket) {
+  const std::string busy = whole(problem(503, "too many connections"), false, true);
+  error_code ec;
+  socket.non_blocking(true, ec);
+  if (!ec) socket.write_some(asio::buffer(busy), ec);
+}
+
+}  // namespace
+
+Server::Server(asio::any_io_executor executor, UniqueFd listener, ServerLimits limits,
+               Authorizer allow, Handler handler)
+    : impl_(new Impl{Local::acceptor(executor, Local(), listener.release()), limits,
+                     std::move(allow), std::move(handler), TaskGroup(executor)}) {}
+
+Server::~Server() = default;
+
+Task<void> Server::run() {
+  Impl& impl = *impl_;
+  while (impl.acceptor.is_open()) {
+    error_code ec;
+    Local::socket socket =
+        co_await impl.acceptor.async_accept(asio::redirect_error(asio::use_awaitable, ec));
+    if (ec == asio::error::operation_aborted) co_return;
+    if (ec) {
+      spdlog::warn("api: cannot accept a connection: {}", ec.message());
+      auto waited = co_await sleep_for(std::chrono::milliseconds(100));
+      if (!waited) co_return;
+      continue;
+    }
+    if (impl.sessions.size() >= impl.limits.connections) {
+      turn_away(std::move(socket));
+      continue;
+    }
+    impl.sessions.spawn("api session", impl.serve(std::move(socket)));
+  }
+}
+
+void Server::stop() {
+  error_code ignored;
+  impl_->acceptor.close(ignored);
+  impl_->sessions.cancel();
+}
+
+Task<void> Server::idle() {
+  return impl_->sessions.idle();
+}
+
+}  // namespace trimtab::http

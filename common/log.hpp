@@ -1,0 +1,18 @@
+// The log: spdlog's default logger, set up once by each program. Call spdlog::info() and the like.
+#pragma once
+
+#include <string_view>
+
+#include "common/result.hpp"
+
+namespace trimtab {
+
+// Sends the log to standard error, one line a message: with the priority prefix of sd-daemon(3)
+// where the journal reads it (it adds the time itself), else with the time and the level. `level`
+// is one of trace, debug, info, warning, error, critical, off; invalid otherwise.
+Result<void> set_up_log(std::string_view level);
+
+// The message on one line that cannot drive a terminal.
+std::string log_line(std::string_view message);
+
+}  // namespace trimtab

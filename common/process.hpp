@@ -1,0 +1,46 @@
+// Child processes: argv only, closed environment, own process group, bounded output, deadline.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/async.hpp"
+
+namespace trimtab {
+
+struct Command {
+  std::vector<std::string> argv;                   // argv[0] is looked up in PATH of `environment`
+  std::map<std::string, std::string> environment;  // all that the child gets
+  std::string directory;                           // working directory; empty: ours
+  std::string input;                               // standard input; empty: /dev/null
+  SteadyClock::duration timeout = std::chrono::minutes(1);
+  std::size_t output_limit = 1024 * 1024;  // bytes kept of each stream, the last ones
+};
+
+struct Exit {
+  int code = 0;    // exit code; 128 + signal when killed by one
+  int signal = 0;  // 0 unless killed by a signal
+  std::string out;
+  std::string err;
+  bool out_truncated = false;  // bytes before the kept ones were dropped
+  [[nodiscard]] bool ok() const { return code == 0; }
+  // The last lines of standard error (or output, where that is empty), trimmed, for an error text.
+  [[nodiscard]] std::string complaint() const;
+};
+
+// Runs the command to its end. Fails only where it cannot be started (not_found), its deadline
+// passes (timed_out) or we are cancelled; then its process group has been ended: SIGTERM, 5 s,
+// SIGKILL. A non-zero exit is not an Error. The child holds no descriptor of ours, and
+// SIGPIPE and the signal mask are reset.
+Task<Result<Exit>> run(Command command);
+
+// Where PATH (colon separated folders) has an executable of that name; empty if nowhere.
+std::string find_program(std::string_view name, std::string_view path);
+
+// {PATH, LC_ALL=C} of this process: what every child needs.
+std::map<std::string, std::string> base_environment();
+
+}  // namespace trimtab

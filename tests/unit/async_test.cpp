@@ -1,0 +1,270 @@
+#include "common/async.hpp"
+
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+#include "tests/lib/loop.hpp"
+
+namespace trimtab {
+namespace {
+
+using namespace std::chrono_literals;
+using test::await;
+
+// WakeEvent
+
+Task<bool> wait_for(WakeEvent* event, SteadyClock::duration longest) {
+  co_return co_await event->wait_until(SteadyClock::now() + longest);
+}
+
+TEST(WakeEvent, RemembersOneNotificationFromBeforeTheWait) {
+  asio::io_context loop;
+  WakeEvent event(loop.get_executor());
+  event.notify();
+  event.notify();
+  EXPECT_TRUE(await(loop, wait_for(&event, 10s)));
+  EXPECT_FALSE(await(loop, wait_for(&event, 1ms)));
+}
+
+Task<void> count_wakeups(WakeEvent* event, int* count) {
+  while (co_await event->wait()) ++*count;
+}
+
+TEST(WakeEvent, WakesAWaiterEachTime) {
+  asio::io_context loop;
+  WakeEvent event(loop.get_executor());
+  TaskGroup group(loop.get_executor());
+  int count = 0;
+  group.spawn("waiter", count_wakeups(&event, &count));
+  loop.poll();
+  EXPECT_EQ(count, 0);
+  event.notify();
+  loop.poll();
+  EXPECT_EQ(count, 1);
+  event.notify();
+  event.notify();
+  loop.poll();
+  EXPECT_EQ(count, 2);
+  group.cancel();
+  test::run_loop(loop);
+  EXPECT_EQ(group.size(), 0U);
+  EXPECT_EQ(count, 2);
+}
+
+TEST(WakeEvent, ANotificationInTheTurnOfTheDeadlineIsNotLost) {
+  asio::io_context loop;
+  WakeEvent event(loop.get_executor());
+  auto late = [&event] { event.notify(); };
+  asio::post(loop, late);
+  const bool first = await(loop, wait_for(&event, 0ms));
+  const bool second = await(loop, wait_for(&event, 0ms));
+  EXPECT_TRUE(first || second);
+  EXPECT_FALSE(first && second);
+}
+
+// TaskGroup
+
+struct Trace {
+  bool cleaned_up = false;
+  bool ran_on = false;
+};
+
+Task<void> sleep_with_cleanup(Trace* trace) {
+  struct Cleanup {
+    Trace* trace;
+    ~Cleanup() { trace->cleaned_up = true; }
+  };
+  const Cleanup cleanup{trace};
+  const auto slept = co_await sleep_for(1h);
+  EXPECT_EQ(slept ? Errc::failed : slept.error().code, Errc::cancelled);
+  (void)co_await sleep_for(1h);
+  trace->ran_on = true;
+}
+
+Task<void> wait_until_idle(TaskGroup* group, bool* idle) {
+  co_await group->idle();
+  *idle = true;
+}
+
+TEST(TaskGroup, CancelEndsAllAndIdleCompletes) {
+  asio::io_context loop;
+  TaskGroup group(loop.get_executor());
+  TaskGroup watch(loop.get_executor());
+  Trace traces[3];
+  for (Trace& trace : traces) group.spawn("sleeper", sleep_with_cleanup(&trace));
+  bool idle = false;
+  watch.spawn("idle", wait_until_idle(&group, &idle));
+  loop.poll();
+  EXPECT_EQ(group.size(), 3U);
+  EXPECT_FALSE(idle);
+
+  group.cancel();
+  test::run_loop(loop);
+  EXPECT_EQ(group.size(), 0U);
+  EXPECT_TRUE(idle);
+  for (const Trace& trace : traces) {
+    EXPECT_TRUE(trace.cleaned_up);
+    EXPECT_FALSE(trace.ran_on);
+  }
+}
+
+TEST(TaskGroup, IdleOfAnEmptyGroupCompletesAtOnce) {
+  asio::io_context loop;
+  TaskGroup group(loop.get_executor());
+  TaskGroup watch(loop.get_executor());
+  bool idle = false;
+  watch.spawn("idle", wait_until_idle(&group, &idle));
+  test::run_loop(loop);
+  EXPECT_TRUE(idle);
+}
+
+TEST(TaskGroup, CancelBeforeTheFirstTurnOfTheLoop) {
+  asio::io_context loop;
+  TaskGroup group(loop.get_executor());
+  Trace trace;
+  group.spawn("sleeper", sleep_with_cleanup(&trace));
+  group.cancel();
+  test::run_loop(loop);
+  EXPECT_EQ(group.size(), 0U);
+  EXPECT_FALSE(trace.ran_on);
+}
+
+Task<void> finish_at_once(int* finished) {
+  ++*finished;
+  co_return;
+}
+
+Task<void> spawn_and_cancel(TaskGroup* group, int* finished, Trace* trace) {
+  group->spawn("quick", finish_at_once(finished));
+  group->spawn("sleeper", sleep_with_cleanup(trace));
+  group->cancel();
+  co_await group->idle();
+}
+
+TEST(TaskGroup, CancelInTheTurnOfTheSpawn) {
+  asio::io_context loop;
+  TaskGroup group(loop.get_executor());
+  TaskGroup outer(loop.get_executor());
+  int finished = 0;
+  Trace trace;
+  outer.spawn("outer", spawn_and_cancel(&group, &finished, &trace));
+  test::run_loop(loop);
+  EXPECT_EQ(group.size(), 0U);
+  EXPECT_EQ(outer.size(), 0U);
+  EXPECT_FALSE(trace.ran_on);
+}
+
+Task<void> fail() {
+  co_await sleep_for(1ms);
+  throw std::logic_error("a defect");
+}
+
+TEST(TaskGroup, ADefectLeavesTheLoop) {
+  asio::io_context loop;
+  TaskGroup group(loop.get_executor());
+  group.spawn("faulty", fail());
+  EXPECT_THROW(test::run_loop(loop), std::logic_error);
+  EXPECT_EQ(group.size(), 0U);
+}
+
+// with_deadline
+
+Task<Result<int>> answer_after(SteadyClock::duration delay, bool* cancelled) {
+  const auto slept = co_await sleep_for(delay);
+  if (!slept) {
+    *cancelled = true;
+    co_return slept.error();
+  }
+  co_return 42;
+}
+
+Task<Result<int>> bounded(SteadyClock::duration delay, SteadyClock::duration longest,
+                          bool* cancelled) {
+  auto task = answer_after(delay, cancelled);
+  co_return co_await with_deadline(SteadyClock::now() + longest, "the answer", std::move(task));
+}
+
+TEST(WithDeadline, GivesTheResultInTime) {
+  bool cancelled = false;
+  EXPECT_EQ(await(bounded(1ms, 10s, &cancelled)).value(), 42);
+  EXPECT_FALSE(cancelled);
+}
+
+TEST(WithDeadline, TimesOutAndCancelsTheTask) {
+  bool cancelled = false;
+  const auto result = await(bounded(1h, 10ms, &cancelled));
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, Errc::timed_out);
+  EXPECT_EQ(result.error().message, "the answer: no answer in time");
+  EXPECT_TRUE(cancelled);
+}
+
+TEST(WithDeadline, TimesOutWhereTheDeadlineHasPassedAlready) {
+  bool cancelled = false;
+  EXPECT_EQ(await(bounded(1h, -1s, &cancelled)).error().code, Errc::timed_out);
+}
+
+Task<Result<int>> fail_with_exception() {
+  co_await sleep_for(1ms);
+  throw std::logic_error("a defect");
+}
+
+Task<Result<int>> bounded_failure() {
+  auto task = fail_with_exception();
+  co_return co_await with_deadline(SteadyClock::now() + 10s, "the answer", std::move(task));
+}
+
+TEST(WithDeadline, LetsADefectThrough) {
+  EXPECT_THROW((void)await(bounded_failure()), std::logic_error);
+}
+
+Task<Result<int>> nested(SteadyClock::duration inner, SteadyClock::duration outer,
+                         bool* cancelled) {
+  auto task = bounded(1h, inner, cancelled);
+  co_return co_await with_deadline(SteadyClock::now() + outer, "outer", std::move(task));
+}
+
+TEST(WithDeadline, TheNearerOfTwoDeadlinesHolds) {
+  bool cancelled = false;
+  EXPECT_EQ(await(nested(10ms, 1h, &cancelled)).error().message, "the answer: no answer in time");
+  EXPECT_TRUE(cancelled);
+  cancelled = false;
+  EXPECT_EQ(await(nested(1h, 10ms, &cancelled)).error().message, "outer: no answer in time");
+  EXPECT_TRUE(cancelled);
+}
+
+Task<void> store(Task<Result<int>> task, Result<int>* into) {
+  *into = co_await std::move(task);
+}
+
+TEST(WithDeadline, CancellationOfTheCallerReachesTheTaskAndIsNoTimeout) {
+  asio::io_context loop;
+  TaskGroup group(loop.get_executor());
+  bool cancelled = false;
+  Result<int> result = 7;
+  group.spawn("caller", store(nested(1h, 1h, &cancelled), &result));
+  loop.poll();
+  group.cancel();
+  test::run_loop(loop);
+  EXPECT_TRUE(cancelled);
+  EXPECT_EQ(group.size(), 0U);
+  // The caller ends at its next suspension at the latest; what it saw until then is "cancelled".
+  EXPECT_TRUE(result || result.error().code == Errc::cancelled);
+}
+
+Task<Result<int>> two_in_a_row() {
+  bool cancelled = false;
+  auto first = answer_after(1h, &cancelled);
+  const auto late = co_await with_deadline(SteadyClock::now() + 5ms, "first", std::move(first));
+  if (late) co_return 0;
+  auto second = answer_after(1ms, &cancelled);
+  co_return co_await with_deadline(SteadyClock::now() + 10s, "second", std::move(second));
+}
+
+TEST(WithDeadline, ATimeoutDoesNotCancelTheCaller) {
+  EXPECT_EQ(await(two_in_a_row()).value(), 42);
+}
+
+}  // namespace
+}  // namespace trimtab
