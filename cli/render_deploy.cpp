@@ -20,7 +20,6 @@ std::string size_words(std::int64_t bytes) {
 }
 
 std::string present_words(const std::string& phase) {
-  if (phase == "before") return "hooks";
   if (phase == "gating") return "checking";
   if (phase == "rolling_back") return "rolling back";
   if (phase == "gating_rollback") return "checking the rollback";
@@ -48,7 +47,6 @@ Told told(const Json& release, const Json& entry, bool last_good, std::int64_t p
   if (phase == "pulling") {
     return {"pulled", pulled_bytes > 0 ? size_words(pulled_bytes) + in : "all images are here"};
   }
-  if (phase == "before") return {"hooks", "done" + in};
   if (phase == "switching") {
     return {"switched", "to " + short_commit(json_string(release, "commit"))};
   }
@@ -79,7 +77,7 @@ Lines ended_phases(const Json& release, std::int64_t pulled_bytes, const Screen&
   for (; done < ended; ++done) {
     const bool last = done + 1 == timeline.size();
     const bool then_good =
-        last ? outcome == "good" : words(timeline[done + 1], "phase") == "committed";
+        last ? outcome == "good" : words(timeline[done + 1], "phase") == "committing";
     const Told tell = told(release, timeline[done], then_good, pulled_bytes);
     if (tell.label.empty()) continue;
     append(lines, labelled(screen, kDeployLabel, tell.label, tell.text, tell.colour));

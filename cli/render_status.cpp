@@ -146,11 +146,12 @@ Lines render_stack(const Json& stack, const Screen& screen) {
   width += 2;
 
   const std::string reason = words(stack, "reason");
-  if (!reason.empty()) {
+  const Json& attempt = json_object(stack, "attempt");
+  if (!attempt.empty()) {
+    append(lines, live_phase(attempt, width, screen));
+  } else if (!reason.empty()) {
     append(lines, labelled(screen, width, "why", reason, state_colour(state)));
   }
-  const Json& attempt = json_object(stack, "attempt");
-  if (!attempt.empty()) append(lines, live_phase(attempt, width, screen));
   append(lines, table(screen, 2, 1, rows));
   append(lines, git_lines(stack, width, screen));
   append(lines, image_lines(stack, width, screen));

@@ -61,7 +61,7 @@ Task<void> EventFeed::run() {
 void EventFeed::take(std::string_view type, std::string_view data) {
   if (type == "finished") {
     auto event = parse_json(data);
-    if (event) finished_[json_string(*event, "request")] = std::move(*event);
+    if (event) finished_.emplace(json_string(*event, "request"), *event);
   }
   wake_.notify();
 }

@@ -164,7 +164,7 @@ Task<bool> Session::write(std::string bytes) {
   const auto deadline = SteadyClock::now() + limits_.write_timeout;
   auto written = co_await with_deadline(deadline, "writing to a client", std::move(writing));
   if (written) co_return true;
-  spdlog::debug("api: {}", written.error().message);
+  spdlog::debug("http server: {}", written.error().message);
   co_return false;
 }
 
@@ -236,14 +236,14 @@ Task<void> Session::linger() {
   auto discarding = discard(linger_bytes);
   const auto deadline = SteadyClock::now() + linger_time;
   auto done = co_await with_deadline(deadline, "waiting for a client", std::move(discarding));
-  if (!done) spdlog::debug("api: {}", done.error().message);
+  if (!done) spdlog::debug("http server: {}", done.error().message);
 }
 
 Task<void> Session::run(const Authorizer& allow, const Handler& handler) {
   ucred credentials{};
   socklen_t size = sizeof(credentials);
   if (::getsockopt(socket_.native_handle(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
-    spdlog::warn("api: cannot tell who is connecting: {}", std::strerror(errno));
+    spdlog::warn("http server: cannot tell who is connecting: {}", std::strerror(errno));
     co_return;
   }
   const Peer peer{credentials.uid, credentials.gid, credentials.pid};
@@ -261,7 +261,7 @@ Task<void> Session::run(const Authorizer& allow, const Handler& handler) {
     if (!read) co_return;  // nobody to answer, or one that would have to be waited for
     std::optional<Response> refused = std::move(*read);
     if (!refused && !allow(peer)) {
-      spdlog::warn("api: refused uid {} (pid {})", peer.uid, peer.pid);
+      spdlog::warn("http server: refused uid {} (pid {})", peer.uid, peer.pid);
       refused = problem(403, "this user may not talk to trimtab");
     }
     if (refused) {
@@ -347,7 +347,7 @@ Task<void> Server::run() {
         co_await impl.acceptor.async_accept(asio::redirect_error(asio::use_awaitable, ec));
     if (ec == asio::error::operation_aborted) co_return;
     if (ec) {
-      spdlog::warn("api: cannot accept a connection: {}", ec.message());
+      spdlog::warn("http server: cannot accept a connection: {}", ec.message());
       auto waited = co_await sleep_for(std::chrono::milliseconds(100));
       if (!waited) co_return;
       continue;

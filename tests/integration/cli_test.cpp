@@ -157,7 +157,7 @@ std::string release_text(const std::string& outcome, const std::string& phases) 
 
 const std::string kPulling = R"({"phase":"pulling","started_at":"","seconds":2})";
 const std::string kGating = R"({"phase":"gating","started_at":"","seconds":3})";
-const std::string kCommitted = R"({"phase":"committed","started_at":"","seconds":0})";
+const std::string kCommitting = R"({"phase":"committing","started_at":"","seconds":0})";
 const std::string kAttempt =
     R"({"release":44,"phase":"gating","phase_started_at":"","services":[]})";
 const std::string kStack = "GET /v1/stacks/shop";
@@ -179,7 +179,7 @@ TEST_F(Cli, DeployIsFollowedToItsEndThoughTheEventsBreakOff) {
          {200, stack_text("synced", "null", request_text("r1", "done", "44"))}}},
        {kRelease,
         {{200, release_text("in_progress", kPulling + "," + kGating)},
-         {200, release_text("good", kPulling + "," + kGating + "," + kCommitted)}}}});
+         {200, release_text("good", kPulling + "," + kGating + "," + kCommitting)}}}});
   deploy_and_wait();
   options_.commit = "c0ffee1";
   const Outcome outcome = run_command();
@@ -267,10 +267,10 @@ TEST_F(Cli, NoPermissionSaysWhichGroupToJoin) {
   ASSERT_EQ(::chmod(folder_.c_str(), 0711), 0);
   constexpr uid_t kNobody = 65534;
   const bool root = ::geteuid() == 0;
-  if (root) ASSERT_EQ(::seteuid(kNobody), 0);
+  ASSERT_TRUE(!root || ::seteuid(kNobody) == 0);
   options_.action = Action::status;
   const int code = run(options_);
-  if (root) ASSERT_EQ(::seteuid(0), 0);
+  ASSERT_TRUE(!root || ::seteuid(0) == 0);
   EXPECT_EQ(code, kNoAnswer);
 }
 

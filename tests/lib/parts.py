@@ -531,7 +531,6 @@ def run_with_parts(command):
         parts.registry.push_image("test/app", "2", version="2")
         environment = dict(os.environ)
         environment["TRIMTAB_TEST_DOCKER_SOCKET"] = str(parts.engine.socket)
-        environment["TRIMTAB_TEST_DOCKER_PID_FILE"] = str(parts.engine.pid_file)
         environment["TRIMTAB_TEST_REGISTRY"] = parts.registry.address
         for version in COMPOSES:
             name = "TRIMTAB_TEST_COMPOSE_" + version.replace(".", "_")

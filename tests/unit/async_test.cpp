@@ -28,7 +28,11 @@ TEST(WakeEvent, RemembersOneNotificationFromBeforeTheWait) {
 }
 
 Task<void> count_wakeups(WakeEvent* event, int* count) {
-  while (co_await event->wait()) ++*count;
+  for (;;) {
+    const bool notified = co_await event->wait();
+    if (!notified) co_return;
+    ++*count;
+  }
 }
 
 TEST(WakeEvent, WakesAWaiterEachTime) {

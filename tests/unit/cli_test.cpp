@@ -426,7 +426,7 @@ TEST(Deploy, TellsEachPhaseOnceWhenItHasEnded) {
   switched   to c0ffee1
   started    backend in 2 s)");
   release["timeline"].push_back(
-      json(R"({"phase": "committed", "started_at": "2026-11-23T11:58:19Z", "seconds": 0})"));
+      json(R"({"phase": "committing", "started_at": "2026-11-23T11:58:19Z", "seconds": 0})"));
   EXPECT_EQ(ended_phases(release, 38000000, screen(), done), Lines{"  healthy    after 11 s"});
   release["outcome"] = "good";
   EXPECT_EQ(ended_phases(release, 38000000, screen(), done), Lines());

@@ -1,0 +1,196 @@
+#include "agent/git/git_errors.hpp"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "common/text.hpp"
+
+namespace trimtab {
+
+namespace {
+
+// One of `needles` in Git's words gives the message and hint, in which {url}, {host}, {key},
+// {known_hosts} and {words} stand for theirs.
+struct Rule {
+  std::vector<std::string_view> needles;
+  Errc code;
+  std::string_view message;
+  std::string_view hint;
+};
+
+const std::vector<Rule>& disk_rules() {
+  static const std::vector<Rule> kRules = {
+      {{"No space left on device", "Disk quota exceeded"},
+       Errc::no_space,
+       "the disk is full",
+       "free some space, `df -h` shows where it is used up"},
+      {{"Read-only file system"},
+       Errc::failed,
+       "the file system is mounted read-only",
+       "often after a disk error: see `dmesg`"},
+      {{"Cannot allocate memory", "Out of memory", "died of signal 9"},
+       Errc::unavailable,
+       "Git ran out of memory",
+       "it is tried again; add swap if it keeps happening"},
+  };
+  return kRules;
+}
+
+// The first rule that fits wins: what says why comes before what only says that it failed.
+const std::vector<Rule>& remote_rules() {
+  static const std::vector<Rule> kRules = {
+      {{"REMOTE HOST IDENTIFICATION HAS CHANGED"},
+       Errc::untrusted,
+       "the SSH host key of {host} is not the one that is pinned in {known_hosts}",
+       "somebody may sit in between; if the host has published a new key, replace its line there"},
+      {{"Host key verification failed", "host key is known for"},
+       Errc::untrusted,
+       "no SSH host key of {host} is pinned in {known_hosts}",
+       "compare what `ssh-keyscan` prints with what the host publishes, then add it there"},
+      {{"UNPROTECTED PRIVATE KEY FILE", "bad permissions"},
+       Errc::denied,
+       "ssh does not use {key}: others may read it",
+       "chmod 600 {key}"},
+      {{"error in libcrypto", "invalid format"},
+       Errc::denied,
+       "{key} is not a private SSH key without a passphrase",
+       "`trimtab init` makes one"},
+      {{"Permission denied ("},
+       Errc::denied,
+       "{host} refuses the SSH key {key}",
+       "add its public half as a deploy key of the repository"},
+      {{"certificate verification failed", "SSL certificate problem", "certificate subject name",
+        "no alternative certificate", "unable to get local issuer", "certificate has expired",
+        "SSL: certificate", "error setting certificate"},
+       Errc::untrusted,
+       "the TLS certificate of {host} cannot be verified",
+       "name the authority that signed it as git.ca_file; check the clock with `timedatectl`"},
+      {{"Authentication failed", "could not read Username", "could not read Password",
+        "terminal prompts disabled", "returned error: 401", "returned error: 403",
+        "HTTP Basic: Access denied"},
+       Errc::denied,
+       "{host} refuses access to {url}: the token is missing, wrong, expired, or may not read it",
+       "write a new one into git.token_file"},
+      {{"unable to update url base from redirection", "returned error: 301", "returned error: 302",
+        "returned error: 307", "returned error: 308"},
+       Errc::invalid,
+       "{url} redirects to another address, where the token is not sent",
+       "write the new address as git.url"},
+      {{"returned error: 404", "Repository not found", "' not found", "repository not found",
+        "does not appear to be a git repository", "could not be found", "not a git repository",
+        "no such repository", "does not exist"},
+       Errc::not_found,
+       "there is no repository at {url}, or none that these credentials may see",
+       "check git.url and the access of the key or token"},
+      {{"couldn't find remote ref", "no such remote ref"},
+       Errc::not_found,
+       "the ref went away from {url} while it was read",
+       "it is asked for again"},
+      {{"not our ref", "unadvertised object"},
+       Errc::unavailable,
+       "the ref moved while it was read from {url}",
+       "it is asked for again"},
+      {{"transport '"},
+       Errc::invalid,
+       "{url} needs a protocol that trimtab does not speak",
+       "use https:// or ssh"},
+      {{"Could not resolve host",
+        "Name or service not known",
+        "name resolution",
+        "Failed to connect",
+        "Couldn't connect",
+        "Connection refused",
+        "Connection timed out",
+        "Operation timed out",
+        "Network is unreachable",
+        "No route to host",
+        "Connection reset",
+        "Connection closed",
+        "kex_exchange_identification",
+        "early EOF",
+        "remote end hung up",
+        "unexpected disconnect",
+        "Operation too slow",
+        "transfer closed",
+        "RPC failed",
+        "returned error: 429",
+        "returned error: 5",
+        "Could not read from remote repository",
+        "Recv failure",
+        "Empty reply",
+        "Timeout was reached",
+        "timed out"},
+       Errc::unavailable,
+       "{url} cannot be reached: {words}",
+       ""},
+      {{"fsck error", "missing object", "bad object", "did not send all necessary objects",
+        "pack is corrupted", "index-pack failed", "invalid index-pack output"},
+       Errc::failed,
+       "{url} sent objects that Git refuses: {words}",
+       "run `git fsck` in a clone of it"},
+  };
+  return kRules;
+}
+
+// The line that says most: what the remote said, or else Git's last fatal or error line.
+std::string telling_line(std::string_view text) {
+  std::string best;
+  for (const std::string& raw : split(printable(text), '\n')) {
+    std::string line(trim(raw));
+    for (const std::string_view prefix : {"fatal: ", "error: ", "ssh: "}) {
+      if (line.starts_with(prefix)) line.erase(0, prefix.size());
+    }
+    const bool general = line.starts_with("Could not read from remote repository") ||
+                         line.starts_with("Please make sure you have") ||
+                         line.starts_with("and the repository exists") || line.empty();
+    if (!general && best.empty()) best = line;
+  }
+  return best.substr(0, 300);
+}
+
+void replace_all(std::string& text, std::string_view what, std::string_view with) {
+  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size())) {
+    text.replace(at, what.size(), with);
+  }
+}
+
+const Rule* find_rule(const std::vector<Rule>& rules, std::string_view words) {
+  for (const Rule& rule : rules) {
+    for (const std::string_view needle : rule.needles) {
+      if (words.find(needle) != std::string_view::npos) return &rule;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Error explain_remote_failure(std::string_view standard_error, const Remote& remote,
+                             const GitAccess& access) {
+  const Rule* rule = find_rule(disk_rules(), standard_error);
+  if (rule == nullptr) rule = find_rule(remote_rules(), standard_error);
+  const std::string words = telling_line(standard_error);
+  if (rule == nullptr) {
+    return Error{Errc::failed, "git could not read " + remote.url + ": " + words, {}};
+  }
+  Error error{rule->code, std::string(rule->message), std::string(rule->hint)};
+  for (std::string* const text : {&error.message, &error.hint}) {
+    replace_all(*text, "{url}", remote.url);
+    replace_all(*text, "{host}", remote.host.empty() ? remote.url : remote.host);
+    replace_all(*text, "{key}", access.key.empty() ? "(git.key is not set)" : access.key.string());
+    replace_all(*text, "{known_hosts}", known_hosts_file(access).string());
+    replace_all(*text, "{words}", words);
+  }
+  return error;
+}
+
+Error explain_local_failure(const std::string& what, std::string_view standard_error) {
+  if (const Rule* const rule = find_rule(disk_rules(), standard_error)) {
+    return Error{rule->code, "cannot " + what + ": " + std::string(rule->message),
+                 std::string(rule->hint)};
+  }
+  return Error{Errc::failed, "cannot " + what + ": " + telling_line(standard_error), {}};
+}
+
+}  // namespace trimtab

@@ -1,0 +1,306 @@
+#include "agent/git/git_program.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <charconv>
+
+#include "agent/git/git_errors.hpp"
+#include "agent/git/live_clone.hpp"
+#include "common/files.hpp"
+#include "common/text.hpp"
+
+namespace trimtab {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kTip = "refs/trimtab/tip";
+
+std::string release_ref(int release) {
+  return "refs/trimtab/releases/" + std::to_string(release);
+}
+
+// What is left by a git that was killed, and would stop or burden the next one. Only where no other
+// runs: the daemon holds the lock of the state folder.
+void remove_leftovers(const fs::path& folder) {
+  std::error_code ec;
+  for (fs::recursive_directory_iterator it(folder, ec), end; !ec && it != end; it.increment(ec)) {
+    const std::string name = it->path().filename().string();
+    if (name.ends_with(".lock") || name.starts_with("tmp_") || name.starts_with(".tmp-")) {
+      std::error_code ignored;
+      if (!it->is_directory(ignored)) fs::remove(it->path(), ignored);
+    }
+  }
+}
+
+}  // namespace
+
+GitProgram::GitProgram(GitAccess access, std::string ref, fs::path repository, fs::path state)
+    : access_(std::move(access)),
+      remote_(parse_remote(access_.url)),
+      wanted_(parse_ref(ref)),
+      repository_(std::move(repository)),
+      state_(std::move(state)),
+      live_(repository_, state_) {}
+
+GitCall GitProgram::call(std::vector<std::string> arguments) const {
+  GitCall made;
+  made.arguments = std::move(arguments);
+  made.environment = git_environment();
+  made.environment["GIT_DIR"] = repository_.string();
+  return made;
+}
+
+Result<GitCall> GitProgram::remote_call(std::vector<std::string> arguments) const {
+  if (!remote_) return remote_.error();
+  if (!wanted_) return wanted_.error();
+  const fs::path global_file = state_ / "gitconfig";
+  auto environment = remote_environment(access_, *remote_, global_file);
+  if (!environment) return environment.error();
+  if (remote_->protocol == GitProtocol::local) {
+    // Git would refuse a repository that belongs to another user; this one the operator named.
+    if (auto made = make_private_directory(state_); !made) return made.error();
+    auto written = write_file_durably(global_file, "[safe]\n\tdirectory = *\n");
+    if (!written) return written.error();
+  }
+  GitCall made;
+  made.arguments = std::move(arguments);
+  made.environment = std::move(*environment);
+  return made;
+}
+
+Task<Result<std::string>> GitProgram::remote_output(GitCall call) {
+  auto exit = co_await run_git(std::move(call));
+  if (!exit) {
+    if (exit.error().code != Errc::timed_out) co_return exit.error();
+    co_return Error{Errc::timed_out, remote_->url + " did not answer in time", "it is tried again"};
+  }
+  if (!exit->ok()) co_return explain_remote_failure(exit->err, *remote_, access_);
+  co_return std::move(exit->out);
+}
+
+Task<Result<void>> GitProgram::prepare() {
+  if (prepared_) co_return Result<void>();
+  for (const fs::path& folder : {repository_, state_}) {
+    if (auto made = make_private_directory(folder); !made) co_return made.error();
+    remove_leftovers(folder);
+  }
+  auto init = call({"init", "-q", "--bare", "--template=", "--initial-branch=none"});
+  auto made = co_await git_output("make " + repository_.string(), std::move(init));
+  if (!made) co_return made.error();
+  prepared_ = true;
+  co_return Result<void>();
+}
+
+Task<Result<std::vector<AdvertisedRef>>> GitProgram::list(std::string kind, std::string ref) {
+  std::vector<std::string> arguments = {"ls-remote", kind, "--", access_.url};
+  if (!ref.empty()) arguments.push_back(ref);
+  auto ask = remote_call(std::move(arguments));
+  if (!ask) co_return ask.error();
+  ask->timeout = std::chrono::minutes(1);
+  auto output = co_await remote_output(std::move(*ask));
+  if (!output) co_return output.error();
+  co_return parse_ls_remote(*output);
+}
+
+Task<Error> GitProgram::missing_ref() {
+  constexpr std::size_t kNamed = 5;
+  auto refs = co_await list(wanted_->is_tag ? "--tags" : "--heads", "");
+  if (!refs) co_return refs.error();
+  std::vector<std::string> names;
+  for (const AdvertisedRef& ref : *refs) {
+    const std::string name = ref.name.substr(ref.name.find('/', 5) + 1);
+    if (!name.ends_with("^{}")) names.push_back(printable(name));
+  }
+  const std::string kind = wanted_->is_tag ? "tag" : "branch";
+  Error error{Errc::not_found,
+              access_.url + (wanted_->is_tag ? " has no tag that matches " : " has no branch ") +
+                  wanted_->name,
+              {}};
+  if (names.empty()) {
+    error.hint = "it has no " + kind + " at all: push one";
+  } else {
+    const std::size_t shown = std::min(names.size(), kNamed);
+    // The newest tags are the last ones.
+    if (wanted_->is_tag) names.erase(names.begin(), names.end() - static_cast<long>(shown));
+    names.resize(shown);
+    error.hint = "it has " + join(names, ", ") + ": set git.ref, or push that " + kind;
+  }
+  if (const auto near = nearest(wanted_->name, names))
+    error.hint += " (did you mean " + *near + "?)";
+  co_return error;
+}
+
+Task<Result<RefTip>> GitProgram::ask() {
+  if (!wanted_) co_return wanted_.error();
+  // With --heads or --tags Git tells the server what it wants; else it gets every ref there is.
+  const std::string kind = wanted_->is_tag ? "--tags" : "--heads";
+  const std::string ref = wanted_->is_tag ? "" : "refs/heads/" + wanted_->name;
+  auto refs = co_await list(kind, ref);
+  if (!refs) co_return refs.error();
+  auto tip = find_tip(*refs, *wanted_);
+  if (tip) co_return std::move(*tip);
+  co_return co_await missing_ref();
+}
+
+Task<Result<std::string>> GitProgram::fetch(RefTip tip) {
+  auto ready = co_await prepare();
+  if (!ready) co_return ready.error();
+  const std::string wanted_tip = std::string(kTip) + "^{commit}";
+  auto have = call({"rev-parse", "-q", "--verify", wanted_tip});
+  auto had = co_await run_git(std::move(have));
+  if (!had) co_return had.error();
+  if (had->ok() && trim(had->out) == tip.commit) co_return tip.commit;
+
+  auto get = remote_call({"fetch", "-q", "--no-tags", "--no-write-fetch-head",
+                          "--no-auto-maintenance", "--no-recurse-submodules", "--force", "--",
+                          access_.url, "+" + tip.name + ":" + kTip});
+  if (!get) co_return get.error();
+  get->environment["GIT_DIR"] = repository_.string();
+  get->timeout = std::chrono::minutes(15);
+  auto got = co_await remote_output(std::move(*get));
+  if (!got) {
+    prepared_ = false;
+    co_return got.error();
+  }
+  auto resolve = call({"rev-parse", "-q", "--verify", wanted_tip});
+  auto commit = co_await git_output("find the commit of " + tip.name, std::move(resolve));
+  if (!commit) co_return commit.error();
+  co_return std::string(trim(*commit));
+}
+
+Task<Result<std::string>> GitProgram::find_commit(std::string text) {
+  const Error unknown{Errc::not_found, "no commit " + printable(text) + " is known here",
+                      "only commits of git.ref are fetched"};
+  if (text.size() < 4 || text.size() > 64 ||
+      text.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos) {
+    co_return unknown;
+  }
+  auto ready = co_await prepare();
+  if (!ready) co_return ready.error();
+  auto resolve = call({"rev-parse", "-q", "--verify", text + "^{commit}"});
+  auto exit = co_await run_git(std::move(resolve));
+  if (!exit) co_return exit.error();
+  if (!exit->ok()) co_return unknown;
+  co_return std::string(trim(exit->out));
+}
+
+Task<Result<CommitInfo>> GitProgram::describe(std::string commit) {
+  auto show = call({"log", "-1", "--no-show-signature", "--no-color",
+                    "--format=%H%x00%s%x00%an%x00%ct", "--end-of-options", commit});
+  auto output = co_await git_output("read commit " + commit, std::move(show));
+  if (!output) co_return output.error();
+  const auto parts = split(trim(*output), '\0');
+  if (parts.size() != 4) {
+    co_return Error{Errc::failed, "git log said something unexpected of " + commit, {}};
+  }
+  std::int64_t seconds = 0;
+  std::from_chars(parts[3].data(), parts[3].data() + parts[3].size(), seconds);
+  CommitInfo info;
+  info.commit = parts[0];
+  info.subject = printable(parts[1]);
+  info.author = printable(parts[2]);
+  info.committed_at = WallTime(std::chrono::seconds(seconds));
+  co_return info;
+}
+
+Task<Result<bool>> GitProgram::is_ancestor(std::string older, std::string newer) {
+  if (!is_object_id(older) || !is_object_id(newer)) co_return false;
+  auto ask = call({"merge-base", "--is-ancestor", older, newer});
+  auto exit = co_await run_git(std::move(ask));
+  if (!exit) co_return exit.error();
+  co_return exit->ok();
+}
+
+Task<Result<std::vector<TreeEntry>>> GitProgram::tree(std::string commit) {
+  auto list_tree = call({"ls-tree", "-r", "-z", "--full-tree", "--end-of-options", commit});
+  auto output = co_await git_output("read the files of commit " + commit, std::move(list_tree));
+  if (!output) co_return output.error();
+  co_return parse_tree(*output);
+}
+
+Task<Result<void>> GitProgram::keep(std::string commit, int release) {
+  auto ready = co_await prepare();
+  if (!ready) co_return ready.error();
+  auto update = call({"update-ref", release_ref(release), commit});
+  auto done = co_await git_output("keep commit " + commit, std::move(update));
+  if (!done) co_return done.error();
+  co_return Result<void>();
+}
+
+Task<Result<void>> GitProgram::drop(int release) {
+  auto ready = co_await prepare();
+  if (!ready) co_return ready.error();
+  auto update = call({"update-ref", "-d", release_ref(release)});
+  auto done = co_await git_output("drop release " + std::to_string(release), std::move(update));
+  if (!done) co_return done.error();
+  // The time when something became superfluous, and nothing is being deployed.
+  auto tidy = call({"-c", "gc.auto=2000", "-c", "gc.autoPackLimit=30", "-c", "gc.autoDetach=false",
+                    "gc", "--auto", "-q"});
+  tidy.timeout = std::chrono::minutes(15);
+  auto tidied = co_await git_output("tidy " + repository_.string(), std::move(tidy));
+  if (!tidied) {
+    prepared_ = false;
+    spdlog::warn("{}", tidied.error().text());
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> GitProgram::stage(std::string commit, fs::path directory) {
+  auto ready = co_await prepare();
+  if (!ready) co_return ready.error();
+  if (auto removed = remove_tree(directory); !removed) co_return removed.error();
+  if (auto made = make_private_directory(directory); !made) co_return made.error();
+  const fs::path index = state_ / "stage.index";
+  std::error_code ignored;
+  fs::remove(index, ignored);
+
+  auto read = call({"read-tree", "--reset", "-u", commit});
+  read.environment["GIT_WORK_TREE"] = directory.string();
+  read.environment["GIT_INDEX_FILE"] = index.string();
+  read.directory = directory.string();
+  read.timeout = std::chrono::minutes(10);
+  auto done =
+      co_await git_output("check out " + commit + " in " + directory.string(), std::move(read));
+  fs::remove(index, ignored);
+  if (!done) {
+    prepared_ = false;
+    co_return done.error();
+  }
+  co_return Result<void>();
+}
+
+Task<Result<SwitchReport>> GitProgram::bring_to(fs::path directory, std::string from,
+                                                std::string to, std::vector<std::string> in_place,
+                                                fs::path saved) {
+  if (!wanted_) co_return wanted_.error();
+  auto ready = co_await prepare();
+  if (!ready) co_return ready.error();
+  auto report = co_await live_.bring_to(directory, from, to, std::move(in_place), saved);
+  if (!report) {
+    prepared_ = false;
+    co_return report.error();
+  }
+  CloneUpdate update;
+  update.repository = repository_;
+  update.directory = directory;
+  update.index = live_.index();
+  update.commit = to;
+  update.url = access_.url;
+  update.ref = *wanted_;
+  auto updated = co_await update_clone(std::move(update));
+  // The files are in place, and no deployment depends on what `git status` says.
+  if (!updated) spdlog::warn("{}", updated.error().text());
+  if (auto finished = live_.finish(); !finished) co_return finished.error();
+  co_return std::move(*report);
+}
+
+Task<Result<std::vector<std::string>>> GitProgram::collisions(fs::path directory, std::string from,
+                                                              std::string commit) {
+  auto ready = co_await prepare();
+  if (!ready) co_return ready.error();
+  co_return co_await live_.collisions(std::move(directory), std::move(from), std::move(commit));
+}
+
+}  // namespace trimtab

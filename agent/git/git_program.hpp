@@ -1,0 +1,53 @@
+// The seam to Git by the program git.
+#pragma once
+
+#include "agent/git/git.hpp"
+#include "agent/git/git_child.hpp"
+#include "agent/git/live_checkout.hpp"
+#include "agent/git/remote.hpp"
+
+namespace trimtab {
+
+// For one stack. `repository` is the bare repository, made when it is first needed; `state` a
+// private folder for index files. Both belong to this object alone, in one process; calls that
+// change something must not overlap. An url or ref that is none shows as invalid from each call
+// that needs it.
+class GitProgram final : public Git {
+ public:
+  GitProgram(GitAccess access, std::string ref, std::filesystem::path repository,
+             std::filesystem::path state);
+
+  Task<Result<RefTip>> ask() override;
+  Task<Result<std::string>> fetch(RefTip tip) override;
+  Task<Result<std::string>> find_commit(std::string text) override;
+  Task<Result<CommitInfo>> describe(std::string commit) override;
+  Task<Result<bool>> is_ancestor(std::string older, std::string newer) override;
+  Task<Result<std::vector<TreeEntry>>> tree(std::string commit) override;
+  Task<Result<void>> keep(std::string commit, int release) override;
+  Task<Result<void>> drop(int release) override;
+  Task<Result<void>> stage(std::string commit, std::filesystem::path directory) override;
+  Task<Result<SwitchReport>> bring_to(std::filesystem::path directory, std::string from,
+                                      std::string to, std::vector<std::string> in_place,
+                                      std::filesystem::path saved) override;
+  Task<Result<std::vector<std::string>>> collisions(std::filesystem::path directory,
+                                                    std::string from, std::string commit) override;
+
+ private:
+  // Makes the repository and clears what a killed git left behind; once, and after each kill.
+  Task<Result<void>> prepare();
+  [[nodiscard]] GitCall call(std::vector<std::string> arguments) const;
+  [[nodiscard]] Result<GitCall> remote_call(std::vector<std::string> arguments) const;
+  Task<Result<std::string>> remote_output(GitCall call);
+  Task<Result<std::vector<AdvertisedRef>>> list(std::string kind, std::string ref);
+  Task<Error> missing_ref();
+
+  GitAccess access_;
+  Result<Remote> remote_;
+  Result<WantedRef> wanted_;
+  std::filesystem::path repository_;
+  std::filesystem::path state_;
+  LiveCheckout live_;
+  bool prepared_ = false;
+};
+
+}  // namespace trimtab

@@ -1,0 +1,396 @@
+#include "agent/git/live_checkout.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "agent/git/live_clone.hpp"
+#include "common/files.hpp"
+#include "common/text.hpp"
+
+namespace trimtab {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t kNamedPaths = 5;
+
+bool exists(const fs::path& path) {
+  struct stat info {};
+  return ::lstat(path.c_str(), &info) == 0;
+}
+
+bool is_folder(const fs::path& path) {
+  struct stat info {};
+  return ::lstat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+bool is_regular_entry(const TreeEntry& entry) {
+  return entry.mode.starts_with("100");
+}
+
+// All below `folder` that is no folder, relative to `top`; links are not followed.
+std::vector<std::string> files_below(const fs::path& top, const fs::path& folder) {
+  std::vector<std::string> found;
+  std::error_code ec;
+  for (fs::recursive_directory_iterator it(folder, ec), end; !ec && it != end; it.increment(ec)) {
+    if (!is_folder(it->path())) found.push_back(it->path().lexically_relative(top).string());
+  }
+  return found;
+}
+
+// What stands where a file that is not there yet must go, and is not ours to replace.
+template <class Known>
+std::vector<std::string> in_the_way(const fs::path& top, const std::string& path,
+                                    const Known& is_tracked) {
+  for (auto slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
+    const std::string parent = path.substr(0, slash);
+    if (!exists(top / parent)) return {};
+    if (is_folder(top / parent)) continue;
+    if (is_tracked(parent)) return {};
+    return {parent};
+  }
+  if (!is_folder(top / path)) return {};
+  auto untracked = files_below(top, top / path);
+  std::erase_if(untracked, is_tracked);
+  return untracked;
+}
+
+Error collision_error(const fs::path& directory, const std::vector<std::string>& paths) {
+  std::vector<std::string> named(
+      paths.begin(),
+      paths.begin() + static_cast<std::ptrdiff_t>(std::min(paths.size(), kNamedPaths)));
+  std::string list = printable(join(named, ", "));
+  if (paths.size() > named.size()) {
+    list += " and " + std::to_string(paths.size() - named.size()) + " more";
+  }
+  return Error{Errc::conflict,
+               "in " + directory.string() + ", files that Git does not track stand where the " +
+                   "commit has others: " + list,
+               "move them away, or remove them from the repository"};
+}
+
+// Git gives a file the permissions that the umask leaves; one that stays gets the execute bits.
+Result<void> set_executable(const fs::path& path, bool executable) {
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) != 0) return os_error("read", path, errno);
+  const mode_t readers = (info.st_mode & 0444U) >> 2U;
+  const mode_t mode = executable ? info.st_mode | readers : info.st_mode & ~mode_t{0111};
+  if ((mode & 07777U) == (info.st_mode & 07777U)) return {};
+  if (::chmod(path.c_str(), mode & 07777U) != 0) return os_error("change", path, errno);
+  return {};
+}
+
+Result<void> sync_file_system(const fs::path& directory) {
+  const UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid() || ::syncfs(fd.get()) != 0) return os_error("sync", directory, errno);
+  return {};
+}
+
+}  // namespace
+
+LiveCheckout::LiveCheckout(fs::path repository, fs::path state)
+    : repository_(std::move(repository)), state_(std::move(state)) {}
+
+GitCall LiveCheckout::call(const fs::path& directory, const fs::path& index,
+                           std::vector<std::string> arguments) const {
+  GitCall made;
+  made.arguments = std::move(arguments);
+  made.environment = git_environment();
+  made.environment["GIT_DIR"] = repository_.string();
+  made.environment["GIT_WORK_TREE"] = directory.string();
+  made.environment["GIT_INDEX_FILE"] = index.string();
+  // What was checked out by hand may be a commit that only the clone has.
+  made.environment["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = (directory / ".git/objects").string();
+  made.directory = directory.string();
+  made.timeout = std::chrono::minutes(10);
+  return made;
+}
+
+Task<Result<LiveCheckout::Status>> LiveCheckout::differences(fs::path directory, fs::path index) {
+  auto refresh = call(directory, index, {"update-index", "-q", "--refresh"});
+  auto refreshed = co_await git_output("read " + directory.string(), std::move(refresh));
+  if (!refreshed) co_return refreshed.error();
+  auto diff =
+      call(directory, index,
+           {"diff-files", "-z", "--name-status", "--no-renames", "--ignore-submodules=all"});
+  auto listed = co_await git_output("compare " + directory.string(), std::move(diff));
+  if (!listed) co_return listed.error();
+  Status status;
+  const auto parts = fields(*listed, '\0');
+  for (std::size_t i = 0; i + 1 < parts.size(); i += 2) status[parts[i + 1]] = parts[i].front();
+  co_return status;
+}
+
+Task<Result<LiveCheckout::Status>> LiveCheckout::compare(fs::path directory, fs::path index,
+                                                         std::string commit) {
+  const std::string what = "read commit " + commit;
+  const std::vector<std::string> arguments =
+      commit.empty() ? std::vector<std::string>{"read-tree", "--empty"}
+                     : std::vector<std::string>{"read-tree", "--reset", commit};
+  auto read = call(directory, index, arguments);
+  auto done = co_await git_output(what, std::move(read));
+  if (!done) {
+    // An index that was torn by a crash is of no use; it is only a cache.
+    std::error_code ignored;
+    fs::remove(index, ignored);
+    auto again = call(directory, index, arguments);
+    done = co_await git_output(what, std::move(again));
+  }
+  if (!done) co_return done.error();
+  co_return co_await differences(std::move(directory), std::move(index));
+}
+
+Task<Result<LiveCheckout::Entries>> LiveCheckout::entries_of(fs::path directory,
+                                                             std::string commit) {
+  Entries entries;
+  if (commit.empty()) co_return entries;
+  auto list = call(directory, index(), {"ls-tree", "-r", "-z", "--full-tree", commit});
+  auto output = co_await git_output("read commit " + commit, std::move(list));
+  if (!output) co_return output.error();
+  auto parsed = parse_tree(*output);
+  if (!parsed) co_return parsed.error();
+  for (TreeEntry& entry : *parsed) entries[entry.path] = entry;
+  co_return entries;
+}
+
+Task<Result<bool>> LiveCheckout::has_commit(fs::path directory, std::string commit) {
+  if (commit.empty()) co_return false;
+  auto ask = call(directory, index(), {"cat-file", "-e", commit + "^{tree}"});
+  auto exit = co_await run_git(std::move(ask));
+  if (!exit) co_return exit.error();
+  co_return exit->ok();
+}
+
+Task<Result<void>> LiveCheckout::put_into_index(fs::path directory,
+                                                std::vector<TreeEntry> entries) {
+  if (entries.empty()) co_return Result<void>();
+  auto update = call(directory, index(), {"update-index", "-z", "--index-info"});
+  for (const TreeEntry& entry : entries) {
+    update.input += entry.mode + " " + entry.blob + "\t" + entry.path;
+    update.input += '\0';
+  }
+  auto updated = co_await git_output("note what is in " + directory.string(), std::move(update));
+  if (!updated) co_return updated.error();
+  co_return Result<void>();
+}
+
+// A tracked file holds what one of these commits has: the one that we brought it to last, the one
+// that its owner checked out, one of a switch that did not end, or the one that is wanted. Else it
+// was edited by hand.
+Task<Result<LiveCheckout::Survey>> LiveCheckout::survey(fs::path directory, std::string from,
+                                                        std::string to) {
+  std::error_code ignored;
+  fs::remove(index().string() + ".lock", ignored);
+
+  const std::string head = co_await clone_head(directory);
+  const auto from_known = co_await has_commit(directory, from);
+  if (!from_known) co_return from_known.error();
+  const std::string base = *from_known ? from : head;
+
+  Survey found;
+  auto base_status = co_await compare(directory, index(), base);
+  if (!base_status) co_return base_status.error();
+  auto base_entries = co_await entries_of(directory, base);
+  if (!base_entries) co_return base_entries.error();
+  found.before = std::move(*base_entries);
+
+  const std::set<std::string> begun = unfinished();
+  std::vector<std::string> others(begun.begin(), begun.end());
+  if (!head.empty() && head != base) others.push_back(head);
+  others.push_back(to);
+  const fs::path scratch = state_ / "scratch.index";
+  for (const std::string& other : others) {
+    const auto known = co_await has_commit(directory, other);
+    if (!known) co_return known.error();
+    if (!*known && other != to) continue;
+    fs::copy_file(index(), scratch, fs::copy_options::overwrite_existing, ignored);
+    fs::remove(scratch.string() + ".lock", ignored);
+    auto status = co_await compare(directory, scratch, other);
+    if (!status) co_return status.error();
+    auto entries = co_await entries_of(directory, other);
+    if (!entries) co_return entries.error();
+
+    std::vector<TreeEntry> ours;
+    for (const auto& [path, entry] : *entries) {
+      const auto differs = status->find(path);
+      const bool same = differs == status->end();
+      // Written halfway when the switch was cut off; nothing else stood there when it began.
+      const bool torn =
+          !same && differs->second != 'D' && begun.contains(other) && !found.before.contains(path);
+      const auto known_as = found.before.find(path);
+      const bool news = known_as == found.before.end() || known_as->second.blob != entry.blob ||
+                        known_as->second.mode != entry.mode;
+      if ((same || torn) && news) ours.push_back(entry);
+    }
+    for (const TreeEntry& entry : ours) found.before[entry.path] = entry;
+    auto noted = co_await put_into_index(directory, std::move(ours));
+    if (!noted) co_return noted.error();
+    if (other == to) {
+      found.after = std::move(*entries);
+      found.pending = std::move(*status);
+    }
+  }
+  fs::remove(scratch, ignored);
+
+  auto edits = co_await differences(directory, index());
+  if (!edits) co_return edits.error();
+  found.edits = std::move(*edits);
+
+  const auto is_tracked = [&found](const std::string& path) { return found.before.contains(path); };
+  std::set<std::string> collisions;
+  for (const auto& [path, kind] : found.pending) {
+    if (kind != 'D' && !is_tracked(path)) collisions.insert(path);
+    if (kind != 'D') continue;
+    for (std::string& blocker : in_the_way(directory, path, is_tracked)) {
+      collisions.insert(std::move(blocker));
+    }
+  }
+  found.collisions.assign(collisions.begin(), collisions.end());
+  co_return found;
+}
+
+Task<Result<std::vector<std::string>>> LiveCheckout::collisions(fs::path directory,
+                                                                std::string from,
+                                                                std::string commit) {
+  if (!is_folder(directory)) co_return std::vector<std::string>();
+  auto found = co_await survey(std::move(directory), std::move(from), std::move(commit));
+  if (!found) co_return found.error();
+  co_return std::move(found->collisions);
+}
+
+Task<Result<fs::path>> LiveCheckout::save_edits(fs::path directory, std::string to,
+                                                fs::path saved) {
+  if (auto made = make_private_directory(saved); !made) co_return made.error();
+  std::string time = format_time(wall_now());
+  std::erase_if(time, [](char c) { return c == '-' || c == ':'; });
+  const fs::path patch = saved / (time + "-" + to.substr(0, 7) + ".patch");
+  const fs::path temporary = saved / ".patch.tmp";
+
+  auto diff = call(directory, index(),
+                   {"diff-files", "-p", "--binary", "--full-index", "--no-renames", "--no-ext-diff",
+                    "--no-textconv", "--ignore-submodules=all", "--diff-filter=MT",
+                    "--output=" + temporary.string()});
+  auto written =
+      co_await git_output("save the local edits of " + directory.string(), std::move(diff));
+  if (!written) co_return written.error();
+
+  const UniqueFd fd(::open(temporary.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd.valid() || ::fchmod(fd.get(), 0600) != 0 || ::fsync(fd.get()) != 0 ||
+      ::rename(temporary.c_str(), patch.c_str()) != 0) {
+    co_return os_error("write", patch, errno);
+  }
+  if (auto synced = sync_directory(saved); !synced) co_return synced.error();
+  co_return patch;
+}
+
+Task<Result<void>> LiveCheckout::rewrite(fs::path directory, TreeEntry entry) {
+  auto read =
+      call(directory, index(), {"cat-file", "--filters", "--path=" + entry.path, entry.blob});
+  auto content = co_await git_output("read " + entry.path, std::move(read));
+  if (!content) co_return content.error();
+  const fs::path path = directory / entry.path;
+  if (auto rewritten = rewrite_in_place(path, *content); !rewritten) co_return rewritten.error();
+  co_return set_executable(path, entry.mode == "100755");
+}
+
+std::set<std::string> LiveCheckout::unfinished() const {
+  std::set<std::string> commits;
+  const auto content = read_file(marker());
+  if (!content) return commits;
+  for (const std::string& line : split(*content, '\n')) {
+    if (is_object_id(line)) commits.insert(line);
+  }
+  return commits;
+}
+
+Result<void> LiveCheckout::finish() {
+  std::error_code ec;
+  fs::remove(marker(), ec);
+  if (ec) return os_error("remove", marker(), ec.value());
+  return sync_directory(state_);
+}
+
+Task<Result<SwitchReport>> LiveCheckout::bring_to(fs::path directory, std::string from,
+                                                  std::string to, std::vector<std::string> in_place,
+                                                  fs::path saved) {
+  std::error_code ec;
+  fs::create_directories(directory, ec);
+  if (ec) co_return os_error("make the folder", directory, ec.value());
+
+  auto found = co_await survey(directory, from, to);
+  if (!found) co_return found.error();
+  if (!found->collisions.empty()) co_return collision_error(directory, found->collisions);
+
+  SwitchReport report;
+  for (const auto& [path, kind] : found->pending) report.changed.push_back(path);
+  for (const auto& [path, entry] : found->before) {
+    const auto edit = found->edits.find(path);
+    const bool there = edit == found->edits.end() || edit->second != 'D';
+    if (!found->after.contains(path) && there) report.changed.push_back(path);
+  }
+  std::sort(report.changed.begin(), report.changed.end());
+  for (const auto& [path, kind] : found->edits) {
+    if (kind != 'D') report.local_edits.push_back(path);
+  }
+
+  if (!report.local_edits.empty()) {
+    auto patch = co_await save_edits(directory, to, saved);
+    if (!patch) co_return patch.error();
+    report.saved_patch = std::move(*patch);
+  }
+
+  std::set<std::string> begun = unfinished();
+  begun.insert(to);
+  const std::vector<std::string> lines(begun.begin(), begun.end());
+  if (auto noted = write_file_durably(marker(), join(lines, "\n") + "\n"); !noted) {
+    co_return noted.error();
+  }
+
+  std::vector<TreeEntry> rewritten;
+  for (const std::string& path : in_place) {
+    const auto entry = found->after.find(path);
+    const auto pending = found->pending.find(path);
+    if (entry == found->after.end() || pending == found->pending.end()) continue;
+    if (!is_regular_entry(entry->second) || pending->second != 'M') continue;
+    auto done = co_await rewrite(directory, entry->second);
+    if (!done) co_return done.error();
+    rewritten.push_back(entry->second);
+  }
+  auto noted = co_await put_into_index(directory, std::move(rewritten));
+  if (!noted) co_return noted.error();
+  auto refresh = call(directory, index(), {"update-index", "-q", "--refresh"});
+  auto refreshed = co_await git_output("read " + directory.string(), std::move(refresh));
+  if (!refreshed) co_return refreshed.error();
+
+  auto read = call(directory, index(), {"read-tree", "--reset", "-u", to});
+  auto written =
+      co_await git_output("check out " + to + " in " + directory.string(), std::move(read));
+  if (!written) co_return written.error();
+  give_to_owner(directory, report.changed);
+  auto settle = call(directory, index(), {"update-index", "-q", "--refresh"});
+  auto settled = co_await git_output("read " + directory.string(), std::move(settle));
+  if (!settled) co_return settled.error();
+  if (auto synced = sync_file_system(directory); !synced) co_return synced.error();
+  co_return report;
+}
+
+Result<std::vector<TreeEntry>> parse_tree(const std::string& output) {
+  std::vector<TreeEntry> entries;
+  for (const std::string& line : fields(output, '\0')) {
+    // <mode> SP <type> SP <object> TAB <path>
+    const auto tab = line.find('\t');
+    const auto words = split(std::string_view(line).substr(0, tab), ' ');
+    if (tab == std::string::npos || words.size() != 3 || !is_object_id(words[2])) {
+      return Error{Errc::failed, "git ls-tree said something unexpected", {}};
+    }
+    entries.push_back({words[0], words[2], line.substr(tab + 1)});
+  }
+  return entries;
+}
+
+}  // namespace trimtab

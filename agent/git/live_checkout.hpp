@@ -1,0 +1,74 @@
+// Bringing the live directory from one commit to another without losing what is not in Git.
+//
+// The bare repository is Git's directory for all of it, with an index file of our own: the settings
+// of a clone that the live directory may be are never read while files are written.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/git/git_child.hpp"
+#include "agent/git/remote.hpp"
+
+namespace trimtab {
+
+class LiveCheckout {
+ public:
+  // `state` holds the index file and the marker of a switch that has not ended.
+  LiveCheckout(std::filesystem::path repository, std::filesystem::path state);
+
+  // As Git::bring_to says, but for the directory's own .git.
+  Task<Result<SwitchReport>> bring_to(std::filesystem::path directory, std::string from,
+                                      std::string to, std::vector<std::string> in_place,
+                                      std::filesystem::path saved);
+  // As Git::collisions says.
+  Task<Result<std::vector<std::string>>> collisions(std::filesystem::path directory,
+                                                    std::string from, std::string commit);
+
+  // The index file that describes the directory after bring_to.
+  [[nodiscard]] std::filesystem::path index() const { return state_ / "live.index"; }
+  // Forgets that a switch was begun: to be called when all of it is done.
+  Result<void> finish();
+
+ private:
+  using Entries = std::map<std::string, TreeEntry>;  // by path
+  using Status = std::map<std::string, char>;        // differing paths: M, T or D(eleted)
+
+  // How the directory differs from what it should hold.
+  struct Survey {
+    Entries before;  // what its tracked files were when they were last written
+    Status edits;    // differences from those
+    Entries after;   // what they will be
+    Status pending;  // differences from those
+    std::vector<std::string> collisions;
+  };
+
+  [[nodiscard]] GitCall call(const std::filesystem::path& directory,
+                             const std::filesystem::path& index,
+                             std::vector<std::string> arguments) const;
+  Task<Result<Survey>> survey(std::filesystem::path directory, std::string from, std::string to);
+  // Sets the index to the commit, keeping what it knows of unchanged files; then compares.
+  Task<Result<Status>> compare(std::filesystem::path directory, std::filesystem::path index,
+                               std::string commit);
+  Task<Result<Status>> differences(std::filesystem::path directory, std::filesystem::path index);
+  Task<Result<Entries>> entries_of(std::filesystem::path directory, std::string commit);
+  Task<Result<void>> put_into_index(std::filesystem::path directory,
+                                    std::vector<TreeEntry> entries);
+  Task<Result<bool>> has_commit(std::filesystem::path directory, std::string commit);
+  Task<Result<std::filesystem::path>> save_edits(std::filesystem::path directory, std::string to,
+                                                 std::filesystem::path saved);
+  Task<Result<void>> rewrite(std::filesystem::path directory, TreeEntry entry);
+  [[nodiscard]] std::set<std::string> unfinished() const;
+  [[nodiscard]] std::filesystem::path marker() const { return state_ / "switching"; }
+
+  std::filesystem::path repository_;
+  std::filesystem::path state_;
+};
+
+// The lines of `git ls-tree -r -z`.
+Result<std::vector<TreeEntry>> parse_tree(const std::string& output);
+
+}  // namespace trimtab
