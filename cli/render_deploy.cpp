@@ -125,32 +125,33 @@ Lines deploy_outcome(const std::string& stack, const Json& request, const Json& 
                      const Screen& screen) {
   const std::string outcome = words(request, "outcome");
   const std::string message = words(request, "message");
-  const Json& failure = json_object(release, "failure");
-  const std::string reason = failure.empty() ? message : words(failure, "reason");
   const std::int64_t number = json_int(request, "release");
-  const std::string tried = "Release " + std::to_string(number);
-
+  const std::string name = "release " + std::to_string(number);
   if (outcome == "done") {
-    return {number == 0 ? stack + ": " + (message.empty() ? "done" : message)
-                        : tried + " runs" + (message.empty() ? "." : ": " + message)};
+    const std::string fallback = number == 0 ? "done" : name + " runs";
+    return {stack + ": " + (message.empty() ? fallback : message)};
   }
   if (outcome == "nothing_to_do") {
     return {stack + ": nothing to do" + (message.empty() ? "" : ": " + message)};
   }
-  std::chrono::milliseconds took{};
-  for (const Json& entry : json_array(release, "timeline")) took += duration_of(entry, "seconds");
-  const std::string after = took.count() > 0 ? "after " + human_duration(took) + ": " : "";
-  Lines lines = labelled(screen, kDeployLabel, spaced(outcome), after + reason, Colour::red);
+
+  const Json& failure = json_object(release, "failure");
+  const std::string what =
+      message.empty() ? spaced(outcome) + ": " + words(failure, "reason") : message;
+  Lines lines;
+  for (const std::string& line : wrap(what, screen.width > 20 ? screen.width - 2 : 0)) {
+    lines.push_back("  " + paint(screen, Colour::red, line));
+  }
   append(lines, render_failure(failure, 4, screen));
-  if (!failure.empty() && !message.empty() && message != reason) {
-    append(lines, wrap(message, screen.width));
-  }
   if (number == 0) return lines;
-  std::string last = "`trimtab show " + stack + " " + std::to_string(number) + "` has all of it.";
-  if (outcome == "rolled_back" || outcome == "rejected") {
-    last = tried + " is not tried again until something in it changes; " + last;
-  }
-  append(lines, wrap(last, screen.width));
+  const bool content = words(failure, "class") == "content" || outcome == "rejected";
+  const std::string all =
+      "`trimtab show " + stack + " " + std::to_string(number) + "` has all of it";
+  append(lines, wrap((content ? "R" + name.substr(1) +
+                                    " is not tried again until something in it changes; "
+                              : "") +
+                         all,
+                     screen.width));
   return lines;
 }
 

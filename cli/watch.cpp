@@ -21,6 +21,8 @@ constexpr seconds kLongest{10};
 constexpr seconds kRetry{1};
 // Without an answer for so long, waiting is given up. A restart of the daemon takes less.
 constexpr seconds kPatience{60};
+// Between the daemon's note of a request and our knowledge of it.
+constexpr seconds kSlack{5};
 // After which a request that is not the last one, and made no release, is taken to be lost.
 constexpr seconds kRequestPatience{10};
 
@@ -173,6 +175,7 @@ class RequestWatch {
         stack_(std::move(stack)),
         request_(std::move(request)),
         started_(SteadyClock::now()),
+        requested_at_(wall_now() - kSlack),
         answered_(started_) {}
 
   // One look: shows what is new; the ending, if there is one.
@@ -180,6 +183,7 @@ class RequestWatch {
 
  private:
   Task<Result<void>> read_release();
+  void begin_release();
   [[nodiscard]] Json request_of(const Json& stack, const std::optional<Json>& finished) const;
   void show(const Json& stack, const Json& request);
 
@@ -188,11 +192,13 @@ class RequestWatch {
   std::string stack_;
   std::string request_;
   SteadyClock::time_point started_;
+  WallTime requested_at_;
   SteadyClock::time_point answered_;
   std::int64_t number_ = 0;  // of the release that the request is about
   Json release_;
   std::int64_t pulled_bytes_ = 0;
   std::size_t phases_told_ = 0;
+  bool headed_ = false;
   std::string said_;  // the last line about what is waited for, where it is no terminal
 };
 
@@ -221,6 +227,18 @@ Task<Result<void>> RequestWatch::read_release() {
   if (!release) co_return release.error();
   release_ = std::move(*release);
   co_return Result<void>();
+}
+
+// A release that was deployed before, and is gone back to, has its earlier phases in its timeline.
+void RequestWatch::begin_release() {
+  headed_ = false;
+  pulled_bytes_ = 0;
+  phases_told_ = 0;
+  for (const Json& entry : json_array(release_, "timeline")) {
+    const auto started = parse_time(json_string(entry, "started_at"));
+    if (!started || *started >= requested_at_) break;
+    ++phases_told_;
+  }
 }
 
 void RequestWatch::show(const Json& stack, const Json& request) {
@@ -269,13 +287,13 @@ Task<Result<std::optional<Ending>>> RequestWatch::look(std::optional<Json> finis
     const auto read = co_await read_release();
     // It may be announced a moment before it can be read.
     if (!read && read.error().code != Errc::not_found) co_return read.error();
-    if (read && changed) {
-      phases_told_ = 0;
-      pulled_bytes_ = 0;
-      terminal_.print({deploy_heading(stack_, release_)});
-    }
+    if (read && changed) begin_release();
     if (!read) number_ = 0;
     if (read) request = request_of(*stack, finished);
+  }
+  if (!headed_ && number_ != 0 && json_string(request, "outcome") != "nothing_to_do") {
+    headed_ = true;
+    terminal_.print({deploy_heading(stack_, release_)});
   }
   pulled_bytes_ = std::max(pulled_bytes_, json_int(json_object(attempt, "pull"), "total"));
   show(*stack, request);

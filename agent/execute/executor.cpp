@@ -70,7 +70,8 @@ Task<std::optional<AttemptEnd>> Executor::run(Attempt attempt, bool resumed) {
     end_timeline_entry(begun);
     if (done.docker_lost && phase != Phase::pulling && attempt_.entries < max_phase_entries) {
       parts_.progress.remark("Docker does not answer: waiting for it");
-      if (co_await wait_for_docker()) continue;
+      const bool back = co_await wait_for_docker();
+      if (back) continue;
     }
     if (done.failure) {
       // While going back, why it goes back remains the more important reason.
@@ -85,7 +86,8 @@ Task<std::optional<AttemptEnd>> Executor::run(Attempt attempt, bool resumed) {
     }
     next = next_phase(phase, done.result, fallback, automatic);
   }
-  if (const Result<void> finished = co_await finish(*next.end); !finished) {
+  const Result<void> finished = co_await finish(*next.end);
+  if (!finished) {
     spdlog::error("{}: cannot record the end of release {}: {}", parts_.settings.name,
                   attempt_.release, finished.error().text());
   }
@@ -253,8 +255,10 @@ Task<Result<void>> Executor::remove_services(std::vector<std::string> services) 
   if (!containers) co_return containers.error();
   for (const Container& container : *containers) {
     if (std::find(services.begin(), services.end(), container.service) == services.end()) continue;
-    if (auto stopped = co_await parts_.docker.stop(container.id); !stopped) co_return stopped;
-    if (auto removed = co_await parts_.docker.remove(container.id); !removed) co_return removed;
+    const Result<void> stopped = co_await parts_.docker.stop(container.id);
+    if (!stopped) co_return stopped;
+    const Result<void> removed = co_await parts_.docker.remove(container.id);
+    if (!removed) co_return removed;
   }
   co_return Result<void>();
 }

@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::size_t kNamedPaths = 5;
 
-bool exists(const fs::path& path) {
+bool is_there(const fs::path& path) {
   struct stat info {};
   return ::lstat(path.c_str(), &info) == 0;
 }
@@ -49,7 +49,7 @@ std::vector<std::string> in_the_way(const fs::path& top, const std::string& path
                                     const Known& is_tracked) {
   for (auto slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
     const std::string parent = path.substr(0, slash);
-    if (!exists(top / parent)) return {};
+    if (!is_there(top / parent)) return {};
     if (is_folder(top / parent)) continue;
     if (is_tracked(parent)) return {};
     return {parent};

@@ -445,7 +445,8 @@ Task<Result<void>> make_readable(DraftParts parts, int number, bool any_version)
   const bool v1_rendering = release.compose.find(" 1.") != std::string::npos;
   if (any_version && v1_rendering == (tool.family == ComposeFamily::v1)) co_return Result<void>();
   const fs::path staging = parts.store.staging();
-  if (auto staged = co_await parts.git.stage(release.commit, staging); !staged) co_return staged;
+  const Result<void> staged = co_await parts.git.stage(release.commit, staging);
+  if (!staged) co_return staged;
   // The untracked files as they were then; they lie beside the release.
   const fs::path kept = parts.store.release_directory(number) / "inputs";
   std::error_code ec;

@@ -797,7 +797,8 @@ Task<Result<PlanAnswer>> Reconciler::plan() {
   const Result<std::string> fetched = co_await git_->fetch(*tip);
   if (!fetched) co_return fetched.error();
   tip->commit = *fetched;
-  if (auto prepared = co_await prepare_current(); !prepared) co_return prepared.error();
+  const Result<void> prepared = co_await prepare_current();
+  if (!prepared) co_return prepared.error();
   Facts facts;  // of its own: what is asked for here is asked now
   DraftResult made = co_await make_draft(draft_parts(), *tip, &facts, observed_);
   if (made.world) co_return *made.world;

@@ -190,7 +190,7 @@ TEST_F(Cli, DeployIsFollowedToItsEndThoughTheEventsBreakOff) {
             "  pulled     all images are here\n"
             "  gating: release 44\n"
             "  healthy    after 3 s\n"
-            "Release 44 runs.\n");
+            "shop: release 44 runs\n");
   EXPECT_EQ(daemon.bodies(kDeploy), std::vector<std::string>{R"({"commit":"c0ffee1"})"});
 }
 

@@ -466,19 +466,29 @@ TEST(Deploy, OutcomeSaysWhatRunsAndWhatNext) {
   };
   const Json none = Json::object();
   EXPECT_EQ(deploy_outcome("shop", request("done", "", 44), none, screen()),
-            Lines{"Release 44 runs."});
-  EXPECT_EQ(deploy_outcome("shop", request("nothing_to_do", "release 42 runs", 0), none, screen()),
+            Lines{"shop: release 44 runs"});
+  EXPECT_EQ(deploy_outcome("shop", request("done", "release 44 (c0ffee1) is deployed", 44), none,
+                           screen()),
+            Lines{"shop: release 44 (c0ffee1) is deployed"});
+  EXPECT_EQ(deploy_outcome("shop", request("nothing_to_do", "release 42 runs", 42), none, screen()),
             Lines{"shop: nothing to do: release 42 runs"});
   EXPECT_EQ(deploy_outcome("shop", request("rejected", ".env lacks SECRET_KEY", 0), none, screen()),
-            Lines{"  rejected   .env lacks SECRET_KEY"});
-  EXPECT_EQ(text(deploy_outcome("shop", request("rolled_back", "Release 43 runs, healthy.", 44),
-                                release_44(), screen())),
+            Lines{"  .env lacks SECRET_KEY"});
+  EXPECT_EQ(text(deploy_outcome(
+                "shop", request("rolled_back", "rolled back to release 43: backend exited", 44),
+                release_44(), screen())),
             R"(
-  rolled back after 21 s: backend exited with 1, 3 times in 12 s
+  rolled back to release 43: backend exited
     backend: exited with 1, 3 times
       | SECRET_KEY: field required
-Release 43 runs, healthy.
-Release 44 is not tried again until something in it changes; `trimtab show shop 44` has all of it.)");
+Release 44 is not tried again until something in it changes; `trimtab show shop 44` has all of it)");
+  Json world = release_44();
+  world["failure"]["class"] = "world";
+  EXPECT_EQ(text(deploy_outcome("shop", request("failed", "", 44), world, screen(60))), R"(
+  failed: backend exited with 1, 3 times in 12 s
+    backend: exited with 1, 3 times
+      | SECRET_KEY: field required
+`trimtab show shop 44` has all of it)");
 }
 
 TEST(ServerEvents, ArePutTogetherFromPieces) {
