@@ -12,7 +12,7 @@ namespace trimtab {
 struct ImageReference {
   std::string registry;    // "docker.io", "ghcr.io", "127.0.0.1:5000"
   std::string repository;  // "library/nginx"
-  std::string tag;         // "latest" where neither tag nor digest is given; may be empty with a digest
+  std::string tag;         // "latest" where neither tag nor digest is given; "" beside a digest
   std::string digest;      // "sha256:<64 hex>" or empty
 
   // "nginx" for docker.io/library/nginx: the short form that people and RepoDigests use.

@@ -187,13 +187,16 @@ Task<void> Reconciler::observe() {
 }
 
 Result<Rendering> Reconciler::rendering_of(int number) const {
+  const Release* const release = store_.find(number);
+  const std::string key = release == nullptr ? std::string() : release->content_key;
+  if (!key.empty() && cached_key_ == key) return cached_rendering_;
   const Result<std::string> text = store_.rendering(number);
   if (!text) return text.error();
   Result<Json> model = parse_yaml(*text);
   if (!model) return model.error().context(store_.compose_file(number).string());
-  Rendering rendering;
-  rendering.model = std::move(*model);
-  return rendering;
+  cached_rendering_.model = std::move(*model);
+  cached_key_ = key;
+  return cached_rendering_;
 }
 
 // The release to go back to: the current one if it is good, else the newest that is.
@@ -272,11 +275,7 @@ Task<void> Reconciler::judge_draft(Goal goal, Draft draft) {
   const Verdict verdict = judge(content, good, store_.rejected(), goal.again);
   image_watcher_.watch(draft.watched);
   if (verdict == Verdict::held) {
-    verdict_ = Situation{StackState::synced,
-                         short_commit(content.commit) +
-                             " has content that was rejected or rolled back from; it is not tried "
-                             "again until it changes",
-                         "`trimtab deploy " + settings_.name + "` tries it once more"};
+    verdict_ = situation_of_held(draft.release);
     finish_request(goal.request, "rejected", std::nullopt, verdict_.reason);
     co_return;
   }
@@ -309,6 +308,25 @@ Task<void> Reconciler::judge_draft(Goal goal, Draft draft) {
     co_return;
   }
   co_await deploy_draft(goal, std::move(draft), std::move(*plan), std::move(findings));
+}
+
+// Why content that was rejected is not tried, told by the release that it was rejected with.
+Situation Reconciler::situation_of_held(const Release& draft) const {
+  const std::string again = "`trimtab deploy " + settings_.name + "` tries it once more";
+  const auto& releases = store_.releases();
+  for (auto entry = releases.rbegin(); entry != releases.rend(); ++entry) {
+    const Release& known = entry->second;
+    if (known.content_key != draft.content_key) continue;
+    const std::string what = short_commit(draft.commit) + " has the content of " +
+                             release_text(known.number) + ", which ";
+    if (known.failure) {
+      return Situation{StackState::failed, what + "failed: " + known.failure->reason,
+                       "it is not tried again until it changes; " + again};
+    }
+    return Situation{StackState::synced, what + "an operator went back from", again};
+  }
+  return Situation{StackState::failed,
+                   short_commit(draft.commit) + " has content that was rejected before", again};
 }
 
 Result<Plan> Reconciler::make_plan_for(const Draft& draft, bool repair) const {
@@ -579,7 +597,7 @@ void Reconciler::after(AttemptEnd end, int number, const std::string& request) {
       break;
     case AttemptEnd::rolled_back:
       if (world) retry();
-      verdict_ = Situation{StackState::synced,
+      verdict_ = Situation{world ? StackState::waiting : StackState::failed,
                            who + " was rolled back to " + back + ": " + why,
                            world ? "it is tried again later"
                                  : "it is not tried again until it changes; " + again};

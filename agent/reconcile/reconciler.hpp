@@ -152,6 +152,7 @@ class Reconciler final : private Progress {
   Result<Plan> make_plan_for(const Draft& draft, bool repair) const;
   Result<Rendering> rendering_of(int number) const;
   const Release* good_release() const;
+  Situation situation_of_held(const Release& draft) const;
 
   void settle();
   void situate(StackState state, std::string reason, std::string next);
@@ -180,6 +181,8 @@ class Reconciler final : private Progress {
   Facts facts_;
   Observed observed_;
   std::vector<std::string> drift_;
+  mutable std::string cached_key_;  // content key of the rendering that was read last
+  mutable Rendering cached_rendering_;
   std::string project_;
   std::string judged_key_;    // inputs that need no second look
   Situation verdict_;         // what they were judged to be

@@ -54,6 +54,26 @@ class Host:
         """Which Compose the host has, from the daemon's next start on."""
         self.environment.update(real.install_compose(self.folder / "tools", version, plugin))
 
+    def record_compose(self):
+        """Has each run of Compose noted; returns a function that lists them, {"argv", "stdin"}."""
+        record = self.folder / "compose-runs"
+        for folder in ("tools/bin", "tools/config/cli-plugins"):
+            program = self.folder / folder / "docker-compose"
+            if not program.is_symlink():
+                continue
+            original = program.readlink()
+            program.unlink()
+            program.write_text(
+                "#!/bin/sh\n"
+                f"echo \"$(readlink /proc/$$/fd/0) $*\" >> {record}\n"
+                f"exec {original} \"$@\"\n")
+            program.chmod(0o755)
+
+        def runs():
+            lines = [line.split() for line in record.read_text().splitlines()]
+            return [{"stdin": line[0], "argv": line[1:]} for line in lines]
+        return runs
+
     # -- images ------------------------------------------------------------------------------------
 
     def image(self, name, tag="latest"):
@@ -181,6 +201,7 @@ class Events:
     def __init__(self, socket, path):
         self.connection = real.UnixConnection(socket, timeout=None)
         self.connection.request("GET", path)
+        self.sock = self.connection.sock  # the connection forgets it when the stream begins
         self.response = self.connection.getresponse()
         assert self.response.status == 200, self.response.read()
         self.seen = []
@@ -222,7 +243,7 @@ class Events:
 
     def close(self):
         with contextlib.suppress(OSError):
-            self.connection.sock.shutdown(2)
+            self.sock.shutdown(2)
         self.thread.join(5)
         self.connection.close()
 
@@ -335,6 +356,13 @@ class Stack:
             return release
         return self.host.wait(reached, f"release {number} is {' or '.join(outcomes)}", seconds)
 
+    def wait_polls(self, count=2):
+        """Waits until the remote has been asked so often, each time with a round after it."""
+        for _ in range(count + 1):
+            before = self.status()["git"]["checked_at"]
+            self.host.wait(lambda: self.status()["git"]["checked_at"] != before,
+                           f"{self.name}'s remote is asked again")
+
     # -- what really runs --------------------------------------------------------------------------
 
     def containers(self):
@@ -344,6 +372,11 @@ class Stack:
             service = container["Config"]["Labels"]["com.docker.compose.service"]
             found.setdefault(service, []).append(container)
         return found
+
+    def instances(self):
+        """{service: {(container id, when it was started)}}: equal as long as nothing is touched."""
+        return {service: {(c["Id"], c["State"]["StartedAt"]) for c in containers}
+                for service, containers in self.containers().items()}
 
     def container(self, service):
         """The service's only container."""
