@@ -24,6 +24,7 @@
 #include "common/files.hpp"
 #include "common/http_server.hpp"
 #include "common/log.hpp"
+#include "common/process.hpp"
 
 namespace trimtab {
 namespace {
@@ -116,6 +117,11 @@ Result<void> Agent::prepare() {
                  "stop it first, or give this one a --state-dir of its own"};
   }
   lock_ = std::move(*lock);
+  const int orphans = end_orphans(fs::absolute(options_.state_dir).string());
+  if (orphans > 0) {
+    spdlog::warn("ended {} {} that an earlier trimtabd had left when it was killed", orphans,
+                 orphans == 1 ? "program" : "programs");
+  }
   // Given to Compose in place of a .env file that must not be read.
   return write_file_durably(options_.state_dir / "empty", "");
 }
@@ -255,7 +261,9 @@ int run_agent(const AgentOptions& options) {
   // One arena: the loop is one thread, and memory is what small instances lack.
   ::mallopt(M_ARENA_MAX, 1);
   ::mallopt(M_TRIM_THRESHOLD, 128 * 1024);
-  ::umask(077);
+  // What is checked out is read by containers under users of their own; what is private is made so
+  // file by file.
+  ::umask(022);
   std::signal(SIGPIPE, SIG_IGN);
   if (const auto log = set_up_log("info"); !log) return exit_failed;
   asio::io_context context(1);

@@ -22,7 +22,7 @@ std::string size_words(std::int64_t bytes) {
 std::string present_words(const std::string& phase) {
   if (phase == "gating") return "checking";
   if (phase == "rolling_back") return "rolling back";
-  if (phase == "gating_rollback") return "checking the rollback";
+  if (phase == "gating_rollback") return "checking";
   return phase;
 }
 
@@ -41,20 +41,22 @@ struct Told {
   Colour colour = Colour::plain;
 };
 
-Told told(const Json& release, const Json& entry, bool last_good, std::int64_t pulled_bytes) {
+Told told(const Json& release, const Json& entry, const std::string& next,
+          std::int64_t pulled_bytes) {
   const std::string phase = words(entry, "phase");
-  const std::string in = " in " + human_duration(duration_of(entry, "seconds"));
+  const std::string took = human_duration(duration_of(entry, "seconds"));
+  if (next == "rolling_back") {
+    return {"failed", "while " + present_words(phase) + ", after " + took, Colour::red};
+  }
   if (phase == "pulling") {
-    return {"pulled", pulled_bytes > 0 ? size_words(pulled_bytes) + in : "all images are here"};
+    return {"pulled",
+            pulled_bytes > 0 ? size_words(pulled_bytes) + " in " + took : "all images are here"};
   }
   if (phase == "switching") {
     return {"switched", "to " + short_commit(json_string(release, "commit"))};
   }
-  if (phase == "starting") return {"started", touched_services(release) + in};
-  // A gate that fails is told at the end, with its reason.
-  if (phase == "gating" && last_good) {
-    return {"healthy", "after " + human_duration(duration_of(entry, "seconds")), Colour::green};
-  }
+  if (phase == "starting") return {"started", touched_services(release) + " in " + took};
+  if (phase == "gating" && next == "committing") return {"healthy", "after " + took, Colour::green};
   return {};
 }
 
@@ -76,9 +78,8 @@ Lines ended_phases(const Json& release, std::int64_t pulled_bytes, const Screen&
   Lines lines;
   for (; done < ended; ++done) {
     const bool last = done + 1 == timeline.size();
-    const bool then_good =
-        last ? outcome == "good" : words(timeline[done + 1], "phase") == "committing";
-    const Told tell = told(release, timeline[done], then_good, pulled_bytes);
+    const std::string next = last ? std::string() : words(timeline[done + 1], "phase");
+    const Told tell = told(release, timeline[done], next, pulled_bytes);
     if (tell.label.empty()) continue;
     append(lines, labelled(screen, kDeployLabel, tell.label, tell.text, tell.colour));
   }
@@ -87,7 +88,9 @@ Lines ended_phases(const Json& release, std::int64_t pulled_bytes, const Screen&
 
 Lines live_phase(const Json& attempt, std::size_t label_width, const Screen& screen) {
   const std::string phase = words(attempt, "phase");
-  std::string text = "release " + std::to_string(json_int(attempt, "release"));
+  std::string text = phase == "gating_rollback"
+                         ? "what was put back"
+                         : "release " + std::to_string(json_int(attempt, "release"));
   const std::string since = age(attempt, "phase_started_at", screen);
   if (since.ends_with(" ago")) text += ", for " + since.substr(0, since.size() - 4);
 

@@ -21,8 +21,8 @@ Lines render_history(const Json& answer, const Screen& screen) {
                   {"outcome", Colour::dim},
                   {"commit", Colour::dim},
                   {"made", Colour::dim},
-                  {"cause", Colour::dim},
-                  {"subject", Colour::dim}});
+                  {"subject", Colour::dim},
+                  {"cause", Colour::dim}});
   for (const Json& release : releases) {
     const std::string outcome = words(release, "outcome");
     const std::string author = words(release, "author");

@@ -252,9 +252,9 @@ void RequestWatch::show(const Json& stack, const Json& request) {
   if (!ended && !attempt.empty()) {
     now = live_phase(attempt, kDeployLabel, screen);
   } else if (!ended) {
-    const std::string reason = words(stack, "reason");
-    now = labelled(screen, kDeployLabel, words(stack, "state"), reason.empty() ? "…" : reason,
-                   Colour::yellow);
+    const bool waiting = words(stack, "state") == "waiting";
+    now = labelled(screen, kDeployLabel, waiting ? "waiting" : "looking",
+                   waiting ? words(stack, "reason") : "at Git and the registry", Colour::yellow);
   }
   if (terminal_.live()) {
     terminal_.redraw(now);
@@ -262,7 +262,7 @@ void RequestWatch::show(const Json& stack, const Json& request) {
   }
   const std::string say = ended ? std::string()
                           : attempt.empty()
-                              ? summary_line(stack)
+                              ? now.front()
                               : "  " + spaced(words(attempt, "phase")) + ": release " +
                                     std::to_string(json_int(attempt, "release"));
   if (say != said_ && !say.empty()) terminal_.print({say});

@@ -1,6 +1,7 @@
 #include "common/process.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <spdlog/spdlog.h>
@@ -9,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -16,6 +18,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
 #include <memory>
 #include <system_error>
@@ -33,6 +36,13 @@ using boost::system::error_code;
 constexpr auto kStopGrace = std::chrono::seconds(5);
 // After the child's end, for what is still in its pipes. A grandchild may hold them open for ever.
 constexpr auto kDrainGrace = std::chrono::seconds(1);
+constexpr auto kOrphanPatience = std::chrono::seconds(5);
+
+// What children carry in their environment; "": nothing.
+std::string& owner_mark() {
+  static std::string mark;
+  return mark;
+}
 
 // The last `limit` bytes of a stream.
 class Tail {
@@ -153,6 +163,7 @@ int spawn(const Command& command, const std::string& program, int in, int out, i
   std::vector<std::string> arguments = command.argv;
   std::vector<std::string> variables;
   for (const auto& [name, value] : command.environment) variables.push_back(name + "=" + value);
+  if (!owner_mark().empty()) variables.push_back(owner_mark());
   const int failure = ::posix_spawn(&pid, program.c_str(), &actions, &attributes,
                                     pointers(arguments).data(), pointers(variables).data());
   posix_spawnattr_destroy(&attributes);
@@ -306,7 +317,40 @@ Task<Result<Exit>> run_to_end(Command command) {
   co_return result;
 }
 
+// Opened first and looked at then: a number could name another process by the time of the kill.
+UniqueFd open_if_marked(pid_t pid, const std::string& mark) {
+  UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!process.valid()) return process;
+  const auto environment = read_file("/proc/" + std::to_string(pid) + "/environ");
+  if (!environment) return {};
+  const std::vector<std::string> variables = split(*environment, '\0');
+  if (std::find(variables.begin(), variables.end(), mark) == variables.end()) return {};
+  return process;
+}
+
 }  // namespace
+
+int end_orphans(const std::string& owner) {
+  owner_mark() = "TRIMTAB_CHILD_OF=" + owner;
+  int ended = 0;
+  const auto deadline = SteadyClock::now() + kOrphanPatience;
+  std::error_code ec;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", ec)) {
+    const std::string name = entry.path().filename().string();
+    pid_t pid = 0;
+    const auto [stop, failure] = std::from_chars(name.data(), name.data() + name.size(), pid);
+    if (failure != std::errc() || stop != name.data() + name.size() || pid == ::getpid()) continue;
+    const UniqueFd process = open_if_marked(pid, owner_mark());
+    if (!process.valid()) continue;
+    if (::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0) != 0) continue;
+    ++ended;
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - SteadyClock::now());
+    pollfd gone{process.get(), POLLIN, 0};
+    ::poll(&gone, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
+  }
+  return ended;
+}
 
 std::string Exit::complaint() const {
   constexpr std::size_t kLines = 5;

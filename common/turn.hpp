@@ -28,10 +28,10 @@ class Turn {
 
   // First come, first served.
   Task<Holder> take() {
-    while (taken_) {
-      WakeEvent woken(executor_);
-      const Waiting place(waiting_, woken);
-      co_await woken.wait();
+    if (taken_) {
+      Place place(*this);
+      while (!place.granted) co_await place.woken.wait();
+      place.granted = false;  // from here on it is the holder's
     }
     taken_ = true;
     co_return Holder(this);
@@ -40,23 +40,32 @@ class Turn {
   [[nodiscard]] bool taken() const { return taken_; }
 
  private:
-  // Leaves the queue even where the waiting task is cancelled.
-  struct Waiting {
-    Waiting(std::list<WakeEvent*>& list, WakeEvent& event) : queue(list), own(&event) {
-      queue.push_back(own);
+  // In the queue. A task that is cancelled leaves it, and passes on a turn that it got meanwhile.
+  struct Place {
+    explicit Place(Turn& of) : turn(of), woken(of.executor_) { turn.waiting_.push_back(this); }
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+    ~Place() {
+      turn.waiting_.remove(this);
+      if (granted) turn.release();
     }
-    ~Waiting() { queue.remove(own); }
-    std::list<WakeEvent*>& queue;
-    WakeEvent* own;
+    Turn& turn;
+    WakeEvent woken;
+    bool granted = false;
   };
 
+  // The turn stays taken on its way to the next, so that nobody comes in between.
   void release() {
-    taken_ = false;
-    if (!waiting_.empty()) waiting_.front()->notify();
+    taken_ = !waiting_.empty();
+    if (!taken_) return;
+    Place* const next = waiting_.front();
+    waiting_.pop_front();
+    next->granted = true;
+    next->woken.notify();
   }
 
   asio::any_io_executor executor_;
-  std::list<WakeEvent*> waiting_;
+  std::list<Place*> waiting_;
   bool taken_ = false;
 };
 

@@ -24,7 +24,8 @@ struct Line {
 };
 
 Line read_line(std::string_view raw) {
-  static const std::regex logrus(R"re(^(?:time="[^"]*" )?level=(\w+) msg="((?:[^"\\]|\\.)*)".*$)re");
+  static const std::regex logrus(
+      R"re(^(?:time="[^"]*" )?level=(\w+) msg="((?:[^"\\]|\\.)*)".*$)re");
   Line line;
   line.text = std::string(trim(printable(raw)));
   std::smatch match;
@@ -87,10 +88,11 @@ Error explain_render_failure(std::string_view standard_error, const std::string&
   static const std::regex missing_env(
       R"re((?:[Ee]nv file (\S+) not found|Couldn't find env file: (\S+)|couldn't find env file: (\S+)))re");
   if (std::regex_search(all, match, missing_env)) {
-    const std::string file = match[1].matched ? match[1].str()
+    const std::string file = match[1].matched   ? match[1].str()
                              : match[2].matched ? match[2].str()
                                                 : match[3].str();
-    return Error{Errc::invalid, "the compose file reads the env file " + file + ", which is missing",
+    return Error{Errc::invalid,
+                 "the compose file reads the env file " + file + ", which is missing",
                  "create it on this server, or take it out of the compose file"};
   }
   static const std::regex required(
@@ -102,9 +104,11 @@ Error explain_render_failure(std::string_view standard_error, const std::string&
                  "set it in the env file"};
   }
   static const std::regex required_v1(
-      R"re(Missing mandatory value for "?[^"]*"? option interpolating .*: ([^\n]*))re");
+      R"re(Missing mandatory value for .*\$\{([A-Za-z_][A-Za-z0-9_]*):?\?([^}]*)\}.*: (\2|\1)(?:\n|$))re");
   if (std::regex_search(all, match, required_v1)) {
-    return Error{Errc::invalid, "the compose file requires a variable: " + match[1].str(),
+    return Error{Errc::invalid,
+                 "the compose file requires the variable " + match[1].str() +
+                     (match[2].str().empty() ? "" : " (" + match[2].str() + ")"),
                  "set it in the env file"};
   }
   if (all.find("empty compose file") != std::string::npos ||
@@ -125,11 +129,24 @@ std::string explain_up_failure(std::string_view standard_error) {
   std::vector<std::string> words;
   static const std::regex progress(
       R"re(^(?:Container|Network|Volume|Creating|Recreating|Starting|Stopping|Removing|Pulling|Attaching) .*$)re");
-  for (const Line& line : read_lines(standard_error)) {
-    if (line.warning || std::regex_match(line.text, progress)) continue;
-    words.push_back(line.text);
+  // Compose 1 says why under the container's name, then once more under the service's.
+  static const std::regex service_error(R"re(^ERROR: for (\S+)\s+(.*)$)re");
+  const std::vector<Line> lines = read_lines(standard_error);
+  for (const Line& line : lines) {
+    if (line.warning || line.text == "Encountered errors while bringing up the project." ||
+        std::regex_match(line.text, progress)) {
+      continue;
+    }
+    std::smatch match;
+    if (!std::regex_match(line.text, match, service_error)) {
+      words.push_back(line.text);
+      continue;
+    }
+    const std::string reason = ": " + match[2].str();
+    if (!words.empty() && words.back().ends_with(reason)) words.pop_back();
+    words.push_back(match[1].str() + reason);
   }
-  if (words.empty()) return std::string(trim(last_lines(standard_error, 1)));
+  if (words.empty()) return lines.empty() ? std::string() : lines.back().text;
   const std::size_t first = words.size() > 3 ? words.size() - 3 : 0;
   return join({words.begin() + static_cast<std::ptrdiff_t>(first), words.end()}, "; ");
 }

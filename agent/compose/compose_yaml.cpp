@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <optional>
 
 namespace trimtab {
 namespace {
@@ -28,36 +29,67 @@ bool is_one_of(std::string_view word, const std::array<std::string_view, N>& wor
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-constexpr std::array<std::string_view, 3> null_words{"", "~", "null"};
-constexpr std::array<std::string_view, 3> true_words{"true", "yes", "on"};
-constexpr std::array<std::string_view, 3> false_words{"false", "no", "off"};
+constexpr std::array<std::string_view, 5> null_words{"", "~", "null", "Null", "NULL"};
+constexpr std::array<std::string_view, 9> true_words{"true", "True", "TRUE", "yes", "Yes",
+                                                     "YES",  "on",   "On",   "ON"};
+constexpr std::array<std::string_view, 9> false_words{"false", "False", "FALSE", "no", "No",
+                                                      "NO",    "off",   "Off",   "OFF"};
+constexpr std::string_view decimal_digits = "0123456789";
+
+bool consists_of(std::string_view text, std::string_view characters) {
+  return text.find_first_not_of(characters) == std::string_view::npos;
+}
+
+template <class Integer>
+std::optional<Json> integer_of(std::string_view text, int base) {
+  Integer value = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, ec] = std::from_chars(text.data(), end, value, base);
+  if (ec != std::errc() || stop != end) return std::nullopt;
+  return Json(value);
+}
+
+// "12", "-0", octal "0644"; not "08", which YAML 1.1 takes for a string.
+std::optional<Json> integer_of(std::string_view text) {
+  if (text.starts_with('+')) text.remove_prefix(1);
+  const std::string_view digits = text.substr(text.starts_with('-') ? 1 : 0);
+  if (digits.empty() || !consists_of(digits, decimal_digits)) return std::nullopt;
+  const int base = digits.size() > 1 && digits.front() == '0' ? 8 : 10;
+  const std::optional<Json> value = integer_of<std::int64_t>(text, base);
+  return value ? value : integer_of<std::uint64_t>(text, base);
+}
+
+// "1.5", "1.0e+30"; not "1e5" or "1.5e3", which YAML 1.1 takes for strings.
+std::optional<Json> real_of(std::string_view text) {
+  const bool negative = text.starts_with('-');
+  if (negative || text.starts_with('+')) text.remove_prefix(1);
+  const auto point = text.find('.');
+  if (point == 0 || point == std::string_view::npos) return std::nullopt;
+  const auto exponent = std::min(text.find_first_of("eE"), text.size());
+  if (exponent < point || !consists_of(text.substr(0, point), decimal_digits) ||
+      !consists_of(text.substr(point + 1, exponent - point - 1), decimal_digits)) {
+    return std::nullopt;
+  }
+  if (exponent < text.size()) {
+    const std::string_view power = text.substr(exponent + 1);
+    const bool is_signed = power.starts_with('+') || power.starts_with('-');
+    if (!is_signed || power.size() < 2 || !consists_of(power.substr(1), decimal_digits)) {
+      return std::nullopt;
+    }
+  }
+  double value = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, ec] = std::from_chars(text.data(), end, value);
+  if (ec != std::errc() || stop != end) return std::nullopt;
+  return Json(negative ? -value : value);
+}
 
 Json plain_scalar(const std::string& text) {
-  const std::string word = lower(text);
-  if (is_one_of(word, null_words)) return nullptr;
-  if (is_one_of(word, true_words)) return true;
-  if (is_one_of(word, false_words)) return false;
-  const char* const begin = text.data();
-  const char* const end = begin + text.size();
-  const bool starts_like_number =
-      std::isdigit(static_cast<unsigned char>(text[0])) != 0 ||
-      ((text[0] == '-' || text[0] == '+') && text.size() > 1 &&
-       std::isdigit(static_cast<unsigned char>(text[1])) != 0);
-  if (!starts_like_number) return text;
-  const char* const digits = text[0] == '+' ? begin + 1 : begin;
-  // A leading zero is octal in YAML 1.1 (file modes): kept as that number.
-  const bool octal = text.size() > 1 && text[0] == '0' &&
-                     text.find_first_not_of("01234567") == std::string::npos;
-  std::int64_t integer = 0;
-  if (const auto [stop, ec] = std::from_chars(digits, end, integer, octal ? 8 : 10);
-      ec == std::errc() && stop == end) {
-    return integer;
-  }
-  double real = 0;
-  if (const auto [stop, ec] = std::from_chars(digits, end, real);
-      ec == std::errc() && stop == end && text.find('.') != std::string::npos) {
-    return real;
-  }
+  if (is_one_of(text, null_words)) return nullptr;
+  if (is_one_of(text, true_words)) return true;
+  if (is_one_of(text, false_words)) return false;
+  if (const std::optional<Json> integer = integer_of(text)) return *integer;
+  if (const std::optional<Json> real = real_of(text)) return *real;
   return text;
 }
 
@@ -123,18 +155,64 @@ bool is_safe_plain(const std::string& text) {
                              "_./@:-") != std::string::npos) {
     return false;
   }
-  const std::string word = lower(text);
-  return text.back() != ':' && !is_one_of(word, null_words) && !is_one_of(word, true_words) &&
-         !is_one_of(word, false_words) && word != "y" && word != "n";
+  // More careful than what is read here: other readers know more words.
+  constexpr std::array<std::string_view, 9> words{"null",  "true", "yes", "on", "y",
+                                                  "false", "no",   "off", "n"};
+  return text.back() != ':' && !is_one_of(lower(text), words);
+}
+
+// What a YAML 1.1 reader refuses or takes for a line break, where JSON lets it through unescaped.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 6> not_in_yaml{{
+    {"\x7F", "\\x7f"},
+    {"\u2028", "\\u2028"},
+    {"\u2029", "\\u2029"},
+    {"\uFEFF", "\\ufeff"},
+    {"\uFFFE", "\\ufffe"},
+    {"\uFFFF", "\\uffff"},
+}};
+
+// A JSON string is a double-quoted YAML scalar, but for a few characters.
+std::string quoted(const Json& text) {
+  const std::string json = dump_json(text);
+  std::string out;
+  for (std::string_view rest = json; !rest.empty();) {
+    const auto escape =
+        std::find_if(not_in_yaml.begin(), not_in_yaml.end(),
+                     [&](const auto& candidate) { return rest.starts_with(candidate.first); });
+    if (escape != not_in_yaml.end()) {
+      out += escape->second;
+      rest.remove_prefix(escape->first.size());
+      continue;
+    }
+    // U+0080 to U+009F: control characters, and U+0085 is a line break.
+    const bool control =
+        rest.size() > 1 && rest[0] == '\xC2' && static_cast<unsigned char>(rest[1]) < 0xA0;
+    if (control) {
+      constexpr std::string_view hex = "0123456789abcdef";
+      const auto code = static_cast<unsigned char>(rest[1]);
+      out += "\\x";
+      out += hex[code >> 4U];
+      out += hex[code & 15U];
+      rest.remove_prefix(2);
+      continue;
+    }
+    out += rest.front();
+    rest.remove_prefix(1);
+  }
+  return out;
 }
 
 std::string scalar_text(const Json& value) {
   if (value.is_string()) {
     const auto text = value.get<std::string>();
-    // A JSON string is a double-quoted YAML scalar.
-    return is_safe_plain(text) ? text : dump_json(value);
+    return is_safe_plain(text) ? text : quoted(value);
   }
-  return dump_json(value);
+  std::string text = dump_json(value);
+  // Without a point YAML 1.1 takes "1e+30" for a string.
+  if (value.is_number_float() && text.find('.') == std::string::npos) {
+    text.insert(std::min(text.find('e'), text.size()), ".0");
+  }
+  return text;
 }
 
 void emit(const Json& value, std::size_t indent, std::string& out);

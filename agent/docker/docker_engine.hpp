@@ -13,7 +13,7 @@ namespace trimtab {
 
 class DockerEngine final : public Docker {
  public:
-  // Connects at the first call, not before.
+  // Connects at the first call, not before. All calls on one loop, which must outlive this.
   explicit DockerEngine(std::string socket_path);
 
   Task<Result<EngineInfo>> info() override;

@@ -14,20 +14,28 @@ GateDemand demand_of(const Rendering& rendering, const GateSettings& settings,
   demand.timeout = settings.timeout;
   demand.stable = settings.stable;
   std::set<std::string> applied;
+  std::set<std::string> left_alone;
+  std::set<std::string> removed;
   for (const Step& step : plan.steps) {
-    if (step.action != Action::none) applied.insert(step.service);
+    (step.action == Action::none     ? left_alone
+     : step.action == Action::remove ? removed
+                                     : applied)
+        .insert(step.service);
   }
   for (const std::string& name : rendering.service_names()) {
     const Json& service = rendering.service(name);
     GateDemand::Service wanted;
     wanted.replicas = replicas_of(service);
     wanted.start_period = start_period_of(service);
-    if (const auto id = image_ids.find(name); id != image_ids.end()) wanted.image_id = id->second;
+    // Another image that an operator put under a service by hand is no fault of this deployment.
+    const auto id = image_ids.find(name);
+    if (id != image_ids.end() && !left_alone.contains(name)) wanted.image_id = id->second;
     const bool stopped = std::any_of(
         before.containers.begin(), before.containers.end(), [&](const Container& container) {
           return container.service == name && is_stopped_by_hand(container);
         });
-    wanted.must_run = applied.contains(name) || (!stopped && !done_jobs.contains(name));
+    wanted.must_run = applied.contains(name) ||
+                      (!stopped && !removed.contains(name) && !done_jobs.contains(name));
     demand.services[name] = wanted;
   }
   for (const std::string& name : rendering.service_names()) {
@@ -36,7 +44,9 @@ GateDemand demand_of(const Rendering& rendering, const GateSettings& settings,
       if (found != demand.services.end()) found->second.awaited_job = true;
     }
   }
-  for (const Container& container : before.containers) demand.untouched.insert(container.id);
+  for (const Container& container : before.containers) {
+    if (!applied.contains(container.service)) demand.untouched.insert(container.id);
+  }
   return demand;
 }
 

@@ -8,8 +8,9 @@
 namespace trimtab {
 
 // `image_ids`: service → id that its pinned image has on this host. `before`: what ran before the
-// release was applied, to know what was stopped by hand. `plan`: what is applied; services in it must run whatever was
-// before. `done_jobs`: services that did their work earlier and need not be there.
+// release was applied, to know what was stopped by hand. `plan`: what is applied: services that it
+// starts must run the release's image whatever was before, those that it removes need not.
+// `done_jobs`: services that did their work earlier and need not be there.
 GateDemand demand_of(const Rendering& rendering, const GateSettings& settings,
                      const std::map<std::string, std::string>& image_ids, const Observed& before,
                      const Plan& plan, const std::set<std::string>& done_jobs);

@@ -39,6 +39,16 @@ bool any_port_in_common(const Rendering& next, const Container& leaving) {
 Executor::Executor(ExecutorParts parts, ExecutorHooks hooks)
     : parts_(parts), hooks_(std::move(hooks)) {}
 
+void Executor::request_stop() {
+  stop_requested_ = true;
+  // An orderly stop in the middle of a phase is no sign of a crash loop.
+  if (attempt_.entries == 0 || !parts_.store.attempt()) return;
+  --attempt_.entries;
+  if (auto written = parts_.store.journal(attempt_); !written) {
+    spdlog::warn("{}: {}", parts_.settings.name, written.error().text());
+  }
+}
+
 bool Executor::may_be_interrupted() const {
   return attempt_.phase == Phase::pulling || attempt_.phase == Phase::gating ||
          attempt_.phase == Phase::gating_rollback;
@@ -50,6 +60,15 @@ Task<std::optional<AttemptEnd>> Executor::run(Attempt attempt, bool resumed) {
   const bool automatic = parts_.settings.rollback == RollbackMode::automatic;
   Next next{attempt_.phase, std::nullopt};
   if (resumed) next = resume_phase(attempt_.phase, attempt_.entries, fallback, automatic);
+  if (resumed && next.phase != attempt_.phase) {
+    // What makes the daemon end each time must not be tried for ever.
+    Failure failure;
+    failure.phase = to_string(attempt_.phase);
+    failure.reason = "trimtabd was killed " + std::to_string(attempt_.entries) +
+                     " times in phase " + failure.phase;
+    failure.hint = "its log, and the kernel's (out of memory?), may say why";
+    note_failure(std::move(failure));
+  }
   while (next.phase) {
     if (stop_requested_) co_return std::nullopt;
     const Phase phase = *next.phase;
@@ -71,19 +90,9 @@ Task<std::optional<AttemptEnd>> Executor::run(Attempt attempt, bool resumed) {
     if (done.docker_lost && phase != Phase::pulling && attempt_.entries < max_phase_entries) {
       parts_.progress.remark("Docker does not answer: waiting for it");
       const bool back = co_await wait_for_docker();
-      if (back) continue;
+      if (back || stop_requested_) continue;
     }
-    if (done.failure) {
-      // While going back, why it goes back remains the more important reason.
-      if (!attempt_.failure) {
-        attempt_.failure = std::move(done.failure);
-      } else {
-        attempt_.failure->reason += "; going back failed too: " + done.failure->reason;
-        attempt_.failure->services.insert(attempt_.failure->services.end(),
-                                          done.failure->services.begin(),
-                                          done.failure->services.end());
-      }
-    }
+    if (done.failure) note_failure(std::move(*done.failure));
     next = next_phase(phase, done.result, fallback, automatic);
   }
   const Result<void> finished = co_await finish(*next.end);
@@ -92,6 +101,17 @@ Task<std::optional<AttemptEnd>> Executor::run(Attempt attempt, bool resumed) {
                   attempt_.release, finished.error().text());
   }
   co_return next.end;
+}
+
+void Executor::note_failure(Failure failure) {
+  if (!attempt_.failure) {
+    attempt_.failure = std::move(failure);
+    return;
+  }
+  // While going back, why it goes back remains the more important reason.
+  attempt_.failure->reason += "; going back failed too: " + failure.reason;
+  attempt_.failure->services.insert(attempt_.failure->services.end(), failure.services.begin(),
+                                    failure.services.end());
 }
 
 Task<Result<void>> Executor::begin(Phase phase) {
@@ -414,12 +434,15 @@ Task<Result<void>> Executor::note_seen(int number, int unchanged) {
   // What was changed by hand before stays visible as drift.
   if (const Release* const before = parts_.store.find(unchanged)) {
     for (const Step& step : attempt_.plan.steps) {
+      if (step.action != Action::none) continue;
       const auto known = before->seen.find(step.service);
-      if (step.action == Action::none && known != before->seen.end()) {
-        seen[step.service] = known->second;
-        if (before->jobs.contains(step.service)) jobs.insert(step.service);
-      }
+      if (known != before->seen.end()) seen[step.service] = known->second;
+      if (before->jobs.contains(step.service)) jobs.insert(step.service);
     }
+  }
+  // Going back takes away the container of a job, but not that it had done its work.
+  for (const std::string& job : parts_.store.find(number)->jobs) {
+    if (!seen.contains(job)) jobs.insert(job);
   }
   co_return update(number, [&](Release& release) {
     release.seen = seen;
@@ -558,7 +581,7 @@ Task<Failure> Executor::explain(Phase phase, Error error, bool by_content) {
 
 Task<bool> Executor::wait_for_docker() {
   const SteadyClock::time_point deadline = SteadyClock::now() + docker_patience;
-  while (SteadyClock::now() < deadline) {
+  while (!stop_requested_ && SteadyClock::now() < deadline) {
     const Result<EngineInfo> info = co_await parts_.docker.info();
     if (info) co_return true;
     const Result<void> slept = co_await sleep_for(std::chrono::seconds(1));

@@ -57,7 +57,7 @@ class Executor {
   // where request_stop() ended it between two phases: the journal keeps it for the next start.
   Task<std::optional<AttemptEnd>> run(Attempt attempt, bool resumed);
 
-  void request_stop() { stop_requested_ = true; }
+  void request_stop();
   // Whether being cancelled now leaves nothing half done.
   [[nodiscard]] bool may_be_interrupted() const;
 
@@ -70,6 +70,7 @@ class Executor {
 
   Task<Result<void>> begin(Phase phase);
   void end_timeline_entry(SteadyClock::time_point begun);
+  void note_failure(Failure failure);
   Task<Done> perform(Phase phase);
   Task<Done> pull();
   Task<Result<void>> pull_one(std::string service, ImagePin pin);

@@ -12,7 +12,9 @@ bool restarts_by_itself(const Container& container) {
   return container.restart_policy == "always" || container.restart_policy == "unless-stopped";
 }
 
-std::string times(int count) { return std::to_string(count) + (count == 1 ? " time" : " times"); }
+std::string times(int count) {
+  return std::to_string(count) + (count == 1 ? " time" : " times");
+}
 
 std::string seconds_text(SteadyClock::duration duration) {
   return human_duration(std::chrono::duration_cast<std::chrono::milliseconds>(duration));
@@ -39,6 +41,8 @@ Gate::Gate(GateDemand demand, SteadyClock::time_point now)
 int Gate::restarts_since_begin(const Container& container) {
   if (!demand_.untouched.contains(container.id)) return container.restart_count;
   const auto before = restarts_before_.try_emplace(container.id, container.restart_count).first;
+  // Docker counts anew when somebody, or Docker's own restart, starts a container again.
+  if (container.restart_count < before->second) before->second = 0;
   return container.restart_count - before->second;
 }
 
@@ -46,7 +50,8 @@ Gate::ServiceState Gate::judge(const std::string& name, const GateDemand::Servic
                                const std::vector<const Container*>& containers,
                                SteadyClock::time_point now) {
   ServiceState state;
-  const auto fail = [&](std::string reason) {
+  const auto fail = [&](std::string reason, bool by_world = false) {
+    state.by_world = by_world && (!state.failure || state.by_world);
     if (!state.failure) state.failure = ServiceFailure{name, std::move(reason), {}};
   };
   int running = 0;
@@ -58,8 +63,10 @@ Gate::ServiceState Gate::judge(const std::string& name, const GateDemand::Servic
     }
     const int restarts = restarts_since_begin(*container);
     if (restarts >= max_restarts) {
-      state.by_world = container->oom_killed;
-      fail(exit_words(*container) + ", " + times(restarts) + " in " + seconds_text(now - begun_));
+      // While it runs the Engine says 0 for the exit code.
+      const std::string words =
+          container->state == ContainerState::running ? "ended " : exit_words(*container) + ", ";
+      fail(words + times(restarts) + " in " + seconds_text(now - begun_), container->oom_killed);
       continue;
     }
     switch (container->state) {
@@ -88,8 +95,7 @@ Gate::ServiceState Gate::judge(const std::string& name, const GateDemand::Servic
         } else if (restarts_by_itself(*container) && container->restart_count > 0) {
           state.waiting = "restarting";
         } else {
-          state.by_world = container->oom_killed;
-          fail(exit_words(*container));
+          fail(exit_words(*container), container->oom_killed);
         }
         break;
       case ContainerState::restarting:
@@ -180,8 +186,10 @@ GateVerdict Gate::observe(const std::vector<Container>& containers,
 SteadyClock::time_point Gate::next_look(SteadyClock::time_point now) const {
   // The Engine tells of changes by events; this is for what has none: time, probes, restart counts.
   SteadyClock::time_point look = now + std::chrono::seconds(1);
-  if (satisfied_since_) look = std::min(look, *satisfied_since_ + demand_.stable);
-  else look = std::min(look, deadline_);
+  if (satisfied_since_)
+    look = std::min(look, *satisfied_since_ + demand_.stable);
+  else
+    look = std::min(look, deadline_);
   return std::max(look, now + std::chrono::milliseconds(50));
 }
 

@@ -3,8 +3,12 @@
 namespace trimtab {
 namespace {
 
-Next begin(Phase phase) { return Next{phase, std::nullopt}; }
-Next end(AttemptEnd how) { return Next{std::nullopt, how}; }
+Next begin(Phase phase) {
+  return Next{phase, std::nullopt};
+}
+Next end(AttemptEnd how) {
+  return Next{std::nullopt, how};
+}
 
 Next give_up_forward(bool fallback, bool automatic) {
   return fallback && automatic ? begin(Phase::rolling_back) : end(AttemptEnd::failed);
@@ -38,6 +42,8 @@ Next next_phase(Phase phase, PhaseResult result, bool fallback, bool automatic) 
 }
 
 Next resume_phase(Phase phase, int entries, bool fallback, bool automatic) {
+  const bool going_back = phase == Phase::rolling_back || phase == Phase::gating_rollback;
+  if (going_back && !fallback) return end(AttemptEnd::failed);
   if (entries < max_phase_entries) return begin(phase);
   return next_phase(phase, PhaseResult::failed_by_world, fallback, automatic);
 }

@@ -1,6 +1,5 @@
 #include "agent/git/git_errors.hpp"
 
-#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -146,6 +145,7 @@ std::string telling_line(std::string_view text) {
                          line.starts_with("and the repository exists") || line.empty();
     if (!general && best.empty()) best = line;
   }
+  if (best.empty()) return "git ended without saying why; `dmesg` tells whether memory ran out";
   return best.substr(0, 300);
 }
 

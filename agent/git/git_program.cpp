@@ -21,11 +21,12 @@ std::string release_ref(int release) {
   return "refs/trimtab/releases/" + std::to_string(release);
 }
 
-// What is left by a git that was killed, and would stop or burden the next one. Only where no other
-// runs: the daemon holds the lock of the state folder.
-void remove_leftovers(const fs::path& folder) {
+// What a git that was killed leaves in its repository, and would stop or burden the next one. Only
+// where no other runs: the daemon holds the lock of the state folder.
+void remove_leftovers(const fs::path& repository) {
   std::error_code ec;
-  for (fs::recursive_directory_iterator it(folder, ec), end; !ec && it != end; it.increment(ec)) {
+  for (fs::recursive_directory_iterator it(repository, ec), end; !ec && it != end;
+       it.increment(ec)) {
     const std::string name = it->path().filename().string();
     if (name.ends_with(".lock") || name.starts_with("tmp_") || name.starts_with(".tmp-")) {
       std::error_code ignored;
@@ -41,7 +42,7 @@ GitProgram::GitProgram(GitAccess access, std::string ref, fs::path repository, f
       remote_(parse_remote(access_.url)),
       wanted_(parse_ref(ref)),
       repository_(std::move(repository)),
-      state_(std::move(state)),
+      state_(std::move(state) / "git"),
       live_(repository_, state_) {}
 
 GitCall GitProgram::call(std::vector<std::string> arguments) const {
@@ -84,8 +85,8 @@ Task<Result<void>> GitProgram::prepare() {
   if (prepared_) co_return Result<void>();
   for (const fs::path& folder : {repository_, state_}) {
     if (auto made = make_private_directory(folder); !made) co_return made.error();
-    remove_leftovers(folder);
   }
+  remove_leftovers(repository_);
   auto init = call({"init", "-q", "--bare", "--template=", "--initial-branch=none"});
   auto made = co_await git_output("make " + repository_.string(), std::move(init));
   if (!made) co_return made.error();
@@ -106,7 +107,8 @@ Task<Result<std::vector<AdvertisedRef>>> GitProgram::list(std::string kind, std:
 
 Task<Error> GitProgram::missing_ref() {
   constexpr std::size_t kNamed = 5;
-  auto refs = co_await list(wanted_->is_tag ? "--tags" : "--heads", "");
+  std::string all = wanted_->is_tag ? "--tags" : "--heads";
+  auto refs = co_await list(std::move(all), "");
   if (!refs) co_return refs.error();
   std::vector<std::string> names;
   for (const AdvertisedRef& ref : *refs) {
@@ -225,7 +227,10 @@ Task<Result<void>> GitProgram::keep(std::string commit, int release) {
   if (!ready) co_return ready.error();
   auto update = call({"update-ref", release_ref(release), commit});
   auto done = co_await git_output("keep commit " + commit, std::move(update));
-  if (!done) co_return done.error();
+  if (!done) {
+    prepared_ = false;
+    co_return done.error();
+  }
   co_return Result<void>();
 }
 
@@ -234,7 +239,10 @@ Task<Result<void>> GitProgram::drop(int release) {
   if (!ready) co_return ready.error();
   auto update = call({"update-ref", "-d", release_ref(release)});
   auto done = co_await git_output("drop release " + std::to_string(release), std::move(update));
-  if (!done) co_return done.error();
+  if (!done) {
+    prepared_ = false;
+    co_return done.error();
+  }
   // The time when something became superfluous, and nothing is being deployed.
   auto tidy = call({"-c", "gc.auto=2000", "-c", "gc.autoPackLimit=30", "-c", "gc.autoDetach=false",
                     "gc", "--auto", "-q"});
@@ -255,6 +263,7 @@ Task<Result<void>> GitProgram::stage(std::string commit, fs::path directory) {
   const fs::path index = state_ / "stage.index";
   std::error_code ignored;
   fs::remove(index, ignored);
+  fs::remove(index.string() + ".lock", ignored);
 
   auto read = call({"read-tree", "--reset", "-u", commit});
   read.environment["GIT_WORK_TREE"] = directory.string();

@@ -8,8 +8,8 @@
 
 namespace trimtab {
 
-// For one stack. `repository` is the bare repository, made when it is first needed; `state` a
-// private folder for index files. Both belong to this object alone, in one process; calls that
+// For one stack. `repository` is the bare repository, made when it is first needed; index files go
+// into the folder git of `state`. Both belong to this object alone, in one process; calls that
 // change something must not overlap. An url or ref that is none shows as invalid from each call
 // that needs it.
 class GitProgram final : public Git {
@@ -33,7 +33,7 @@ class GitProgram final : public Git {
                                                     std::string from, std::string commit) override;
 
  private:
-  // Makes the repository and clears what a killed git left behind; once, and after each kill.
+  // Makes the repository and clears what a killed git left behind; once, and after each failure.
   Task<Result<void>> prepare();
   [[nodiscard]] GitCall call(std::vector<std::string> arguments) const;
   [[nodiscard]] Result<GitCall> remote_call(std::vector<std::string> arguments) const;

@@ -105,7 +105,10 @@ GitCall LiveCheckout::call(const fs::path& directory, const fs::path& index,
   made.environment["GIT_WORK_TREE"] = directory.string();
   made.environment["GIT_INDEX_FILE"] = index.string();
   // What was checked out by hand may be a commit that only the clone has.
-  made.environment["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = (directory / ".git/objects").string();
+  const fs::path objects = directory / ".git/objects";
+  if (is_folder(objects)) {
+    made.environment["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = objects.string();
+  }
   made.directory = directory.string();
   made.timeout = std::chrono::minutes(10);
   return made;
@@ -184,8 +187,11 @@ Task<Result<void>> LiveCheckout::put_into_index(fs::path directory,
 // was edited by hand.
 Task<Result<LiveCheckout::Survey>> LiveCheckout::survey(fs::path directory, std::string from,
                                                         std::string to) {
+  const fs::path scratch = state_ / "scratch.index";
   std::error_code ignored;
-  fs::remove(index().string() + ".lock", ignored);
+  for (const fs::path& index_file : {index(), scratch}) {
+    fs::remove(index_file.string() + ".lock", ignored);  // of a git that was killed
+  }
 
   const std::string head = co_await clone_head(directory);
   const auto from_known = co_await has_commit(directory, from);
@@ -203,13 +209,11 @@ Task<Result<LiveCheckout::Survey>> LiveCheckout::survey(fs::path directory, std:
   std::vector<std::string> others(begun.begin(), begun.end());
   if (!head.empty() && head != base) others.push_back(head);
   others.push_back(to);
-  const fs::path scratch = state_ / "scratch.index";
   for (const std::string& other : others) {
     const auto known = co_await has_commit(directory, other);
     if (!known) co_return known.error();
     if (!*known && other != to) continue;
     fs::copy_file(index(), scratch, fs::copy_options::overwrite_existing, ignored);
-    fs::remove(scratch.string() + ".lock", ignored);
     auto status = co_await compare(directory, scratch, other);
     if (!status) co_return status.error();
     auto entries = co_await entries_of(directory, other);

@@ -91,8 +91,8 @@ bool has_whole_history(const fs::path& directory) {
 
 // One pack with what the clone lacks, made from our repository with its settings alone.
 Task<Result<void>> give_objects(CloneUpdate update) {
-  const std::string has =
-      co_await resolve(update.directory, has_whole_history(update.directory) ? "HEAD" : kDeployed);
+  std::string known = has_whole_history(update.directory) ? "HEAD" : kDeployed;
+  const std::string has = co_await resolve(update.directory, std::move(known));
   if (has == update.commit) co_return Result<void>();
   const fs::path objects = update.directory / ".git/objects";
   GitCall pack;

@@ -59,7 +59,9 @@ bool is_ref_name(std::string_view name, bool pattern) {
   if (name.empty() || name.size() > kLongestRef || name.front() == '-' || name == "@" ||
       name == "HEAD" || name.ends_with('.') || has_control_or_space(name) ||
       name.find("..") != std::string_view::npos || name.find("@{") != std::string_view::npos ||
-      name.find_first_of(pattern ? "~^:[\\" : "~^:[\\*?") != std::string_view::npos) {
+      // Git takes the second row, but nobody names a branch so in earnest.
+      name.find_first_of(pattern ? "~^:[\\" : "~^:[\\*?") != std::string_view::npos ||
+      name.find_first_of(";|&$`'\"<>") != std::string_view::npos) {
     return false;
   }
   for (const std::string& part : split(name, '/')) {
@@ -283,6 +285,10 @@ std::map<std::string, std::string> git_environment() {
       {"core.fsync", "committed,loose-object"},
       {"protocol.version", "2"},
       {"transfer.fsckObjects", "true"},
+      // Old tools wrote these into histories that every host serves; they do no harm.
+      {"fetch.fsck.zeroPaddedFilemode", "ignore"},
+      {"fetch.fsck.missingSpaceBeforeDate", "ignore"},
+      {"fetch.fsck.badTimezone", "ignore"},
       {"transfer.bundleURI", "false"},
       {"fetch.unpackLimit", "1"},  // one pack to sync rather than many loose objects
       {"fetch.recurseSubmodules", "false"},

@@ -1,6 +1,9 @@
 #include "agent/model/service.hpp"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
+#include <cmath>
 
 namespace trimtab {
 namespace {
@@ -14,6 +17,28 @@ int to_int(std::string_view text) {
 int int_or_text(const Json& object, std::string_view key) {
   const std::string text = json_string(object, key);
   return text.empty() ? static_cast<int>(json_int(object, key)) : to_int(text);
+}
+
+// As Go writes durations: "1m30.5s"; 0 where it is none.
+std::chrono::milliseconds duration_of(std::string_view text) {
+  constexpr std::array<std::pair<std::string_view, double>, 7> units{
+      {{"ms", 1}, {"us", 1e-3}, {"µs", 1e-3}, {"ns", 1e-6}, {"h", 3.6e6}, {"m", 6e4}, {"s", 1e3}}};
+  double total = 0;
+  while (!text.empty()) {
+    double number = 0;
+    const auto [stop, ec] =
+        std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+    if (ec != std::errc()) return std::chrono::milliseconds(0);
+    text.remove_prefix(static_cast<std::size_t>(stop - text.data()));
+    const auto unit = std::find_if(units.begin(), units.end(), [&](const auto& candidate) {
+      return text.starts_with(candidate.first);
+    });
+    if (unit == units.end()) return std::chrono::milliseconds(0);
+    text.remove_prefix(unit->first.size());
+    total += number * unit->second;
+  }
+  constexpr double longest = 1e3 * 3600 * 24 * 365;
+  return std::chrono::milliseconds(std::llround(std::clamp(total, 0.0, longest)));
 }
 
 bool is_path(std::string_view text) {
@@ -46,6 +71,12 @@ Mount mount_of_object(const Json& entry) {
   return mount;
 }
 
+// "127.0.0.1", "::1": the Engine writes no brackets around an address.
+std::string bare_address(std::string address) {
+  if (address.size() < 2 || address.front() != '[' || address.back() != ']') return address;
+  return address.substr(1, address.size() - 2);
+}
+
 // "[ip:]host:container[/protocol]", ranges included.
 void add_ports_of_text(std::string text, std::vector<PublishedPort>& ports) {
   PublishedPort port;
@@ -57,12 +88,14 @@ void add_ports_of_text(std::string text, std::vector<PublishedPort>& ports) {
   if (last == std::string::npos) return;  // the container's port alone: Docker picks the host's
   std::string host = text.substr(0, last);
   if (const auto colon = host.rfind(':'); colon != std::string::npos) {
-    port.host_ip = host.substr(0, colon);
+    port.host_ip = bare_address(host.substr(0, colon));
     host.erase(0, colon + 1);
   }
   const auto dash = host.find('-');
+  if (dash != std::string::npos && text.find('-', last) == std::string::npos) return;
   const int first = to_int(host);
-  const int end = dash == std::string::npos ? first : to_int(std::string_view(host).substr(dash + 1));
+  const int end =
+      dash == std::string::npos ? first : to_int(std::string_view(host).substr(dash + 1));
   for (port.host_port = first; port.host_port <= end && port.host_port > 0; ++port.host_port) {
     ports.push_back(port);
   }
@@ -84,14 +117,11 @@ std::vector<PublishedPort> published_ports_of(const Json& service) {
   for (const Json& entry : json_array(service, "ports")) {
     if (entry.is_string()) add_ports_of_text(entry.get<std::string>(), ports);
     if (!entry.is_object()) continue;
-    const std::string published = json_string(entry, "published");
-    if (published.find('-') != std::string::npos) {
-      add_ports_of_text(published + ":0/" + json_string(entry, "protocol", "tcp"), ports);
-      continue;
-    }
+    // An object has one port of the container, so that Docker chooses from a range.
+    if (json_string(entry, "published").find('-') != std::string::npos) continue;
     PublishedPort port;
     port.host_port = int_or_text(entry, "published");
-    port.host_ip = json_string(entry, "host_ip");
+    port.host_ip = bare_address(json_string(entry, "host_ip"));
     port.protocol = json_string(entry, "protocol", "tcp");
     if (port.host_port > 0) ports.push_back(port);
   }
@@ -112,19 +142,19 @@ std::vector<std::string> config_files_of(const Json& project, const Json& servic
   return files;
 }
 
-std::map<std::string, std::string> environment_of(const Json& service) {
-  std::map<std::string, std::string> variables;
+std::map<std::string, std::optional<std::string>> environment_of(const Json& service) {
+  std::map<std::string, std::optional<std::string>> variables;
   for (const auto& item : json_object(service, "environment").items()) {
-    variables[item.key()] = item.value().is_string() ? item.value().get<std::string>()
-                            : item.value().is_null() ? std::string()
-                                                     : dump_json(item.value());
+    std::optional<std::string>& value = variables[item.key()];
+    if (item.value().is_string()) value = item.value().get<std::string>();
+    if (!item.value().is_string() && !item.value().is_null()) value = dump_json(item.value());
   }
   for (const Json& entry : json_array(service, "environment")) {
     if (!entry.is_string()) continue;
     const auto text = entry.get<std::string>();
     const auto equals = text.find('=');
-    variables[text.substr(0, equals)] =
-        equals == std::string::npos ? std::string() : text.substr(equals + 1);
+    std::optional<std::string>& value = variables[text.substr(0, equals)];
+    if (equals != std::string::npos) value = text.substr(equals + 1);
   }
   return variables;
 }
@@ -140,8 +170,7 @@ std::vector<std::string> jobs_awaited_by(const Json& service) {
 }
 
 std::chrono::milliseconds start_period_of(const Json& service) {
-  return parse_duration(json_string(json_object(service, "healthcheck"), "start_period"))
-      .value_or(std::chrono::milliseconds(0));
+  return duration_of(json_string(json_object(service, "healthcheck"), "start_period"));
 }
 
 bool has_healthcheck(const Json& service) {

@@ -1,4 +1,5 @@
-// Reads the parts of a rendered service that trimtab decides on, as Compose 1.29 and 2.x write them.
+// Reads the parts of a rendered service that trimtab decides on, as Compose 1.29 and 2.x write
+// them.
 #pragma once
 
 #include <chrono>
@@ -20,13 +21,15 @@ struct Mount {
 };
 
 std::vector<Mount> mounts_of(const Json& service);
+// The host's ports that the service is sure to take. Not those of a range for one port of the
+// container, of which Docker takes any that is free.
 std::vector<PublishedPort> published_ports_of(const Json& service);
 
 // The files that `configs:` and `secrets:` of the service name in the project, by host path.
 std::vector<std::string> config_files_of(const Json& project, const Json& service);
 
-// Names to values; null values are "".
-std::map<std::string, std::string> environment_of(const Json& service);
+// Names to values; no value where the file gives the name alone.
+std::map<std::string, std::optional<std::string>> environment_of(const Json& service);
 
 // The services that this one waits for until they have exited with 0.
 std::vector<std::string> jobs_awaited_by(const Json& service);

@@ -35,7 +35,8 @@ std::string describe_image_change(const std::string& old_image, const std::strin
   const std::string old_digest = short_digest(digest_of(old_image));
   const std::string new_digest = short_digest(digest_of(new_image));
   if (old_name == new_name) return "image " + old_digest + "… → " + new_digest + "…";
-  return "image " + old_name + " → " + new_name;
+  return "image " + (old_name.empty() ? old_digest + "…" : old_name) + " → " +
+         (new_name.empty() ? new_digest + "…" : new_name);
 }
 
 void explain_environment(const Json& before, const Json& after, Reasons& reasons) {
@@ -62,8 +63,10 @@ Reasons definition_changes(const Json& before, const Json& after) {
   for (const auto& item : before.items()) keys.insert(item.key());
   for (const auto& item : after.items()) keys.insert(item.key());
   for (const std::string& key : keys) {
-    // The order of starting is no part of a container.
-    if (key == "image" || key == "depends_on" || key == "profiles") continue;
+    // The order of starting and our own settings are no part of a container.
+    if (key == "image" || key == "depends_on" || key == "profiles" || key.starts_with("x-")) {
+      continue;
+    }
     const bool in_both = before.contains(key) && after.contains(key);
     if (in_both && nlohmann::json(before[key]) == nlohmann::json(after[key])) continue;
     if (key == "environment") {
@@ -72,6 +75,25 @@ Reasons definition_changes(const Json& before, const Json& after) {
       reasons.push_back(key + " changed");
     } else {
       reasons.push_back(key + (after.contains(key) ? " added" : " removed"));
+    }
+  }
+  return reasons;
+}
+
+// The definitions that a service's `configs:` and `secrets:` name lie outside of the service.
+Reasons shared_changes(const Json& before, const Json& after, const Json& service) {
+  Reasons reasons;
+  for (const auto& [section, word] : {std::pair{"configs", "config"}, {"secrets", "secret"}}) {
+    const Json& old_definitions = json_object(before, section);
+    const Json& new_definitions = json_object(after, section);
+    for (const Json& entry : json_array(service, section)) {
+      const std::string name =
+          entry.is_string() ? entry.get<std::string>() : json_string(entry, "source");
+      const nlohmann::json old_definition = json_object(old_definitions, name);
+      const nlohmann::json new_definition = json_object(new_definitions, name);
+      if (old_definition != new_definition) {
+        reasons.push_back(std::string(word) + " changed: " + name);
+      }
     }
   }
   return reasons;
@@ -126,11 +148,13 @@ std::string difference_from_seen(const Target& target, const std::string& servic
                                  const std::vector<const Container*>& containers) {
   if (target.seen == nullptr) return {};
   if (target.jobs != nullptr && target.jobs->contains(service) && containers.empty()) return {};
-  const auto seen = target.seen->find(service);
-  if (seen == target.seen->end()) return {};
+  static const std::set<std::string> none;
+  const auto found = target.seen->find(service);
+  const std::set<std::string>& seen = found == target.seen->end() ? none : found->second;
   std::set<std::string> ids;
   for (const Container* container : containers) ids.insert(container->id);
-  if (ids == seen->second) return {};
+  if (ids == seen) return {};
+  if (seen.empty()) return "its container was started by hand";
   if (ids.empty()) return "its container was removed by hand";
   return "its container was replaced by hand";
 }
@@ -148,6 +172,8 @@ Step step_for(const std::string& service, const Target& next, const Target* curr
     return step;
   }
   step.reasons = definition_changes(current->rendering->service(service), after);
+  const Reasons shared = shared_changes(current->rendering->model, next.rendering->model, after);
+  step.reasons.insert(step.reasons.end(), shared.begin(), shared.end());
   if (!step.reasons.empty()) {
     step.action = containers.empty() ? Action::create : Action::recreate;
     step.risk = containers.empty() ? Risk::none : risk_of_replacing(after);
@@ -265,7 +291,7 @@ Plan make_rollback_plan(const Target& good, const Plan& failed, const Observed& 
     if (!differs.empty() && good.jobs != nullptr && good.jobs->contains(name)) {
       step.action = Action::remove;
       step.reasons.push_back("a job that had done its work before");
-    } else if (!differs.empty() && touched != failed.steps.end()) {
+    } else if ((!differs.empty() || good.seen == nullptr) && touched != failed.steps.end()) {
       step.action = containers.empty() ? Action::create : Action::recreate;
       step.risk = risk_of_replacing(good.rendering->service(name));
       step.reasons.push_back("put back");
@@ -283,10 +309,7 @@ std::vector<std::string> drift(const Target& current, const Observed& observed) 
   std::vector<std::string> words;
   for (const std::string& name : current.rendering->service_names()) {
     const auto containers = containers_of(observed, name);
-    if (all_stopped_by_hand(containers)) {
-      words.push_back(name + ": stopped by hand");
-      continue;
-    }
+    if (all_stopped_by_hand(containers)) continue;
     const std::string by_hand = difference_from_seen(current, name, containers);
     if (!by_hand.empty()) words.push_back(name + ": " + by_hand);
   }

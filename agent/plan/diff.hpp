@@ -17,16 +17,16 @@ struct Target {
 Target target_of(const Release& release, const Rendering& rendering);
 
 // From `current` (null: nothing was ever deployed) to `next`, given what runs. A service that an
-// operator stopped and that does not change stays stopped. `repair`: also put back what is missing or was
-// changed by hand.
+// operator stopped and that does not change stays stopped. `repair`: also put back what is missing
+// or was changed by hand.
 Plan make_plan(const Target& next, const Target* current, const Observed& observed, bool repair);
 
-// The plan that goes back: what `failed` touched is put as `good` has it. A job is not run again: it did
-// its work when `good` was deployed; the container that `failed` made for it goes away.
+// The plan that goes back: what `failed` touched is put as `good` has it. A job is not run again:
+// it did its work when `good` was deployed; the container that `failed` made for it goes away.
 Plan make_rollback_plan(const Target& good, const Plan& failed, const Observed& observed);
 
-// For an operator's rollback to `older`: as make_plan, but jobs that had done their work then are not run
-// again.
+// For an operator's rollback to `older`: as make_plan, but jobs that had done their work then are
+// not run again.
 Plan make_return_plan(const Target& older, const Target& current, const Observed& observed);
 
 // Whether an operator stopped this container: it has ended, and Docker would have started it again
@@ -36,8 +36,8 @@ bool is_stopped_by_hand(const Container& container);
 // Whether the container is a job that has done its work.
 bool is_finished_job(const Container& container);
 
-// Differences between what runs and what was seen right after the release passed its gate, in words; empty:
-// none. Services that were stopped by hand are named as such.
+// Differences between what runs and what was seen right after the release passed its gate, in
+// words. What an operator stopped is as he wants it.
 std::vector<std::string> drift(const Target& current, const Observed& observed);
 
 }  // namespace trimtab

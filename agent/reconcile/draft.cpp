@@ -59,7 +59,8 @@ std::map<std::string, std::string> digests_for_key(const std::set<std::string>& 
     if (known == nullptr) continue;
     for (const auto& [service, pin] : known->images) {
       const auto at = pin.pinned.find('@');
-      if (pin.reference == text && at != std::string::npos) digests[text] = pin.pinned.substr(at + 1);
+      if (pin.reference == text && at != std::string::npos)
+        digests[text] = pin.pinned.substr(at + 1);
     }
   }
   return digests;
@@ -215,8 +216,7 @@ void Drafting::note_env_files(const Json& raw) {
     const Json& named = item.value()["env_file"];
     const Json list = named.is_array() ? named : Json::array({named});
     for (const Json& entry : list) {
-      std::string path =
-          entry.is_string() ? entry.get<std::string>() : json_string(entry, "path");
+      std::string path = entry.is_string() ? entry.get<std::string>() : json_string(entry, "path");
       if (path.rfind("./", 0) == 0) path.erase(0, 2);
       if (!path.empty() && path[0] != '/') env_files_.insert(path);
     }
@@ -261,10 +261,10 @@ bool Drafting::note_inputs() {
   if (fs::exists(parts_.store.staging() / env_file, ec)) {
     draft_.env_file = env_file;
   } else if (parts_.settings.env_file) {
-    return refuse(reject("env-file-missing",
-                         "the env file " + (parts_.settings.directory / env_file).string() +
-                             " does not exist",
-                         "create it, or take `env_file:` out of the stack's file"));
+    return refuse(reject(
+        "env-file-missing",
+        "the env file " + (parts_.settings.directory / env_file).string() + " does not exist",
+        "create it, or take `env_file:` out of the stack's file"));
   }
   env_files_.insert(env_file);
   for (const std::string& path : env_files_) {
@@ -381,9 +381,9 @@ Task<bool> Drafting::pin() {
   static const std::map<std::string, ImagePin> none;
   const Release* const current = parts_.store.current();
   const bool underscores = parts_.compose.tool().family == ComposeFamily::v1;
-  const auto needs = image_needs(draft_.rendering.model, result_.release.project, underscores,
-                                 parts_.settings.images.watch,
-                                 current == nullptr ? none : current->images);
+  const auto needs =
+      image_needs(draft_.rendering.model, result_.release.project, underscores,
+                  parts_.settings.images.watch, current == nullptr ? none : current->images);
   if (!needs) {
     co_return refuse(reject("image", needs.error().message, "correct `image:` of the service"));
   }
@@ -399,8 +399,7 @@ void Drafting::finish() {
   Release& release = result_.release;
   pin_images(draft_.rendering.model, pins_);
   release.images = pins_;
-  const auto mounted =
-      mounted_paths(draft_.rendering.model, parts_.settings.directory.string());
+  const auto mounted = mounted_paths(draft_.rendering.model, parts_.settings.directory.string());
   release.mounted_files = mounted_files(mounted, draft_.tree);
   release.content_key = content_key(draft_.rendering.model, release.mounted_files);
   Inputs inputs;

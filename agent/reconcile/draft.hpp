@@ -34,11 +34,11 @@ struct Draft {
   Rendering rendering;
   std::vector<TreeEntry> tree;
   std::vector<std::string> unset_variables;
-  std::string env_file;                              // that was read; "" where there is none
-  std::map<std::string, std::string> input_bytes;    // untracked files that were read
-  std::map<std::string, ImageReference> watched;     // tags to watch from now on
+  std::string env_file;                            // that was read; "" where there is none
+  std::map<std::string, std::string> input_bytes;  // untracked files that were read
+  std::map<std::string, ImageReference> watched;   // tags to watch from now on
   std::set<std::string> built_images_missing;
-  std::vector<std::string> missing_images;           // not in their registries (yet)
+  std::vector<std::string> missing_images;  // not in their registries (yet)
 };
 
 // What became of the try to make one.
@@ -49,8 +49,8 @@ struct DraftResult {
   std::optional<Error> world;                // to be tried again
 };
 
-// `facts`: what the watchers know; digests asked for here are added. `observed`: what runs, whose images are
-// kept where a stack is taken over.
+// `facts`: what the watchers know; digests asked for here are added. `observed`: what runs, whose
+// images are kept where a stack is taken over.
 Task<DraftResult> make_draft(DraftParts parts, RefTip tip, Facts* facts, Observed observed);
 
 // What a release made now of this commit would be made from, as far as is known without making it:
@@ -58,8 +58,8 @@ Task<DraftResult> make_draft(DraftParts parts, RefTip tip, Facts* facts, Observe
 Inputs present_inputs(const DraftParts& parts, const std::string& commit, const Facts& facts,
                       const Release* base);
 
-// Renders a release again from what is kept of it, because another Compose is here now. `any_version`:
-// a rendering of the same family will do.
+// Renders a release again from what is kept of it, because another Compose is here now.
+// `any_version`: a rendering of the same family will do.
 Task<Result<void>> make_readable(DraftParts parts, int number, bool any_version);
 
 }  // namespace trimtab

@@ -15,7 +15,9 @@ EventBus::Follower::Follower(asio::any_io_executor executor, EventBus& bus)
   bus_.followers_.push_back(this);
 }
 
-EventBus::Follower::~Follower() { bus_.followers_.remove(this); }
+EventBus::Follower::~Follower() {
+  bus_.followers_.remove(this);
+}
 
 Task<std::optional<AgentEvent>> EventBus::Follower::next(SteadyClock::time_point deadline) {
   while (queue_.empty()) {

@@ -13,8 +13,8 @@
 
 namespace trimtab {
 
-// One event. `type` is one of state, phase, pull, service, log, release, facts, finished; `data` is the
-// object that clients get.
+// One event. `type` is one of state, phase, pull, service, log, release, facts, finished; `data` is
+// the object that clients get.
 struct AgentEvent {
   std::string type;
   std::string stack;

@@ -3,7 +3,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <random>
 
 #include "agent/compose/compose_yaml.hpp"
 #include "agent/model/service.hpp"
@@ -25,49 +24,9 @@ namespace fs = std::filesystem;
 // What runs is read again this often even if no event came.
 constexpr auto longest_wait = std::chrono::seconds(30);
 constexpr std::chrono::milliseconds first_retry = std::chrono::seconds(30);
-constexpr auto pull_event_spacing = std::chrono::milliseconds(250);
-
-std::string short_commit(const std::string& commit) { return commit.substr(0, 7); }
-
-std::string new_request_id() {
-  std::random_device random;
-  std::string id;
-  for (int i = 0; i < 4; ++i) {
-    static constexpr std::string_view digits = "0123456789abcdef";
-    for (unsigned bits = random(), n = 0; n < 4; ++n, bits >>= 4) id += digits[bits & 15U];
-  }
-  return id;
-}
-
-std::string release_text(int number) { return "release " + std::to_string(number); }
+constexpr std::string_view tag_prefix = "refs/tags/";
 
 }  // namespace
-
-std::string_view to_string(StackState state) {
-  switch (state) {
-    case StackState::starting:
-      return "starting";
-    case StackState::synced:
-      return "synced";
-    case StackState::checking:
-      return "checking";
-    case StackState::waiting:
-      return "waiting";
-    case StackState::deploying:
-      return "deploying";
-    case StackState::rolling_back:
-      return "rolling_back";
-    case StackState::failed:
-      return "failed";
-    case StackState::paused:
-      return "paused";
-    case StackState::stopped:
-      return "stopped";
-    case StackState::degraded:
-      return "degraded";
-  }
-  return "failed";
-}
 
 Reconciler::Reconciler(ReconcilerParts parts)
     : executor_(parts.executor),
@@ -83,9 +42,10 @@ Reconciler::Reconciler(ReconcilerParts parts)
       staging_turn_(executor_),
       wake_(executor_),
       engine_changed_(executor_),
-      git_watcher_(executor_, *git_, settings_.git.interval, facts_.tip, [this] { wake_.notify(); }),
+      git_watcher_(executor_, *git_, settings_.git.interval, facts_.tip,
+                   [this] { on_facts_asked(); }),
       image_watcher_(executor_, registry_, settings_.images.interval, facts_.digests,
-                     [this] { wake_.notify(); }) {
+                     [this] { on_facts_asked(); }) {
   project_ = settings_.project.empty() ? settings_.name : settings_.project;
   if (const Release* const current = store_.current()) {
     project_ = current->project;
@@ -157,18 +117,39 @@ Task<void> Reconciler::round() {
   Goal goal;
   goal.tip = *facts_.tip.value;
   if (goal.tip.commit == store_.intent().held_commit) co_return;
+  if (const Release* const known = release_of_moved_tag(goal.tip)) {
+    const std::string tag = goal.tip.name.substr(tag_prefix.size());
+    judged_key_.clear();
+    verdict_ =
+        Situation{store_.current() == nullptr ? StackState::waiting : StackState::synced,
+                  "the tag " + tag + " was moved from " + short_commit(known->commit) + " to " +
+                      short_commit(goal.tip.commit) + ", which is not deployed by itself",
+                  "`trimtab deploy " + settings_.name + "` deploys it; so does a newer tag"};
+    co_return;
+  }
   co_await consider(goal);
+}
+
+// The newest release of the tag, if it was of another commit. A tag names one commit for good: one
+// that moves is a mistake or worse, and a person decides.
+const Release* Reconciler::release_of_moved_tag(const RefTip& tip) const {
+  if (tip.name.rfind(tag_prefix, 0) != 0) return nullptr;
+  const auto& releases = store_.releases();
+  const auto newest = std::find_if(releases.rbegin(), releases.rend(),
+                                   [&](const auto& entry) { return entry.second.ref == tip.name; });
+  const bool moved = newest != releases.rend() && newest->second.commit != tip.commit;
+  return moved ? &newest->second : nullptr;
 }
 
 Task<void> Reconciler::observe() {
   const auto containers = co_await docker_.project_containers(project_);
   if (!containers) co_return;
   for (const Container& container : *containers) {
-    const auto before = std::find_if(
-        observed_.containers.begin(), observed_.containers.end(),
-        [&](const Container& known) { return known.service == container.service; });
-    const bool changed = before == observed_.containers.end() ||
-                         before->state != container.state || before->health != container.health;
+    const auto before =
+        std::find_if(observed_.containers.begin(), observed_.containers.end(),
+                     [&](const Container& known) { return known.service == container.service; });
+    const bool changed = before == observed_.containers.end() || before->state != container.state ||
+                         before->health != container.health;
     if (!changed) continue;
     Json data;
     data["service"] = container.service;
@@ -302,8 +283,7 @@ Task<void> Reconciler::judge_draft(Goal goal, Draft draft) {
   std::vector<PreflightFinding> findings = co_await preflight(&draft);
   if (has_errors(findings)) {
     const std::string content_key = draft.release.content_key;
-    const Result<void> recorded =
-        record_rejection(goal, draft.release, std::move(findings));
+    const Result<void> recorded = record_rejection(goal, draft.release, std::move(findings));
     if (!recorded) try_later(goal, recorded.error());
     co_return;
   }
@@ -407,12 +387,10 @@ std::string Reconciler::describe_cause(const Draft& draft) const {
 
 Result<void> Reconciler::record_rejection(const Goal& goal, Release release,
                                           std::vector<PreflightFinding> findings) {
-  const std::string key =
-      release.content_key.empty() ? release.inputs_key : release.content_key;
+  const std::string key = release.content_key.empty() ? release.inputs_key : release.content_key;
   const PreflightFinding first = findings.front();
   verdict_ = Situation{StackState::failed,
-                       short_commit(release.commit) + " is rejected: " + first.message,
-                       first.hint};
+                       short_commit(release.commit) + " is rejected: " + first.message, first.hint};
   if (store_.rejected().contains(key) && goal.request.empty()) return {};
   release.number = store_.next_number();
   release.outcome = Outcome::rejected;
@@ -452,7 +430,7 @@ void Reconciler::wait_for_images(const Goal& goal, const Release& release,
         "asked again every " + format_duration(settings_.images.interval) + ", given up after " +
             format_duration(settings_.images.wait)};
     retry_at_ = SteadyClock::now() + std::min<std::chrono::milliseconds>(settings_.images.interval,
-                                                                        settings_.images.wait);
+                                                                         settings_.images.wait);
     return;
   }
   PreflightFinding finding;
@@ -472,9 +450,9 @@ void Reconciler::try_later(const Goal& goal, const Error& error) {
   const auto wait = next_interval(first_retry, world_failures_, random_jitter());
   ++world_failures_;
   retry_at_ = SteadyClock::now() + wait;
-  verdict_ = Situation{StackState::waiting, error.message,
-                       (error.hint.empty() ? "" : error.hint + "; ") + "tried again in " +
-                           human_duration(wait)};
+  verdict_ = Situation{
+      StackState::waiting, error.message,
+      (error.hint.empty() ? "" : error.hint + "; ") + "tried again in " + human_duration(wait)};
   spdlog::warn("{}: {}", settings_.name, error.text());
   finish_request(goal.request, "failed", std::nullopt, error.text());
 }
@@ -532,7 +510,7 @@ Task<void> Reconciler::attempt(Attempt attempt, bool resumed) {
   if (stop_requested_) co_return;
   const int number = attempt.release;
   const std::string request = attempt.request;
-  ExecutorParts parts{settings_, project_, *git_,     registry_, docker_,
+  ExecutorParts parts{settings_, project_, *git_, registry_,      docker_,
                       compose_,  store_,   *this, engine_changed_};
   if (const Release* const release = store_.find(number)) project_ = release->project;
   ExecutorHooks hooks;
@@ -541,9 +519,7 @@ Task<void> Reconciler::attempt(Attempt attempt, bool resumed) {
            facts_.tip.value->commit != release.commit && store_.intent().held_commit.empty() &&
            (!last_request_ || last_request_->outcome != "in_progress");
   };
-  hooks.make_readable = [this](int release) {
-    return make_readable(draft_parts(), release, true);
-  };
+  hooks.make_readable = [this](int release) { return make_readable(draft_parts(), release, true); };
   executing_ = std::make_unique<Executor>(parts, std::move(hooks));
   const std::optional<AttemptEnd> end = co_await executing_->run(std::move(attempt), resumed);
   executing_.reset();
@@ -561,8 +537,8 @@ void Reconciler::after(AttemptEnd end, int number, const std::string& request) {
   const std::string why = release->failure ? release->failure->reason : std::string();
   const bool world = release->failure && release->failure->cls == FailureClass::world;
   const std::string back = current == nullptr ? std::string() : release_text(current->number);
-  const std::string again = "`trimtab show " + settings_.name + " " + std::to_string(number) +
-                            "` has the whole log";
+  const std::string again =
+      "`trimtab show " + settings_.name + " " + std::to_string(number) + "` has the whole log";
   std::string outcome;
   std::string message;
   const auto retry = [&] {
@@ -597,10 +573,10 @@ void Reconciler::after(AttemptEnd end, int number, const std::string& request) {
       break;
     case AttemptEnd::rolled_back:
       if (world) retry();
-      verdict_ = Situation{world ? StackState::waiting : StackState::failed,
-                           who + " was rolled back to " + back + ": " + why,
-                           world ? "it is tried again later"
-                                 : "it is not tried again until it changes; " + again};
+      verdict_ = Situation{
+          world ? StackState::waiting : StackState::failed,
+          who + " was rolled back to " + back + ": " + why,
+          world ? "it is tried again later" : "it is not tried again until it changes; " + again};
       outcome = "rolled_back";
       message = "rolled back to " + back + ": " + why;
       break;
@@ -627,395 +603,6 @@ void Reconciler::after(AttemptEnd end, int number, const std::string& request) {
   data["message"] = message;
   events_.publish("release", settings_.name, std::move(data));
   finish_request(request, outcome, number, message);
-}
-
-// --- operators
-
-Result<std::string> Reconciler::enqueue(Request request) {
-  if (store_.intent().paused) {
-    return Error{Errc::conflict, settings_.name + " is paused",
-                 "`trimtab resume " + settings_.name + "` ends the pause"};
-  }
-  if (request_ || executing_) {
-    return Error{Errc::conflict, settings_.name + " is busy with a deployment",
-                 "`trimtab status " + settings_.name + " --watch` shows it"};
-  }
-  request.id = new_request_id();
-  last_request_ = RequestResult{request.id, "in_progress", std::nullopt, ""};
-  request_ = request;
-  git_watcher_.look_now();
-  image_watcher_.look_now();
-  wake_.notify();
-  return request.id;
-}
-
-Result<std::string> Reconciler::deploy(std::string commit) {
-  Request request;
-  request.kind = Request::Kind::deploy;
-  request.commit = std::move(commit);
-  return enqueue(std::move(request));
-}
-
-Result<std::string> Reconciler::rollback(int release) {
-  const Release* const current = store_.current();
-  if (current == nullptr) {
-    return Error{Errc::conflict, settings_.name + " has no release yet", {}};
-  }
-  if (release == 0) {
-    const Release* const good = store_.last_good_before(*current);
-    if (good == nullptr) {
-      return Error{Errc::conflict,
-                   settings_.name + " has no earlier good release to go back to",
-                   "`trimtab history " + settings_.name + "` shows what there is"};
-    }
-    release = good->number;
-  }
-  const Release* const target = store_.find(release);
-  if (target == nullptr) {
-    return Error{Errc::not_found, settings_.name + " has no " + release_text(release),
-                 "`trimtab history " + settings_.name + "` shows what there is"};
-  }
-  if (target->outcome != Outcome::good && target->outcome != Outcome::rolled_back) {
-    return Error{Errc::conflict, release_text(release) + " never ran well",
-                 "choose one whose outcome is good"};
-  }
-  if (target->number == current->number) {
-    return Error{Errc::conflict, release_text(release) + " is the current one", {}};
-  }
-  Request request;
-  request.kind = Request::Kind::rollback;
-  request.release = release;
-  return enqueue(std::move(request));
-}
-
-Result<std::string> Reconciler::pause(std::string why) {
-  Intent intent = store_.intent();
-  intent.paused = true;
-  intent.paused_why = printable(why);
-  intent.paused_at = wall_now();
-  if (auto saved = store_.set_intent(intent); !saved) return saved.error();
-  const std::string id = new_request_id();
-  last_request_ = RequestResult{id, "in_progress", std::nullopt, ""};
-  settle();
-  finish_request(id, "done", std::nullopt, settings_.name + " is paused");
-  return id;
-}
-
-Result<std::string> Reconciler::resume() {
-  Intent intent = store_.intent();
-  intent.paused = false;
-  intent.paused_why.clear();
-  if (auto saved = store_.set_intent(intent); !saved) return saved.error();
-  const std::string id = new_request_id();
-  last_request_ = RequestResult{id, "in_progress", std::nullopt, ""};
-  judged_key_.clear();
-  check();
-  settle();
-  finish_request(id, "done", std::nullopt, settings_.name + " is watched again");
-  return id;
-}
-
-std::string Reconciler::check() {
-  git_watcher_.look_now();
-  image_watcher_.look_now();
-  wake_.notify();
-  return new_request_id();
-}
-
-Task<void> Reconciler::serve(Request request) {
-  if (request.kind == Request::Kind::rollback) {
-    co_await serve_rollback(request);
-    co_return;
-  }
-  Goal goal;
-  goal.again = true;
-  goal.request = request.id;
-  // What the remote says now, not at the last interval.
-  Result<RefTip> tip = co_await git_->ask();
-  if (tip) facts_.tip.succeed(*tip);
-  if (!tip && request.commit.empty()) {
-    finish_request(request.id, "failed", std::nullopt, tip.error().text());
-    co_return;
-  }
-  for (const auto& [text, reference] : image_watcher_.watched()) {
-    const Result<std::string> digest = co_await registry_.digest_of(reference);
-    if (digest) facts_.digests[text].succeed(*digest);
-  }
-  Intent intent = store_.intent();
-  intent.held_commit.clear();
-  if (request.commit.empty()) {
-    goal.tip = *tip;
-    goal.cause = "asked for by an operator";
-  } else {
-    if (tip) {
-      const Result<std::string> fetched = co_await git_->fetch(*tip);
-      if (!fetched) spdlog::warn("{}: {}", settings_.name, fetched.error().text());
-    }
-    const Result<std::string> commit = co_await git_->find_commit(request.commit);
-    if (!commit) {
-      finish_request(request.id, "failed", std::nullopt, commit.error().text());
-      co_return;
-    }
-    goal.tip.name = tip ? tip->name : settings_.git.ref;
-    goal.tip.commit = *commit;
-    goal.cause = "commit " + short_commit(*commit) + " asked for by an operator";
-    if (tip && tip->commit != *commit) intent.held_commit = tip->commit;
-  }
-  if (auto saved = store_.set_intent(intent); !saved) {
-    finish_request(request.id, "failed", std::nullopt, saved.error().text());
-    co_return;
-  }
-  co_await consider(goal);
-  if (last_request_ && last_request_->id == request.id && last_request_->outcome == "in_progress" &&
-      verdict_.state == StackState::waiting) {
-    // It waits for an image: the request goes on with it.
-    request_ = request;
-  }
-}
-
-Task<void> Reconciler::serve_rollback(Request request) {
-  const Release* const current = store_.current();
-  const Release* const target = store_.find(request.release);
-  const Turn::Holder turn = co_await staging_turn_.take();
-  for (const int number : {current->number, target->number}) {
-    const Result<void> readable = co_await make_readable(draft_parts(), number, false);
-    if (!readable) {
-      finish_request(request.id, "failed", std::nullopt, readable.error().text());
-      co_return;
-    }
-  }
-  const Release now = *store_.current();
-  const Release older = *store_.find(request.release);
-  const Result<Rendering> now_rendering = rendering_of(now.number);
-  const Result<Rendering> older_rendering = rendering_of(older.number);
-  if (!now_rendering || !older_rendering) {
-    const Error error = now_rendering ? older_rendering.error() : now_rendering.error();
-    finish_request(request.id, "failed", std::nullopt, error.text());
-    co_return;
-  }
-  Attempt next;
-  next.release = older.number;
-  next.fallback = now.number;
-  next.operator_rollback = true;
-  next.plan = make_return_plan(target_of(older, *older_rendering), target_of(now, *now_rendering),
-                               observed_);
-  next.request = request.id;
-  next.started_at = wall_now();
-  co_await attempt(std::move(next), false);
-}
-
-Task<Result<PlanAnswer>> Reconciler::plan() {
-  const Turn::Holder turn = co_await staging_turn_.take();
-  if (executing_) {
-    co_return Error{Errc::conflict, settings_.name + " is busy with a deployment",
-                    "`trimtab status " + settings_.name + " --watch` shows it"};
-  }
-  Result<RefTip> tip = co_await git_->ask();
-  if (!tip) co_return tip.error();
-  const Result<std::string> fetched = co_await git_->fetch(*tip);
-  if (!fetched) co_return fetched.error();
-  tip->commit = *fetched;
-  const Result<void> prepared = co_await prepare_current();
-  if (!prepared) co_return prepared.error();
-  Facts facts;  // of its own: what is asked for here is asked now
-  DraftResult made = co_await make_draft(draft_parts(), *tip, &facts, observed_);
-  if (made.world) co_return *made.world;
-  PlanAnswer answer;
-  if (const Release* const current = store_.current()) answer.from = current->number;
-  answer.commit = made.release.commit;
-  answer.subject = made.release.subject;
-  if (made.rejected) {
-    answer.verdict = "rejected";
-    answer.findings.push_back(*made.rejected);
-    co_return answer;
-  }
-  Draft& draft = *made.draft;
-  if (!draft.missing_images.empty()) {
-    answer.verdict = "waiting";
-    PreflightFinding finding;
-    finding.name = "image-missing";
-    finding.severity = PreflightFinding::Severity::warning;
-    finding.message = "not in the registry yet: " + join(draft.missing_images, ", ");
-    answer.findings.push_back(finding);
-    co_return answer;
-  }
-  answer.findings = co_await preflight(&draft);
-  Result<Plan> plan = make_plan_for(draft, true);
-  if (!plan) co_return plan.error();
-  answer.plan = std::move(*plan);
-  for (const auto& [service, pin] : draft.release.images) {
-    const Result<Image> here = co_await docker_.image(pin.pinned);
-    if (!here && !pin.local) answer.pulls.push_back(pin.reference);
-  }
-  const bool rejected =
-      has_errors(answer.findings) || store_.rejected().contains(draft.release.content_key);
-  answer.verdict = answer.plan.empty() ? "nothing to do" : rejected ? "rejected" : "would deploy";
-  co_return answer;
-}
-
-void Reconciler::finish_request(const std::string& id, std::string outcome,
-                                std::optional<int> release, std::string message) {
-  if (id.empty()) return;
-  last_request_ = RequestResult{id, outcome, release, message};
-  Json data;
-  data["request"] = id;
-  data["outcome"] = outcome;
-  data["release"] = release ? Json(*release) : Json(nullptr);
-  data["message"] = message;
-  events_.publish("finished", settings_.name, std::move(data));
-}
-
-// --- what people are told
-
-void Reconciler::on_engine_event(const EngineEvent& event) {
-  if (event.project != project_) return;
-  engine_changed_.notify();
-  if (!executing_) wake_.notify();
-}
-
-void Reconciler::on_engine_change() {
-  engine_changed_.notify();
-  wake_.notify();
-}
-
-// The situation after a round: what was decided, seen through what runs and what operators said.
-void Reconciler::settle() {
-  const Release* const current = store_.current();
-  const std::string runs = current == nullptr ? "nothing is deployed"
-                                              : release_text(current->number) + " keeps running";
-  if (store_.intent().paused) {
-    const std::string why = store_.intent().paused_why;
-    situate(StackState::paused, why.empty() ? "paused by an operator" : why,
-            "`trimtab resume " + settings_.name + "` ends the pause");
-    return;
-  }
-  if (engine_.error()) {
-    situate(current == nullptr ? StackState::waiting : StackState::degraded,
-            engine_.error()->message, "tried again until Docker is back");
-    return;
-  }
-  const Error* const git_error = facts_.tip.error ? &*facts_.tip.error : nullptr;
-  if (git_error != nullptr && (verdict_.state == StackState::synced || !facts_.tip.value)) {
-    situate(StackState::failed, git_error->message,
-            (git_error->hint.empty() ? "" : git_error->hint + "; ") + runs);
-    return;
-  }
-  if (!facts_.tip.value) {
-    situate(StackState::starting, "asking the remote", "");
-    return;
-  }
-  if (facts_.tip.value->commit == store_.intent().held_commit && current != nullptr &&
-      verdict_.state == StackState::synced) {
-    situate(StackState::synced,
-            short_commit(store_.intent().held_commit) +
-                " is not deployed, since an operator asked for " + short_commit(current->commit),
-            "the next commit is deployed again, and `trimtab deploy " + settings_.name +
-                "` deploys this one");
-    return;
-  }
-  if (verdict_.state == StackState::synced) {
-    for (const Container& container : observed_.containers) {
-      const bool unwell = container.health == Health::unhealthy ||
-                          container.state == ContainerState::restarting ||
-                          (container.state == ContainerState::exited &&
-                           !is_finished_job(container) && !is_stopped_by_hand(container));
-      if (!unwell) continue;
-      const std::string what = container.health == Health::unhealthy ? "is unhealthy"
-                               : container.state == ContainerState::restarting
-                                   ? "restarts again and again"
-                                   : "exited with " + std::to_string(container.exit_code);
-      situate(StackState::degraded, container.service + " " + what,
-              "`trimtab logs " + settings_.name + " " + container.service + "` shows why");
-      return;
-    }
-    for (const std::string& words : drift_) {
-      if (words.find("stopped by hand") != std::string::npos) continue;
-      situate(StackState::degraded, words,
-              "`trimtab deploy " + settings_.name + "` puts it back");
-      return;
-    }
-  }
-  situate(verdict_.state, verdict_.reason, verdict_.next);
-}
-
-void Reconciler::situate(StackState state, std::string reason, std::string next) {
-  Situation now{state, std::move(reason), std::move(next)};
-  if (now == situation_) return;
-  const Situation before = std::exchange(situation_, std::move(now));
-  if (before.state == situation_.state && before.reason == situation_.reason) return;
-  Json data;
-  data["old"] = to_string(before.state);
-  data["new"] = to_string(situation_.state);
-  data["reason"] = situation_.reason;
-  data["message"] = std::string(to_string(situation_.state)) +
-                    (situation_.reason.empty() ? "" : ": " + situation_.reason);
-  events_.publish("state", settings_.name, std::move(data));
-}
-
-std::vector<std::string> Reconciler::notices() const {
-  std::vector<std::string> all = store_.problems();
-  if (const Release* const current = store_.current()) {
-    all.insert(all.end(), current->notices.begin(), current->notices.end());
-    for (const PreflightFinding& finding : current->findings) all.push_back(finding.message);
-  }
-  return all;
-}
-
-void Reconciler::phase_begun(const Attempt& attempt) {
-  AttemptView view;
-  view.attempt = attempt;
-  view.phase_started_at = wall_now();
-  attempt_view_ = std::move(view);
-  const bool back =
-      attempt.phase == Phase::rolling_back || attempt.phase == Phase::gating_rollback;
-  const std::string phase(to_string(attempt.phase));
-  situate(back ? StackState::rolling_back : StackState::deploying,
-          release_text(attempt.release) + ": " + phase, "");
-  Json data;
-  data["release"] = attempt.release;
-  data["phase"] = phase;
-  data["message"] = release_text(attempt.release) + ": " + phase;
-  spdlog::info("{}: release {}: {}", settings_.name, attempt.release, phase);
-  events_.publish("phase", settings_.name, std::move(data));
-}
-
-void Reconciler::pulling(const std::string& image, const PullProgress& progress) {
-  if (attempt_view_) {
-    attempt_view_->pull_image = image;
-    attempt_view_->pull = progress;
-  }
-  const bool whole = progress.total != 0 && progress.current == progress.total;
-  if (!whole && SteadyClock::now() - last_pull_event_ < pull_event_spacing) return;
-  last_pull_event_ = SteadyClock::now();
-  Json data;
-  data["image"] = image;
-  data["current"] = progress.current;
-  data["total"] = progress.total;
-  data["message"] = "pulling " + image;
-  events_.publish("pull", settings_.name, std::move(data));
-}
-
-void Reconciler::waiting_for(const std::map<std::string, std::string>& services) {
-  if (!attempt_view_ || attempt_view_->waiting_for == services) return;
-  for (const auto& [service, words] : services) {
-    const auto before = attempt_view_->waiting_for.find(service);
-    if (before != attempt_view_->waiting_for.end() && before->second == words) continue;
-    Json data;
-    data["release"] = attempt_view_->attempt.release;
-    data["service"] = service;
-    data["state"] = words;
-    data["health"] = words;
-    data["message"] = service + ": " + words;
-    events_.publish("service", settings_.name, std::move(data));
-  }
-  attempt_view_->waiting_for = services;
-}
-
-void Reconciler::remark(const std::string& line) {
-  spdlog::info("{}: {}", settings_.name, line);
-  Json data;
-  data["message"] = line;
-  events_.publish("log", settings_.name, std::move(data));
 }
 
 }  // namespace trimtab

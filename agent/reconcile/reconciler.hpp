@@ -9,34 +9,13 @@
 #include "agent/execute/executor.hpp"
 #include "agent/reconcile/draft.hpp"
 #include "agent/reconcile/events.hpp"
+#include "agent/reconcile/situation.hpp"
 #include "agent/sources/engine_watcher.hpp"
 #include "agent/sources/git_watcher.hpp"
 #include "agent/sources/image_watcher.hpp"
 #include "common/turn.hpp"
 
 namespace trimtab {
-
-enum class StackState {
-  starting,
-  synced,
-  checking,
-  waiting,
-  deploying,
-  rolling_back,
-  failed,
-  paused,
-  stopped,
-  degraded,
-};
-std::string_view to_string(StackState state);
-
-// What a person is told of the stack as a whole.
-struct Situation {
-  StackState state = StackState::starting;
-  std::string reason;  // "" where the state says it all
-  std::string next;    // what happens next, or what to do
-  friend bool operator==(const Situation&, const Situation&) = default;
-};
 
 // An operator's request and what became of it.
 struct Request {
@@ -48,7 +27,8 @@ struct Request {
 };
 struct RequestResult {
   std::string id;
-  std::string outcome;  // in_progress, done, nothing_to_do, rejected, rolled_back, failed, superseded
+  std::string
+      outcome;  // in_progress, done, nothing_to_do, rejected, rolled_back, failed, superseded
   std::optional<int> release;
   std::string message;
 };
@@ -100,7 +80,8 @@ class Reconciler final : private Progress {
   void on_engine_event(const EngineEvent& event);
   void on_engine_change();
 
-  // From operators. conflict where the stack is in no state for it; not_found where the release is not there.
+  // From operators. conflict where the stack is in no state for it; not_found where the release is
+  // not there.
   Result<std::string> deploy(std::string commit);
   Result<std::string> rollback(int release);
   Result<std::string> pause(std::string why);
@@ -125,8 +106,8 @@ class Reconciler final : private Progress {
  private:
   struct Goal {
     RefTip tip;
-    bool again = false;      // an operator asks: rejected content is tried once more
-    std::string request;     // the operator's, if one asks
+    bool again = false;   // an operator asks: rejected content is tried once more
+    std::string request;  // the operator's, if one asks
     std::string cause;
   };
 
@@ -152,8 +133,10 @@ class Reconciler final : private Progress {
   Result<Plan> make_plan_for(const Draft& draft, bool repair) const;
   Result<Rendering> rendering_of(int number) const;
   const Release* good_release() const;
-  Situation situation_of_held(const Release& draft) const;
+  const Release* release_of_moved_tag(const RefTip& tip) const;
+  [[nodiscard]] Situation situation_of_held(const Release& draft) const;
 
+  void on_facts_asked();
   void settle();
   void situate(StackState state, std::string reason, std::string next);
   void finish_request(const std::string& id, std::string outcome, std::optional<int> release,
@@ -179,13 +162,15 @@ class Reconciler final : private Progress {
   Turn staging_turn_;  // the staging folder has one user at a time
 
   Facts facts_;
+  std::string told_commit_;                          // of the facts that events have told
+  std::map<std::string, std::string> told_digests_;  // by image
   Observed observed_;
   std::vector<std::string> drift_;
   mutable std::string cached_key_;  // content key of the rendering that was read last
   mutable Rendering cached_rendering_;
   std::string project_;
-  std::string judged_key_;    // inputs that need no second look
-  Situation verdict_;         // what they were judged to be
+  std::string judged_key_;  // inputs that need no second look
+  Situation verdict_;       // what they were judged to be
   Situation situation_;
   std::optional<SteadyClock::time_point> retry_at_;
   int world_failures_ = 0;

@@ -10,8 +10,9 @@
 
 namespace trimtab {
 
-// Links what Git does not track in `live` into `staged`, folder by folder. `tracked`: paths that the live
-// checkout's commit has, which are not to be linked: where the new commit lacks them, they will be gone.
+// Links what Git does not track in `live` into `staged`, folder by folder. `tracked`: paths that
+// the live checkout's commit has, which are not to be linked: where the new commit lacks them, they
+// will be gone.
 Result<void> link_untracked(const std::filesystem::path& live, const std::filesystem::path& staged,
                             const std::set<std::string>& tracked);
 

@@ -27,6 +27,11 @@ Result<Json> read_json(const fs::path& path) {
   return parse_json(*text);
 }
 
+Result<void> check_schema(const Json& json) {
+  if (json.is_object() && json_int(json, "schema") == schema) return {};
+  return Error{Errc::invalid, "it is not of schema " + std::to_string(schema), {}};
+}
+
 Result<void> write_json(const fs::path& path, const Json& json) {
   return write_file_durably(path, dump_json(json, 2) + "\n");
 }
@@ -72,7 +77,11 @@ void Store::load_releases() {
       set_aside(file, release.error().message);
       continue;
     }
-    if (release->number == number) releases_[number] = std::move(*release);
+    if (release->number != number) {
+      set_aside(file, "it is of release " + std::to_string(release->number));
+      continue;
+    }
+    releases_[number] = std::move(*release);
   }
 }
 
@@ -96,6 +105,10 @@ void Store::load_rejected() {
     if (json.error().code != Errc::not_found) set_aside(file, json.error().message);
     return;
   }
+  if (const auto checked = check_schema(*json); !checked) {
+    set_aside(file, checked.error().message);
+    return;
+  }
   for (const Json& key : json_array(*json, "keys")) {
     if (key.is_string()) rejected_.insert(key.get<std::string>());
   }
@@ -106,6 +119,10 @@ void Store::load_intent() {
   const Result<Json> json = read_json(file);
   if (!json) {
     if (json.error().code != Errc::not_found) set_aside(file, json.error().message);
+    return;
+  }
+  if (const auto checked = check_schema(*json); !checked) {
+    set_aside(file, checked.error().message);
     return;
   }
   intent_.paused = json_bool(*json, "paused");
@@ -129,6 +146,7 @@ void Store::load_journal() {
     torn = !attempt;
     if (!torn) attempt_ = std::move(*attempt);
   }
+  torn = torn || (!text->empty() && !text->ends_with('\n'));
   if (attempt_ && !releases_.contains(attempt_->release)) {
     set_aside(file, "its release is not there");
     attempt_.reset();
@@ -140,6 +158,11 @@ void Store::load_journal() {
     if (const auto written = write_file_durably(file, line); !written) {
       problems_.push_back(written.error().text());
     }
+  }
+  if (attempt_ && attempt_->fallback != 0 && !releases_.contains(attempt_->fallback)) {
+    problems_.push_back("release " + std::to_string(attempt_->fallback) + ", to which release " +
+                        std::to_string(attempt_->release) + " would go back, cannot be read");
+    attempt_->fallback = 0;
   }
 }
 
@@ -156,9 +179,13 @@ const Release* Store::find(int number) const {
   return found == releases_.end() ? nullptr : &found->second;
 }
 
-const Release* Store::current() const { return find(current_); }
+const Release* Store::current() const {
+  return find(current_);
+}
 
-int Store::next_number() const { return highest_ + 1; }
+int Store::next_number() const {
+  return highest_ + 1;
+}
 
 const Release* Store::last_good_before(const Release& than) const {
   for (auto entry = releases_.rbegin(); entry != releases_.rend(); ++entry) {
@@ -187,7 +214,9 @@ Result<void> Store::save_rendering(int number, const std::string& compose_yaml) 
   return write_file_durably(compose_file(number), compose_yaml);
 }
 
-Result<std::string> Store::rendering(int number) const { return read_file(compose_file(number)); }
+Result<std::string> Store::rendering(int number) const {
+  return read_file(compose_file(number));
+}
 
 Result<void> Store::save_input(int number, const std::string& path, std::string_view bytes) {
   const fs::path file = release_directory(number) / "inputs" / path;
@@ -209,13 +238,23 @@ Result<std::vector<int>> Store::retire(int keep) {
     if (const Release* good = last_good_before(*now)) kept.insert(good->number);
   }
   std::set<std::string> contents;
+  int distinct = 0;
+  int repeated = 0;
   std::vector<int> gone;
   for (auto entry = releases_.rbegin(); entry != releases_.rend(); ++entry) {
     const Release& release = entry->second;
-    // A release that only moved the checkout must not push out one that can be gone back to.
-    contents.insert(release.content_key.empty() ? release.inputs_key : release.content_key);
-    if (kept.contains(release.number) || std::ssize(contents) <= keep) continue;
-    gone.push_back(release.number);
+    const std::string& content =
+        release.content_key.empty() ? release.inputs_key : release.content_key;
+    if (!kept.contains(release.number)) {
+      // A release that only moved the checkout must not push out one that can be gone back to.
+      int& count = contents.contains(content) ? repeated : distinct;
+      if (count >= keep) {
+        gone.push_back(release.number);
+        continue;
+      }
+      ++count;
+    }
+    contents.insert(content);
   }
   for (const int number : gone) {
     if (auto removed = remove_tree(release_directory(number)); !removed) return removed.error();

@@ -27,8 +27,8 @@ struct Intent {
 
 class Store {
  public:
-  // Reads what `directory` (…/NAME) has; makes it where it is not there. Files that are truncated or foreign are
-  // set aside with the suffix .broken and named in problems(), never fatal.
+  // Reads what `directory` (…/NAME) has; makes it where it is not there. Files that are truncated
+  // or foreign are set aside with the suffix .broken and named in problems(), never fatal.
   static Result<Store> open(std::filesystem::path directory);
 
   [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
@@ -45,7 +45,8 @@ class Store {
   [[nodiscard]] const Release* current() const;
   [[nodiscard]] int next_number() const;
 
-  // The newest release that passed its gate and has other content than `than`, whose content was not rejected.
+  // The newest release that passed its gate and has other content than `than`, whose content was
+  // not rejected.
   [[nodiscard]] const Release* last_good_before(const Release& than) const;
 
   // Writes release.json; for a new release with a rendering compose.yaml too, before it.
@@ -57,8 +58,8 @@ class Store {
 
   Result<void> set_current(int number);
 
-  // Removes releases beyond `keep` distinct contents besides the current and the last good one; gives
-  // the numbers that are gone.
+  // Removes releases beyond `keep` distinct contents besides the current and the last good one, and
+  // beyond `keep` that repeat one of those; gives the numbers that are gone.
   Result<std::vector<int>> retire(int keep);
 
   [[nodiscard]] const std::set<std::string>& rejected() const { return rejected_; }

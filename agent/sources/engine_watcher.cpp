@@ -40,6 +40,7 @@ Task<void> EngineWatcher::run() {
     } else {
       ended = info.error();
     }
+    if (!ended && ended.error().code == Errc::cancelled) co_return;
     if (!ended) {
       if (!error_) spdlog::warn("{}", ended.error().text());
       error_ = ended.error();

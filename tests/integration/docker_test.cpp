@@ -42,8 +42,9 @@ std::string digest_of(const std::string& repository, const std::string& tag) {
   request.method = "HEAD";
   request.target = "/v2/" + repository + "/manifests/" + tag;
   request.headers.emplace_back("Accept", "application/vnd.docker.distribution.manifest.v2+json");
+  asio::io_context loop(1);
   http::Connection connection(endpoint);
-  auto answer = test::await(connection.exchange(request, http::Limits{}));
+  auto answer = test::await(loop, connection.exchange(request, http::Limits{}));
   if (!answer) throw std::runtime_error(answer.error().text());
   return std::string(answer->header("Docker-Content-Digest"));
 }

@@ -52,6 +52,7 @@ class Host:
 
     def use_compose(self, version, plugin=True):
         """Which Compose the host has, from the daemon's next start on."""
+        self.compose = version
         self.environment.update(real.install_compose(self.folder / "tools", version, plugin))
 
     def record_compose(self):

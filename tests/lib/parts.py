@@ -355,7 +355,7 @@ class Registry:
         if health:
             settings["Healthcheck"] = {
                 "Test": ["CMD", "wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8080/healthz"],
-                "Interval": 1_000_000_000, "Timeout": 2_000_000_000, "Retries": 3,
+                "Interval": 1_000_000_000, "Timeout": 10_000_000_000, "Retries": 3,
                 "StartPeriod": 2_000_000_000}
         config = json.dumps({
             "architecture": architecture, "os": "linux", "created": "2026-01-01T00:00:00Z",

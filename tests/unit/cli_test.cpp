@@ -369,9 +369,9 @@ TEST(Render, HistoryMarksTheCurrentRelease) {
   answer["releases"].push_back(release_44());
   answer["releases"].push_back(std::move(good));
   EXPECT_EQ(text(render_history(answer, screen())), R"(
-   release  outcome      commit   made       cause       subject
-   44       rolled back  c0ffee1  2 min ago  new commit  Refactor settings, Ben
-*  43       good         c0ffee1  25 h ago   new commit  Refactor settings, Ben
+   release  outcome      commit   made       subject                 cause
+   44       rolled back  c0ffee1  2 min ago  Refactor settings, Ben  new commit
+*  43       good         c0ffee1  25 h ago   Refactor settings, Ben  new commit
 * is current)");
   answer["releases"] = Json::array();
   EXPECT_EQ(render_history(answer, screen()), Lines{"shop: no release yet"});
@@ -434,7 +434,8 @@ TEST(Deploy, TellsEachPhaseOnceWhenItHasEnded) {
 
 TEST(Deploy, AGateThatFailedIsNotCalledHealthy) {
   std::size_t done = 3;
-  EXPECT_EQ(ended_phases(release_44(), 0, screen(), done), Lines());
+  EXPECT_EQ(ended_phases(release_44(), 0, screen(), done),
+            Lines{"  failed     while checking, after 11 s"});
   EXPECT_EQ(done, 5U);
 }
 
@@ -449,6 +450,12 @@ TEST(Deploy, ShowsThePhaseInFlight) {
   pulling    ██████████░░░░░░░░░░ 19 MB of 38 MB  acme/backend)");
   EXPECT_EQ(text(live_phase(attempt, kDeployLabel, screen(40))), R"(
   pulling    ██████████░░░░░░░░░░ 19 MB…)");
+  attempt["pull"]["current"] = 38000000;
+  EXPECT_EQ(text(live_phase(attempt, kDeployLabel, screen())), R"(
+  pulling    ████████████████████ 38 MB of 38 MB, unpacking  acme/backend)");
+  attempt["phase"] = "gating_rollback";
+  EXPECT_EQ(text(live_phase(attempt, kDeployLabel, screen())), R"(
+  checking   what was put back, for 6 s)");
   attempt["phase"] = "gating";
   attempt["services"] = json(R"([{"service": "backend", "health": "starting, 12 s"},
                                  {"service": "db", "health": "healthy"}])");

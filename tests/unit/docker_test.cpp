@@ -451,8 +451,9 @@ TEST(EngineErrors, VersionRefusalIsKnown) {
 
 TEST(DockerEngine, SaysThatDockerDoesNotAnswer) {
   const test::TemporaryFolder folder;
+  asio::io_context loop(1);
   DockerEngine engine(folder / "docker.sock");
-  auto got = test::await(engine.info());
+  auto got = test::await(loop, engine.info());
   ASSERT_FALSE(got);
   EXPECT_EQ(got.error().code, Errc::unavailable);
   const std::string path = folder / "docker.sock";

@@ -1,0 +1,141 @@
+// What people are told while a stack is kept.
+#include <spdlog/spdlog.h>
+
+#include "agent/model/reference.hpp"
+#include "agent/reconcile/reconciler.hpp"
+
+namespace trimtab {
+namespace {
+
+constexpr auto pull_event_spacing = std::chrono::milliseconds(250);
+
+}  // namespace
+
+// --- what people are told
+
+void Reconciler::on_engine_event(const EngineEvent& event) {
+  if (event.project != project_) return;
+  engine_changed_.notify();
+  if (!executing_) wake_.notify();
+}
+
+void Reconciler::on_engine_change() {
+  engine_changed_.notify();
+  wake_.notify();
+}
+
+// A watcher has asked: tells what is new and has the reconciler look at it.
+void Reconciler::on_facts_asked() {
+  if (facts_.tip.value && facts_.tip.value->commit != told_commit_) {
+    told_commit_ = facts_.tip.value->commit;
+    Json data;
+    data["commit"] = told_commit_;
+    data["message"] = settings_.git.ref + " is at " + short_commit(told_commit_);
+    events_.publish("facts", settings_.name, std::move(data));
+  }
+  for (const auto& [image, fact] : facts_.digests) {
+    if (!fact.value || told_digests_[image] == *fact.value) continue;
+    told_digests_[image] = *fact.value;
+    Json data;
+    data["image"] = image;
+    data["digest"] = *fact.value;
+    data["message"] = image + " is " + short_digest(*fact.value);
+    events_.publish("facts", settings_.name, std::move(data));
+  }
+  wake_.notify();
+}
+
+void Reconciler::settle() {
+  SituationInput input;
+  input.stack = settings_.name;
+  input.decided = verdict_;
+  input.intent = &store_.intent();
+  input.current = store_.current();
+  input.docker_error = engine_.error();
+  input.tip = &facts_.tip;
+  input.observed = &observed_;
+  input.drift = &drift_;
+  const Situation now = situation_of(input);
+  situate(now.state, now.reason, now.next);
+}
+
+void Reconciler::situate(StackState state, std::string reason, std::string next) {
+  Situation now{state, std::move(reason), std::move(next)};
+  if (now == situation_) return;
+  const Situation before = std::exchange(situation_, std::move(now));
+  if (before.state == situation_.state && before.reason == situation_.reason) return;
+  Json data;
+  data["old"] = to_string(before.state);
+  data["new"] = to_string(situation_.state);
+  data["reason"] = situation_.reason;
+  data["message"] = std::string(to_string(situation_.state)) +
+                    (situation_.reason.empty() ? "" : ": " + situation_.reason);
+  events_.publish("state", settings_.name, std::move(data));
+}
+
+std::vector<std::string> Reconciler::notices() const {
+  std::vector<std::string> all = store_.problems();
+  if (const Release* const current = store_.current()) {
+    all.insert(all.end(), current->notices.begin(), current->notices.end());
+    for (const PreflightFinding& finding : current->findings) all.push_back(finding.message);
+  }
+  return all;
+}
+
+void Reconciler::phase_begun(const Attempt& attempt) {
+  AttemptView view;
+  view.attempt = attempt;
+  view.phase_started_at = wall_now();
+  attempt_view_ = std::move(view);
+  const bool back = attempt.phase == Phase::rolling_back || attempt.phase == Phase::gating_rollback;
+  const std::string phase(to_string(attempt.phase));
+  situate(back ? StackState::rolling_back : StackState::deploying,
+          release_text(attempt.release) + ": " + phase, "");
+  Json data;
+  data["release"] = attempt.release;
+  data["phase"] = phase;
+  data["message"] = release_text(attempt.release) + ": " + phase;
+  spdlog::info("{}: release {}: {}", settings_.name, attempt.release, phase);
+  events_.publish("phase", settings_.name, std::move(data));
+}
+
+void Reconciler::pulling(const std::string& image, const PullProgress& progress) {
+  if (attempt_view_) {
+    attempt_view_->pull_image = image;
+    attempt_view_->pull = progress;
+  }
+  const bool whole = progress.total != 0 && progress.current == progress.total;
+  if (!whole && SteadyClock::now() - last_pull_event_ < pull_event_spacing) return;
+  last_pull_event_ = SteadyClock::now();
+  Json data;
+  data["image"] = image;
+  data["current"] = progress.current;
+  data["total"] = progress.total;
+  data["message"] = "pulling " + image;
+  events_.publish("pull", settings_.name, std::move(data));
+}
+
+void Reconciler::waiting_for(const std::map<std::string, std::string>& services) {
+  if (!attempt_view_ || attempt_view_->waiting_for == services) return;
+  for (const auto& [service, words] : services) {
+    const auto before = attempt_view_->waiting_for.find(service);
+    if (before != attempt_view_->waiting_for.end() && before->second == words) continue;
+    Json data;
+    data["release"] = attempt_view_->attempt.release;
+    data["service"] = service;
+    data["state"] = words;
+    data["health"] = words;
+    data["message"] = service + ": " + words;
+    events_.publish("service", settings_.name, std::move(data));
+  }
+  attempt_view_->waiting_for = services;
+}
+
+void Reconciler::remark(const std::string& line) {
+  spdlog::info("{}: {}", settings_.name, line);
+  Json data;
+  data["message"] = line;
+  events_.publish("log", settings_.name, std::move(data));
+}
+
+}  // namespace trimtab

@@ -1,0 +1,259 @@
+// What operators ask of a stack.
+#include <spdlog/spdlog.h>
+
+#include <random>
+
+#include "agent/plan/diff.hpp"
+#include "agent/reconcile/reconciler.hpp"
+
+namespace trimtab {
+namespace {
+
+std::string new_request_id() {
+  std::random_device random;
+  std::string id;
+  for (int i = 0; i < 4; ++i) {
+    static constexpr std::string_view digits = "0123456789abcdef";
+    for (unsigned bits = random(), n = 0; n < 4; ++n, bits >>= 4) id += digits[bits & 15U];
+  }
+  return id;
+}
+
+}  // namespace
+
+// --- operators
+
+Result<std::string> Reconciler::enqueue(Request request) {
+  if (store_.intent().paused) {
+    return Error{Errc::conflict, settings_.name + " is paused",
+                 "`trimtab resume " + settings_.name + "` ends the pause"};
+  }
+  if (request_ || executing_) {
+    return Error{Errc::conflict, settings_.name + " is busy with a deployment",
+                 "`trimtab status " + settings_.name + " --watch` shows it"};
+  }
+  request.id = new_request_id();
+  last_request_ = RequestResult{request.id, "in_progress", std::nullopt, ""};
+  request_ = request;
+  git_watcher_.look_now();
+  image_watcher_.look_now();
+  wake_.notify();
+  return request.id;
+}
+
+Result<std::string> Reconciler::deploy(std::string commit) {
+  Request request;
+  request.kind = Request::Kind::deploy;
+  request.commit = std::move(commit);
+  return enqueue(std::move(request));
+}
+
+Result<std::string> Reconciler::rollback(int release) {
+  const Release* const current = store_.current();
+  if (current == nullptr) {
+    return Error{Errc::conflict, settings_.name + " has no release yet", {}};
+  }
+  if (release == 0) {
+    const Release* const good = store_.last_good_before(*current);
+    if (good == nullptr) {
+      return Error{Errc::conflict, settings_.name + " has no earlier good release to go back to",
+                   "`trimtab history " + settings_.name + "` shows what there is"};
+    }
+    release = good->number;
+  }
+  const Release* const target = store_.find(release);
+  if (target == nullptr) {
+    return Error{Errc::not_found, settings_.name + " has no " + release_text(release),
+                 "`trimtab history " + settings_.name + "` shows what there is"};
+  }
+  if (target->outcome != Outcome::good && target->outcome != Outcome::rolled_back) {
+    return Error{Errc::conflict, release_text(release) + " never ran well",
+                 "choose one whose outcome is good"};
+  }
+  if (target->number == current->number) {
+    return Error{Errc::conflict, release_text(release) + " is the current one", {}};
+  }
+  Request request;
+  request.kind = Request::Kind::rollback;
+  request.release = release;
+  return enqueue(std::move(request));
+}
+
+Result<std::string> Reconciler::pause(std::string why) {
+  Intent intent = store_.intent();
+  intent.paused = true;
+  intent.paused_why = printable(why);
+  intent.paused_at = wall_now();
+  if (auto saved = store_.set_intent(intent); !saved) return saved.error();
+  const std::string id = new_request_id();
+  last_request_ = RequestResult{id, "in_progress", std::nullopt, ""};
+  settle();
+  finish_request(id, "done", std::nullopt, settings_.name + " is paused");
+  return id;
+}
+
+Result<std::string> Reconciler::resume() {
+  Intent intent = store_.intent();
+  intent.paused = false;
+  intent.paused_why.clear();
+  if (auto saved = store_.set_intent(intent); !saved) return saved.error();
+  const std::string id = new_request_id();
+  last_request_ = RequestResult{id, "in_progress", std::nullopt, ""};
+  judged_key_.clear();
+  check();
+  settle();
+  finish_request(id, "done", std::nullopt, settings_.name + " is watched again");
+  return id;
+}
+
+std::string Reconciler::check() {
+  git_watcher_.look_now();
+  image_watcher_.look_now();
+  wake_.notify();
+  return new_request_id();
+}
+
+Task<void> Reconciler::serve(Request request) {
+  if (request.kind == Request::Kind::rollback) {
+    co_await serve_rollback(request);
+    co_return;
+  }
+  Goal goal;
+  goal.again = true;
+  goal.request = request.id;
+  // What the remote says now, not at the last interval.
+  Result<RefTip> tip = co_await git_->ask();
+  if (tip) facts_.tip.succeed(*tip);
+  if (!tip && request.commit.empty()) {
+    finish_request(request.id, "failed", std::nullopt, tip.error().text());
+    co_return;
+  }
+  for (const auto& [text, reference] : image_watcher_.watched()) {
+    const Result<std::string> digest = co_await registry_.digest_of(reference);
+    if (digest) facts_.digests[text].succeed(*digest);
+  }
+  Intent intent = store_.intent();
+  intent.held_commit.clear();
+  if (request.commit.empty()) {
+    goal.tip = *tip;
+    goal.cause = "asked for by an operator";
+  } else {
+    if (tip) {
+      const Result<std::string> fetched = co_await git_->fetch(*tip);
+      if (!fetched) spdlog::warn("{}: {}", settings_.name, fetched.error().text());
+    }
+    const Result<std::string> commit = co_await git_->find_commit(request.commit);
+    if (!commit) {
+      finish_request(request.id, "failed", std::nullopt, commit.error().text());
+      co_return;
+    }
+    goal.tip.name = tip ? tip->name : settings_.git.ref;
+    goal.tip.commit = *commit;
+    goal.cause = "commit " + short_commit(*commit) + " asked for by an operator";
+    if (tip && tip->commit != *commit) intent.held_commit = tip->commit;
+  }
+  if (auto saved = store_.set_intent(intent); !saved) {
+    finish_request(request.id, "failed", std::nullopt, saved.error().text());
+    co_return;
+  }
+  co_await consider(goal);
+  if (last_request_ && last_request_->id == request.id && last_request_->outcome == "in_progress" &&
+      verdict_.state == StackState::waiting) {
+    // It waits for an image: the request goes on with it.
+    request_ = request;
+  }
+}
+
+Task<void> Reconciler::serve_rollback(Request request) {
+  const Release* const current = store_.current();
+  const Release* const target = store_.find(request.release);
+  const Turn::Holder turn = co_await staging_turn_.take();
+  for (const int number : {current->number, target->number}) {
+    const Result<void> readable = co_await make_readable(draft_parts(), number, false);
+    if (!readable) {
+      finish_request(request.id, "failed", std::nullopt, readable.error().text());
+      co_return;
+    }
+  }
+  const Release now = *store_.current();
+  const Release older = *store_.find(request.release);
+  const Result<Rendering> now_rendering = rendering_of(now.number);
+  const Result<Rendering> older_rendering = rendering_of(older.number);
+  if (!now_rendering || !older_rendering) {
+    const Error error = now_rendering ? older_rendering.error() : now_rendering.error();
+    finish_request(request.id, "failed", std::nullopt, error.text());
+    co_return;
+  }
+  Attempt next;
+  next.release = older.number;
+  next.fallback = now.number;
+  next.operator_rollback = true;
+  next.plan = make_return_plan(target_of(older, *older_rendering), target_of(now, *now_rendering),
+                               observed_);
+  next.request = request.id;
+  next.started_at = wall_now();
+  co_await attempt(std::move(next), false);
+}
+
+Task<Result<PlanAnswer>> Reconciler::plan() {
+  const Turn::Holder turn = co_await staging_turn_.take();
+  if (executing_) {
+    co_return Error{Errc::conflict, settings_.name + " is busy with a deployment",
+                    "`trimtab status " + settings_.name + " --watch` shows it"};
+  }
+  Result<RefTip> tip = co_await git_->ask();
+  if (!tip) co_return tip.error();
+  const Result<std::string> fetched = co_await git_->fetch(*tip);
+  if (!fetched) co_return fetched.error();
+  tip->commit = *fetched;
+  const Result<void> prepared = co_await prepare_current();
+  if (!prepared) co_return prepared.error();
+  Facts facts;  // of its own: what is asked for here is asked now
+  DraftResult made = co_await make_draft(draft_parts(), *tip, &facts, observed_);
+  if (made.world) co_return *made.world;
+  PlanAnswer answer;
+  if (const Release* const current = store_.current()) answer.from = current->number;
+  answer.commit = made.release.commit;
+  answer.subject = made.release.subject;
+  if (made.rejected) {
+    answer.verdict = "rejected";
+    answer.findings.push_back(*made.rejected);
+    co_return answer;
+  }
+  Draft& draft = *made.draft;
+  if (!draft.missing_images.empty()) {
+    answer.verdict = "waiting";
+    PreflightFinding finding;
+    finding.name = "image-missing";
+    finding.severity = PreflightFinding::Severity::warning;
+    finding.message = "not in the registry yet: " + join(draft.missing_images, ", ");
+    answer.findings.push_back(finding);
+    co_return answer;
+  }
+  answer.findings = co_await preflight(&draft);
+  Result<Plan> plan = make_plan_for(draft, true);
+  if (!plan) co_return plan.error();
+  answer.plan = std::move(*plan);
+  for (const auto& [service, pin] : draft.release.images) {
+    const Result<Image> here = co_await docker_.image(pin.pinned);
+    if (!here && !pin.local) answer.pulls.push_back(pin.reference);
+  }
+  const bool rejected =
+      has_errors(answer.findings) || store_.rejected().contains(draft.release.content_key);
+  answer.verdict = answer.plan.empty() ? "nothing to do" : rejected ? "rejected" : "would deploy";
+  co_return answer;
+}
+
+void Reconciler::finish_request(const std::string& id, std::string outcome,
+                                std::optional<int> release, std::string message) {
+  if (id.empty()) return;
+  last_request_ = RequestResult{id, outcome, release, message};
+  Json data;
+  data["request"] = id;
+  data["outcome"] = outcome;
+  data["release"] = release ? Json(*release) : Json(nullptr);
+  data["message"] = message;
+  events_.publish("finished", settings_.name, std::move(data));
+}
+
+}  // namespace trimtab

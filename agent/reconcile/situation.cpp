@@ -1,0 +1,101 @@
+#include "agent/reconcile/situation.hpp"
+
+#include "agent/plan/diff.hpp"
+
+namespace trimtab {
+namespace {
+
+// "" where the container does what it should, or what an operator wants of it.
+std::string ailment(const Container& container) {
+  if (container.health == Health::unhealthy) return "is unhealthy";
+  if (container.state == ContainerState::restarting) return "restarts again and again";
+  const bool ended = container.state == ContainerState::exited && !is_finished_job(container) &&
+                     !is_stopped_by_hand(container);
+  return ended ? "exited with " + std::to_string(container.exit_code) : std::string();
+}
+
+Situation unreachable_remote(const Error& error, const Release* current) {
+  const std::string runs =
+      current == nullptr ? "nothing is deployed" : release_text(current->number) + " keeps running";
+  const StackState state = is_transient(error.code) ? StackState::waiting : StackState::failed;
+  return Situation{state, error.message, (error.hint.empty() ? "" : error.hint + "; ") + runs};
+}
+
+// Nothing is to be deployed: does what is deployed run as it should?
+Situation at_rest(const SituationInput& input) {
+  for (const Container& container : input.observed->containers) {
+    const std::string what = ailment(container);
+    if (what.empty()) continue;
+    return Situation{StackState::degraded, container.service + " " + what,
+                     "`trimtab logs " + input.stack + " " + container.service + "` shows why"};
+  }
+  if (!input.drift->empty()) {
+    return Situation{StackState::degraded, input.drift->front(),
+                     "`trimtab deploy " + input.stack + "` puts it back"};
+  }
+  const std::string& held = input.intent->held_commit;
+  if (input.current != nullptr && !held.empty() && input.tip->value->commit == held) {
+    return Situation{StackState::synced,
+                     short_commit(held) + " is not deployed, since an operator asked for " +
+                         short_commit(input.current->commit),
+                     "the next commit is deployed again, and `trimtab deploy " + input.stack +
+                         "` deploys this one"};
+  }
+  return input.decided;
+}
+
+}  // namespace
+
+std::string short_commit(const std::string& commit) {
+  return commit.substr(0, 7);
+}
+
+std::string release_text(int number) {
+  return "release " + std::to_string(number);
+}
+
+std::string_view to_string(StackState state) {
+  switch (state) {
+    case StackState::starting:
+      return "starting";
+    case StackState::synced:
+      return "synced";
+    case StackState::checking:
+      return "checking";
+    case StackState::waiting:
+      return "waiting";
+    case StackState::deploying:
+      return "deploying";
+    case StackState::rolling_back:
+      return "rolling_back";
+    case StackState::failed:
+      return "failed";
+    case StackState::paused:
+      return "paused";
+    case StackState::stopped:
+      return "stopped";
+    case StackState::degraded:
+      return "degraded";
+  }
+  return "failed";
+}
+
+Situation situation_of(const SituationInput& input) {
+  if (input.intent->paused) {
+    const std::string& why = input.intent->paused_why;
+    return Situation{StackState::paused, why.empty() ? "paused by an operator" : why,
+                     "`trimtab resume " + input.stack + "` ends the pause"};
+  }
+  if (input.docker_error) {
+    return Situation{input.current == nullptr ? StackState::waiting : StackState::degraded,
+                     input.docker_error->message, "tried again until Docker is back"};
+  }
+  const bool decided_nothing_bad = input.decided.state == StackState::synced;
+  if (input.tip->error && (decided_nothing_bad || !input.tip->value)) {
+    return unreachable_remote(*input.tip->error, input.current);
+  }
+  if (!input.tip->value) return Situation{StackState::starting, "asking the remote", ""};
+  return decided_nothing_bad ? at_rest(input) : input.decided;
+}
+
+}  // namespace trimtab

@@ -1,0 +1,55 @@
+// What a person is told of a stack as a whole. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/model/facts.hpp"
+#include "agent/model/observed.hpp"
+#include "agent/model/release.hpp"
+#include "agent/record/store.hpp"
+
+namespace trimtab {
+
+enum class StackState {
+  starting,
+  synced,
+  checking,
+  waiting,
+  deploying,
+  rolling_back,
+  failed,
+  paused,
+  stopped,
+  degraded,
+};
+std::string_view to_string(StackState state);
+
+struct Situation {
+  StackState state = StackState::starting;
+  std::string reason;  // "" where the state says it all
+  std::string next;    // what happens next, or what to do
+  friend bool operator==(const Situation&, const Situation&) = default;
+};
+
+struct SituationInput {
+  std::string stack;
+  Situation decided;  // what the last look at Git and the registries came to
+  const Intent* intent = nullptr;
+  const Release* current = nullptr;  // null before the first
+  std::optional<Error> docker_error;
+  const Fact<RefTip>* tip = nullptr;
+  const Observed* observed = nullptr;
+  const std::vector<std::string>* drift = nullptr;
+};
+
+// What was decided, seen through what runs and what operators said.
+Situation situation_of(const SituationInput& input);
+
+// "3f2c1ab" and "release 42", as people are told of them.
+std::string short_commit(const std::string& commit);
+std::string release_text(int number);
+
+}  // namespace trimtab

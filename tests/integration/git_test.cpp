@@ -1,0 +1,743 @@
+// GitProgram against real repositories: on the disk, and over HTTP, HTTPS and SSH on loopback.
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "agent/git/git_program.hpp"
+#include "tests/lib/git_servers.hpp"
+
+namespace trimtab {
+namespace {
+
+namespace fs = std::filesystem;
+using test::await;
+using test::Developer;
+using test::git;
+using test::GitServers;
+using test::put;
+using test::TemporaryFolder;
+
+std::string content(const fs::path& path) {
+  const auto text = read_file(path);
+  return text ? *text : "(" + text.error().message + ")";
+}
+
+bool present(const fs::path& path) {
+  return fs::exists(fs::symlink_status(path));
+}
+
+struct stat info_of(const fs::path& path) {
+  struct stat info {};
+  EXPECT_EQ(::lstat(path.c_str(), &info), 0) << path;
+  return info;
+}
+
+// A repository with a branch, and trimtab's side of it.
+class GitOnDisk : public testing::Test {
+ protected:
+  GitProgram program(const std::string& ref = "production") {
+    GitAccess access;
+    access.url = developer.bare().string();
+    return {access, ref, folder / "state/repo.git", folder / "state"};
+  }
+  // What the reconciler does to learn of a commit.
+  std::string fetch(GitProgram& repository) {
+    const auto tip = await(repository.ask());
+    EXPECT_TRUE(tip) << tip.error().text();
+    const auto commit = await(repository.fetch(*tip));
+    EXPECT_TRUE(commit) << commit.error().text();
+    EXPECT_EQ(*commit, tip->commit);
+    return *commit;
+  }
+  SwitchReport bring(GitProgram& repository, const std::string& from, const std::string& to,
+                     const std::vector<std::string>& in_place = {}) {
+    const auto report = await(repository.bring_to(live, from, to, in_place, saved));
+    EXPECT_TRUE(report) << report.error().text();
+    return report ? *report : SwitchReport{};
+  }
+  std::size_t patches() const {
+    std::error_code ec;
+    return static_cast<std::size_t>(std::distance(fs::directory_iterator(saved, ec), {}));
+  }
+
+  TemporaryFolder folder;
+  Developer developer{folder / "work", folder / "shop.git"};
+  fs::path live = folder / "srv/shop";
+  fs::path saved = folder / "state/saved";
+};
+
+TEST_F(GitOnDisk, AsksFetchesAndDescribes) {
+  put(developer / "compose.yaml", "services: {}\n");
+  put(developer / "deep/a b", "x");
+  const std::string commit = developer.push("Fix totals\n\nBody");
+  auto repository = program();
+  EXPECT_EQ(await(repository.ask()).value(), (RefTip{"refs/heads/production", commit}));
+  EXPECT_EQ(fetch(repository), commit);
+  EXPECT_EQ(fetch(repository), commit);
+
+  const auto info = await(repository.describe(commit));
+  ASSERT_TRUE(info) << info.error().text();
+  EXPECT_EQ(info->commit, commit);
+  EXPECT_EQ(info->subject, "Fix totals");
+  EXPECT_EQ(info->author, "Ana");
+  EXPECT_LT(wall_now() - info->committed_at, std::chrono::hours(1));
+
+  const auto tree = await(repository.tree(commit));
+  ASSERT_TRUE(tree);
+  ASSERT_EQ(tree->size(), 2U);
+  EXPECT_EQ((*tree)[1].path, "deep/a b");
+  EXPECT_EQ((*tree)[1].mode, "100644");
+
+  EXPECT_EQ(await(repository.find_commit(commit.substr(0, 7))).value(), commit);
+  EXPECT_EQ(await(repository.find_commit("0123456")).error().code, Errc::not_found);
+  EXPECT_EQ(await(repository.find_commit("--all")).error().code, Errc::not_found);
+}
+
+TEST_F(GitOnDisk, NamesBranchesThatExistWhereOursIsGone) {
+  put(developer / "a", "x");
+  developer.push("one");
+  developer.push("one", "producton");
+  developer.push("one", "main");
+  git(developer.work(), {"push", "-q", "origin", ":production"});
+  auto repository = program();
+  const auto tip = await(repository.ask());
+  ASSERT_FALSE(tip);
+  EXPECT_EQ(tip.error().code, Errc::not_found);
+  EXPECT_EQ(tip.error().message, developer.bare().string() + " has no branch production");
+  EXPECT_EQ(tip.error().hint,
+            "it has main, producton: set git.ref, or push that branch (did you mean producton?)");
+}
+
+TEST_F(GitOnDisk, SaysThatARepositoryIsEmptyOrMissing) {
+  auto empty = program();
+  EXPECT_EQ(await(empty.ask()).error().hint, "it has no branch at all: push one");
+  fs::remove_all(developer.bare());
+  auto missing = program();
+  const auto tip = await(missing.ask());
+  ASSERT_FALSE(tip);
+  EXPECT_EQ(tip.error().code, Errc::not_found);
+}
+
+TEST_F(GitOnDisk, AcceptsAForcePushAndKeepsWhatAReleaseNeeds) {
+  put(developer / "a", "1");
+  const std::string first = developer.push("one");
+  auto repository = program();
+  fetch(repository);
+  ASSERT_TRUE(await(repository.keep(first, 7)));
+  put(developer / "a", "2");
+  const std::string second = developer.push("two");
+  EXPECT_EQ(fetch(repository), second);
+  EXPECT_TRUE(await(repository.is_ancestor(first, second)).value());
+  EXPECT_FALSE(await(repository.is_ancestor(second, first)).value());
+
+  git(developer.work(), {"checkout", "-q", "--orphan", "other"});
+  put(developer / "a", "3");
+  const std::string rewritten = developer.push("rewritten");
+  EXPECT_EQ(fetch(repository), rewritten);
+  EXPECT_FALSE(await(repository.is_ancestor(second, rewritten)).value());
+  EXPECT_FALSE(await(repository.is_ancestor(std::string(40, '1'), rewritten)).value());
+
+  git(folder / "state/repo.git", {"gc", "-q", "--prune=now"});
+  EXPECT_EQ(await(repository.find_commit(first)).value(), first);
+  ASSERT_TRUE(await(repository.drop(7)));
+  ASSERT_TRUE(await(repository.drop(7)));
+  git(folder / "state/repo.git", {"gc", "-q", "--prune=now"});
+  EXPECT_FALSE(await(repository.find_commit(first)));
+}
+
+TEST_F(GitOnDisk, FollowsTheNewestTagOfAPatternAlsoWhereItMoves) {
+  put(developer / "a", "1");
+  const std::string first = developer.push("one");
+  git(developer.work(), {"tag", "v1.9"});
+  put(developer / "a", "2");
+  const std::string second = developer.push("two");
+  git(developer.work(), {"tag", "-a", "-m", "release", "v1.10"});
+  git(developer.work(), {"tag", "w2"});
+  git(developer.work(), {"push", "-q", "--tags", "origin"});
+  auto repository = program("v*");
+  EXPECT_EQ(await(repository.ask()).value(), (RefTip{"refs/tags/v1.10", second}));
+  EXPECT_EQ(fetch(repository), second);
+
+  git(developer.work(), {"tag", "-f", "-a", "-m", "moved", "v1.10", first});
+  git(developer.work(), {"push", "-q", "-f", "--tags", "origin"});
+  EXPECT_EQ(fetch(repository), first);
+
+  auto none = program("x*");
+  const auto tip = await(none.ask());
+  ASSERT_FALSE(tip);
+  EXPECT_EQ(tip.error().code, Errc::not_found);
+  EXPECT_NE(tip.error().text().find("has no tag that matches x*; it has"), std::string::npos)
+      << tip.error().text();
+}
+
+TEST_F(GitOnDisk, ClearsTheLocksOfAKilledGit) {
+  put(developer / "a", "1");
+  developer.push("one");
+  {
+    auto repository = program();
+    bring(repository, "", fetch(repository));
+  }
+  for (const char* const lock : {"repo.git/HEAD.lock", "repo.git/refs/trimtab/tip.lock",
+                                 "repo.git/shallow.lock", "git/live.index.lock"}) {
+    put(folder / "state" / lock, "");
+  }
+  put(folder / "state/repo.git/objects/pack/tmp_pack_x", "half a pack");
+  put(developer / "a", "2");
+  const std::string second = developer.push("two");
+  auto repository = program();
+  EXPECT_EQ(fetch(repository), second);
+  bring(repository, "", second);
+  EXPECT_EQ(content(live / "a"), "2");
+  EXPECT_FALSE(present(folder / "state/repo.git/objects/pack/tmp_pack_x"));
+}
+
+TEST_F(GitOnDisk, SurvivesATornIndex) {
+  put(developer / "a", "1");
+  const std::string first = developer.push("one");
+  auto repository = program();
+  bring(repository, "", fetch(repository));
+  put(folder / "state/git/live.index", "DIRC torn");
+  put(live / "a", "edited");
+  EXPECT_EQ(bring(repository, first, first).local_edits, std::vector<std::string>{"a"});
+  EXPECT_EQ(content(live / "a"), "1");
+}
+
+TEST_F(GitOnDisk, StagesACommitIntoAnEmptiedFolder) {
+  put(developer / "run.sh", "#!/bin/sh\n");
+  fs::permissions(developer / "run.sh", fs::perms(0755));
+  fs::create_symlink("/etc/passwd", developer / "link");
+  const std::string commit = developer.push("one");
+  auto repository = program();
+  fetch(repository);
+  const fs::path staging = folder / "staging";
+  put(staging / "old/file", "x");
+  ASSERT_TRUE(await(repository.stage(commit, staging)));
+  EXPECT_FALSE(present(staging / "old"));
+  EXPECT_EQ(content(staging / "run.sh"), "#!/bin/sh\n");
+  EXPECT_EQ(info_of(staging / "run.sh").st_mode & 0111U, 0111U);
+  EXPECT_EQ(fs::read_symlink(staging / "link"), "/etc/passwd");
+  ASSERT_TRUE(await(repository.stage(commit, staging)));
+}
+
+// The live directory
+
+TEST_F(GitOnDisk, MakesAPlainCloneWhereNothingIs) {
+  put(developer / "compose.yaml", "v1");
+  put(developer / "nginx/nginx.conf", "conf");
+  const std::string commit = developer.push("one");
+  auto repository = program();
+  const auto report = bring(repository, "", fetch(repository));
+  EXPECT_EQ(report.changed, (std::vector<std::string>{"compose.yaml", "nginx/nginx.conf"}));
+  EXPECT_TRUE(report.local_edits.empty());
+  EXPECT_TRUE(report.saved_patch.empty());
+  EXPECT_EQ(content(live / "nginx/nginx.conf"), "conf");
+
+  EXPECT_EQ(git(live, {"log", "-1", "--format=%H"}), commit);
+  EXPECT_EQ(git(live, {"status", "--porcelain", "--branch"}), "## production...origin/production");
+  EXPECT_EQ(git(live, {"remote", "get-url", "origin"}), developer.bare().string());
+  EXPECT_EQ(git(live, {"fsck", "--full"}), "");
+  // Nothing of it depends on trimtab's own repository.
+  fs::remove_all(folder / "state");
+  put(developer / "compose.yaml", "v2");
+  developer.push("two");
+  git(live, {"pull", "-q"});
+  EXPECT_EQ(content(live / "compose.yaml"), "v2");
+}
+
+TEST_F(GitOnDisk, MovesOnlyWhatTheCommitsChange) {
+  put(developer / "changed", "1");
+  put(developer / "same", "same");
+  put(developer / "gone/deep/file", "x");
+  put(developer / "script", "#!/bin/sh\n");
+  fs::create_symlink("same", developer / "link");
+  const std::string first = developer.push("one");
+  auto repository = program();
+  bring(repository, "", fetch(repository));
+  put(live / "uploads/photo", "bytes");
+  const auto same = info_of(live / "same");
+
+  put(developer / "changed", "2");
+  put(developer / "new/file", "n");
+  fs::permissions(developer / "script", fs::perms(0755));
+  fs::remove_all(developer / "gone");
+  fs::remove(developer / "link");
+  fs::create_symlink("changed", developer / "link");
+  const std::string second = developer.push("two");
+  fetch(repository);
+  const auto report = bring(repository, first, second);
+  EXPECT_EQ(report.changed,
+            (std::vector<std::string>{"changed", "gone/deep/file", "link", "new/file", "script"}));
+  EXPECT_TRUE(report.local_edits.empty());
+  EXPECT_EQ(content(live / "changed"), "2");
+  EXPECT_EQ(content(live / "new/file"), "n");
+  EXPECT_EQ(fs::read_symlink(live / "link"), "changed");
+  EXPECT_EQ(info_of(live / "script").st_mode & 0111U, 0111U);
+  EXPECT_FALSE(present(live / "gone"));
+  EXPECT_EQ(content(live / "uploads/photo"), "bytes");
+  EXPECT_EQ(info_of(live / "same").st_ino, same.st_ino);
+  EXPECT_EQ(info_of(live / "same").st_mtim.tv_nsec, same.st_mtim.tv_nsec);
+  EXPECT_EQ(git(live, {"status", "--porcelain"}), "?? uploads/");
+
+  // And back, as a rollback does.
+  bring(repository, second, first);
+  EXPECT_EQ(content(live / "changed"), "1");
+  EXPECT_EQ(content(live / "gone/deep/file"), "x");
+  EXPECT_FALSE(present(live / "new"));
+  EXPECT_EQ(git(live, {"log", "-1", "--format=%H"}), first);
+  EXPECT_EQ(git(live, {"for-each-ref", "refs/trimtab/saved"}), "");
+  EXPECT_TRUE(bring(repository, first, first).changed.empty());
+  EXPECT_EQ(patches(), 0U);
+}
+
+TEST_F(GitOnDisk, AdoptsACloneMadeByHand) {
+  put(developer / ".gitignore", ".env\n");
+  put(developer / "compose.yaml", "v1\n");
+  put(developer / "nginx.conf", "worker_processes 1;\n");
+  developer.push("one");
+  git(folder.path(), {"clone", "-q", developer.bare().string(), live.string()});
+  put(live / ".env", "SECRET=1\n");
+  put(live / "certs/tls.key", std::string("\0\x01key", 5));
+  put(live / "uploads/a b/photo", "bytes");
+  put(live / "nginx.conf", "worker_processes 4;\n");  // an edit in an emergency
+  // Programs that the clone's settings name must not run as root.
+  const std::string trap = "touch " + (folder / "trapped").string() + "; cat";
+  for (const char* const hook : {"post-checkout", "reference-transaction", "post-index-change"}) {
+    put(live / ".git/hooks" / hook, "#!/bin/sh\n" + trap + "\n");
+    fs::permissions(live / ".git/hooks" / hook, fs::perms(0755));
+  }
+  git(live, {"config", "filter.trap.smudge", trap});
+  git(live, {"config", "filter.trap.clean", trap});
+  git(live, {"config", "core.fsmonitor", trap});
+  put(live / ".git/info/attributes", "* filter=trap\n");
+
+  put(developer / ".gitattributes", "*.conf filter=trap\n");
+  put(developer / "compose.yaml", "v2\n");
+  const std::string second = developer.push("two");
+  auto repository = program();
+  fetch(repository);
+  const auto report = bring(repository, "", second);
+  EXPECT_FALSE(present(folder / "trapped"));
+
+  EXPECT_EQ(content(live / "compose.yaml"), "v2\n");
+  EXPECT_EQ(content(live / "nginx.conf"), "worker_processes 1;\n");
+  EXPECT_EQ(content(live / ".env"), "SECRET=1\n");
+  EXPECT_EQ(content(live / "certs/tls.key"), std::string("\0\x01key", 5));
+  EXPECT_EQ(content(live / "uploads/a b/photo"), "bytes");
+
+  EXPECT_EQ(report.local_edits, std::vector<std::string>{"nginx.conf"});
+  EXPECT_EQ(report.saved_patch.parent_path(), saved);
+  EXPECT_TRUE(
+      report.saved_patch.filename().string().ends_with("-" + second.substr(0, 7) + ".patch"));
+  EXPECT_EQ(info_of(report.saved_patch).st_mode & 0777U, 0600U);
+  EXPECT_NE(content(report.saved_patch).find("+worker_processes 4;"), std::string::npos);
+
+  for (const char* const name : {"filter.trap.smudge", "filter.trap.clean", "core.fsmonitor"}) {
+    git(live, {"config", "--unset", name});
+  }
+  fs::remove_all(live / ".git/hooks");
+  EXPECT_EQ(git(live, {"log", "-1", "--format=%H"}), second);
+  EXPECT_EQ(git(live, {"status", "--porcelain", "--branch"}),
+            "## production...origin/production\n?? certs/\n?? uploads/");
+  git(live, {"apply", report.saved_patch.string()});
+  EXPECT_EQ(content(live / "nginx.conf"), "worker_processes 4;\n");
+}
+
+TEST_F(GitOnDisk, KeepsCommitsThatOnlyTheCloneHas) {
+  put(developer / "a", "1");
+  developer.push("one");
+  git(folder.path(), {"clone", "-q", developer.bare().string(), live.string()});
+  put(live / "a", "committed here");
+  git(live, {"commit", "-q", "-a", "-m", "local"});
+  const std::string local = git(live, {"rev-parse", "HEAD"});
+  put(developer / "b", "2");
+  const std::string second = developer.push("two");
+  auto repository = program();
+  fetch(repository);
+  const auto report = bring(repository, "", second);
+  EXPECT_TRUE(report.local_edits.empty());  // it is a commit, and kept as one
+  EXPECT_EQ(content(live / "a"), "1");
+  EXPECT_EQ(git(live, {"rev-parse", "HEAD"}), second);
+  EXPECT_EQ(git(live, {"for-each-ref", "--format=%(objectname)", "refs/trimtab/saved"}), local);
+  EXPECT_EQ(git(live, {"status", "--porcelain"}), "");
+}
+
+TEST_F(GitOnDisk, SwitchesACloneOfAnotherBranchAndAShallowOne) {
+  put(developer / "a", "1");
+  developer.push("zero");
+  const std::string first = developer.push("one", "main");
+  git(folder.path(), {"clone", "-q", "--depth=1", "--branch=main",
+                      "file://" + developer.bare().string(), live.string()});
+  put(developer / "a", "2");
+  const std::string second = developer.push("two");
+  auto repository = program();
+  fetch(repository);
+  bring(repository, "", second);
+  EXPECT_EQ(git(live, {"symbolic-ref", "HEAD"}), "refs/heads/production");
+  EXPECT_EQ(git(live, {"rev-parse", "HEAD"}), second);
+  EXPECT_EQ(git(live, {"rev-parse", "main"}), first);
+  EXPECT_EQ(git(live, {"status", "--porcelain"}), "");
+}
+
+TEST_F(GitOnDisk, DetachesHeadAtATag) {
+  put(developer / "a", "1");
+  const std::string commit = developer.push("one");
+  git(developer.work(), {"tag", "v1"});
+  git(developer.work(), {"push", "-q", "--tags", "origin"});
+  auto repository = program("v*");
+  bring(repository, "", fetch(repository));
+  EXPECT_EQ(git(live, {"rev-parse", "HEAD"}), commit);
+  EXPECT_THROW(git(live, {"symbolic-ref", "-q", "HEAD"}), std::runtime_error);
+  EXPECT_EQ(git(live, {"status", "--porcelain"}), "");
+}
+
+TEST_F(GitOnDisk, RewritesMountedFilesInPlace) {
+  put(developer / "nginx.conf", "one\n");
+  put(developer / "other", "one\n");
+  const std::string first = developer.push("one");
+  auto repository = program();
+  bring(repository, "", fetch(repository));
+  const auto mounted = info_of(live / "nginx.conf").st_ino;
+
+  put(developer / "nginx.conf", "two, longer\n");
+  const std::string second = developer.push("two");
+  fetch(repository);
+  auto report = bring(repository, first, second, {"nginx.conf", "absent", "../outside"});
+  EXPECT_EQ(report.changed, std::vector<std::string>{"nginx.conf"});
+  EXPECT_EQ(info_of(live / "nginx.conf").st_ino, mounted);
+  EXPECT_EQ(content(live / "nginx.conf"), "two, longer\n");
+  EXPECT_EQ(git(live, {"status", "--porcelain"}), "");
+
+  // Edited by hand, then overwritten: saved first, and still the same file.
+  put(live / "nginx.conf", "by hand\n");
+  ASSERT_EQ(info_of(live / "nginx.conf").st_ino, mounted);
+  put(developer / "nginx.conf", "3\n");
+  const std::string third = developer.push("three");
+  fetch(repository);
+  report = bring(repository, second, third, {"nginx.conf"});
+  EXPECT_EQ(report.local_edits, std::vector<std::string>{"nginx.conf"});
+  EXPECT_NE(content(report.saved_patch).find("+by hand"), std::string::npos);
+  EXPECT_EQ(info_of(live / "nginx.conf").st_ino, mounted);
+  EXPECT_EQ(content(live / "nginx.conf"), "3\n");
+}
+
+TEST_F(GitOnDisk, PutsBackWhatWasDeletedByHand) {
+  put(developer / "a", "1");
+  put(developer / "b", "1");
+  const std::string first = developer.push("one");
+  auto repository = program();
+  bring(repository, "", fetch(repository));
+  fs::remove(live / "a");
+  const auto report = bring(repository, first, first);
+  EXPECT_EQ(report.changed, std::vector<std::string>{"a"});
+  EXPECT_EQ(content(live / "a"), "1");
+  EXPECT_EQ(patches(), 0U);
+}
+
+TEST_F(GitOnDisk, TouchesNothingWhereUntrackedFilesStandInTheWay) {
+  put(developer / "a", "1");
+  const std::string first = developer.push("one");
+  auto repository = program();
+  bring(repository, "", fetch(repository));
+  const fs::path outside = folder / "outside";
+  put(outside / "photo", "theirs");
+  put(live / ".env", "SECRET=1\n");
+  put(live / "same", "equal");
+  put(live / "data/deep/file", "theirs");
+  put(live / "plain", "theirs");
+  fs::create_directory_symlink(outside, live / "uploads");
+
+  put(developer / "a", "2");
+  put(developer / ".env", "SECRET=example\n");
+  put(developer / "same", "equal");
+  put(developer / "data", "a file now");
+  put(developer / "plain/file", "below what is a file");
+  put(developer / "uploads/photo", "through a link");
+  const std::string second = developer.push("two");
+  fetch(repository);
+  const std::vector<std::string> expected = {".env", "data/deep/file", "plain", "uploads"};
+  EXPECT_EQ(await(repository.collisions(live, first, second)).value(), expected);
+  const auto report = await(repository.bring_to(live, first, second, {}, saved));
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().code, Errc::conflict);
+  EXPECT_NE(report.error().message.find(".env, data/deep/file, plain, uploads"), std::string::npos)
+      << report.error().message;
+  EXPECT_EQ(content(live / "a"), "1");
+  EXPECT_EQ(content(live / ".env"), "SECRET=1\n");
+  EXPECT_EQ(content(live / "data/deep/file"), "theirs");
+  EXPECT_EQ(content(outside / "photo"), "theirs");
+
+  for (const char* const path : {".env", "data", "plain", "uploads"}) fs::remove_all(live / path);
+  EXPECT_TRUE(await(repository.collisions(live, first, second))->empty());
+  bring(repository, first, second);
+  EXPECT_EQ(content(live / "uploads/photo"), "through a link");
+  EXPECT_EQ(content(outside / "photo"), "theirs");
+}
+
+TEST_F(GitOnDisk, ReplacesATrackedLinkByAFolderWithoutWritingThroughIt) {
+  const fs::path outside = folder / "outside";
+  put(outside / "file", "theirs");
+  fs::create_directory_symlink(outside, developer / "dir");
+  const std::string first = developer.push("one");
+  auto repository = program();
+  bring(repository, "", fetch(repository));
+  fs::remove(developer / "dir");
+  put(developer / "dir/file", "ours");
+  const std::string second = developer.push("two");
+  fetch(repository);
+  bring(repository, first, second, {"dir/file"});
+  EXPECT_EQ(content(live / "dir/file"), "ours");
+  EXPECT_EQ(content(outside / "file"), "theirs");
+}
+
+// A switch that was cut off: `second` was begun, and is done by half.
+TEST_F(GitOnDisk, FinishesOrUndoesASwitchThatWasCutOff) {
+  put(developer / "a", "1");
+  put(developer / "b", "1");
+  put(developer / "removed", "1");
+  const std::string first = developer.push("one");
+  put(developer / "a", "2");
+  put(developer / "b", "2");
+  put(developer / "new", "a whole new file");
+  put(developer / "complete", "whole");
+  fs::remove(developer / "removed");
+  const std::string second = developer.push("two");
+
+  for (const bool forward : {true, false}) {
+    fs::remove_all(live);
+    fs::remove_all(folder / "state");
+    auto repository = program();
+    fetch(repository);
+    bring(repository, "", first);
+    put(folder / "state/git/switching", second + "\n");
+    put(live / "a", "2");             // written
+    fs::remove(live / "b");           // unlinked, not written yet
+    put(live / "new", "a whole");     // torn
+    put(live / "complete", "whole");  // written
+    fs::remove(live / "removed");
+
+    auto restarted = program();
+    EXPECT_TRUE(await(restarted.collisions(live, first, second))->empty());
+    bring(restarted, first, forward ? second : first);
+    EXPECT_EQ(content(live / "a"), forward ? "2" : "1");
+    EXPECT_EQ(content(live / "b"), forward ? "2" : "1");
+    EXPECT_EQ(present(live / "removed"), !forward);
+    EXPECT_EQ(present(live / "complete"), forward);
+    EXPECT_EQ(present(live / "new") ? content(live / "new") : "",
+              forward ? "a whole new file" : "");
+    EXPECT_EQ(git(live, {"status", "--porcelain"}), "");
+    EXPECT_FALSE(present(folder / "state/git/switching"));
+  }
+}
+
+Task<void> bring_in_group(GitProgram* repository, fs::path live, std::string from, std::string to,
+                          fs::path saved) {
+  std::vector<std::string> in_place = {"a"};
+  (void)co_await repository->bring_to(live, from, to, std::move(in_place), saved);
+}
+
+TEST_F(GitOnDisk, CanBeStoppedAtAnyMoment) {
+  put(developer / "a", "1");
+  put(developer / "removed", "1");
+  const std::string first = developer.push("one");
+  put(developer / "a", "2");
+  put(developer / "new", "2");
+  fs::remove(developer / "removed");
+  const std::string second = developer.push("two");
+  {
+    auto repository = program();
+    fetch(repository);
+    bring(repository, "", first);
+  }
+  put(live / ".env", "SECRET=1\n");
+  std::string now = first;
+  for (int i = 0; i < 16; ++i) {
+    const std::string next = now == first ? second : first;
+    {
+      asio::io_context loop;
+      TaskGroup group(loop.get_executor());
+      auto repository = program();
+      group.spawn("switch", bring_in_group(&repository, live, now, next, saved));
+      loop.run_for(std::chrono::milliseconds(8 * i));
+      group.cancel();
+      test::run_loop(loop);
+    }
+    // Half of them go on, half of them go back.
+    const std::string wanted = i % 4 < 2 ? next : now;
+    auto repository = program();
+    const auto report = bring(repository, now, wanted, {"a"});
+    EXPECT_TRUE(report.local_edits.empty()) << i;
+    now = wanted;
+    EXPECT_EQ(content(live / "a"), now == first ? "1" : "2") << i;
+    EXPECT_EQ(present(live / "new"), now == second) << i;
+    EXPECT_EQ(present(live / "removed"), now == first) << i;
+    EXPECT_EQ(git(live, {"rev-parse", "HEAD"}), now) << i;
+    EXPECT_EQ(git(live, {"status", "--porcelain"}), "?? .env") << i;
+  }
+  EXPECT_EQ(content(live / ".env"), "SECRET=1\n");
+}
+
+TEST_F(GitOnDisk, GivesWhatItWritesToTheOwnerOfTheDirectory) {
+  if (::geteuid() != 0) return;  // only root can give files away, and the daemon is root
+  constexpr uid_t kOwner = 1000;
+  put(developer / "a", "1");
+  developer.push("one");
+  git(folder.path(), {"clone", "-q", developer.bare().string(), live.string()});
+  ASSERT_EQ(::lchown(live.c_str(), kOwner, kOwner), 0);
+  for (const auto& entry : fs::recursive_directory_iterator(live)) {
+    ASSERT_EQ(::lchown(entry.path().c_str(), kOwner, kOwner), 0);
+  }
+  put(live / "theirs", "root's own");
+  put(developer / "a", "2");
+  put(developer / "new/file", "n");
+  const std::string second = developer.push("two");
+  auto repository = program();
+  fetch(repository);
+  bring(repository, "", second);
+  EXPECT_EQ(info_of(live / "a").st_uid, kOwner);
+  EXPECT_EQ(info_of(live / "new").st_uid, kOwner);
+  EXPECT_EQ(info_of(live / "new/file").st_gid, kOwner);
+  EXPECT_EQ(info_of(live / "theirs").st_uid, 0U);
+  for (const auto& entry : fs::recursive_directory_iterator(live / ".git")) {
+    EXPECT_EQ(info_of(entry.path()).st_uid, kOwner) << entry.path();
+  }
+  EXPECT_EQ(git(live, {"status", "--porcelain"}), "?? theirs");
+}
+
+// Over the network
+
+class GitOverNetwork : public testing::Test {
+ protected:
+  void SetUp() override {
+    put(developer / "compose.yaml", "services: {}\n");
+    commit = developer.push("one");
+  }
+  GitProgram program(const GitAccess& access) {
+    ++count;
+    return {access, "production", folder / ("repo" + std::to_string(count) + ".git"),
+            folder / ("state" + std::to_string(count))};
+  }
+  void expect_works(const GitAccess& access) {
+    auto repository = program(access);
+    const auto tip = await(repository.ask());
+    ASSERT_TRUE(tip) << tip.error().text();
+    EXPECT_EQ(tip->commit, commit);
+    const auto fetched = await(repository.fetch(*tip));
+    ASSERT_TRUE(fetched) << fetched.error().text();
+    EXPECT_EQ(*fetched, commit);
+  }
+  void expect_fails(const GitAccess& access, Errc code, const std::string& part) {
+    for (const bool by_fetch : {false, true}) {
+      auto repository = program(access);
+      Error error;
+      if (by_fetch) {
+        const auto fetched = await(repository.fetch({"refs/heads/production", commit}));
+        ASSERT_FALSE(fetched);
+        error = fetched.error();
+      } else {
+        const auto tip = await(repository.ask());
+        ASSERT_FALSE(tip);
+        error = tip.error();
+      }
+      EXPECT_EQ(error.code, code) << error.text();
+      EXPECT_NE(error.message.find(part), std::string::npos) << error.text();
+      EXPECT_EQ(error.text().find(servers["TOKEN"]), std::string::npos) << error.text();
+    }
+  }
+  fs::path secret(const std::string& text) {
+    put(folder / "token", text + "\n");
+    return folder / "token";
+  }
+
+  TemporaryFolder folder;
+  GitServers servers{folder.path()};
+  Developer developer{folder / "work", folder / "repos/shop.git"};
+  std::string commit;
+  int count = 0;
+};
+
+TEST_F(GitOverNetwork, Http) {
+  GitAccess access;
+  access.url = servers["HTTP_OPEN"] + "/shop.git";
+  expect_works(access);
+  access.url = servers["HTTP_OPEN"] + "/absent.git";
+  expect_fails(access, Errc::not_found, "there is no repository at " + access.url);
+  access.url = servers["HTTP_FORBIDDEN"] + "/shop.git";
+  expect_fails(access, Errc::denied, "refuses access");
+  access.url = servers["HTTP_BROKEN"] + "/shop.git";
+  expect_fails(access, Errc::unavailable, "503");
+  access.url = "http://127.0.0.1:1/shop.git";
+  expect_fails(access, Errc::unavailable, "cannot be reached");
+}
+
+TEST_F(GitOverNetwork, HttpWithAToken) {
+  GitAccess access;
+  access.url = servers["HTTP_PRIVATE"] + "/shop.git";
+  expect_fails(access, Errc::denied, "refuses access");
+  access.token_file = secret(servers["TOKEN"]);
+  expect_works(access);
+  access.token_file = secret("deploy:" + servers["TOKEN"]);
+  expect_works(access);
+  access.token_file = secret("wrong" + servers["TOKEN"]);
+  expect_fails(access, Errc::denied, "the token is missing, wrong, expired");
+}
+
+TEST_F(GitOverNetwork, SendsTheTokenToNoOtherHost) {
+  GitAccess access;
+  access.url = servers["HTTP_MOVED"] + "/shop.git";
+  access.token_file = secret(servers["TOKEN"]);
+  expect_fails(access, Errc::invalid, "redirects to another address");
+  const std::string log = content(servers["ACCESS_LOG"]);
+  EXPECT_NE(log.find("127.0.0.1 GET /moved/shop.git"), std::string::npos) << log;
+  EXPECT_EQ(log.find("\nlocalhost "), std::string::npos) << log;
+}
+
+TEST_F(GitOverNetwork, HttpsWithACertificateOfItsOwnAuthority) {
+  GitAccess access;
+  access.url = servers["HTTPS_PRIVATE"] + "/shop.git";
+  access.token_file = secret(servers["TOKEN"]);
+  expect_fails(access, Errc::untrusted, "TLS certificate");
+  access.ca_file = servers["CA_FILE"];
+  expect_works(access);
+}
+
+TEST_F(GitOverNetwork, Ssh) {
+  GitAccess access;
+  access.url = servers["SSH"] + "/shop.git";
+  access.key = servers["SSH_KEY"];
+  access.known_hosts = servers["KNOWN_HOSTS"];
+  expect_works(access);
+
+  GitAccess changed = access;
+  changed.known_hosts = servers["KNOWN_HOSTS_OTHER"];
+  const std::string before = content(changed.known_hosts);
+  expect_fails(changed, Errc::untrusted, "is not the one that is pinned in");
+  EXPECT_EQ(content(changed.known_hosts), before);  // never replaced by itself
+
+  GitAccess unknown = access;
+  unknown.known_hosts = folder / "absent";
+  expect_fails(unknown, Errc::untrusted, "is pinned in " + (folder / "absent").string());
+  EXPECT_FALSE(present(folder / "absent"));
+
+  GitAccess refused = access;
+  refused.key = servers["SSH_OTHER_KEY"];
+  expect_fails(refused, Errc::denied, "refuses the SSH key " + servers["SSH_OTHER_KEY"]);
+
+  GitAccess readable = access;
+  readable.key = folder / "readable";
+  fs::copy_file(access.key, readable.key);
+  fs::permissions(readable.key, fs::perms(0644));
+  expect_fails(readable, Errc::denied, "others may read it");
+
+  GitAccess missing = access;
+  missing.url = servers["SSH"] + "/absent.git";
+  expect_fails(missing, Errc::not_found, "there is no repository at " + missing.url);
+
+  GitAccess unreachable = access;
+  unreachable.url = "ssh://git@127.0.0.1:1/shop.git";
+  expect_fails(unreachable, Errc::unavailable, "Connection refused");
+}
+
+}  // namespace
+}  // namespace trimtab

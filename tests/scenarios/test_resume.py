@@ -1,0 +1,354 @@
+"""Being killed and stopped in the middle: the next start goes on, and nothing is mixed."""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import time
+
+import parts as real
+import pytest
+from host import BUILD, ROOT, Events, Host
+
+FORWARD = ["pulling", "switching", "starting", "gating"]
+BACK = ["rolling_back", "gating_rollback"]
+
+# Each a deployment that is cut off again and again: one kill a phase, so that none is given up.
+GOOD = {
+    "before": ["release:saved", "pulling:begun", "switching:begun", "starting:begun",
+               "gating:begun", "committing:begun"],
+    "after": ["pulling:performed", "switching:performed", "starting:performed",
+              "gating:performed", "committing:performed"],
+    "within": ["switching:checked_out", "finish:recorded"],
+}
+BAD = {
+    "before": ["starting:begun", "gating:begun", "rolling_back:begun", "gating_rollback:begun"],
+    "after": ["starting:performed", "gating:performed", "rolling_back:performed",
+              "gating_rollback:performed"],
+    "within": ["rolling_back:checked_out", "finish:recorded"],
+}
+
+
+class Shop:
+    """A stack that goes on from test to test: each one pushes its own version."""
+
+    def __init__(self, host):
+        self.host = host
+        for name in ("web", "store"):
+            host.push(name, "1", health=False)
+        self.versions = 1
+        host.push("api", "1", version="1", health=False)
+        self.stack = host.stack("shop", self.services(), {"site.conf": "version 1\n"},
+                                gate={"timeout": "20s", "stable": "300ms"})
+        host.start()
+        self.good = self.stack.wait_commit(self.stack.git("rev-parse", "HEAD"))["release"]
+        self.store = self.stack.container("store")["Id"]
+        host.stop()
+
+    def services(self):
+        host = self.host
+        return {
+            "web": {"image": host.image("web", "1"), "volumes": ["./site.conf:/site.conf:ro"]},
+            "api": {"image": host.image("api", str(self.versions))},
+            "store": {"image": host.image("store", "1"), "volumes": ["data:/data"]},
+        }
+
+    def push(self, behaviour="serve"):
+        """Pushes a version with an image and a mounted file of its own."""
+        self.versions += 1
+        version = str(self.versions)
+        self.host.push("api", version, version=version, behaviour=behaviour, health=False)
+        return self.stack.push(self.services(), {"site.conf": f"version {version}\n"},
+                               message=f"Version {version}")
+
+    def wait_end(self, number, outcome):
+        """Waits until the attempt is over and the stack at rest, and returns the release."""
+        def ended():
+            status = self.stack.status()
+            assert status["attempt"] is None and status["state"] in ("synced", "failed"), status
+            release = self.stack.release(number)
+            assert release["outcome"] == outcome, release["outcome"]
+            return release
+        return self.host.wait(ended, f"release {number} is {outcome}")
+
+    def assert_complete(self, number):
+        """All that there is belongs to this release: containers, checkout, link, status."""
+        stack = self.stack
+        release = stack.release(number)
+        containers = stack.containers()
+        assert {service: len(found) for service, found in containers.items()} == {
+            "web": 1, "api": 1, "store": 1}
+        for service, pinned in release["images"].items():
+            assert containers[service][0]["State"]["Running"], service
+            assert pinned.partition("@")[2] in stack.running_digest(service), service
+        assert stack.container("store")["Id"] == self.store
+        assert stack.execute("store", "cat", "/data/starts") == "1"
+        commit = release["commit"]
+        for path in stack.git("ls-tree", "-r", "--name-only", commit).splitlines():
+            assert (stack.directory / path).read_text().strip() == stack.git(
+                "show", f"{commit}:{path}"), path
+        assert stack.execute("web", "cat", "/site.conf") == stack.git("show", f"{commit}:site.conf")
+        assert os.readlink(self.host.state / "shop/current") == f"releases/{number}"
+        assert not (self.host.state / "shop/journal").exists()
+        status = stack.status()
+        assert (status["release"], status["commit"]) == (number, commit)
+        assert (status["healthy"], status["services"], status["drift"]) == (3, 3, [])
+
+
+@pytest.fixture(scope="module")
+def long_lived_shop(parts, tmp_path_factory):
+    host = Host(tmp_path_factory.mktemp("host"), parts.engine, parts.registry)
+    try:
+        yield Shop(host)
+    finally:
+        host.close()
+
+
+@pytest.fixture
+def shop(request, long_lived_shop):
+    """Its daemon does not run, and does not after the test."""
+    request.node.hosts = [long_lived_shop.host]
+    yield long_lived_shop
+    if long_lived_shop.host.daemon is not None:
+        long_lived_shop.host.stop()
+
+
+def test_every_point_where_the_daemon_can_be_killed_is_tried():
+    found = set()
+    for file in (ROOT / "agent").rglob("*.cpp"):
+        found.update(re.findall(r'failpoint\("([a-z_:]+)"\)', file.read_text()))
+    enum = re.search(r"enum class Phase \{(.*?)\};", (ROOT / "agent/model/attempt.hpp").read_text(),
+                     re.DOTALL).group(1)
+    phases = re.findall(r"^\s*([a-z_]+),", enum, re.MULTILINE)
+    assert phases == [*FORWARD, "committing", *BACK]
+    found.update(f"{phase}:{moment}" for phase in phases for moment in ("begun", "performed"))
+    assert found == {point for points in (*GOOD.values(), *BAD.values()) for point in points}
+
+
+def kill_at_each(shop, points, push):
+    """Pushes, and has the daemon killed at each of the points; then starts it to stay."""
+    for point in points:
+        shop.host.start(wait=point == points[0], TRIMTAB_KILL_AT=point)
+        if point == points[0]:
+            push()
+        assert shop.host.wait_killed() == -signal.SIGKILL, point
+    shop.host.start()
+
+
+@pytest.mark.parametrize("points", GOOD.values(), ids=GOOD)
+def test_a_good_push_is_deployed_although_the_daemon_is_killed(shop, points):
+    kill_at_each(shop, points, shop.push)
+    number = shop.stack.releases()[0]["number"]
+    release = shop.wait_end(number, "good")
+    assert release["commit"] == shop.stack.git("rev-parse", "HEAD")
+    assert release["failure"] is None
+    assert {entry["phase"] for entry in release["timeline"]} == {*FORWARD, "committing"}
+    assert shop.stack.releases()[0]["number"] == number
+    shop.assert_complete(number)
+    shop.good = number
+
+
+@pytest.mark.parametrize("points", BAD.values(), ids=BAD)
+def test_a_bad_push_is_rolled_back_although_the_daemon_is_killed(shop, points):
+    kill_at_each(shop, points, lambda: shop.push(behaviour="exit 5 0"))
+    number = shop.stack.releases()[0]["number"]
+    release = shop.wait_end(number, "rolled_back")
+    assert release["failure"]["phase"] == "gating"
+    assert release["failure"]["reason"].startswith("api exited with 5")
+    assert {entry["phase"] for entry in release["timeline"]} == {*FORWARD, *BACK}
+    assert shop.stack.releases()[0]["number"] == number
+    shop.assert_complete(shop.good)
+
+
+def test_a_phase_that_kills_the_daemon_each_time_is_given_up(shop):
+    host, stack = shop.host, shop.stack
+    host.start(TRIMTAB_KILL_AT="gating:begun")
+    shop.push()
+    kills = 0
+    while kills < 5 and host.daemon is not None:
+        assert host.wait_killed() == -signal.SIGKILL
+        kills += 1
+        host.start(wait=kills == 3, TRIMTAB_KILL_AT="gating:begun")
+        if kills == 3:
+            break
+    number = stack.releases()[0]["number"]
+    release = shop.wait_end(number, "rolled_back")
+    assert release["failure"]["reason"] == "trimtabd was killed 3 times in phase gating"
+    assert [e["phase"] for e in release["timeline"]].count("gating") == 3
+    shop.assert_complete(shop.good)
+    # It is not tried again, also not by a daemon that has just started.
+    host.stop()
+    host.start()
+    stack.wait_polls()
+    assert stack.releases()[0]["number"] == number
+    shop.assert_complete(shop.good)
+
+
+def test_an_orderly_stop_in_any_phase_is_quick_and_the_next_start_goes_on(shop):
+    host, stack = shop.host, shop.stack
+
+    def stop_in_each(phases, push):
+        for position, phase in enumerate(phases):
+            host.start()
+            if position == 0:
+                push()
+            elif not (host.state / "shop/journal").exists():
+                break
+            with contextlib.closing(Events(host.socket, "/v1/events?recent=1000")) as events:
+                events.wait(lambda e: e["event"] == "phase" and e["phase"] in phases[position:],
+                            phase)
+            begun = time.monotonic()
+            host.stop()
+            assert time.monotonic() - begun < 15, phase
+        assert position >= len(phases) - 2
+        if host.daemon is None:
+            host.start()
+
+    stop_in_each([*FORWARD, "committing"], shop.push)
+    number = stack.releases()[0]["number"]
+    shop.wait_end(number, "good")
+    shop.assert_complete(number)
+    shop.good = number
+    host.stop()
+    stop_in_each(BACK, lambda: shop.push(behaviour="exit 5 0"))
+    number = stack.releases()[0]["number"]
+    assert shop.wait_end(number, "rolled_back")["failure"]["reason"].startswith("api exited with 5")
+    shop.assert_complete(shop.good)
+
+
+def kill_at_event(shop, action, push):
+    """Kills the daemon as soon as the Engine tells of this, in the middle of Compose's work."""
+    filters = json.dumps({"label": [f"com.docker.compose.project={shop.stack.project}"],
+                          "event": [action]})
+    connection = real.UnixConnection(shop.host.engine.socket)
+    connection.request("GET", f"/events?filters={real.quote(filters)}")
+    sock, events = connection.sock, connection.getresponse()
+    push()
+    assert json.loads(events.readline())["Action"] == action
+    shop.host.kill()
+    sock.shutdown(2)
+
+
+def test_containers_that_compose_has_half_replaced_are_put_in_order(shop):
+    host = shop.host
+    try:
+        for compose, action in (("2.26", "create"), ("2.26", "destroy"),
+                                ("1.29", "rename"), ("1.29", "create")):
+            host.use_compose(compose)
+            host.start()
+            kill_at_event(shop, action, shop.push)
+            host.start()
+            number = shop.stack.releases()[0]["number"]
+            shop.wait_end(number, "good")
+            shop.assert_complete(number)
+            shop.good = number
+            host.stop()
+    finally:
+        host.use_compose("2.26")
+
+
+def test_what_a_killed_daemon_leaves_running_is_ended_first(shop):
+    host = shop.host
+    plugin = host.folder / "tools/config/cli-plugins/docker-compose"
+    original, pid_file = plugin.readlink(), host.folder / "pid"
+    plugin.unlink()
+    plugin.write_text(f"""#!/bin/sh
+        case " $* " in *" up "*) if mkdir {host.folder}/held; then
+            echo $$ > {pid_file}.new; mv {pid_file}.new {pid_file}; sleep 1000
+        fi ;; esac
+        exec {original} "$@"\n""")
+    plugin.chmod(0o755)
+    try:
+        host.start()
+        shop.push()
+        host.wait(pid_file.exists, "Compose begins")
+        host.kill()
+        orphan = pathlib.Path("/proc") / pid_file.read_text().strip()
+        assert orphan.exists()
+        host.start()
+        assert not orphan.exists()
+        number = shop.stack.releases()[0]["number"]
+        shop.wait_end(number, "good")
+        shop.assert_complete(number)
+        shop.good = number
+    finally:
+        host.use_compose("2.26")
+
+
+def cut(file):
+    """Cuts a file off in its middle, as a crash of the host may."""
+    text = file.read_text()
+    file.write_text(text[:len(text) // 2])
+
+
+def test_broken_and_foreign_files_are_told_of_and_set_aside(shop):
+    host, stack, state = shop.host, shop.stack, shop.host.state / "shop"
+    # The line that was being written when the host went down.
+    host.start(TRIMTAB_KILL_AT="gating:begun")
+    shop.push()
+    host.wait_killed()
+    with open(state / "journal", "a") as journal:
+        journal.write('{"schema": 1, "release": ')
+    host.start()
+    number = stack.releases()[0]["number"]
+    shop.wait_end(number, "good")
+    shop.assert_complete(number)
+    assert stack.status()["notices"] == []
+    shop.good = number
+    host.stop()
+
+    instances = stack.instances()
+    (state / "journal").write_text("nonsense\n")
+    broken = [state / "journal", state / f"releases/{number - 1}/release.json",
+              state / "rejected.json", state / "intent.json"]
+    for file in broken:
+        file.write_text(file.read_text() if file.exists() else '{"schema": 1}')
+        cut(file)
+    (state / "releases/901").mkdir()
+    foreign = [state / "releases/900", state / "releases/notes.txt", state / "stranger"]
+    for file in foreign:
+        file.write_text("not trimtab's\n")
+    host.start()
+    status = stack.wait_state("synced")
+    assert status["release"] == number
+    for file in broken:
+        assert any(str(file) in notice and f"{file.name}.broken" in notice
+                   for notice in status["notices"]), (file, status["notices"])
+        assert file.with_name(f"{file.name}.broken").exists()
+    assert [file.read_text() for file in foreign] == ["not trimtab's\n"] * len(foreign)
+    assert stack.instances() == instances
+    host.stop()
+
+    # Even of the release that runs: what runs goes on, and is known again after a look at it.
+    cut(state / f"releases/{number}/release.json")
+    host.start()
+    stack.wait_state("synced")
+    assert any(f"releases/{number}/release.json" in n for n in stack.status()["notices"])
+    assert stack.instances() == instances
+    shop.push()
+    number = stack.releases()[0]["number"]
+    shop.wait_end(number, "good")
+    shop.assert_complete(number)
+    shop.good = number
+
+
+def test_a_second_daemon_on_the_same_state_is_refused(shop):
+    host, stack = shop.host, shop.stack
+    host.start()
+    stack.wait_state("synced")
+    arguments = [BUILD / "trimtabd", "--config-dir", host.config, "--state-dir", host.state]
+    for socket, words in ((host.folder / "other.sock", f"another trimtabd runs with {host.state}"),
+                          (host.socket, f"another trimtabd runs with {host.state}")):
+        second = subprocess.run([*arguments, "--socket", socket], capture_output=True, text=True,
+                                env=host.environment, timeout=30)
+        assert second.returncode == 1
+        assert words in second.stderr + second.stdout and "--state-dir" in second.stderr
+    assert stack.status()["state"] == "synced"
+    # What a killed one leaves is in nobody's way.
+    host.kill()
+    assert host.socket.exists() and (host.state / "lock").exists()
+    host.start()
+    stack.wait_state("synced")

@@ -1,0 +1,420 @@
+// Does a release work? Rows of what is seen when, and what the gate makes of it.
+#include <gtest/gtest.h>
+
+#include "agent/execute/demand.hpp"
+#include "agent/execute/gate.hpp"
+
+namespace trimtab {
+namespace {
+
+using std::chrono::milliseconds;
+using State = GateVerdict::State;
+
+Container container(const std::string& id, ContainerState state, Health health = Health::none) {
+  Container result;
+  result.id = id;
+  result.service = "web";
+  result.image_id = "sha256:new";
+  result.state = state;
+  result.health = health;
+  result.restart_policy = "unless-stopped";
+  return result;
+}
+
+Container up(Health health = Health::none, int restarts = 0, const std::string& id = "w1") {
+  Container result = container(id, ContainerState::running, health);
+  result.restart_count = restarts;
+  return result;
+}
+
+Container ended(int exit_code, const std::string& policy, int restarts = 0) {
+  Container result = container("w1", ContainerState::exited);
+  result.exit_code = exit_code;
+  result.restart_policy = policy;
+  result.restart_count = restarts;
+  return result;
+}
+
+Container restarting(int exit_code, int restarts) {
+  Container result = ended(exit_code, "always", restarts);
+  result.state = ContainerState::restarting;
+  return result;
+}
+
+Container without_memory(Container result) {
+  result.oom_killed = true;
+  return result;
+}
+
+Container of(const std::string& service, Container result) {
+  result.service = service;
+  result.id = service + "1";
+  return result;
+}
+
+Container with_image(const std::string& image_id, Container result) {
+  result.image_id = image_id;
+  return result;
+}
+
+struct Look {
+  int at;  // ms since the gate began
+  std::vector<Container> containers;
+  std::vector<ProbeAnswer> probes = {};
+};
+
+struct GateCase {
+  std::string name;
+  std::vector<Look> looks;
+  std::string expected;  // of the last look: "passed", "waiting: …", "content: …", "world: …"
+  std::function<void(GateDemand&)> demand = {};
+};
+
+std::ostream& operator<<(std::ostream& out, const GateCase& row) {
+  return out << row.name;
+}
+
+std::string text(const GateVerdict& verdict) {
+  if (verdict.state == State::passed) return "passed";
+  if (verdict.state == State::failed) {
+    return (verdict.cls == FailureClass::world ? "world: " : "content: ") + verdict.reason;
+  }
+  std::vector<std::string> words;
+  for (const auto& [who, what] : verdict.waiting_for) words.push_back(who + " " + what);
+  return words.empty() ? "waiting" : "waiting: " + join(words, ", ");
+}
+
+class GateOf : public testing::TestWithParam<GateCase> {};
+
+// One service "web" of one container with image sha256:new, 60 s in all, 10 s of stability.
+TEST_P(GateOf, Observations) {
+  const GateCase& row = GetParam();
+  GateDemand demand;
+  demand.timeout = std::chrono::seconds(60);
+  demand.stable = std::chrono::seconds(10);
+  demand.services["web"].image_id = "sha256:new";
+  if (row.demand) row.demand(demand);
+  const SteadyClock::time_point start{};
+  Gate gate(demand, start);
+  GateVerdict verdict;
+  for (const Look& look : row.looks) {
+    ASSERT_EQ(verdict.state, State::waiting) << "before " << look.at << ": " << text(verdict);
+    verdict = gate.observe(look.containers, look.probes, start + milliseconds(look.at));
+  }
+  EXPECT_EQ(text(verdict), row.expected);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Health, GateOf,
+    testing::Values(
+        GateCase{"NotPassedBeforeItIsStable",
+                 {{0, {up(Health::healthy)}}, {9'999, {up(Health::healthy)}}},
+                 "waiting"},
+        GateCase{"PassesOnceStable",
+                 {{0, {up(Health::healthy)}}, {10'000, {up(Health::healthy)}}},
+                 "passed"},
+        GateCase{"UnhealthyIsNotHealthy", {{0, {up(Health::unhealthy)}}}, "content: web unhealthy"},
+        GateCase{"UnhealthyTellsTheChecksWords",
+                 {{0, {[] {
+                     Container c = up(Health::unhealthy);
+                     c.last_health_output = "connection refused";
+                     return c;
+                   }()}}},
+                 "content: web unhealthy: connection refused"},
+        GateCase{"UnhealthyLater",
+                 {{0, {up(Health::healthy)}}, {9'000, {up(Health::unhealthy)}}},
+                 "content: web unhealthy"},
+        GateCase{"StartingWaits", {{0, {up(Health::starting)}}}, "waiting: web health: starting"},
+        GateCase{"StabilityBeginsWhenItIsHealthy",
+                 {{0, {up(Health::starting)}},
+                  {20'000, {up(Health::healthy)}},
+                  {29'000, {up(Health::healthy)}}},
+                 "waiting"},
+        GateCase{"StartingAtTheDeadlineIsTheWorlds",
+                 {{0, {up(Health::starting)}}, {60'000, {up(Health::starting)}}},
+                 "world: web is not ready after 60 s: health: starting"},
+        GateCase{"StartPeriodExtendsTheDeadline",
+                 {{0, {up(Health::starting)}}, {100'000, {up(Health::starting)}}},
+                 "waiting: web health: starting",
+                 [](GateDemand& d) { d.services["web"].start_period = std::chrono::minutes(1); }},
+        GateCase{"AndThenItIsOver",
+                 {{0, {up(Health::starting)}}, {120'000, {up(Health::starting)}}},
+                 "world: web is not ready after 2 min: health: starting",
+                 [](GateDemand& d) { d.services["web"].start_period = std::chrono::minutes(1); }},
+        GateCase{"TheDeadlineDoesNotCutStabilityShort",
+                 {{0, {up(Health::starting)}},
+                  {55'000, {up(Health::healthy)}},
+                  {61'000, {up(Health::healthy)}},
+                  {65'000, {up(Health::healthy)}}},
+                 "passed"},
+        GateCase{"OneMoreServiceThatIsNotThereIsContent",
+                 {{0, {up(Health::starting)}}, {60'000, {up(Health::starting)}}},
+                 "content: db is not ready after 60 s: no container",
+                 [](GateDemand& d) { d.services["db"] = {}; }}),
+    testing::PrintToStringParamName());
+
+INSTANTIATE_TEST_SUITE_P(
+    WithoutHealthcheck, GateOf,
+    testing::Values(
+        GateCase{"RunningForAWhileIsEnough", {{0, {up()}}, {10'000, {up()}}}, "passed"},
+        GateCase{"ARestartBeginsTheWhileAnew",
+                 {{0, {up()}}, {8'000, {up(Health::none, 1)}}, {12'000, {up(Health::none, 1)}}},
+                 "waiting"},
+        GateCase{"OneRestartIsForgiven",
+                 {{0, {up()}}, {8'000, {up(Health::none, 1)}}, {18'000, {up(Health::none, 1)}}},
+                 "passed"},
+        GateCase{"ACrashLoopSeenWhileItRuns",
+                 {{0, {up()}},
+                  {2'000, {up(Health::none, 1)}},
+                  {4'000, {up(Health::none, 2)}},
+                  {6'000, {up(Health::none, 3)}}},
+                 "content: web ended 3 times in 6 s"},
+        GateCase{"ACrashLoopSeenWhileItIsDown",
+                 {{0, {restarting(1, 0)}},
+                  {1'000, {up(Health::none, 1)}},
+                  {2'000, {restarting(1, 1)}},
+                  {3'000, {up(Health::none, 2)}},
+                  {4'000, {restarting(1, 3)}}},
+                 "content: web exited with 1, 3 times in 4 s"},
+        GateCase{
+            "RestartingWaits", {{0, {restarting(1, 1)}}}, "waiting: web exited with 1, restarting"},
+        GateCase{"ACrashLoopForLackOfMemory",
+                 {{0, {without_memory(restarting(137, 3))}}},
+                 "world: web was killed for lack of memory, 3 times in 0 s"},
+        GateCase{"AlwaysNeverEndsByItself", {{0, {ended(0, "always")}}}, "waiting: web stopped"},
+        GateCase{"AlwaysThatStaysDown",
+                 {{0, {ended(0, "always")}}, {60'000, {ended(0, "always")}}},
+                 "content: web is not ready after 60 s: stopped"},
+        GateCase{"BetweenTwoRestarts", {{0, {ended(1, "always", 1)}}}, "waiting: web restarting"},
+        GateCase{"Exited1", {{0, {ended(1, "no")}}}, "content: web exited with 1"},
+        GateCase{"KilledForLackOfMemory",
+                 {{0, {without_memory(ended(137, "no"))}}},
+                 "world: web was killed for lack of memory"},
+        GateCase{"OneOutOfMemoryAndOneBroken",
+                 {{0, {without_memory(ended(137, "no")), of("db", ended(1, "no"))}}},
+                 "content: db exited with 1 (and 1 more)",
+                 [](GateDemand& d) { d.services["db"] = {}; }},
+        GateCase{"OneReplicaBrokenAndOneOutOfMemory",
+                 {{0, {ended(1, "no"), without_memory(ended(137, "no"))}}},
+                 "content: web exited with 1",
+                 [](GateDemand& d) { d.services["web"].replicas = 2; }},
+        GateCase{"DockerCouldNotStartIt",
+                 {{0, {[] {
+                     Container c = ended(127, "no");
+                     c.error = "exec: not found";
+                     return c;
+                   }()}}},
+                 "content: web exited with 127 (exec: not found)"},
+        GateCase{"CreatedOnly",
+                 {{0, {container("w1", ContainerState::created)}}},
+                 "waiting: web created, not started"},
+        GateCase{"PausedIsNotRunning",
+                 {{0, {container("w1", ContainerState::paused)}}},
+                 "waiting: web paused"},
+        GateCase{"NoContainer", {{0, {}}}, "waiting: web no container"},
+        GateCase{"NoContainerAtTheDeadline",
+                 {{0, {}}, {60'000, {}}},
+                 "content: web is not ready after 60 s: no container"}),
+    testing::PrintToStringParamName());
+
+INSTANTIATE_TEST_SUITE_P(
+    Jobs, GateOf,
+    testing::Values(
+        GateCase{"Exit0IsSuccess", {{0, {ended(0, "no")}}, {10'000, {ended(0, "no")}}}, "passed"},
+        GateCase{"Exit0WithOnFailureIsSuccess",
+                 {{0, {ended(0, "on-failure", 1)}}, {10'000, {ended(0, "on-failure", 1)}}},
+                 "passed"},
+        GateCase{"Exit1Fails", {{0, {ended(1, "on-failure")}}}, "content: web exited with 1"},
+        GateCase{"AwaitedAndStillRunning",
+                 {{0, {up()}}, {20'000, {up()}}},
+                 "waiting: web job still runs",
+                 [](GateDemand& d) { d.services["web"].awaited_job = true; }},
+        GateCase{"AwaitedAndDone",
+                 {{0, {up()}}, {20'000, {ended(0, "no")}}, {30'000, {ended(0, "no")}}},
+                 "passed",
+                 [](GateDemand& d) { d.services["web"].awaited_job = true; }}),
+    testing::PrintToStringParamName());
+
+INSTANTIATE_TEST_SUITE_P(
+    WhichContainers, GateOf,
+    testing::Values(
+        GateCase{"WrongImage",
+                 {{0, {with_image("sha256:old", up(Health::healthy))}}},
+                 "content: web runs another image than the release names"},
+        GateCase{
+            "AnyImageWhereNoneIsDemanded",
+            {{0, {with_image("sha256:old", up())}}, {10'000, {with_image("sha256:old", up())}}},
+            "passed",
+            [](GateDemand& d) { d.services["web"].image_id.clear(); }},
+        GateCase{"OneOfTwoReplicas",
+                 {{0, {up()}}},
+                 "waiting: web 1 of 2 containers",
+                 [](GateDemand& d) { d.services["web"].replicas = 2; }},
+        GateCase{
+            "BothReplicas",
+            {{0, {up(), up(Health::none, 0, "w2")}}, {10'000, {up(), up(Health::none, 0, "w2")}}},
+            "passed",
+            [](GateDemand& d) { d.services["web"].replicas = 2; }},
+        GateCase{"NoneDemanded",
+                 {{0, {}}, {10'000, {}}},
+                 "passed",
+                 [](GateDemand& d) { d.services["web"].replicas = 0; }},
+        GateCase{"StoppedByHandIsNotDemanded",
+                 {{0, {ended(137, "always")}}, {10'000, {ended(137, "always")}}},
+                 "passed",
+                 [](GateDemand& d) { d.services["web"].must_run = false; }},
+        GateCase{
+            "OtherServicesDoNotCount",
+            {{0, {up(), of("old", ended(1, "no"))}}, {10'000, {up(), of("old", ended(1, "no"))}}},
+            "passed"},
+        GateCase{"EarlierRestartsOfAnUntouchedOneDoNotCount",
+                 {{0, {up(Health::none, 7)}}, {10'000, {up(Health::none, 7)}}},
+                 "passed",
+                 [](GateDemand& d) { d.untouched = {"w1"}; }},
+        GateCase{"NewRestartsOfAnUntouchedOneDo",
+                 {{0, {up(Health::none, 7)}}, {3'000, {up(Health::none, 10)}}},
+                 "content: web ended 3 times in 3 s",
+                 [](GateDemand& d) { d.untouched = {"w1"}; }},
+        GateCase{"AlsoAfterDockerCountedAnew",
+                 {{0, {up(Health::none, 7)}}, {1'000, {up()}}, {3'000, {up(Health::none, 3)}}},
+                 "content: web ended 3 times in 3 s",
+                 [](GateDemand& d) { d.untouched = {"w1"}; }},
+        GateCase{"RestartsOfANewOneBeforeTheGateBeganDo",
+                 {{0, {up(Health::none, 3)}}},
+                 "content: web ended 3 times in 0 s"}),
+    testing::PrintToStringParamName());
+
+const std::vector<ProbeAnswer> answers_502{{"http://127.0.0.1/healthz", false, "answers 502"}};
+const std::vector<ProbeAnswer> answers_200{{"http://127.0.0.1/healthz", true, ""}};
+
+INSTANTIATE_TEST_SUITE_P(
+    Probes, GateOf,
+    testing::Values(
+        GateCase{"MustAnswer",
+                 {{0, {up()}, answers_502}},
+                 "waiting: http://127.0.0.1/healthz answers 502"},
+        GateCase{
+            "OneFailureBeginsStabilityAnew",
+            {{0, {up()}, answers_200}, {9'000, {up()}, answers_502}, {11'000, {up()}, answers_200}},
+            "waiting"},
+        GateCase{"Answered", {{0, {up()}, answers_200}, {10'000, {up()}, answers_200}}, "passed"},
+        GateCase{"NotAnsweredInTimeIsContent",
+                 {{0, {up()}, answers_502}, {60'000, {up()}, answers_502}},
+                 "content: http://127.0.0.1/healthz is not ready after 60 s: answers 502"}),
+    testing::PrintToStringParamName());
+
+TEST(Gate, NamesEveryServiceThatFails) {
+  GateDemand demand;
+  demand.services["db"] = {};
+  demand.services["web"] = {};
+  Gate gate(demand, SteadyClock::time_point{});
+  const GateVerdict verdict = gate.observe(
+      {of("web", up(Health::unhealthy)), of("db", ended(1, "no"))}, {}, SteadyClock::time_point{});
+  ASSERT_EQ(verdict.services.size(), 2U);
+  EXPECT_EQ(verdict.services[0].service, "db");
+  EXPECT_EQ(verdict.services[0].reason, "exited with 1");
+  EXPECT_EQ(verdict.services[1].service, "web");
+  EXPECT_EQ(verdict.services[1].reason, "unhealthy");
+}
+
+TEST(Gate, LooksAgainInTimeForWhatHasNoEvent) {
+  GateDemand demand;
+  demand.timeout = std::chrono::seconds(60);
+  demand.stable = std::chrono::seconds(10);
+  demand.services["web"] = {};
+  const SteadyClock::time_point start{};
+  Gate gate(demand, start);
+  gate.observe({up()}, {}, start);
+  EXPECT_EQ(gate.next_look(start), start + milliseconds(1000));
+  EXPECT_EQ(gate.next_look(start + milliseconds(9'600)), start + milliseconds(10'000));
+  gate.observe({}, {}, start + milliseconds(9'700));
+  EXPECT_EQ(gate.next_look(start + milliseconds(59'800)), start + milliseconds(60'000));
+  // Never a busy loop, even when the moment has passed.
+  EXPECT_EQ(gate.next_look(start + milliseconds(61'000)), start + milliseconds(61'050));
+}
+
+// ---- What is demanded -----------------------------------------------------------------------
+
+Rendering rendering(const std::string& services) {
+  auto model = parse_json("{\"services\": {" + services + "}}");
+  EXPECT_TRUE(model) << services;
+  Rendering result;
+  if (model) result.model = std::move(*model);
+  return result;
+}
+
+Plan plan_of(std::vector<std::pair<std::string, Action>> actions) {
+  Plan plan;
+  for (auto& [name, action] : actions) plan.steps.push_back({name, action, Risk::none, {}});
+  return plan;
+}
+
+struct DemandCase {
+  const char* name;
+  Action action;
+  bool stopped;   // by hand, before
+  bool done_job;  // had done its work before
+  bool must_run;
+  bool same_image;  // the release's image is demanded
+  bool untouched;   // its earlier restarts do not count
+};
+
+TEST(Demand, OfAServiceDependsOnWhatIsDoneToIt) {
+  for (const DemandCase& row : {
+           DemandCase{"left alone", Action::none, false, false, true, false, true},
+           DemandCase{"left alone, stopped by hand", Action::none, true, false, false, false, true},
+           DemandCase{"left alone, a finished job", Action::none, false, true, false, false, true},
+           DemandCase{"replaced", Action::recreate, false, false, true, true, false},
+           DemandCase{"replaced, was stopped by hand", Action::recreate, true, false, true, true,
+                      false},
+           DemandCase{"a job that runs again", Action::recreate, false, true, true, true, false},
+           DemandCase{"restarted", Action::restart, false, false, true, true, false},
+           DemandCase{"created", Action::create, false, false, true, true, false},
+           DemandCase{"a job that is tidied away", Action::remove, false, true, false, true, true},
+           DemandCase{"tidied away though its end was not noted", Action::remove, false, false,
+                      false, true, true},
+       }) {
+    Container before = up();
+    if (row.stopped) before = ended(137, "always");
+    Observed observed;
+    observed.containers = {before};
+    std::set<std::string> done_jobs;
+    if (row.done_job) done_jobs.insert("web");
+    const GateDemand demand =
+        demand_of(rendering(R"("web": {"image": "a"})"), GateSettings{}, {{"web", "sha256:new"}},
+                  observed, plan_of({{"web", row.action}}), done_jobs);
+    ASSERT_EQ(demand.services.size(), 1U);
+    EXPECT_EQ(demand.services.at("web").must_run, row.must_run) << row.name;
+    EXPECT_EQ(!demand.services.at("web").image_id.empty(), row.same_image) << row.name;
+    EXPECT_EQ(demand.untouched.contains("w1"), row.untouched) << row.name;
+  }
+}
+
+TEST(Demand, AfterGoingBackEveryImageCounts) {
+  const GateDemand demand = demand_of(rendering(R"("web": {"image": "a"})"), GateSettings{},
+                                      {{"web", "sha256:old"}}, {}, Plan{}, {"migrate"});
+  EXPECT_EQ(demand.services.at("web").image_id, "sha256:old");
+  EXPECT_TRUE(demand.services.at("web").must_run);
+}
+
+TEST(Demand, ComesFromTheComposeFileAndTheSettings) {
+  GateSettings settings;
+  settings.timeout = std::chrono::minutes(2);
+  settings.stable = std::chrono::seconds(7);
+  const GateDemand demand = demand_of(
+      rendering(R"("web": {"deploy": {"replicas": 3}, "healthcheck": {"start_period": "1m30s"},
+                           "depends_on": {"migrate": {"condition":
+                                                      "service_completed_successfully"}}},
+                   "migrate": {"image": "m"}, "db": {"image": "d"})"),
+      settings, {}, {}, plan_of({{"gone", Action::remove}}), {});
+  EXPECT_EQ(demand.timeout, settings.timeout);
+  EXPECT_EQ(demand.stable, settings.stable);
+  ASSERT_EQ(demand.services.size(), 3U);
+  EXPECT_EQ(demand.services.at("web").replicas, 3);
+  EXPECT_EQ(demand.services.at("web").start_period, std::chrono::seconds(90));
+  EXPECT_TRUE(demand.services.at("migrate").awaited_job);
+  EXPECT_FALSE(demand.services.at("db").awaited_job);
+}
+
+}  // namespace
+}  // namespace trimtab

@@ -1,0 +1,371 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "agent/git/git_errors.hpp"
+#include "agent/git/git_program.hpp"
+#include "agent/git/remote.hpp"
+#include "agent/git/version_order.hpp"
+#include "common/hash.hpp"
+#include "common/text.hpp"
+#include "tests/lib/loop.hpp"
+#include "tests/lib/temporary_folder.hpp"
+
+namespace trimtab {
+namespace {
+
+using test::TemporaryFolder;
+
+TEST(VersionOrder, OrdersTags) {
+  const std::vector<std::string> sorted = {"v0.9",      "v1.0-alpha", "v1.0-rc1",   "v1.0-rc2",
+                                           "v1.0-rc10", "v1.0",       "v1.0.1",     "v1.2",
+                                           "v1.9",      "v1.10-rc1",  "v1.10",      "v2",
+                                           "v2.0",      "v10",        "v2026.11.9", "v2026.11.10"};
+  for (std::size_t i = 0; i < sorted.size(); ++i) {
+    for (std::size_t j = 0; j < sorted.size(); ++j) {
+      EXPECT_EQ(is_older_version(sorted[i], sorted[j]), i < j) << sorted[i] << " " << sorted[j];
+    }
+  }
+  EXPECT_NE(is_older_version("v1.01", "v1.1"), is_older_version("v1.1", "v1.01"));
+}
+
+TEST(Remote, KnowsTheKindsOfUrls) {
+  const struct {
+    std::string_view url;
+    GitProtocol protocol;
+    std::string_view host;
+  } rows[] = {
+      {"https://github.com/acme/shop.git", GitProtocol::https, "github.com"},
+      {"https://git.example:8443/shop", GitProtocol::https, "git.example:8443"},
+      {"http://127.0.0.1:3000/a/b", GitProtocol::http, "127.0.0.1:3000"},
+      {"ssh://git@host:2222/srv/shop.git", GitProtocol::ssh, "host:2222"},
+      {"git@github.com:acme/shop.git", GitProtocol::ssh, "github.com"},
+      {"github.com:acme/shop.git", GitProtocol::ssh, "github.com"},
+      {"/srv/git/my shop.git", GitProtocol::local, ""},
+      {"file:///srv/git/shop.git", GitProtocol::local, ""},
+  };
+  for (const auto& row : rows) {
+    const auto remote = parse_remote(row.url);
+    ASSERT_TRUE(remote) << row.url << ": " << remote.error().text();
+    EXPECT_EQ(remote->protocol, row.protocol) << row.url;
+    EXPECT_EQ(remote->host, row.host) << row.url;
+    EXPECT_EQ(remote->url, row.url);
+  }
+}
+
+TEST(Remote, RefusesOtherUrls) {
+  for (const std::string_view url : {"",
+                                     "-oProxyCommand=x",
+                                     "--upload-pack=touch /tmp/x",
+                                     "ext::sh -c touch% /tmp/x",
+                                     "fd::3",
+                                     "git://host/x",
+                                     "ftp://host/x",
+                                     "shop",
+                                     "./shop",
+                                     "../shop",
+                                     "https://",
+                                     "https://host",
+                                     "https://host/",
+                                     "https:///x",
+                                     "https://user:password@host/x",
+                                     "https://token@host/x",
+                                     "ssh://user:password@host/x",
+                                     "ssh://-oProxyCommand=x/y",
+                                     "-oProxyCommand=x:y",
+                                     "git@-oProxyCommand=x:y",
+                                     "git@host:",
+                                     ":x",
+                                     "https://host/a b",
+                                     "https://host/a\nb",
+                                     "/srv/a\nb",
+                                     "file://host/x",
+                                     "a::b:c"}) {
+    const auto remote = parse_remote(url);
+    ASSERT_FALSE(remote) << url;
+    EXPECT_EQ(remote.error().code, Errc::invalid) << url;
+    EXPECT_EQ(remote.error().text().find("password@"), std::string::npos);
+  }
+}
+
+TEST(Ref, IsABranchOrAPatternOfTags) {
+  const struct {
+    std::string_view text;
+    bool is_tag;
+    std::string_view name;
+  } rows[] = {
+      {"production", false, "production"}, {"feature/x-1", false, "feature/x-1"},
+      {"refs/heads/main", false, "main"},  {"v*", true, "v*"},
+      {"release-?", true, "release-?"},    {"refs/tags/v1.0", true, "v1.0"},
+      {"refs/tags/v*", true, "v*"},
+  };
+  for (const auto& row : rows) {
+    const auto ref = parse_ref(row.text);
+    ASSERT_TRUE(ref) << row.text;
+    EXPECT_EQ(ref->is_tag, row.is_tag) << row.text;
+    EXPECT_EQ(ref->name, row.name) << row.text;
+  }
+}
+
+TEST(Ref, RefusesWhatIsNone) {
+  for (const std::string_view text : {"",
+                                      "--upload-pack=touch /tmp/x",
+                                      "-x",
+                                      "a b",
+                                      ";rm",
+                                      "`id`",
+                                      "$(id)",
+                                      "a..b",
+                                      "a:b",
+                                      "a~1",
+                                      "a^",
+                                      "@",
+                                      "HEAD",
+                                      "a@{1}",
+                                      "refs/heads/",
+                                      "refs/notes/x",
+                                      "refs/heads/refs/x",
+                                      "/a",
+                                      "a/",
+                                      "a//b",
+                                      ".a",
+                                      "a/.b",
+                                      "a.lock",
+                                      "a.",
+                                      "a\\b",
+                                      "a[b]",
+                                      "a\nb",
+                                      "a\x7f"}) {
+    const auto ref = parse_ref(text);
+    ASSERT_FALSE(ref) << text;
+    EXPECT_EQ(ref.error().code, Errc::invalid) << text;
+  }
+  EXPECT_FALSE(parse_ref(std::string(300, 'a')));
+}
+
+const std::string kA(40, 'a');
+const std::string kB(40, 'b');
+const std::string kC(40, 'c');
+
+TEST(LsRemote, ReadsRefsAndNothingElse) {
+  const auto refs = parse_ls_remote("warning: x\n" + kA + "\trefs/heads/main\nshort\trefs/x\n" +
+                                    std::string(40, 'G') + "\trefs/heads/bad\n");
+  ASSERT_EQ(refs.size(), 1U);
+  EXPECT_EQ(refs[0].name, "refs/heads/main");
+}
+
+TEST(LsRemote, FindsTheBranchExactly) {
+  const std::vector<AdvertisedRef> refs = {{kA, "refs/heads/main2"}, {kB, "refs/heads/x/main"}};
+  EXPECT_EQ(find_tip(refs, {false, "main"}), std::nullopt);
+  EXPECT_EQ(find_tip(refs, {false, "main2"}), (RefTip{"refs/heads/main2", kA}));
+}
+
+TEST(LsRemote, FindsTheNewestTagAndPeelsIt) {
+  const std::vector<AdvertisedRef> refs = {{kA, "refs/tags/v1.10"},
+                                           {kB, "refs/tags/v1.10^{}"},
+                                           {kC, "refs/tags/v1.9"},
+                                           {kC, "refs/tags/w2"}};
+  EXPECT_EQ(find_tip(refs, {true, "v*"}), (RefTip{"refs/tags/v1.10", kB}));
+  EXPECT_EQ(find_tip(refs, {true, "v1.?"}), (RefTip{"refs/tags/v1.9", kC}));
+  EXPECT_EQ(find_tip(refs, {true, "x*"}), std::nullopt);
+}
+
+TEST(Credentials, TakeTheUserThatTheForgeWants) {
+  const struct {
+    std::string_view token;
+    std::string_view host;
+    std::string_view pair;
+  } rows[] = {
+      {"t", "github.com", "x-access-token:t"},       {"t", "gitlab.com", "oauth2:t"},
+      {"t", "gitlab.acme.example:8443", "oauth2:t"}, {"t", "notgitlab.example", "x-access-token:t"},
+      {"t", "bitbucket.org", "x-token-auth:t"},      {"user:t", "gitlab.com", "user:t"},
+  };
+  for (const auto& row : rows) {
+    EXPECT_EQ(basic_authorization(row.token, row.host), "Basic " + base64_encode(row.pair));
+  }
+}
+
+// The settings in an environment, as Git will see them.
+std::map<std::string, std::string> settings(const std::map<std::string, std::string>& environment) {
+  std::map<std::string, std::string> found;
+  const int count = std::stoi(environment.at("GIT_CONFIG_COUNT"));
+  for (int i = 0; i < count; ++i) {
+    found[environment.at("GIT_CONFIG_KEY_" + std::to_string(i))] =
+        environment.at("GIT_CONFIG_VALUE_" + std::to_string(i));
+  }
+  return found;
+}
+
+TEST(GitEnvironment, HidesTheUsersSettingsAndAllowsNoTransport) {
+  const auto environment = git_environment();
+  EXPECT_EQ(environment.at("GIT_CONFIG_GLOBAL"), "/dev/null");
+  EXPECT_EQ(environment.at("GIT_CONFIG_NOSYSTEM"), "1");
+  EXPECT_EQ(environment.at("GIT_TERMINAL_PROMPT"), "0");
+  EXPECT_EQ(environment.at("GIT_ALLOW_PROTOCOL"), "none");
+  const auto config = settings(environment);
+  EXPECT_EQ(config.at("core.hooksPath"), "/dev/null");
+  EXPECT_EQ(config.at("credential.helper"), "");
+  EXPECT_EQ(config.at("transfer.fsckObjects"), "true");
+}
+
+TEST(GitEnvironment, GivesTheTokenToItsServerAlone) {
+  const TemporaryFolder folder;
+  std::ofstream(folder / "token") << "s3cret\n";
+  GitAccess access;
+  access.url = "https://git.example:8443/shop.git";
+  access.token_file = folder / "token";
+  const auto environment = remote_environment(access, parse_remote(access.url).value(), "/none");
+  ASSERT_TRUE(environment);
+  EXPECT_EQ(environment->at("GIT_ALLOW_PROTOCOL"), "https");
+  const auto config = settings(*environment);
+  EXPECT_EQ(config.at("http.https://git.example:8443/.extraHeader"),
+            "Authorization: Basic " + base64_encode("x-access-token:s3cret"));
+  EXPECT_EQ(config.at("http.followRedirects"), "false");
+}
+
+TEST(GitEnvironment, DoesNotSendATokenInTheClear) {
+  const TemporaryFolder folder;
+  std::ofstream(folder / "token") << "s3cret\n";
+  GitAccess access;
+  access.url = "http://git.example/shop.git";
+  access.token_file = folder / "token";
+  const auto environment = remote_environment(access, parse_remote(access.url).value(), "/none");
+  ASSERT_FALSE(environment);
+  EXPECT_EQ(environment.error().code, Errc::invalid);
+  access.url = "http://127.0.0.1:8080/shop.git";
+  EXPECT_TRUE(remote_environment(access, parse_remote(access.url).value(), "/none"));
+  access.token_file = folder / "absent";
+  EXPECT_EQ(remote_environment(access, parse_remote(access.url).value(), "/none").error().code,
+            Errc::not_found);
+}
+
+TEST(GitEnvironment, PinsSshHostKeys) {
+  const TemporaryFolder folder;
+  std::ofstream(folder / "key") << "key";
+  GitAccess access;
+  access.url = "git@host:shop.git";
+  access.key = folder / "key";
+  const auto remote = parse_remote(access.url).value();
+  const auto environment = remote_environment(access, remote, "/none");
+  ASSERT_TRUE(environment);
+  EXPECT_EQ(environment->at("GIT_ALLOW_PROTOCOL"), "ssh");
+  const std::string& command = environment->at("GIT_SSH_COMMAND");
+  for (const std::string& part : {std::string("-F /dev/null"), std::string("BatchMode=yes"),
+                                  std::string("StrictHostKeyChecking=yes"),
+                                  std::string("UserKnownHostsFile=/etc/trimtab/known_hosts"),
+                                  "IdentityFile=" + (folder / "key").string()}) {
+    EXPECT_NE(command.find(part), std::string::npos) << part << " in " << command;
+  }
+  for (const char* const path :
+       {"/etc/my key", "/etc/$(id)", "/etc/k;x", "key", "/etc/%h", "/a'b"}) {
+    access.key = path;
+    const auto refused = remote_environment(access, remote, "/none");
+    ASSERT_FALSE(refused) << path;
+    EXPECT_EQ(refused.error().code, Errc::invalid) << path;
+  }
+}
+
+TEST(GitErrors, SayWhatGitsWordsMean) {
+  GitAccess access;
+  access.key = "/etc/trimtab/keys/shop";
+  const Remote remote{GitProtocol::ssh, "git@github.com:acme/shop.git", "github.com"};
+  const struct {
+    std::string_view words;
+    Errc code;
+    std::string_view part;
+  } rows[] = {
+      {"@@@@@@\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\nHost key verification "
+       "failed.\nfatal: Could not read from remote repository.",
+       Errc::untrusted, "is not the one that is pinned in /etc/trimtab/known_hosts"},
+      {"No ED25519 host key is known for github.com and you have requested strict checking.\nHost "
+       "key verification failed.\nfatal: Could not read from remote repository.",
+       Errc::untrusted, "no SSH host key of github.com is pinned"},
+      {"git@github.com: Permission denied (publickey).\nfatal: Could not read from remote "
+       "repository.",
+       Errc::denied, "github.com refuses the SSH key /etc/trimtab/keys/shop"},
+      {"Permissions 0644 for '/k' are too open.\nWARNING: UNPROTECTED PRIVATE KEY FILE!\n"
+       "Permission denied (publickey).",
+       Errc::denied, "others may read it"},
+      {"ssh: Could not resolve hostname nowhere: Name or service not known\nfatal: Could not read "
+       "from remote repository.",
+       Errc::unavailable, "Could not resolve hostname nowhere"},
+      {"ssh: connect to host 127.0.0.1 port 1: Connection refused\r\nfatal: Could not read from "
+       "remote repository.",
+       Errc::unavailable, "Connection refused"},
+      {"ERROR: Repository not found.\nfatal: Could not read from remote repository.",
+       Errc::not_found, "there is no repository at"},
+      {"fatal: repository 'https://x/y.git/' not found", Errc::not_found, "no repository"},
+      {"fatal: '/srv/x' does not appear to be a git repository\nfatal: Could not read from remote "
+       "repository.",
+       Errc::not_found, "no repository"},
+      {"fatal: could not read Username for 'https://github.com': terminal prompts disabled",
+       Errc::denied, "refuses access"},
+      {"fatal: Authentication failed for 'https://x/'", Errc::denied, "refuses access"},
+      {"fatal: unable to access 'https://x/': The requested URL returned error: 403", Errc::denied,
+       "refuses access"},
+      {"fatal: unable to access 'https://x/': server certificate verification failed. CAfile: none "
+       "CRLfile: none",
+       Errc::untrusted, "certificate of github.com"},
+      {"fatal: unable to access 'https://x/': SSL: no alternative certificate subject name matches "
+       "target host name 'x'",
+       Errc::untrusted, "certificate"},
+      {"fatal: unable to access 'https://x/': The requested URL returned error: 503",
+       Errc::unavailable, "cannot be reached"},
+      {"fatal: unable to access 'https://x/': The requested URL returned error: 429",
+       Errc::unavailable, "cannot be reached"},
+      {"fatal: unable to access 'https://x/': The requested URL returned error: 302", Errc::invalid,
+       "redirects"},
+      {"error: RPC failed; curl 56 Recv failure: Connection reset by peer\nfatal: early EOF",
+       Errc::unavailable, "Connection reset by peer"},
+      {"fatal: couldn't find remote ref refs/heads/x", Errc::not_found, "went away"},
+      {"fatal: transport 'ext' not allowed", Errc::invalid, "protocol"},
+      {"fatal: write error: No space left on device\nfatal: fetch-pack: invalid index-pack output",
+       Errc::no_space, "the disk is full"},
+      {"error: object 1234: hasDotgit: contains '.git'\nfatal: fsck error in packed object",
+       Errc::failed, "objects that Git refuses"},
+      {"fatal: something new", Errc::failed, "something new"},
+  };
+  for (const auto& row : rows) {
+    const Error error = explain_remote_failure(row.words, remote, access);
+    EXPECT_EQ(error.code, row.code) << row.words << "\n" << error.text();
+    EXPECT_NE(error.message.find(row.part), std::string::npos) << error.text();
+    EXPECT_EQ(error.text().find('{'), std::string::npos) << error.text();
+  }
+}
+
+TEST(GitErrors, OfOurOwnRepository) {
+  const Error full = explain_local_failure("check out x", "fatal: No space left on device");
+  EXPECT_EQ(full.code, Errc::no_space);
+  EXPECT_EQ(full.message, "cannot check out x: the disk is full");
+  const Error other = explain_local_failure("check out x", "fatal: bad\x1b[31m tree\n");
+  EXPECT_EQ(other.message, "cannot check out x: bad?[31m tree");
+}
+
+TEST(GitTree, ReadsEntriesWithAnyPath) {
+  using namespace std::string_literals;
+  const auto entries =
+      parse_tree("100644 blob " + kA + "\ta b\n\xc3\xa9\0"s + "160000 commit " + kB + "\tsub\0"s);
+  ASSERT_TRUE(entries);
+  ASSERT_EQ(entries->size(), 2U);
+  EXPECT_EQ((*entries)[0].path, "a b\n\xc3\xa9");
+  EXPECT_EQ((*entries)[1].mode, "160000");
+  EXPECT_TRUE(parse_tree("").value().empty());
+  EXPECT_FALSE(parse_tree("100644 blob\tx"));
+}
+
+TEST(GitProgram, WillNotAskWithAnUrlOrRefThatIsNone) {
+  const TemporaryFolder folder;
+  for (const auto& [url, ref] : std::vector<std::pair<std::string, std::string>>{
+           {"ext::sh -c touch% x", "main"}, {"/srv/x", "--upload-pack=x"}}) {
+    GitAccess access;
+    access.url = url;
+    GitProgram git(access, ref, folder / "repo.git", folder / "state");
+    const auto tip = test::await(git.ask());
+    ASSERT_FALSE(tip);
+    EXPECT_EQ(tip.error().code, Errc::invalid);
+  }
+}
+
+}  // namespace
+}  // namespace trimtab

@@ -1,0 +1,697 @@
+// What a plan says: which services are touched, how, and why.
+#include <gtest/gtest.h>
+
+#include "agent/plan/diff.hpp"
+
+namespace trimtab {
+namespace {
+
+using MountedFiles = std::map<std::string, std::map<std::string, std::string>>;
+
+Json json(const std::string& text) {
+  auto parsed = parse_json(text);
+  EXPECT_TRUE(parsed) << text;
+  return parsed ? *parsed : Json();
+}
+
+std::string digest(char digit) {
+  return "sha256:" + std::string(64, digit);
+}
+
+// "web[image=… …]" without the noise: a service definition with an image pinned to `digit`.
+std::string service(const std::string& name, char digit, const std::string& more = {}) {
+  return "\"" + name + "\": {\"image\": \"acme/" + name + "@" + digest(digit) + "\"" +
+         (more.empty() ? "" : ", " + more) + "}";
+}
+
+Container running(const std::string& service_name, const std::string& id) {
+  Container container;
+  container.id = id;
+  container.service = service_name;
+  container.state = ContainerState::running;
+  container.health = Health::healthy;
+  container.restart_policy = "unless-stopped";
+  return container;
+}
+
+Container stopped(const std::string& service_name, const std::string& id) {
+  Container container = running(service_name, id);
+  container.state = ContainerState::exited;
+  container.health = Health::none;
+  container.exit_code = 137;
+  return container;
+}
+
+Container job(const std::string& service_name, const std::string& id, int exit_code = 0) {
+  Container container = stopped(service_name, id);
+  container.restart_policy = "no";
+  container.exit_code = exit_code;
+  return container;
+}
+
+Container unhealthy(const std::string& service_name, const std::string& id) {
+  Container container = running(service_name, id);
+  container.health = Health::unhealthy;
+  return container;
+}
+
+Observed observe(std::vector<Container> containers) {
+  Observed observed;
+  observed.containers = std::move(containers);
+  return observed;
+}
+
+// "web recreate restart: reason; reason", one a step.
+std::vector<std::string> lines(const Plan& plan) {
+  std::vector<std::string> all;
+  for (const Step& step : plan.steps) {
+    std::string line = step.service + " " + std::string(to_string(step.action)) + " " +
+                       std::string(to_string(step.risk));
+    if (!step.reasons.empty()) line += ": " + join(step.reasons, "; ");
+    all.push_back(std::move(line));
+  }
+  return all;
+}
+
+// A release with what a target points to.
+struct Deployed {
+  Release release;
+  Rendering rendering;
+  Deployed(const std::string& services, MountedFiles mounted, SeenContainers seen = {},
+           std::set<std::string> jobs = {}, const std::string& rest = {}) {
+    rendering.model =
+        json("{\"services\": {" + services + "}" + (rest.empty() ? "" : ", " + rest) + "}");
+    release.mounted_files = std::move(mounted);
+    release.seen = std::move(seen);
+    release.jobs = std::move(jobs);
+  }
+  [[nodiscard]] Target target() const { return target_of(release, rendering); }
+};
+
+// ---- From a release to the next one ---------------------------------------------------------
+
+struct PlanCase {
+  std::string name;
+  std::string before;  // services of the current release; "-": there is none
+  std::string after;
+  std::vector<Container> containers;
+  std::vector<std::string> expected;
+  MountedFiles mounted_before = {};
+  MountedFiles mounted_after = {};
+  SeenContainers seen = {{"web", {"w1"}}, {"db", {"d1"}}};
+  std::set<std::string> jobs = {};
+  bool repair = false;
+  std::string rest_before = {};  // of the model, beside its services
+  std::string rest_after = {};
+};
+
+std::ostream& operator<<(std::ostream& out, const PlanCase& row) {
+  return out << row.name;
+}
+
+class Planner : public testing::TestWithParam<PlanCase> {};
+
+TEST_P(Planner, SaysWhatChangesAndWhy) {
+  const PlanCase& row = GetParam();
+  const bool first = row.before == "-";
+  const Deployed before(first ? "" : row.before, row.mounted_before, row.seen, row.jobs,
+                        row.rest_before);
+  const Deployed after(row.after, row.mounted_after, {}, {}, row.rest_after);
+  const Target current = before.target();
+  const Plan plan =
+      make_plan(after.target(), first ? nullptr : &current, observe(row.containers), row.repair);
+  EXPECT_EQ(lines(plan), row.expected);
+}
+
+std::string with_environment(const std::string& environment, const std::string& name = "web") {
+  return service(name, 'a', "\"environment\": " + environment);
+}
+
+const std::string web_a = service("web", 'a');
+const std::string db_a = service("db", 'a', R"("volumes": ["data:/var/lib/postgresql/data:rw"])");
+const std::string db_b = service("db", 'b', R"("volumes": ["data:/var/lib/postgresql/data:rw"])");
+
+INSTANTIATE_TEST_SUITE_P(
+    Definitions, Planner,
+    testing::Values(
+        PlanCase{"SameAsBefore", web_a, web_a, {running("web", "w1")}, {"web none none"}},
+        PlanCase{"OtherOrderOfKeys",
+                 R"("web": {"image": "a@sha256:1", "labels": {"x": "1", "y": "2"}})",
+                 R"("web": {"labels": {"y": "2", "x": "1"}, "image": "a@sha256:1"})",
+                 {running("web", "w1")},
+                 {"web none none"}},
+        PlanCase{"ImageOfTheSameName",
+                 web_a + ", " + db_a,
+                 service("web", 'b') + ", " + db_a,
+                 {running("web", "w1"), running("db", "d1")},
+                 {"db none none", "web recreate restart: image aaaaaaaaaaaa… → bbbbbbbbbbbb…"}},
+        PlanCase{"ImageOfAnotherName",
+                 R"("web": {"image": "nginx@sha256:1"})",
+                 R"("web": {"image": "caddy@sha256:1"})",
+                 {running("web", "w1")},
+                 {"web recreate restart: image nginx → caddy"}},
+        PlanCase{"ImageBuiltHereToOneOfARegistry",
+                 "\"web\": {\"image\": \"" + digest('c') + "\"}",
+                 R"("web": {"image": "acme/web@sha256:1"})",
+                 {running("web", "w1")},
+                 {"web recreate restart: image cccccccccccc… → acme/web"}},
+        PlanCase{"ImageBuiltHereAnew",
+                 "\"web\": {\"image\": \"" + digest('c') + "\"}",
+                 "\"web\": {\"image\": \"" + digest('d') + "\"}",
+                 {running("web", "w1")},
+                 {"web recreate restart: image cccccccccccc… → dddddddddddd…"}},
+        PlanCase{"KeepsDataInAVolume",
+                 db_a,
+                 db_b,
+                 {running("db", "d1")},
+                 {"db recreate data: image aaaaaaaaaaaa… → bbbbbbbbbbbb…"}},
+        PlanCase{"KeysAddedRemovedAndChanged",
+                 service("web", 'a', R"("command": ["a"], "init": true)"),
+                 service("web", 'a', R"("command": ["b"], "user": "app")"),
+                 {running("web", "w1")},
+                 {"web recreate restart: command changed; init removed; user added"}},
+        PlanCase{"OrderOfStartingOnly",
+                 service("web", 'a', R"("depends_on": {"db": {"condition": "service_started"}})"),
+                 service("web", 'a', R"("depends_on": {"db": {"condition": "service_healthy"}})"),
+                 {running("web", "w1")},
+                 {"web none none"}},
+        PlanCase{"ProfilesOnly",
+                 web_a,
+                 service("web", 'a', R"("profiles": ["prod"])"),
+                 {running("web", "w1")},
+                 {"web none none"}},
+        PlanCase{"OurOwnSettingsOnly",
+                 web_a,
+                 service("web", 'a', R"("x-trimtab": {"reload": {"signal": "HUP"}})"),
+                 {running("web", "w1")},
+                 {"web none none"}},
+        PlanCase{"ASecretThatItDoesNotUse",
+                 web_a,
+                 web_a,
+                 {running("web", "w1")},
+                 {"web none none"},
+                 {},
+                 {},
+                 {{"web", {"w1"}}},
+                 {},
+                 false,
+                 R"("secrets": {"pw": {"file": "/srv/shop/a"}})",
+                 R"("secrets": {"pw": {"file": "/srv/shop/b"}})"},
+        PlanCase{
+            "ConfigsAndSecretsThatItUses",
+            service("web", 'a', R"("secrets": ["pw"], "configs": [{"source": "conf"}])"),
+            service("web", 'a', R"("secrets": ["pw"], "configs": [{"source": "conf"}])"),
+            {running("web", "w1")},
+            {"web recreate restart: config changed: conf; secret changed: pw"},
+            {},
+            {},
+            {{"web", {"w1"}}},
+            {},
+            false,
+            R"("secrets": {"pw": {"file": "/srv/shop/a"}}, "configs": {"conf": {"content": "1"}})",
+            R"("secrets": {"pw": {"file": "/srv/shop/b"}}, "configs": {"conf": {"content": "2"}})"}),
+    testing::PrintToStringParamName());
+
+INSTANTIATE_TEST_SUITE_P(
+    EnvironmentNamesOnly, Planner,
+    testing::Values(
+        PlanCase{"ValuesOfSecretsChange",
+                 with_environment(R"({"SECRET_KEY": "hunter2", "PORT": "80", "OLD": "x"})"),
+                 with_environment(R"({"SECRET_KEY": "correct horse", "PORT": "80", "NEW": "y"})"),
+                 {running("web", "w1")},
+                 {"web recreate restart: environment changed: NEW, SECRET_KEY, OLD"}},
+        PlanCase{"ListsOfAssignments",
+                 with_environment(R"(["SECRET_KEY=hunter2", "A=b=c"])"),
+                 with_environment(R"(["SECRET_KEY=other", "A=b=c"])"),
+                 {running("web", "w1")},
+                 {"web recreate restart: environment changed: SECRET_KEY"}},
+        PlanCase{"AListAndAMapOfTheSame",
+                 with_environment(R"(["A=1", "B", "C="])"),
+                 with_environment(R"({"A": 1, "B": null, "C": ""})"),
+                 {running("web", "w1")},
+                 {"web none none"}},
+        PlanCase{"UnsetIsNotEmpty",
+                 with_environment(R"({"A": null})"),
+                 with_environment(R"({"A": ""})"),
+                 {running("web", "w1")},
+                 {"web recreate restart: environment changed: A"}},
+        PlanCase{"TheWholeEnvironmentIsNew",
+                 web_a,
+                 with_environment(R"({"TOKEN": "hunter2"})"),
+                 {running("web", "w1")},
+                 {"web recreate restart: environment changed: TOKEN"}},
+        PlanCase{"TheWholeEnvironmentGoes",
+                 with_environment(R"({"TOKEN": "hunter2"})"),
+                 web_a,
+                 {running("web", "w1")},
+                 {"web recreate restart: environment changed: TOKEN"}},
+        PlanCase{"AnEmptyOneIsNone",
+                 with_environment("{}"),
+                 web_a,
+                 {running("web", "w1")},
+                 {"web none none"}}),
+    testing::PrintToStringParamName());
+
+const MountedFiles conf_1 = {{"web", {{"nginx.conf", "blob1"}, {"conf/a", "blob1"}}}};
+const MountedFiles conf_2 = {{"web", {{"nginx.conf", "blob2"}, {"conf/a", "blob1"}}}};
+
+INSTANTIATE_TEST_SUITE_P(
+    MountedFiles, Planner,
+    testing::Values(
+        PlanCase{"ChangedRestartsThatServiceOnly",
+                 web_a + ", " + db_a,
+                 web_a + ", " + db_a,
+                 {running("web", "w1"), running("db", "d1")},
+                 {"db none none", "web restart restart: mounted file changed: nginx.conf"},
+                 conf_1,
+                 conf_2},
+        PlanCase{"AddedAndRemoved",
+                 web_a,
+                 web_a,
+                 {running("web", "w1")},
+                 {"web restart restart: mounted file added: new; mounted file removed: conf/a; "
+                  "mounted file removed: nginx.conf"},
+                 conf_1,
+                 {{"web", {{"new", "blob3"}}}}},
+        PlanCase{"DefinitionsCountMore",
+                 web_a,
+                 service("web", 'b'),
+                 {running("web", "w1")},
+                 {"web recreate restart: image aaaaaaaaaaaa… → bbbbbbbbbbbb…"},
+                 conf_1,
+                 conf_2},
+        PlanCase{"OfAServiceWithoutContainer",
+                 web_a,
+                 web_a,
+                 {},
+                 {"web create none: mounted file changed: nginx.conf"},
+                 conf_1,
+                 conf_2},
+        PlanCase{"OfAServiceThatWasStoppedByHand",
+                 web_a,
+                 web_a,
+                 {stopped("web", "w1")},
+                 {"web none none: stopped by hand"},
+                 conf_1,
+                 conf_2}),
+    testing::PrintToStringParamName());
+
+INSTANTIATE_TEST_SUITE_P(
+    WhatRuns, Planner,
+    testing::Values(PlanCase{"NewService",
+                             web_a,
+                             web_a + ", " + service("worker", 'a'),
+                             {running("web", "w1")},
+                             {"web none none", "worker create none: new"}},
+                    PlanCase{"RemovedService",
+                             web_a + ", " + db_a,
+                             web_a,
+                             {running("web", "w1"), running("db", "d1")},
+                             {"db remove restart: removed from the compose file", "web none none"}},
+                    PlanCase{"RemovedServiceThatDoesNotRun",
+                             web_a + ", " + db_a,
+                             web_a,
+                             {running("web", "w1")},
+                             {"web none none"}},
+                    PlanCase{"NothingWasEverDeployed",
+                             "-",
+                             web_a + ", " + db_a,
+                             {},
+                             {"db create none: new", "web create none: new"}},
+                    PlanCase{"TakesOverWhatRuns",
+                             "-",
+                             web_a + ", " + db_a,
+                             {running("web", "w1"), running("db", "d1")},
+                             {"db recreate data: started by hand, taken over",
+                              "web recreate restart: started by hand, taken over"}},
+                    PlanCase{"StoppedByHandStays",
+                             web_a + ", " + db_a,
+                             service("web", 'b') + ", " + db_a,
+                             {running("web", "w1"), stopped("db", "d1")},
+                             {"db none none: stopped by hand",
+                              "web recreate restart: image aaaaaaaaaaaa… → bbbbbbbbbbbb…"}},
+                    PlanCase{"StoppedByHandStaysEvenWhenAnOperatorDeploys",
+                             web_a,
+                             web_a,
+                             {stopped("web", "w1")},
+                             {"web none none: stopped by hand"},
+                             {},
+                             {},
+                             {{"web", {"w1"}}},
+                             {},
+                             true},
+                    PlanCase{"StoppedByHandButChangedInGit",
+                             web_a,
+                             service("web", 'b'),
+                             {stopped("web", "w1")},
+                             {"web recreate restart: image aaaaaaaaaaaa… → bbbbbbbbbbbb…"}},
+                    PlanCase{"OneReplicaOfTwoStoppedIsNoServiceStoppedByHand",
+                             web_a,
+                             web_a,
+                             {running("web", "w1"), stopped("web", "w2")},
+                             {"web none none"},
+                             {},
+                             {},
+                             {{"web", {"w1", "w2"}}}},
+                    PlanCase{"ReplacedByHandIsLeft",
+                             web_a,
+                             web_a,
+                             {running("web", "w9")},
+                             {"web none none: its container was replaced by hand"}},
+                    PlanCase{"ReplacedByHandIsPutBackOnDemand",
+                             web_a,
+                             web_a,
+                             {running("web", "w9")},
+                             {"web recreate restart: its container was replaced by hand"},
+                             {},
+                             {},
+                             {{"web", {"w1"}}},
+                             {},
+                             true},
+                    PlanCase{"RemovedByHandIsLeft",
+                             web_a,
+                             web_a,
+                             {},
+                             {"web none none: its container was removed by hand"}},
+                    PlanCase{"RemovedByHandIsPutBackOnDemand",
+                             web_a,
+                             web_a,
+                             {},
+                             {"web create none: its container was removed by hand"},
+                             {},
+                             {},
+                             {{"web", {"w1"}}},
+                             {},
+                             true},
+                    PlanCase{"StartedByHandWhereThereWasNone",
+                             web_a,
+                             web_a,
+                             {running("web", "w1")},
+                             {"web none none: its container was started by hand"},
+                             {},
+                             {},
+                             {{"other", {"o1"}}}},
+                    PlanCase{"CurrentReleaseNeverPassedAndServiceWorks",
+                             web_a,
+                             web_a,
+                             {running("web", "w1")},
+                             {"web none none"},
+                             {},
+                             {},
+                             {}},
+                    PlanCase{"CurrentReleaseNeverPassedAndServiceExited",
+                             web_a,
+                             web_a,
+                             {job("web", "w1", 1)},
+                             {"web recreate restart: does not run"},
+                             {},
+                             {},
+                             {}},
+                    PlanCase{"CurrentReleaseNeverPassedAndServiceIsUnhealthy",
+                             web_a,
+                             web_a,
+                             {unhealthy("web", "w1")},
+                             {"web recreate restart: does not run"},
+                             {},
+                             {},
+                             {}},
+                    PlanCase{"CurrentReleaseNeverPassedAndServiceIsMissing",
+                             web_a,
+                             web_a,
+                             {},
+                             {"web create none: does not run"},
+                             {},
+                             {},
+                             {}}),
+    testing::PrintToStringParamName());
+
+INSTANTIATE_TEST_SUITE_P(
+    Jobs, Planner,
+    testing::Values(PlanCase{"FinishedIsNotRunAgain",
+                             service("migrate", 'a'),
+                             service("migrate", 'a'),
+                             {job("migrate", "m1")},
+                             {"migrate none none"},
+                             {},
+                             {},
+                             {{"migrate", {"m1"}}},
+                             {"migrate"},
+                             true},
+                    PlanCase{"FinishedAndTidiedAwayIsNotRunAgain",
+                             service("migrate", 'a'),
+                             service("migrate", 'a'),
+                             {},
+                             {"migrate none none"},
+                             {},
+                             {},
+                             {{"migrate", {"m1"}}},
+                             {"migrate"},
+                             true},
+                    PlanCase{"ChangedIsRunAgain",
+                             service("migrate", 'a'),
+                             service("migrate", 'b'),
+                             {job("migrate", "m1")},
+                             {"migrate recreate restart: image aaaaaaaaaaaa… → bbbbbbbbbbbb…"},
+                             {},
+                             {},
+                             {{"migrate", {"m1"}}},
+                             {"migrate"}}),
+    testing::PrintToStringParamName());
+
+TEST(Plan, NeverTellsAValueOfTheEnvironment) {
+  const std::string secret = "hunter2-and-more";
+  const Deployed before(with_environment(R"({"A": ")" + secret + R"(", "B": "1"})"), {},
+                        {{"web", {"w1"}}});
+  const Deployed after(with_environment(R"({"A": "else", "C": ")" + secret + R"("})"), {});
+  const Target current = before.target();
+  for (const bool forwards : {true, false}) {
+    const Target next = after.target();
+    const Plan plan = forwards ? make_plan(next, &current, observe({running("web", "w1")}), true)
+                               : make_return_plan(next, current, observe({running("web", "w1")}));
+    ASSERT_EQ(plan.steps.size(), 1U);
+    EXPECT_EQ(join(plan.steps[0].reasons, "|").find(secret), std::string::npos);
+    EXPECT_EQ(join(plan.steps[0].reasons, "|").find("else"), std::string::npos);
+  }
+}
+
+TEST(Plan, AppliesOnlyWhatIsCreatedOrReplaced) {
+  Plan plan;
+  plan.steps = {{"a", Action::recreate, Risk::restart, {}},
+                {"b", Action::create, Risk::none, {}},
+                {"c", Action::restart, Risk::restart, {}},
+                {"d", Action::remove, Risk::restart, {}},
+                {"e", Action::none, Risk::none, {"stopped by hand"}}};
+  EXPECT_EQ(plan.to_apply(), (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(plan.with(Action::restart), std::vector<std::string>{"c"});
+  EXPECT_FALSE(plan.empty());
+  plan.steps = {{"e", Action::none, Risk::none, {"stopped by hand"}}};
+  EXPECT_TRUE(plan.empty());
+}
+
+TEST(Plan, ReadsBackTheWordsOfActionsAndRisks) {
+  for (const Action action :
+       {Action::none, Action::create, Action::recreate, Action::restart, Action::remove}) {
+    EXPECT_EQ(action_from(to_string(action)), action);
+  }
+  for (const Risk risk : {Risk::none, Risk::restart, Risk::data}) {
+    EXPECT_EQ(risk_from(to_string(risk)), risk);
+  }
+  EXPECT_EQ(action_from("explode"), Action::none);
+}
+
+// ---- Going back -----------------------------------------------------------------------------
+
+struct BackCase {
+  std::string name;
+  std::string good;
+  Plan failed;
+  std::vector<Container> containers;
+  std::vector<std::string> expected;
+  SeenContainers seen = {{"web", {"w1"}}, {"db", {"d1"}}};
+  std::set<std::string> jobs = {};
+};
+
+std::ostream& operator<<(std::ostream& out, const BackCase& row) {
+  return out << row.name;
+}
+
+Plan plan_of(std::vector<std::pair<std::string, Action>> actions) {
+  Plan plan;
+  for (auto& [name, action] : actions) plan.steps.push_back({name, action, Risk::none, {}});
+  return plan;
+}
+
+class Rollback : public testing::TestWithParam<BackCase> {};
+
+TEST_P(Rollback, PutsBackWhatTheFailedReleaseTouched) {
+  const BackCase& row = GetParam();
+  const Deployed good(row.good, {}, row.seen, row.jobs);
+  const Plan plan = make_rollback_plan(good.target(), row.failed, observe(row.containers));
+  EXPECT_EQ(lines(plan), row.expected);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    FailedReleases, Rollback,
+    testing::Values(
+        BackCase{"ReplacedAContainer",
+                 web_a + ", " + db_a,
+                 plan_of({{"web", Action::recreate}, {"db", Action::none}}),
+                 {running("web", "w2"), running("db", "d1")},
+                 {"db none none", "web recreate restart: put back"}},
+        BackCase{"ReplacedOneThatKeepsData",
+                 db_a,
+                 plan_of({{"db", Action::recreate}}),
+                 {running("db", "d2")},
+                 {"db recreate data: put back"}},
+        BackCase{"LeftAServiceWithoutContainer",
+                 web_a,
+                 plan_of({{"web", Action::recreate}}),
+                 {},
+                 {"web create restart: put back"}},
+        BackCase{"FailedBeforeItCameToThatService",
+                 web_a + ", " + db_a,
+                 plan_of({{"web", Action::recreate}, {"db", Action::recreate}}),
+                 {running("web", "w2"), running("db", "d1")},
+                 {"db none none", "web recreate restart: put back"}},
+        BackCase{"RestartedForAMountedFile",
+                 web_a,
+                 plan_of({{"web", Action::restart}}),
+                 {running("web", "w1")},
+                 {"web restart restart: mounted files put back"}},
+        BackCase{"AddedAService",
+                 web_a,
+                 plan_of({{"web", Action::none}, {"worker", Action::create}}),
+                 {running("web", "w1"), running("worker", "x1")},
+                 {"web none none", "worker remove none: not in the release that it goes back to"}},
+        BackCase{"HadRemovedAService",
+                 web_a + ", " + db_a,
+                 plan_of({{"web", Action::none}, {"db", Action::remove}}),
+                 {running("web", "w1")},
+                 {"db create data: put back", "web none none"}},
+        BackCase{"RanAChangedJob",
+                 service("migrate", 'a') + ", " + web_a,
+                 plan_of({{"migrate", Action::recreate}, {"web", Action::recreate}}),
+                 {job("migrate", "m2", 1), running("web", "w1")},
+                 {"migrate remove none: a job that had done its work before", "web none none"},
+                 {{"migrate", {"m1"}}, {"web", {"w1"}}},
+                 {"migrate"}},
+        BackCase{"RanAJobWhoseContainerWasGoneBefore",
+                 service("migrate", 'a'),
+                 plan_of({{"migrate", Action::recreate}}),
+                 {job("migrate", "m2")},
+                 {"migrate remove none: a job that had done its work before"},
+                 {{"web", {"w1"}}},
+                 {"migrate"}},
+        BackCase{"DidNotTouchTheJob",
+                 service("migrate", 'a'),
+                 plan_of({{"migrate", Action::none}}),
+                 {},
+                 {"migrate none none"},
+                 {{"migrate", {"m1"}}},
+                 {"migrate"}},
+        BackCase{"DidNotTouchWhatWasReplacedByHand",
+                 web_a + ", " + db_a,
+                 plan_of({{"web", Action::recreate}, {"db", Action::none}}),
+                 {running("web", "w2"), running("db", "by-hand")},
+                 {"db none none", "web recreate restart: put back"}},
+        BackCase{"StartedAServiceOfWhichTheGoodOneHasNoContainer",
+                 web_a,
+                 plan_of({{"web", Action::recreate}}),
+                 {running("web", "w2")},
+                 {"web recreate restart: put back"},
+                 {{"db", {"d1"}}}},
+        BackCase{"NothingIsKnownOfTheGoodOne",
+                 web_a + ", " + db_a,
+                 plan_of({{"web", Action::recreate}, {"db", Action::none}}),
+                 {running("web", "w2"), running("db", "d1")},
+                 {"db none none", "web recreate restart: put back"},
+                 {}}),
+    testing::PrintToStringParamName());
+
+TEST(ReturnPlan, DoesNotRunAJobAgainThatHadDoneItsWork) {
+  const Deployed older(service("migrate", 'a') + ", " + web_a, {},
+                       {{"migrate", {"m1"}}, {"web", {"w1"}}}, {"migrate"});
+  const Deployed now(service("migrate", 'b') + ", " + service("web", 'b'), {},
+                     {{"migrate", {"m2"}}, {"web", {"w2"}}}, {"migrate"});
+  const Plan plan = make_return_plan(older.target(), now.target(),
+                                     observe({job("migrate", "m2"), running("web", "w2")}));
+  EXPECT_EQ(lines(plan), (std::vector<std::string>{
+                             "migrate remove none: a job that had done its work before",
+                             "web recreate restart: image bbbbbbbbbbbb… → aaaaaaaaaaaa…"}));
+}
+
+TEST(ReturnPlan, LeavesAloneWhatIsTheSameInBoth) {
+  const Deployed older(web_a + ", " + db_a, {}, {{"web", {"w1"}}, {"db", {"d1"}}});
+  const Deployed now(service("web", 'b') + ", " + db_a, {}, {{"web", {"w2"}}, {"db", {"d1"}}});
+  const Plan plan = make_return_plan(older.target(), now.target(),
+                                     observe({running("web", "w2"), running("db", "d1")}));
+  EXPECT_EQ(plan.to_apply(), std::vector<std::string>{"web"});
+}
+
+// ---- Drift ----------------------------------------------------------------------------------
+
+struct DriftCase {
+  std::string name;
+  std::vector<Container> containers;
+  std::vector<std::string> expected;
+};
+
+std::ostream& operator<<(std::ostream& out, const DriftCase& row) {
+  return out << row.name;
+}
+
+class Drift : public testing::TestWithParam<DriftCase> {};
+
+TEST_P(Drift, SaysWhatDiffersFromWhatWasSeen) {
+  const Deployed current(web_a + ", " + service("migrate", 'a'), {},
+                         {{"web", {"w1"}}, {"migrate", {"m1"}}}, {"migrate"});
+  EXPECT_EQ(drift(current.target(), observe(GetParam().containers)), GetParam().expected);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Situations, Drift,
+    testing::Values(
+        DriftCase{"None", {running("web", "w1"), job("migrate", "m1")}, {}},
+        DriftCase{"AJobThatWasTidiedAway", {running("web", "w1")}, {}},
+        DriftCase{"StoppedByHand", {stopped("web", "w1")}, {}},
+        DriftCase{"Replaced", {running("web", "w2")}, {"web: its container was replaced by hand"}},
+        DriftCase{"Removed", {}, {"web: its container was removed by hand"}},
+        DriftCase{"OneMore",
+                  {running("web", "w1"), running("web", "w2")},
+                  {"web: its container was replaced by hand"}},
+        DriftCase{"AServiceThatTheReleaseDoesNotHave",
+                  {running("web", "w1"), running("cron", "c1")},
+                  {"cron: runs, but is not in the release"}}),
+    testing::PrintToStringParamName());
+
+// ---- What a container tells -----------------------------------------------------------------
+
+TEST(Containers, WhoStoppedThemShowsInPolicyStateAndExitCode) {
+  struct Row {
+    const char* policy;
+    ContainerState state;
+    int exit_code;
+    bool by_hand;
+    bool job_done;
+  };
+  constexpr auto exited = ContainerState::exited;
+  for (const Row& row :
+       {Row{"unless-stopped", exited, 0, true, false}, Row{"always", exited, 137, true, false},
+        Row{"no", exited, 0, false, true}, Row{"", exited, 0, false, true},
+        Row{"no", exited, 1, false, false}, Row{"on-failure", exited, 0, false, true},
+        Row{"on-failure", exited, 1, false, false},
+        Row{"always", ContainerState::restarting, 1, false, false},
+        Row{"always", ContainerState::running, 0, false, false},
+        Row{"no", ContainerState::running, 0, false, false}}) {
+    Container container;
+    container.restart_policy = row.policy;
+    container.state = row.state;
+    container.exit_code = row.exit_code;
+    const std::string what = std::string(row.policy) + " " + std::string(to_string(row.state));
+    EXPECT_EQ(is_stopped_by_hand(container), row.by_hand) << what;
+    EXPECT_EQ(is_finished_job(container), row.job_done) << what;
+  }
+}
+
+}  // namespace
+}  // namespace trimtab

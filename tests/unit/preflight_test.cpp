@@ -1,0 +1,290 @@
+// What preflight finds, and what it lets pass.
+#include <gtest/gtest.h>
+
+#include "agent/plan/preflight/preflight.hpp"
+
+namespace trimtab::preflight {
+namespace {
+
+using Severity = PreflightFinding::Severity;
+
+Rendering rendering(const std::string& text) {
+  auto model = parse_json(text);
+  EXPECT_TRUE(model) << text;
+  Rendering result;
+  if (model) result.model = std::move(*model);
+  return result;
+}
+
+Container publisher(const std::string& project, const std::string& name, const std::string& ip,
+                    int port, const std::string& protocol = "tcp") {
+  Container container;
+  container.project = project;
+  container.name = name;
+  container.ports.push_back({ip, port, protocol});
+  return container;
+}
+
+Container from(const std::string& directory, const std::string& project) {
+  Container container;
+  container.working_dir = directory;
+  container.project = project;
+  return container;
+}
+
+struct Case {
+  std::string name;
+  std::string next;                        // the model
+  std::vector<std::string> expected = {};  // "error NAME: message"
+  std::string current = {};                // the model; "": nothing was deployed
+  std::vector<Container> containers = {};
+  std::map<std::string, std::string> port_holders = {};
+  std::vector<std::string> unset_variables = {};
+  std::set<std::string> built_images_missing = {};
+  std::set<std::string> missing_sources = {};
+  std::vector<std::string> collisions = {};
+};
+
+std::ostream& operator<<(std::ostream& out, const Case& row) {
+  return out << row.name;
+}
+
+class Preflight : public testing::TestWithParam<Case> {};
+
+TEST_P(Preflight, FindsWhatIsWrong) {
+  const Case& row = GetParam();
+  const Rendering next = rendering(row.next);
+  const Rendering current = rendering(row.current.empty() ? "{}" : row.current);
+  Input input;
+  input.project = "shop";
+  input.directory = "/srv/shop";
+  input.env_file = ".env";
+  input.next = &next;
+  if (!row.current.empty()) input.current = &current;
+  input.all_containers = row.containers;
+  input.port_holders = row.port_holders;
+  input.unset_variables = row.unset_variables;
+  input.built_images_missing = row.built_images_missing;
+  input.missing_sources = row.missing_sources;
+  input.collisions = row.collisions;
+  std::vector<std::string> found;
+  for (const PreflightFinding& finding : check(input)) {
+    found.push_back((finding.severity == Severity::error ? "error " : "warning ") + finding.name +
+                    ": " + finding.message);
+    EXPECT_FALSE(finding.hint.empty()) << finding.name;
+  }
+  EXPECT_EQ(found, row.expected);
+}
+
+const std::string one_service = R"({"services": {"web": {"image": "a"}}})";
+
+INSTANTIATE_TEST_SUITE_P(
+    Projects, Preflight,
+    testing::Values(
+        Case{"NothingIsWrong", one_service},
+        Case{"NoServices",
+             R"({"services": {}})",
+             {"error no-service: the compose file has no service left"}},
+        Case{"NoSectionOfServices",
+             R"({"name": "shop"})",
+             {"error no-service: the compose file has no service left"}},
+        Case{.name = "UnsetVariables",
+             .next = one_service,
+             .expected = {"error unset-variable: the compose file uses the variable TAG, and "
+                          "nothing sets it",
+                          "error unset-variable: the compose file uses the variable word, and "
+                          "nothing sets it"},
+             .unset_variables = {"TAG", "word"}},
+        Case{.name = "OnlyBuild",
+             .next = one_service,
+             .expected = {"error only-build: service web has only `build:`, and its image is not "
+                          "on this host"},
+             .built_images_missing = {"web"}},
+        Case{.name = "SourceOfAMountMissing",
+             .next = one_service,
+             .expected = {"error bind-source-missing: a service mounts /srv/shop/certs, which "
+                          "does not exist"},
+             .missing_sources = {"/srv/shop/certs"}},
+        Case{.name = "FilesInTheWay",
+             .next = one_service,
+             .expected = {"error env-file-tracked: the commit has the file .env, but /srv/shop "
+                          "has a different one of that name that Git does not track",
+                          "error untracked-file-in-the-way: the commit has the file notes.txt, "
+                          "but /srv/shop has a different one of that name that Git does not "
+                          "track"},
+             .collisions = {".env", "notes.txt"}},
+        Case{.name = "AnotherProjectOfTheSameDirectory",
+             .next = one_service,
+             .expected = {"error other-project: a project named app already runs from /srv/shop, "
+                          "and this stack would start as shop with empty volumes"},
+             .containers = {from("/srv/shop", "app"), from("/srv/shop", "app")}},
+        Case{.name = "OurOwnProjectAndStrangers",
+             .next = one_service,
+             .containers = {from("/srv/shop", "shop"), from("/srv/shop2", "app"),
+                            from("/srv/shop", "")}},
+        Case{.name = "AnotherProjectBesideADeployedStack",
+             .next = one_service,
+             .current = one_service,
+             .containers = {from("/srv/shop", "tools")}}),
+    testing::PrintToStringParamName());
+
+const std::string port_80 = R"({"services": {"web": {"ports": ["80:8080"]}}})";
+const std::string port_80_local =
+    R"({"services": {"web": {"ports": [{"target": 8080, "published": "80", "protocol": "tcp",
+        "host_ip": "127.0.0.1"}]}}})";
+const std::string port_53_udp = R"({"services": {"dns": {"ports": ["53:53/udp"]}}})";
+
+std::string held(const std::string& by, const std::string& port = "80/tcp",
+                 const std::string& service = "web") {
+  return "error host-port-taken: service " + service + " publishes port " + port +
+         ", which is held by " + by;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    HostPorts, Preflight,
+    testing::Values(Case{.name = "HeldByAContainerOfAnotherProject",
+                         .next = port_80,
+                         .expected = {held("container blog-web-1 of the project blog")},
+                         .containers = {publisher("blog", "blog-web-1", "0.0.0.0", 80)}},
+                    Case{.name = "HeldByAContainerOfNoProject",
+                         .next = port_80,
+                         .expected = {held("container nginx")},
+                         .containers = {publisher("", "nginx", "", 80)}},
+                    Case{.name = "HeldByAProcess",
+                         .next = port_80,
+                         .expected = {held("apache2 (process 712)")},
+                         .port_holders = {{"tcp/80", "apache2 (process 712)"}}},
+                    Case{.name = "HeldByOurOwnContainer",
+                         .next = port_80,
+                         .containers = {publisher("shop", "shop-web-1", "0.0.0.0", 80)},
+                         .port_holders = {{"tcp/80", "docker-proxy (process 9)"}}},
+                    Case{.name = "OurOwnContainerHoldsAnotherPort",
+                         .next = port_80,
+                         .expected = {held("apache2 (process 712)")},
+                         .containers = {publisher("shop", "shop-web-1", "0.0.0.0", 8080)},
+                         .port_holders = {{"tcp/80", "apache2 (process 712)"}}},
+                    Case{.name = "OtherProtocol",
+                         .next = port_80,
+                         .containers = {publisher("blog", "blog-web-1", "", 80, "udp")},
+                         .port_holders = {{"udp/80", "caddy (process 3)"}}},
+                    Case{.name = "UdpToo",
+                         .next = port_53_udp,
+                         .expected = {held("dnsmasq (process 5)", "53/udp", "dns")},
+                         .port_holders = {{"udp/53", "dnsmasq (process 5)"}}},
+                    Case{.name = "OneAddressAgainstAll",
+                         .next = port_80_local,
+                         .expected = {held("container blog-web-1 of the project blog")},
+                         .containers = {publisher("blog", "blog-web-1", "::", 80)}},
+                    Case{.name = "AllAgainstOneAddress",
+                         .next = port_80,
+                         .expected = {held("container blog-web-1 of the project blog")},
+                         .containers = {publisher("blog", "blog-web-1", "10.0.0.5", 80)}},
+                    Case{.name = "TwoAddresses",
+                         .next = port_80_local,
+                         .containers = {publisher("blog", "blog-web-1", "10.0.0.5", 80)}},
+                    Case{.name = "AnAddressInBrackets",
+                         .next = R"({"services": {"web": {"ports": ["[::1]:80:80"]}}})",
+                         .expected = {held("container blog-web-1 of the project blog")},
+                         .containers = {publisher("blog", "blog-web-1", "::1", 80)}},
+                    Case{.name = "OneOfARange",
+                         .next = R"({"services": {"web": {"ports": ["8000-8002:9000-9002"]}}})",
+                         .expected = {held("container blog-web-1 of the project blog", "8001/tcp")},
+                         .containers = {publisher("blog", "blog-web-1", "", 8001)}},
+                    Case{.name = "ARangeOfWhichDockerTakesOne",
+                         .next = R"({"services": {"web": {"ports": [{"target": 80,
+                         "published": "8000-8002", "protocol": "tcp"}]}}})",
+                         .containers = {publisher("blog", "blog-web-1", "", 8001)}},
+                    Case{.name = "APortThatDockerChooses",
+                         .next = R"({"services": {"web": {"ports": ["80", {"target": 81}]}}})",
+                         .containers = {publisher("blog", "blog-web-1", "", 80)}}),
+    testing::PrintToStringParamName());
+
+std::string with_volumes(const std::string& volumes) {
+  return R"({"services": {"db": {"image": "a"}}, "volumes": )" + volumes + "}";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Volumes, Preflight,
+    testing::Values(
+        Case{.name = "Same",
+             .next = with_volumes(R"({"data": {"name": "shop_data", "driver": "local"}})"),
+             .current = with_volumes(R"({"data": {"driver": "local", "name": "shop_data"}})")},
+        Case{.name = "Changed",
+             .next = with_volumes(R"({"data": {"driver_opts": {"device": "/b"}}})"),
+             .expected = {"error volume-changed: the definition of the volume data changed, which "
+                          "would delete the data in it"},
+             .current = with_volumes(R"({"data": {"driver_opts": {"device": "/a"}}})")},
+        Case{.name = "OtherName",
+             .next = with_volumes(R"({"data": {"name": "new_data"}})"),
+             .expected = {"error volume-changed: the definition of the volume data changed, which "
+                          "would delete the data in it"},
+             .current = with_volumes(R"({"data": {"name": "shop_data"}})")},
+        Case{.name = "Dropped",
+             .next = with_volumes(R"({"cache": {}})"),
+             .expected = {"warning volume-dropped: the volume data is no longer in the compose "
+                          "file"},
+             .current = with_volumes(R"({"data": {}, "cache": {}})")},
+        Case{.name = "Added",
+             .next = with_volumes(R"({"data": {}, "cache": {}})"),
+             .current = with_volumes(R"({"data": {}})")},
+        Case{.name = "FirstDeployment", .next = with_volumes(R"({"data": {}})")}),
+    testing::PrintToStringParamName());
+
+INSTANTIATE_TEST_SUITE_P(
+    HostAccess, Preflight,
+    testing::Values(
+        Case{"Provider",
+             R"({"services": {"db": {"provider": {"type": "awesome"}}}})",
+             {"error provider: service db has a `provider:`, a program to run here"}},
+        Case{"Privileged",
+             R"({"services": {"a": {"privileged": true}, "b": {"privileged": false}}})",
+             {"warning privileged: service a is privileged"}},
+        Case{"Namespaces",
+             R"({"services": {"a": {"pid": "host", "network_mode": "host"},
+                              "b": {"pid": "service:a", "network_mode": "bridge"}}})",
+             {"warning host-namespace: service a has pid: host",
+              "warning host-namespace: service a has network_mode: host"}},
+        Case{"MountsOfCompose1",
+             R"({"services": {"a": {"volumes": ["/var/run/docker.sock:/s:ro", "/:/host:rw",
+                                                 "/srv/shop:/x:rw"]}}})",
+             {"warning docker-socket: service a mounts /var/run/docker.sock, which makes it root "
+              "on this host",
+              "warning host-root: service a mounts /, which makes it root on this host"}},
+        Case{"MountsOfCompose2",
+             R"({"services": {"a": {"volumes": [
+                {"type": "bind", "source": "/run/docker.sock", "target": "/s"}]}}})",
+             {"warning docker-socket: service a mounts /run/docker.sock, which makes it root on "
+              "this host"}},
+        Case{.name = "ErrorsComeFirst",
+             .next = R"({"services": {"a": {"privileged": true, "provider": {}}}})",
+             .expected = {"error unset-variable: the compose file uses the variable X, and "
+                          "nothing sets it",
+                          "error provider: service a has a `provider:`, a program to run here",
+                          "warning privileged: service a is privileged"},
+             .unset_variables = {"X"}}),
+    testing::PrintToStringParamName());
+
+TEST(PreflightHints, NameTheEnvFileAndTheDollar) {
+  const Rendering next = rendering(one_service);
+  Input input;
+  input.next = &next;
+  input.unset_variables = {"word"};
+  input.env_file = "prod.env";
+  EXPECT_EQ(unset_variable(input).at(0).hint,
+            "set it in prod.env; a literal $ in a compose file is written $$");
+  input.env_file.clear();
+  EXPECT_EQ(unset_variable(input).at(0).hint,
+            "set it in an env file (.env); a literal $ in a compose file is written $$");
+}
+
+TEST(PreflightFindings, OnlyErrorsStopADeploy) {
+  PreflightFinding finding;
+  finding.severity = Severity::warning;
+  EXPECT_FALSE(has_errors({}));
+  EXPECT_FALSE(has_errors({finding}));
+  finding.severity = Severity::error;
+  EXPECT_TRUE(has_errors({finding}));
+}
+
+}  // namespace
+}  // namespace trimtab::preflight

@@ -1,0 +1,352 @@
+// The small parts of the reconciler: staging, events, turns, and when to ask again.
+#include <gtest/gtest.h>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <fstream>
+
+#include "agent/reconcile/events.hpp"
+#include "agent/reconcile/staging.hpp"
+#include "agent/sources/backoff.hpp"
+#include "common/turn.hpp"
+#include "tests/lib/loop.hpp"
+#include "tests/lib/temporary_folder.hpp"
+
+namespace trimtab {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+
+// ---- Staging --------------------------------------------------------------------------------
+
+void write(const fs::path& path, const std::string& text = "x") {
+  fs::create_directories(path.parent_path());
+  std::ofstream(path) << text;
+}
+
+// "conf/a" for a file or folder, "conf/b -> PATH" for a link; folders that hold something are left
+// out.
+std::set<std::string> listing(const fs::path& root, const fs::path& live) {
+  std::set<std::string> all;
+  for (const auto& entry : fs::recursive_directory_iterator(root)) {
+    const std::string path =
+        fs::relative(entry.path().parent_path(), root) == "."
+            ? entry.path().filename().string()
+            : (fs::relative(entry.path().parent_path(), root) / entry.path().filename()).string();
+    if (entry.is_symlink()) {
+      all.insert(path + " -> " + fs::read_symlink(entry.path()).lexically_relative(live).string());
+    } else if (!entry.is_directory() || fs::is_empty(entry.path())) {
+      all.insert(path);
+    }
+  }
+  return all;
+}
+
+struct StagingCase {
+  const char* name;
+  std::vector<std::string> live;    // files of the live directory
+  std::vector<std::string> staged;  // files of the new commit
+  std::set<std::string> tracked;    // files of the live directory's commit
+  std::set<std::string> expected;
+};
+
+TEST(Staging, LinksWhatGitDoesNotTrack) {
+  const std::vector<StagingCase> rows{
+      {"nothing untracked", {"a"}, {"a"}, {"a"}, {"a"}},
+      {"env file and certificates",
+       {"compose.yaml", ".env", "certs/site.pem"},
+       {"compose.yaml"},
+       {"compose.yaml"},
+       {"compose.yaml", ".env -> .env", "certs -> certs"}},
+      {"untracked file in a folder of both",
+       {"conf/a", "conf/local"},
+       {"conf/a"},
+       {"conf/a"},
+       {"conf/a", "conf/local -> conf/local"}},
+      {"tracked file that the new commit lacks",
+       {"old", "keep"},
+       {"keep"},
+       {"old", "keep"},
+       {"keep"}},
+      {"untracked file beside a tracked one that goes",
+       {"conf/old", "conf/local"},
+       {"a"},
+       {"conf/old"},
+       {"a", "conf/local -> conf/local"}},
+      {"untracked file where the commit has a folder", {"data"}, {"data/a"}, {}, {"data/a"}},
+      {"untracked folder where the commit has a file", {"data/a"}, {"data"}, {}, {"data"}},
+      {"untracked file where the commit has one", {".env"}, {".env"}, {}, {".env"}},
+      {"the live directory's .git", {".git/config", "a"}, {"a"}, {"a"}, {"a"}},
+      {"a .git further down is data",
+       {"vendor/.git/config", "vendor/x"},
+       {"a"},
+       {},
+       {"a", "vendor -> vendor"}},
+      {"a name that begins like a tracked folder",
+       {"conf/a", "conf2/b"},
+       {"conf/a"},
+       {"conf/a"},
+       {"conf/a", "conf2 -> conf2"}},
+  };
+  for (const StagingCase& row : rows) {
+    SCOPED_TRACE(row.name);
+    const test::TemporaryFolder folder;
+    const fs::path live = folder / "live";
+    const fs::path staged = folder / "staged";
+    fs::create_directories(live);
+    fs::create_directories(staged);
+    for (const std::string& file : row.live) write(live / file, "live");
+    for (const std::string& file : row.staged) write(staged / file, "staged");
+    const Result<void> linked = link_untracked(live, staged, row.tracked);
+    ASSERT_TRUE(linked) << linked.error().text();
+    EXPECT_EQ(listing(staged, live), row.expected);
+  }
+}
+
+TEST(Staging, NeverWritesThroughALinkOfTheCommit) {
+  const test::TemporaryFolder folder;
+  write(folder / "live/data/secret");
+  fs::create_directories(folder / "outside");
+  fs::create_directories(folder / "staged");
+  fs::create_symlink(folder / "outside", folder / "staged/data");
+  // The live directory's commit tracks a file below data/, so that the folder is mixed.
+  ASSERT_TRUE(link_untracked(folder / "live", folder / "staged", {"data/tracked"}));
+  EXPECT_TRUE(fs::is_empty(folder / "outside"));
+}
+
+TEST(Staging, ALiveDirectoryThatIsNotThereYetHasNothing) {
+  const test::TemporaryFolder folder;
+  fs::create_directories(folder / "staged");
+  EXPECT_TRUE(link_untracked(folder / "live", folder / "staged", {}));
+  EXPECT_TRUE(fs::is_empty(folder / "staged"));
+}
+
+TEST(Staging, LinksAndDanglingLinksAreLinked) {
+  const test::TemporaryFolder folder;
+  fs::create_directories(folder / "live");
+  fs::create_directories(folder / "staged");
+  fs::create_symlink("/nowhere", folder / "live/dangling");
+  fs::create_symlink("dangling", folder / "live/second");
+  ASSERT_TRUE(link_untracked(folder / "live", folder / "staged", {}));
+  EXPECT_EQ(listing(folder / "staged", folder / "live"),
+            (std::set<std::string>{"dangling -> dangling", "second -> second"}));
+}
+
+// ---- Events ---------------------------------------------------------------------------------
+
+TEST(Events, HaveTimeStackAndTypeAndEveryMemberThatClientsRead) {
+  EventBus bus;
+  Json data;
+  data["message"] = "release 3 is deployed";
+  data["release"] = 3;
+  bus.publish("release", "shop", data);
+  const std::vector<AgentEvent> recent = bus.recent(10);
+  ASSERT_EQ(recent.size(), 1U);
+  const Json& event = recent[0].data;
+  EXPECT_EQ(event["stack"], "shop");
+  EXPECT_EQ(event["type"], "release");
+  EXPECT_TRUE(parse_time(json_string(event, "at")));
+  EXPECT_EQ(event["release"], 3);
+  EXPECT_TRUE(event["phase"].is_null());
+  EXPECT_EQ(event["message"], "release 3 is deployed");
+}
+
+TEST(Events, OnlyTheNewestAreKeptAndNoProgressOfPulls) {
+  EventBus bus;
+  for (int number = 0; number < 300; ++number) {
+    Json data;
+    data["release"] = number;
+    bus.publish("release", "shop", data);
+    bus.publish("pull", "shop", Json::object());
+  }
+  const std::vector<AgentEvent> all = bus.recent(1000);
+  EXPECT_EQ(all.size(), 200U);
+  EXPECT_EQ(all.back().data["release"], 299);
+  const std::vector<AgentEvent> two = bus.recent(2);
+  ASSERT_EQ(two.size(), 2U);
+  EXPECT_EQ(two.front().data["release"], 298);
+  EXPECT_TRUE(bus.recent(0).empty());
+}
+
+Task<std::vector<int>> follow(EventBus::Follower* follower, int count) {
+  std::vector<int> numbers;
+  for (int i = 0; i < count; ++i) {
+    const auto event = co_await follower->next(SteadyClock::now() + std::chrono::seconds(10));
+    if (!event) break;
+    numbers.push_back(static_cast<int>(json_int(event->data, "release")));
+  }
+  co_return numbers;
+}
+
+void publish(EventBus& bus, int number) {
+  Json data;
+  data["release"] = number;
+  bus.publish("release", "shop", data);
+}
+
+TEST(Events, AFollowerGetsThemInOrderWhetherTheyCameBeforeOrAfter) {
+  asio::io_context loop;
+  EventBus bus;
+  publish(bus, 0);
+  EventBus::Follower follower(loop.get_executor(), bus);
+  publish(bus, 1);
+  publish(bus, 2);
+  asio::post(loop, [&] { asio::post(loop, [&] { publish(bus, 3); }); });
+  EXPECT_EQ(test::await(loop, follow(&follower, 3)), (std::vector<int>{1, 2, 3}));
+  EXPECT_FALSE(follower.lost());
+}
+
+Task<bool> nothing_comes(EventBus::Follower* follower) {
+  const auto event = co_await follower->next(SteadyClock::now() + milliseconds(20));
+  co_return !event.has_value();
+}
+
+TEST(Events, AFollowerComesBackAtItsDeadline) {
+  asio::io_context loop;
+  EventBus bus;
+  EventBus::Follower follower(loop.get_executor(), bus);
+  EXPECT_TRUE(test::await(loop, nothing_comes(&follower)));
+}
+
+TEST(Events, AFollowerThatDoesNotKeepUpIsToldSo) {
+  asio::io_context loop;
+  EventBus bus;
+  EventBus::Follower follower(loop.get_executor(), bus);
+  for (int number = 0; number < 600; ++number) publish(bus, number);
+  EXPECT_TRUE(follower.lost());
+  const std::vector<int> first = test::await(loop, follow(&follower, 500));
+  ASSERT_EQ(first.size(), 500U);
+  EXPECT_EQ(first.back(), 499);
+}
+
+TEST(Events, AFollowerMayLeave) {
+  asio::io_context loop;
+  EventBus bus;
+  { EventBus::Follower follower(loop.get_executor(), bus); }
+  publish(bus, 1);
+  EXPECT_EQ(bus.recent(1).size(), 1U);
+}
+
+// ---- Turns ----------------------------------------------------------------------------------
+
+struct Line {
+  asio::io_context loop;
+  Turn turn{loop.get_executor()};
+  std::vector<std::string> log;
+};
+
+Task<void> work(Line* line, std::string name, WakeEvent* until) {
+  const Turn::Holder held = co_await line->turn.take();
+  line->log.push_back(name + " begins");
+  if (until != nullptr) co_await until->wait();
+  line->log.push_back(name + " ends");
+}
+
+// Takes the turn twice without anything in between at which others could run.
+Task<void> work_twice(Line* line, std::string name, WakeEvent* until) {
+  co_await work(line, name, until);
+  co_await work(line, name, nullptr);
+}
+
+void start(Line& line, Task<void> task) {
+  asio::co_spawn(line.loop, std::move(task), asio::detached);
+  line.loop.poll();
+  line.loop.restart();
+}
+
+TEST(Turn, FirstComeFirstServed) {
+  Line line;
+  WakeEvent go(line.loop.get_executor());
+  start(line, work(&line, "a", &go));
+  start(line, work(&line, "b", nullptr));
+  start(line, work(&line, "c", nullptr));
+  EXPECT_TRUE(line.turn.taken());
+  EXPECT_EQ(line.log, std::vector<std::string>{"a begins"});
+  go.notify();
+  test::run_loop(line.loop);
+  EXPECT_EQ(line.log, (std::vector<std::string>{"a begins", "a ends", "b begins", "b ends",
+                                                "c begins", "c ends"}));
+  EXPECT_FALSE(line.turn.taken());
+}
+
+TEST(Turn, WhoJustHadItDoesNotGetItBeforeThoseWhoWait) {
+  Line line;
+  WakeEvent go(line.loop.get_executor());
+  start(line, work_twice(&line, "a", &go));
+  start(line, work(&line, "b", nullptr));
+  go.notify();
+  test::run_loop(line.loop);
+  EXPECT_EQ(line.log, (std::vector<std::string>{"a begins", "a ends", "b begins", "b ends",
+                                                "a begins", "a ends"}));
+}
+
+TEST(Turn, OneWhoIsCancelledLosesOnlyItsOwnPlace) {
+  // Cancelled while it waits, and cancelled just when the turn has become its own.
+  for (const bool at_its_turn : {false, true}) {
+    Line line;
+    WakeEvent go(line.loop.get_executor());
+    asio::cancellation_signal stop;
+    start(line, work(&line, "a", &go));
+    asio::co_spawn(line.loop, work(&line, "b", nullptr),
+                   asio::bind_cancellation_slot(stop.slot(), asio::detached));
+    line.loop.poll();
+    line.loop.restart();
+    start(line, work(&line, "c", nullptr));
+    if (!at_its_turn) stop.emit(asio::cancellation_type::terminal);
+    go.notify();
+    if (at_its_turn) {
+      // One step at a time, until "a" has given its turn away.
+      while (line.log.back() != "a ends") line.loop.run_one();
+      stop.emit(asio::cancellation_type::terminal);
+    }
+    test::run_loop(line.loop);
+    EXPECT_EQ(line.log.back(), "c ends") << at_its_turn;
+    EXPECT_FALSE(line.turn.taken()) << at_its_turn;
+  }
+}
+
+// ---- When to ask again ----------------------------------------------------------------------
+
+TEST(Backoff, AnErrorNeverPollsHarder) {
+  struct Row {
+    milliseconds interval;
+    int failures;
+    milliseconds expected;  // in the middle of the spread
+  };
+  using std::chrono::minutes;
+  using std::chrono::seconds;
+  for (const Row& row : {
+           Row{seconds(30), 0, seconds(30)},
+           Row{seconds(30), 1, seconds(60)},
+           Row{seconds(30), 2, seconds(120)},
+           Row{seconds(30), 5, seconds(960)},
+           Row{seconds(30), 6, minutes(30)},
+           Row{seconds(30), 1'000'000'000, minutes(30)},
+           Row{minutes(45), 0, minutes(45)},
+           Row{minutes(45), 3, minutes(45)},
+           Row{seconds(0), 5, seconds(0)},
+       }) {
+    const double wanted = static_cast<double>(row.expected.count());
+    for (const double jitter : {0.0, 0.25, 0.5, 0.999}) {
+      const auto wait = next_interval(row.interval, row.failures, jitter);
+      EXPECT_NEAR(static_cast<double>(wait.count()), wanted * (0.9 + 0.2 * jitter), 1.0)
+          << row.interval.count() << " " << row.failures;
+    }
+  }
+}
+
+TEST(Backoff, JitterSpreads) {
+  std::set<double> seen;
+  for (int i = 0; i < 100; ++i) {
+    const double jitter = random_jitter();
+    EXPECT_GE(jitter, 0.0);
+    EXPECT_LT(jitter, 1.0);
+    seen.insert(jitter);
+  }
+  EXPECT_GT(seen.size(), 90U);
+}
+
+}  // namespace
+}  // namespace trimtab

@@ -1,0 +1,474 @@
+// What is kept of a stack comes back after a restart, whatever happened to the files.
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <fstream>
+
+#include "agent/record/release_json.hpp"
+#include "agent/record/store.hpp"
+#include "common/files.hpp"
+#include "tests/lib/temporary_folder.hpp"
+
+namespace trimtab {
+namespace {
+
+namespace fs = std::filesystem;
+
+Store open(const fs::path& folder) {
+  Result<Store> store = Store::open(folder);
+  if (!store) throw std::runtime_error(store.error().text());
+  return std::move(*store);
+}
+
+void write(const fs::path& path, const std::string& text) {
+  fs::create_directories(path.parent_path());
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+std::string read(const fs::path& path) {
+  return read_file(path).value();
+}
+
+Release release(int number, const std::string& content = {}, Outcome outcome = Outcome::good) {
+  Release result;
+  result.number = number;
+  result.commit = "c" + std::to_string(number);
+  result.content_key = content.empty() ? "k" + std::to_string(number) : content;
+  result.outcome = outcome;
+  return result;
+}
+
+Attempt attempt(int of, Phase phase, int entries = 1) {
+  Attempt result;
+  result.release = of;
+  result.phase = phase;
+  result.entries = entries;
+  return result;
+}
+
+std::vector<int> numbers(const Store& store) {
+  std::vector<int> all;
+  for (const auto& [number, known] : store.releases()) all.push_back(number);
+  return all;
+}
+
+WallTime moment(const char* text) {
+  return parse_time(text).value();
+}
+
+Failure whole_failure() {
+  return {FailureClass::world,
+          "gating",
+          "backend exited with 1",
+          "look there",
+          {{"backend", "exited with 1", {"SECRET_KEY: field required", "bye"}}}};
+}
+
+Release whole_release() {
+  Release all = release(42, "content", Outcome::rolled_back);
+  all.ref = "refs/heads/production";
+  all.subject = "Fix \"totals\" für alle 😀";
+  all.author = "Ana";
+  all.created_at = moment("2026-11-23T00:07:23.123Z");
+  all.cause = "push c42";
+  all.project = "shop";
+  all.compose = "docker compose 2.26.1";
+  all.inputs_key = "inputs";
+  all.images["web"] = {"acme/web:latest", "acme/web@sha256:1", false};
+  all.images["job"] = {"shop-job", "sha256:2", true};
+  all.mounted_files["web"]["nginx.conf"] = "blob";
+  all.inputs[".env"] = "hash";
+  all.watched = {"web"};
+  all.plan.steps = {{"web", Action::recreate, Risk::data, {"image 1… → 2…", "command changed"}},
+                    {"job", Action::none, Risk::none, {}}};
+  all.findings = {{"volume-dropped", PreflightFinding::Severity::warning, "gone", "look"},
+                  {"unset-variable", PreflightFinding::Severity::error, "unset", "set it"}};
+  all.notices = {"edits were saved"};
+  all.timeline = {{"pulling", moment("2026-11-23T00:07:24.000Z"), 6.25},
+                  {"gating", moment("2026-11-23T00:07:30.000Z"), std::nullopt}};
+  all.failure = whole_failure();
+  all.seen = {{"web", {"id1", "id2"}}, {"job", {"id3"}}};
+  all.jobs = {"job"};
+  all.tries = 3;
+  return all;
+}
+
+// ---- Round trips ----------------------------------------------------------------------------
+
+TEST(Record, AReleaseComesBackWhole) {
+  const test::TemporaryFolder folder;
+  const Release saved = whole_release();
+  {
+    Store store = open(folder / "shop");
+    ASSERT_TRUE(store.save(saved));
+    ASSERT_TRUE(store.save_rendering(42, "services: {}\n"));
+    ASSERT_TRUE(store.save_input(42, "conf/web.env", "A=1\n"));
+    ASSERT_TRUE(store.set_current(42));
+  }
+  const Store store = open(folder / "shop");
+  EXPECT_TRUE(store.problems().empty());
+  ASSERT_NE(store.current(), nullptr);
+  // The JSON has every member, so that comparing it compares them all.
+  EXPECT_EQ(to_json(*store.current()), to_json(saved));
+  EXPECT_EQ(store.current()->images.at("job"), saved.images.at("job"));
+  EXPECT_EQ(store.current()->plan, saved.plan);
+  EXPECT_EQ(store.current()->findings, saved.findings);
+  EXPECT_EQ(store.current()->seen, saved.seen);
+  EXPECT_EQ(store.current()->timeline.at(0).seconds, 6.25);
+  EXPECT_EQ(store.current()->timeline.at(1).seconds, std::nullopt);
+  EXPECT_EQ(store.current()->failure->services.at(0).log, saved.failure->services.at(0).log);
+  EXPECT_EQ(store.rendering(42).value(), "services: {}\n");
+  EXPECT_EQ(store.next_number(), 43);
+  EXPECT_EQ(fs::read_symlink(folder / "shop/current"), "releases/42");
+}
+
+TEST(Record, AnAttemptComesBackWhole) {
+  Attempt saved = attempt(7, Phase::rolling_back, 2);
+  saved.fallback = 6;
+  saved.operator_rollback = true;
+  saved.plan.steps = {{"web", Action::restart, Risk::restart, {"mounted file changed: a"}}};
+  saved.request = "abcd";
+  saved.started_at = moment("2026-11-23T00:07:23.123Z");
+  saved.failure = whole_failure();
+  const Result<Attempt> back = attempt_from_json(to_json(saved));
+  ASSERT_TRUE(back);
+  EXPECT_EQ(to_json(*back), to_json(saved));
+  EXPECT_EQ(back->phase, Phase::rolling_back);
+  EXPECT_EQ(back->plan, saved.plan);
+  EXPECT_EQ(back->failure->cls, FailureClass::world);
+}
+
+TEST(Record, IntentAndRejectedContentSurviveARestart) {
+  const test::TemporaryFolder folder;
+  {
+    Store store = open(folder / "shop");
+    ASSERT_TRUE(store.reject("k1"));
+    ASSERT_TRUE(store.reject("k2"));
+    ASSERT_TRUE(store.reject(""));
+    ASSERT_TRUE(store.pardon("k1"));
+    ASSERT_TRUE(store.pardon("never seen"));
+    ASSERT_TRUE(store.set_intent({true, "moving house", moment("2026-11-23T00:07:23.000Z"), "c9"}));
+  }
+  const Store store = open(folder / "shop");
+  EXPECT_TRUE(store.problems().empty());
+  EXPECT_EQ(store.rejected(), std::set<std::string>{"k2"});
+  EXPECT_TRUE(store.intent().paused);
+  EXPECT_EQ(store.intent().paused_why, "moving house");
+  EXPECT_EQ(store.intent().held_commit, "c9");
+}
+
+TEST(Record, OnlyItsOwnerCanReadWhatIsKept) {
+  const test::TemporaryFolder folder;
+  Store store = open(folder / "shop");
+  ASSERT_TRUE(store.save(release(1)));
+  ASSERT_TRUE(store.save_rendering(1, "services: {web: {environment: {PASSWORD: x}}}\n"));
+  ASSERT_TRUE(store.save_input(1, ".env", "PASSWORD=x\n"));
+  ASSERT_TRUE(store.journal(attempt(1, Phase::pulling)));
+  for (const auto& entry : fs::recursive_directory_iterator(folder / "shop")) {
+    struct stat info {};
+    ASSERT_EQ(::lstat(entry.path().c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 077U, 0U) << entry.path();
+  }
+}
+
+// ---- The journal ----------------------------------------------------------------------------
+
+struct JournalCase {
+  const char* name;
+  std::string text;
+  std::string found;  // "phase entries" of the attempt, "" for none
+  bool set_aside;
+};
+
+TEST(Journal, ATornOrForeignOneIsNeverFatal) {
+  const std::string pulling = dump_json(to_json(attempt(1, Phase::pulling))) + "\n";
+  const std::string gating = dump_json(to_json(attempt(1, Phase::gating, 2))) + "\n";
+  const std::string of_none = dump_json(to_json(attempt(9, Phase::gating))) + "\n";
+  Json foreign = to_json(attempt(1, Phase::gating));
+  foreign["schema"] = 2;
+  Json unknown_phase = to_json(attempt(1, Phase::gating));
+  unknown_phase["phase"] = "dancing";
+  const std::vector<JournalCase> rows{
+      {"whole", pulling + gating, "gating 2", false},
+      {"empty", "", "", false},
+      {"torn last line", pulling + gating.substr(0, 30), "pulling 1", false},
+      {"only the last newline is missing", pulling + gating.substr(0, gating.size() - 1),
+       "gating 2", false},
+      {"torn line in the middle", pulling.substr(0, 20) + "\n" + gating, "gating 2", false},
+      {"nothing but a torn line", gating.substr(0, 30), "", true},
+      {"zeros, as some file systems leave them", std::string(512, '\0'), "", true},
+      {"not JSON", "hello\n", "", true},
+      {"of a newer schema", dump_json(foreign) + "\n", "", true},
+      {"of an unknown phase", dump_json(unknown_phase) + "\n", "", true},
+      {"of a release that is not there", of_none, "", true},
+  };
+  for (const JournalCase& row : rows) {
+    SCOPED_TRACE(row.name);
+    const test::TemporaryFolder folder;
+    ASSERT_TRUE(open(folder / "shop").save(release(1)));
+    write(folder / "shop/journal", row.text);
+    Store store = open(folder / "shop");
+    const std::string found = store.attempt() ? std::string(to_string(store.attempt()->phase)) +
+                                                    " " + std::to_string(store.attempt()->entries)
+                                              : std::string();
+    EXPECT_EQ(found, row.found);
+    EXPECT_EQ(fs::exists(folder / "shop/journal.broken"), row.set_aside);
+    EXPECT_EQ(store.problems().size(), row.set_aside ? 1U : 0U);
+    if (row.set_aside) EXPECT_EQ(read(folder / "shop/journal.broken"), row.text);
+
+    // What is written next is read again, in whatever state the old lines are.
+    ASSERT_TRUE(store.journal(attempt(1, Phase::committing, 3)));
+    const Store after = open(folder / "shop");
+    ASSERT_TRUE(after.attempt());
+    EXPECT_EQ(after.attempt()->phase, Phase::committing);
+  }
+}
+
+TEST(Journal, CutAtEveryByteGivesTheLastWholeLine) {
+  const test::TemporaryFolder folder;
+  {
+    Store store = open(folder / "shop");
+    ASSERT_TRUE(store.save(release(1)));
+    ASSERT_TRUE(store.journal(attempt(1, Phase::pulling)));
+    ASSERT_TRUE(store.journal(attempt(1, Phase::switching)));
+  }
+  const std::string whole = read(folder / "shop/journal");
+  const std::size_t first = whole.find('\n');
+  for (std::size_t cut = first; cut <= whole.size(); ++cut) {
+    write(folder / "shop/journal", whole.substr(0, cut));
+    const Store store = open(folder / "shop");
+    ASSERT_TRUE(store.attempt()) << cut;
+    EXPECT_EQ(store.attempt()->phase, cut + 1 >= whole.size() ? Phase::switching : Phase::pulling)
+        << cut;
+    EXPECT_TRUE(store.problems().empty()) << cut;
+  }
+}
+
+TEST(Journal, ClosedIsGone) {
+  const test::TemporaryFolder folder;
+  Store store = open(folder / "shop");
+  ASSERT_TRUE(store.save(release(1)));
+  ASSERT_TRUE(store.journal(attempt(1, Phase::pulling)));
+  ASSERT_TRUE(store.attempt());
+  ASSERT_TRUE(store.close_journal());
+  EXPECT_FALSE(store.attempt());
+  EXPECT_FALSE(open(folder / "shop").attempt());
+}
+
+TEST(Journal, DoesNotGoBackToAReleaseThatCannotBeRead) {
+  const test::TemporaryFolder folder;
+  {
+    Store store = open(folder / "shop");
+    ASSERT_TRUE(store.save(release(1)));
+    ASSERT_TRUE(store.save(release(2)));
+    Attempt in_flight = attempt(2, Phase::gating);
+    in_flight.fallback = 1;
+    ASSERT_TRUE(store.journal(in_flight));
+  }
+  write(folder / "shop/releases/1/release.json", "{\"schema\": 1");
+  const Store store = open(folder / "shop");
+  ASSERT_TRUE(store.attempt());
+  EXPECT_EQ(store.attempt()->fallback, 0);
+  EXPECT_EQ(store.problems().size(), 2U);
+}
+
+// ---- Broken files ---------------------------------------------------------------------------
+
+struct BrokenCase {
+  const char* name;
+  const char* file;
+  std::string text;
+};
+
+TEST(Record, TruncatedAndForeignFilesAreSetAsideAndReported) {
+  const std::string whole = dump_json(to_json(release(1)));
+  const std::vector<BrokenCase> rows{
+      {"truncated release", "releases/1/release.json", whole.substr(0, whole.size() / 2)},
+      {"empty release", "releases/1/release.json", ""},
+      {"zeros", "releases/1/release.json", std::string(4096, '\0')},
+      {"release of a newer schema", "releases/1/release.json", R"({"schema": 2, "number": 1})"},
+      {"something else", "releases/1/release.json", R"(["hello"])"},
+      {"release without a known outcome", "releases/1/release.json",
+       R"({"schema": 1, "number": 1, "outcome": "splendid"})"},
+      {"another release's file", "releases/1/release.json", dump_json(to_json(release(3)))},
+      {"truncated rejections", "rejected.json", R"({"schema": 1, "keys": ["a)"},
+      {"foreign rejections", "rejected.json", R"({"keys": ["a"]})"},
+      {"rejections of a newer schema", "rejected.json", R"({"schema": 2, "keys": {"a": 1}})"},
+      {"truncated intent", "intent.json", R"({"schema": 1, "pau)"},
+      {"foreign intent", "intent.json", R"([true])"},
+  };
+  for (const BrokenCase& row : rows) {
+    SCOPED_TRACE(row.name);
+    const test::TemporaryFolder folder;
+    {
+      Store store = open(folder / "shop");
+      ASSERT_TRUE(store.save(release(1)));
+      ASSERT_TRUE(store.save(release(2)));
+      ASSERT_TRUE(store.reject("a"));
+      ASSERT_TRUE(store.set_intent({}));
+    }
+    const fs::path file = folder / "shop" / row.file;
+    write(file, row.text);
+    Store store = open(folder / "shop");
+    ASSERT_EQ(store.problems().size(), 1U);
+    EXPECT_NE(store.problems()[0].find(file.string()), std::string::npos) << store.problems()[0];
+    EXPECT_FALSE(fs::exists(file));
+    EXPECT_EQ(read(file.string() + ".broken"), row.text);
+    // The rest is as it was, numbers are not given twice, and the next start complains no more.
+    ASSERT_NE(store.find(2), nullptr);
+    EXPECT_EQ(store.next_number(), 3);
+    EXPECT_TRUE(open(folder / "shop").problems().empty());
+  }
+}
+
+TEST(Record, AReleaseThatWasNeverWrittenIsNone) {
+  const test::TemporaryFolder folder;
+  ASSERT_TRUE(open(folder / "shop").save_rendering(5, "services: {}\n"));
+  fs::create_directories(folder / "shop/releases/notes");
+  const Store store = open(folder / "shop");
+  EXPECT_TRUE(store.releases().empty());
+  EXPECT_TRUE(store.problems().empty());
+  EXPECT_EQ(store.next_number(), 6);
+}
+
+TEST(Record, ACurrentLinkToNowhereIsReported) {
+  for (const char* target : {"releases/9", "/etc", "releases/one"}) {
+    const test::TemporaryFolder folder;
+    ASSERT_TRUE(open(folder / "shop").save(release(1)));
+    fs::create_symlink(target, folder / "shop/current");
+    const Store store = open(folder / "shop");
+    EXPECT_EQ(store.current(), nullptr) << target;
+    EXPECT_EQ(store.problems().size(), 1U) << target;
+  }
+}
+
+TEST(Record, ReleasesFromJsonMustHaveANumberAndAnOutcome) {
+  for (const char* text : {"{}", "[]", "null", R"({"schema": "1"})", R"({"schema": 1})",
+                           R"({"schema": 1, "number": 0, "outcome": "good"})",
+                           R"({"schema": 1, "number": -3, "outcome": "good"})",
+                           R"({"schema": 1, "number": "4", "outcome": "good"})"}) {
+    EXPECT_FALSE(release_from_json(parse_json(text).value())) << text;
+  }
+  EXPECT_TRUE(release_from_json(
+      parse_json(R"({"schema": 1, "number": 4, "outcome": "good", "later": [1]})").value()));
+}
+
+// ---- Which release to go back to ------------------------------------------------------------
+
+TEST(Record, LastGoodIsTheNewestOtherContentThatWasNotRejected) {
+  const test::TemporaryFolder folder;
+  Store store = open(folder / "shop");
+  for (const Release& one :
+       {release(1, "a"), release(2, "b"), release(3, "c", Outcome::failed), release(4, "d"),
+        release(5, "e", Outcome::rolled_back), release(6, "d"), release(7, "d"), release(8, "f")}) {
+    ASSERT_TRUE(store.save(one));
+  }
+  struct Row {
+    int than;
+    int expected;
+  };
+  for (const Row& row : {Row{8, 7}, Row{7, 2}, Row{4, 2}, Row{3, 2}, Row{2, 1}, Row{1, 0}}) {
+    const Release* const found = store.last_good_before(*store.find(row.than));
+    EXPECT_EQ(found == nullptr ? 0 : found->number, row.expected) << row.than;
+  }
+  ASSERT_TRUE(store.reject("b"));
+  EXPECT_EQ(store.last_good_before(*store.find(7))->number, 1);
+}
+
+// ---- Retention ------------------------------------------------------------------------------
+
+struct RetireCase {
+  const char* name;
+  std::vector<Release> releases;
+  int current;
+  int keep;
+  std::vector<int> left;
+  std::optional<Attempt> in_flight = std::nullopt;
+};
+
+TEST(Record, RetentionCountsContentsAndSparesWhatIsNeeded) {
+  Attempt old_fallback = attempt(6, Phase::gating);
+  old_fallback.fallback = 1;
+  const std::vector<Release> six{release(1), release(2), release(3),
+                                 release(4), release(5), release(6)};
+  const std::vector<RetireCase> rows{
+      {"fewer than are kept", six, 6, 10, {1, 2, 3, 4, 5, 6}},
+      {"two besides the current and the last good one", six, 6, 2, {3, 4, 5, 6}},
+      {"none besides", six, 6, 0, {5, 6}},
+      {"an old one is the current one", six, 2, 1, {1, 2, 6}},
+      {"the fallback of the attempt in flight stays", six, 6, 0, {1, 5, 6}, old_fallback},
+      {"bad ones do not push out the last good one",
+       {release(1), release(2), release(3, "x", Outcome::rejected),
+        release(4, "y", Outcome::rolled_back), release(5, "z", Outcome::rejected)},
+       2,
+       1,
+       {1, 2, 5}},
+      {"moves of the checkout count as the release that they repeat",
+       {release(1, "a"), release(2, "b"), release(3, "c"), release(4, "c"), release(5, "c"),
+        release(6, "c")},
+       6,
+       2,
+       {1, 2, 4, 5, 6}},
+      {"rejected ones without content count by their inputs",
+       [] {
+         std::vector<Release> all{release(1)};
+         for (int number = 2; number <= 4; ++number) {
+           Release one = release(number, {}, Outcome::rejected);
+           one.content_key.clear();
+           one.inputs_key = "i" + std::to_string(number);
+           all.push_back(one);
+         }
+         return all;
+       }(),
+       1,
+       2,
+       {1, 3, 4}},
+      {"nothing is deployed yet",
+       {release(1, "a", Outcome::rejected), release(2, "b", Outcome::rejected)},
+       0,
+       1,
+       {2}},
+  };
+  for (const RetireCase& row : rows) {
+    SCOPED_TRACE(row.name);
+    const test::TemporaryFolder folder;
+    Store store = open(folder / "shop");
+    for (const Release& one : row.releases) {
+      ASSERT_TRUE(store.save(one));
+      ASSERT_TRUE(store.save_rendering(one.number, "services: {}\n"));
+    }
+    if (row.current != 0) ASSERT_TRUE(store.set_current(row.current));
+    if (row.in_flight) ASSERT_TRUE(store.journal(*row.in_flight));
+    const std::size_t before = store.releases().size();
+    const auto gone = store.retire(row.keep);
+    ASSERT_TRUE(gone);
+    EXPECT_EQ(numbers(store), row.left);
+    EXPECT_EQ(gone->size(), before - row.left.size());
+    for (const int number : *gone) EXPECT_FALSE(fs::exists(store.release_directory(number)));
+    EXPECT_EQ(numbers(open(folder / "shop")), row.left);
+  }
+}
+
+TEST(Record, YearsOfCommitsThatChangeNothingDoNotFillTheDisk) {
+  const test::TemporaryFolder folder;
+  Store store = open(folder / "shop");
+  for (int number = 1; number <= 60; ++number) {
+    ASSERT_TRUE(store.save(release(number, number == 1 ? "first" : "same")));
+    ASSERT_TRUE(store.set_current(number));
+    ASSERT_TRUE(store.retire(5));
+  }
+  EXPECT_EQ(numbers(store), (std::vector<int>{1, 55, 56, 57, 58, 59, 60}));
+}
+
+// ---- Words ----------------------------------------------------------------------------------
+
+TEST(Record, ReadsBackTheWordsOfOutcomes) {
+  for (const Outcome outcome : {Outcome::in_progress, Outcome::good, Outcome::rejected,
+                                Outcome::rolled_back, Outcome::failed, Outcome::superseded}) {
+    EXPECT_EQ(outcome_from(to_string(outcome)), outcome);
+  }
+  EXPECT_EQ(outcome_from("splendid"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace trimtab

@@ -1,0 +1,286 @@
+// What is read of a rendered service, whichever Compose rendered it. Both models are what
+// docker-compose 1.29.2 and Docker Compose 2.26.1 and 2.40.3 print for one compose file.
+#include <gtest/gtest.h>
+
+#include "agent/compose/compose_yaml.hpp"
+#include "agent/model/service.hpp"
+
+namespace trimtab {
+namespace {
+
+constexpr const char* of_compose_1 = R"(
+secrets:
+  dbpw:
+    file: /srv/shop/secrets/dbpw.txt
+configs:
+  conf:
+    file: /srv/shop/conf.txt
+services:
+  db:
+    environment:
+      EMPTY: ''
+      NOVAL: null
+      POSTGRES_PASSWORD: se$$cret
+    healthcheck:
+      test:
+      - NONE
+    image: postgres:16
+    scale: 2
+  web:
+    configs:
+    - source: conf
+      target: /etc/conf
+    depends_on:
+      db:
+        condition: service_healthy
+      migrate:
+        condition: service_completed_successfully
+    deploy:
+      replicas: 3
+    environment:
+      ONE: '1'
+      INT: 1
+      MONTH: 08
+      SCI: 1.5e3
+      YY: "y"
+      NULLY: null
+      EMPTY: ''
+      FL: 1.1
+      LONG: 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
+        ccccccccc: d # e'
+      MULTI: "a\nb\n  c\n"
+      DOLLAR: pa$$word
+      UTF: grün 😀
+      NEL: "a\Nb\Lc\x7Fd"
+      NEG: -08
+    healthcheck:
+      start_period: 90500ms
+      test: curl -f http://localhost/
+    image: nginx:1.27
+    ports:
+    - published: 80
+      target: 80
+    - 127.0.0.1:8443:443/tcp
+    - protocol: udp
+      published: 53
+      target: 53
+    - published: 9000
+      target: 9000
+    - published: 9001
+      target: 9001
+    - published: 9100-9105
+      target: 9100
+    - target: 3000
+    secrets:
+    - source: dbpw
+    volumes:
+    - /srv/shop/nginx.conf:/etc/nginx/nginx.conf:ro
+    - data:/data:rw
+    - /anon
+    - read_only: true
+      source: /srv/shop/long
+      target: /long
+      type: bind
+    - target: /tmp
+      type: tmpfs
+version: '3.9'
+volumes:
+  data: {}
+)";
+
+constexpr const char* of_compose_2 = R"({
+  "configs": {"conf": {"name": "shop_conf", "file": "/srv/shop/conf.txt"}},
+  "name": "shop",
+  "networks": {"default": {"name": "shop_default", "ipam": {}}},
+  "secrets": {"dbpw": {"name": "shop_dbpw", "file": "/srv/shop/secrets/dbpw.txt"}},
+  "services": {
+    "db": {
+      "command": null,
+      "entrypoint": null,
+      "environment": {"EMPTY": "", "NOVAL": null, "POSTGRES_PASSWORD": "se$$cret"},
+      "healthcheck": {"disable": true},
+      "image": "postgres:16",
+      "networks": {"default": null},
+      "scale": 2
+    },
+    "web": {
+      "configs": [{"source": "conf", "target": "/etc/conf"}],
+      "depends_on": {
+        "db": {"condition": "service_healthy", "required": true},
+        "migrate": {"condition": "service_completed_successfully", "required": true}
+      },
+      "deploy": {"replicas": 3, "placement": {}},
+      "environment": {
+        "DOLLAR": "pa$$word", "EMPTY": "", "FL": "1.1", "INT": "1",
+        "LONG": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb ccccccccc: d # e",
+        "MONTH": "08", "MULTI": "a\nb\n  c\n", "NEG": "-08", "NEL": "a\u0085b\u2028c\u007fd",
+        "NULLY": null, "ONE": "1", "SCI": "1.5e3", "UTF": "grün 😀", "YY": "y"
+      },
+      "healthcheck": {
+        "test": ["CMD-SHELL", "curl -f http://localhost/"], "start_period": "1m30.5s"
+      },
+      "image": "nginx:1.27",
+      "ports": [
+        {"mode": "ingress", "target": 80, "published": "80", "protocol": "tcp"},
+        {"mode": "ingress", "host_ip": "127.0.0.1", "target": 443, "published": "8443",
+         "protocol": "tcp"},
+        {"mode": "ingress", "target": 53, "published": "53", "protocol": "udp"},
+        {"mode": "ingress", "target": 9000, "published": "9000", "protocol": "tcp"},
+        {"mode": "ingress", "target": 9001, "published": "9001", "protocol": "tcp"},
+        {"mode": "ingress", "target": 9100, "published": "9100-9105", "protocol": "tcp"},
+        {"mode": "ingress", "target": 3000, "protocol": "tcp"}
+      ],
+      "secrets": [{"source": "dbpw", "target": "/run/secrets/dbpw"}],
+      "volumes": [
+        {"type": "bind", "source": "/srv/shop/nginx.conf", "target": "/etc/nginx/nginx.conf",
+         "read_only": true, "bind": {"create_host_path": true}},
+        {"type": "volume", "source": "data", "target": "/data", "volume": {}},
+        {"type": "volume", "target": "/anon", "volume": {}},
+        {"type": "bind", "source": "/srv/shop/long", "target": "/long", "read_only": true},
+        {"type": "tmpfs", "target": "/tmp"}
+      ]
+    }
+  },
+  "volumes": {"data": {"name": "shop_data"}}
+})";
+
+class RenderedService : public testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    Result<Json> model = parse_yaml(GetParam());
+    ASSERT_TRUE(model) << model.error().text();
+    // What is kept of a release went through our own writer.
+    Result<Json> kept = parse_yaml(emit_yaml(*model));
+    ASSERT_TRUE(kept) << kept.error().text();
+    model_ = std::move(*kept);
+  }
+  [[nodiscard]] const Json& service(const char* name) const {
+    return json_object(json_object(model_, "services"), name);
+  }
+  Json model_;
+};
+
+TEST_P(RenderedService, Mounts) {
+  std::vector<std::string> found;
+  for (const Mount& mount : mounts_of(service("web"))) {
+    found.push_back(mount.type + " " + mount.source + " " + mount.target);
+  }
+  EXPECT_EQ(found, (std::vector<std::string>{"bind /srv/shop/nginx.conf /etc/nginx/nginx.conf",
+                                             "volume data /data", "volume  /anon",
+                                             "bind /srv/shop/long /long", "tmpfs  /tmp"}));
+  EXPECT_TRUE(mounts_of(service("db")).empty());
+}
+
+TEST_P(RenderedService, PublishedPorts) {
+  std::vector<std::string> found;
+  for (const PublishedPort& port : published_ports_of(service("web"))) {
+    found.push_back(port.host_ip + ":" + std::to_string(port.host_port) + "/" + port.protocol);
+  }
+  EXPECT_EQ(found, (std::vector<std::string>{":80/tcp", "127.0.0.1:8443/tcp", ":53/udp",
+                                             ":9000/tcp", ":9001/tcp"}));
+  EXPECT_TRUE(published_ports_of(service("db")).empty());
+}
+
+TEST_P(RenderedService, Environment) {
+  const std::map<std::string, std::optional<std::string>> expected{
+      {"ONE", "1"},
+      {"INT", "1"},
+      {"MONTH", "08"},
+      {"SCI", "1.5e3"},
+      {"YY", "y"},
+      {"NULLY", std::nullopt},
+      {"EMPTY", ""},
+      {"FL", "1.1"},
+      {"LONG",
+       "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb ccccccccc: d # "
+       "e"},
+      {"MULTI", "a\nb\n  c\n"},
+      {"DOLLAR", "pa$$word"},
+      {"UTF", "grün 😀"},
+      {"NEL",
+       "a\xC2\x85"
+       "b\xE2\x80\xA8"
+       "c\x7F"
+       "d"},
+      {"NEG", "-08"},
+  };
+  EXPECT_EQ(environment_of(service("web")), expected);
+}
+
+TEST_P(RenderedService, FilesOfConfigsAndSecrets) {
+  EXPECT_EQ(config_files_of(model_, service("web")),
+            (std::vector<std::string>{"/srv/shop/conf.txt", "/srv/shop/secrets/dbpw.txt"}));
+}
+
+TEST_P(RenderedService, DependenciesHealthAndReplicas) {
+  EXPECT_EQ(jobs_awaited_by(service("web")), std::vector<std::string>{"migrate"});
+  EXPECT_TRUE(jobs_awaited_by(service("db")).empty());
+  EXPECT_EQ(start_period_of(service("web")), std::chrono::milliseconds(90'500));
+  EXPECT_EQ(start_period_of(service("db")), std::chrono::milliseconds(0));
+  EXPECT_EQ(replicas_of(service("web")), 3);
+  EXPECT_EQ(replicas_of(service("db")), 2);
+  EXPECT_EQ(replicas_of(Json::object()), 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(Composes, RenderedService, testing::Values(of_compose_1, of_compose_2),
+                         [](const testing::TestParamInfo<const char*>& info) {
+                           return info.index == 0 ? std::string("Compose1")
+                                                  : std::string("Compose2");
+                         });
+
+TEST(Service, StartPeriodsAsGoWritesThem) {
+  struct Row {
+    const char* text;
+    int milliseconds;
+  };
+  for (const Row& row :
+       {Row{"30s", 30'000}, Row{"1m30s", 90'000}, Row{"1h0m0s", 3'600'000}, Row{"1.5s", 1'500},
+        Row{"1m30.5s", 90'500}, Row{"500ms", 500}, Row{"1500us", 2}, Row{"90500ms", 90'500},
+        Row{"0s", 0}, Row{"", 0}, Row{"soon", 0}, Row{"30", 0}, Row{"-5s", 0}, Row{"1s soon", 0}}) {
+    Json service;
+    service["healthcheck"]["start_period"] = row.text;
+    EXPECT_EQ(start_period_of(service), std::chrono::milliseconds(row.milliseconds)) << row.text;
+  }
+}
+
+TEST(Service, PortsWrittenAsText) {
+  struct Row {
+    const char* text;
+    std::vector<std::string> ports;
+  };
+  for (const Row& row : {
+           Row{"80:8080", {":80/tcp"}},
+           Row{"127.0.0.1:80:8080/udp", {"127.0.0.1:80/udp"}},
+           Row{"[::1]:80:8080", {"::1:80/tcp"}},
+           Row{"8000-8002:9000-9002", {":8000/tcp", ":8001/tcp", ":8002/tcp"}},
+           Row{"8000-8002:9000", {}},
+           Row{"8080", {}},
+           Row{"8080/udp", {}},
+           Row{"127.0.0.1::8080", {}},
+           Row{"word:8080", {}},
+       }) {
+    Json service;
+    service["ports"] = Json::array({row.text});
+    std::vector<std::string> found;
+    for (const PublishedPort& port : published_ports_of(service)) {
+      found.push_back(port.host_ip + ":" + std::to_string(port.host_port) + "/" + port.protocol);
+    }
+    EXPECT_EQ(found, row.ports) << row.text;
+  }
+}
+
+TEST(Service, DefinitionsOfTheWrongShapeAreNothing) {
+  for (const char* text :
+       {"null", "[]", "1", R"({"volumes": "x", "ports": {}, "environment": 3, "depends_on": [1]})",
+        R"({"volumes": [1, null], "ports": [null, 8080], "environment": [1], "deploy": []})"}) {
+    const Json service = parse_json(text).value();
+    EXPECT_TRUE(mounts_of(service).empty()) << text;
+    EXPECT_TRUE(published_ports_of(service).empty()) << text;
+    EXPECT_TRUE(environment_of(service).empty()) << text;
+    EXPECT_TRUE(jobs_awaited_by(service).empty()) << text;
+    EXPECT_EQ(replicas_of(service), 1) << text;
+  }
+}
+
+}  // namespace
+}  // namespace trimtab
