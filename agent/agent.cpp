@@ -112,8 +112,7 @@ Result<void> Agent::prepare() {
   Result<UniqueFd> lock = lock_file(options_.state_dir / "lock");
   if (!lock) {
     if (lock.error().code != Errc::conflict) return lock.error();
-    return Error{Errc::conflict,
-                 "another trimtabd runs with " + options_.state_dir.string(),
+    return Error{Errc::conflict, "another trimtabd runs with " + options_.state_dir.string(),
                  "stop it first, or give this one a --state-dir of its own"};
   }
   lock_ = std::move(*lock);
@@ -135,18 +134,17 @@ Result<void> Agent::add_stack(const StackSettings& settings) {
   access.known_hosts = settings.git.known_hosts;
   access.token_file = settings.git.token_file;
   access.ca_file = settings.git.ca_file;
-  ReconcilerParts parts{
-      executor_,
-      settings,
-      std::make_unique<GitProgram>(access, settings.git.ref, store->repository(),
-                                   store->directory()),
-      *registry_,
-      *docker_,
-      *engine_,
-      *compose_,
-      std::move(*store),
-      events_,
-      host_turn_};
+  ReconcilerParts parts{executor_,
+                        settings,
+                        std::make_unique<GitProgram>(access, settings.git.ref, store->repository(),
+                                                     store->directory()),
+                        *registry_,
+                        *docker_,
+                        *engine_,
+                        *compose_,
+                        std::move(*store),
+                        events_,
+                        host_turn_};
   stacks_[settings.name] = std::make_unique<Reconciler>(std::move(parts));
   return {};
 }
@@ -154,8 +152,7 @@ Result<void> Agent::add_stack(const StackSettings& settings) {
 Task<void> Agent::run() {
   const std::string docker_socket = config_.daemon.docker.socket.string();
   docker_ = std::make_unique<DockerEngine>(docker_socket);
-  registry_ =
-      std::make_unique<RegistryClient>(config_.daemon.docker.config, "/etc/docker/certs.d");
+  registry_ = std::make_unique<RegistryClient>(config_.daemon.docker.config, "/etc/docker/certs.d");
   const Result<ComposeTool> tool = co_await find_compose(docker_socket);
   if (!tool) {
     spdlog::critical("{}", tool.error().text());
@@ -201,8 +198,7 @@ Task<void> Agent::run() {
         return api_->handle(std::move(request), peer);
       });
   spdlog::info("trimtabd {} with {}, {} {}, answers at {}", TRIMTAB_VERSION, tool->display(),
-               stacks_.size(), stacks_.size() == 1 ? "stack" : "stacks",
-               options_.socket.string());
+               stacks_.size(), stacks_.size() == 1 ? "stack" : "stacks", options_.socket.string());
   co_await serve();
 }
 

@@ -39,7 +39,7 @@ std::string render_event(const Json& event, const Screen& screen);
 constexpr std::size_t kDeployLabel = 11;
 // `shop: release 44 (c0ffee1 "Refactor settings")`
 std::string deploy_heading(const std::string& stack, const Json& release);
-// Lines of the timeline's phases from number `done` on that have ended; counts them in `done`.
+// Lines of the phases from number `done` on that others have followed; counts them in `done`.
 // `pulled_bytes`: what was seen to be pulled, 0 if unknown.
 Lines ended_phases(const Json& release, std::int64_t pulled_bytes, const Screen& screen,
                    std::size_t& done);

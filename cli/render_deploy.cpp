@@ -72,13 +72,10 @@ std::string deploy_heading(const std::string& stack, const Json& release) {
 Lines ended_phases(const Json& release, std::int64_t pulled_bytes, const Screen& screen,
                    std::size_t& done) {
   const Json& timeline = json_array(release, "timeline");
-  const std::string outcome = words(release, "outcome");
-  const std::size_t ended =
-      outcome == "in_progress" && !timeline.empty() ? timeline.size() - 1 : timeline.size();
   Lines lines;
-  for (; done < ended; ++done) {
-    const bool last = done + 1 == timeline.size();
-    const std::string next = last ? std::string() : words(timeline[done + 1], "phase");
+  // How a phase ended shows in what follows it; the last one is told by the outcome.
+  for (; done + 1 < timeline.size(); ++done) {
+    const std::string next = words(timeline[done + 1], "phase");
     const Told tell = told(release, timeline[done], next, pulled_bytes);
     if (tell.label.empty()) continue;
     append(lines, labelled(screen, kDeployLabel, tell.label, tell.text, tell.colour));

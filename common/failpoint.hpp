@@ -6,8 +6,8 @@
 
 namespace trimtab {
 
-// Ends the process at once if the environment's TRIMTAB_KILL_AT names this point, and, where that holds
-// "NAME#N", when it is passed for the Nth time.
+// Ends the process at once if the environment's TRIMTAB_KILL_AT names this point, and, where that
+// holds "NAME#N", when it is passed for the Nth time.
 #ifdef TRIMTAB_FAILPOINTS
 void failpoint(std::string_view name);
 #else

@@ -38,9 +38,9 @@ struct Exit {
 Task<Result<Exit>> run(Command command);
 
 // The children of a process that was killed live on. Ends (SIGKILL) those that run() started, and
-// theirs, in a process that had called this with the same `owner` (a path that one process at a time
-// works in, which the caller has locked), waits up to 5 s for their end and gives how many there
-// were. From now on run() marks children as the owner's, in their environment.
+// theirs, in a process that had called this with the same `owner` (a path that one process at a
+// time works in, which the caller has locked), waits up to 5 s for their end and gives how many
+// there were. From now on run() marks children as the owner's, in their environment.
 int end_orphans(const std::string& owner);
 
 // Where PATH (colon separated folders) has an executable of that name; empty if nowhere.

@@ -213,8 +213,7 @@ Task<http::Reply> Api::stack_route(Route route) {
     body["releases"] = Json::array();
     const auto& releases = stack->store().releases();
     for (auto entry = releases.rbegin(); entry != releases.rend(); ++entry) {
-      body["releases"].push_back(
-          release_json(entry->second, entry->first == current_number, true));
+      body["releases"].push_back(release_json(entry->second, entry->first == current_number, true));
     }
     co_return json_reply(200, body);
   }
@@ -346,8 +345,8 @@ http::Reply Api::logs(const Route& route, Reconciler& stack) {
   std::vector<std::string> known;
   for (const Container& container : stack.observed().containers) {
     known.push_back(container.service);
-    const bool chosen = wanted.empty() || std::find(wanted.begin(), wanted.end(),
-                                                    container.service) != wanted.end();
+    const bool chosen = wanted.empty() ||
+                        std::find(wanted.begin(), wanted.end(), container.service) != wanted.end();
     if (!chosen) continue;
     const std::string number =
         container.number > 1 ? "-" + std::to_string(container.number) : std::string();
@@ -355,8 +354,8 @@ http::Reply Api::logs(const Route& route, Reconciler& stack) {
   }
   for (const std::string& service : wanted) {
     if (std::find(known.begin(), known.end(), service) != known.end()) continue;
-    return problem(404, stack.settings().name + " has no container of service " +
-                            printable(service),
+    return problem(404,
+                   stack.settings().name + " has no container of service " + printable(service),
                    known.empty() ? "nothing runs" : "there are: " + join(known, ", "));
   }
   http::Reply reply;

@@ -52,8 +52,8 @@ Json container_json(const Container& container, const Release* release) {
       json["digest"] = digest_part(pin->second.pinned);
     }
   }
-  const bool runs = container.state == ContainerState::running ||
-                    container.state == ContainerState::restarting;
+  const bool runs =
+      container.state == ContainerState::running || container.state == ContainerState::restarting;
   json["state"] = to_string(container.state);
   json["health"] = to_string(container.health);
   json["exit_code"] = container.exit_code;

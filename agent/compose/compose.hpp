@@ -10,36 +10,36 @@
 
 namespace trimtab {
 
-// 1: docker-compose 1.29.2 (Python). 2: `docker compose` 2.x and newer, plugin or standalone. One cannot
-// read what the other renders.
+// 1: docker-compose 1.29.2 (Python). 2: `docker compose` 2.x and newer, plugin or standalone. One
+// cannot read what the other renders.
 enum class ComposeFamily { v1 = 1, v2 = 2 };
 
 struct ComposeTool {
   ComposeFamily family = ComposeFamily::v2;
-  std::string version;              // "2.26.1"
-  std::vector<std::string> argv;    // {"docker", "compose"} or {"docker-compose"}
+  std::string version;                        // "2.26.1"
+  std::vector<std::string> argv;              // {"docker", "compose"} or {"docker-compose"}
   [[nodiscard]] std::string display() const;  // "docker compose 2.26.1"
 };
 
 struct RenderRequest {
-  std::filesystem::path directory;              // the staged checkout
-  std::vector<std::string> files;               // relative to it
+  std::filesystem::path directory;  // the staged checkout
+  std::vector<std::string> files;   // relative to it
   std::vector<std::string> profiles;
-  std::string env_file;                         // relative; "" : none
+  std::string env_file;  // relative; "" : none
   std::string project;
 };
 
 struct Rendered {
-  Json model;                                   // as `config` prints it, `$` doubled
-  std::vector<std::string> unset_variables;     // used by the file, set nowhere
-  std::vector<std::string> warnings;            // the rest of what Compose warned of
+  Json model;                                // as `config` prints it, `$` doubled
+  std::vector<std::string> unset_variables;  // used by the file, set nowhere
+  std::vector<std::string> warnings;         // the rest of what Compose warned of
 };
 
 struct UpRequest {
-  std::filesystem::path file;          // a rendered file
-  std::filesystem::path directory;     // the live directory, constant for the stack
+  std::filesystem::path file;       // a rendered file
+  std::filesystem::path directory;  // the live directory, constant for the stack
   std::string project;
-  std::vector<std::string> services;   // never empty: only these
+  std::vector<std::string> services;  // never empty: only these
   SteadyClock::duration timeout = std::chrono::minutes(15);
 };
 

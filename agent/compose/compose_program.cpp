@@ -40,7 +40,9 @@ std::optional<ComposeTool> read_version(std::vector<std::string> argv, std::stri
 
 }  // namespace
 
-std::string ComposeTool::display() const { return join(argv, " ") + " " + version; }
+std::string ComposeTool::display() const {
+  return join(argv, " ") + " " + version;
+}
 
 Task<Result<ComposeTool>> find_compose(std::string docker_socket) {
   std::vector<std::vector<std::string>> candidates{{"docker", "compose"}, {"docker-compose"}};
@@ -102,8 +104,8 @@ Task<Result<Rendered>> ComposeProgram::render(RenderRequest request) {
   if (exit->out_truncated) {
     co_return Error{Errc::too_large, "the rendered project has more than 8 MiB", {}};
   }
-  Result<Json> model = tool_.family == ComposeFamily::v2 ? parse_json(exit->out)
-                                                         : parse_yaml(exit->out);
+  Result<Json> model =
+      tool_.family == ComposeFamily::v2 ? parse_json(exit->out) : parse_yaml(exit->out);
   if (!model) co_return model.error().context("cannot read what Compose rendered");
   Rendered rendered;
   rendered.model = std::move(*model);
@@ -115,10 +117,9 @@ Task<Result<Rendered>> ComposeProgram::render(RenderRequest request) {
 Task<Result<void>> ComposeProgram::up(UpRequest request) {
   Command command = compose_command(tool_, docker_socket_);
   std::vector<std::string>& argv = command.argv;
-  argv.insert(argv.end(),
-              {"-f", request.file.string(), "--project-directory", request.directory.string(),
-               "--env-file", empty_file_.string(), "-p", request.project, "up", "-d", "--no-build",
-               "--no-deps"});
+  argv.insert(argv.end(), {"-f", request.file.string(), "--project-directory",
+                           request.directory.string(), "--env-file", empty_file_.string(), "-p",
+                           request.project, "up", "-d", "--no-build", "--no-deps"});
   if (tool_.family == ComposeFamily::v2) argv.insert(argv.end(), {"--pull", "never"});
   argv.insert(argv.end(), request.services.begin(), request.services.end());
   command.directory = request.directory.string();

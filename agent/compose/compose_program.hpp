@@ -13,8 +13,8 @@ Task<Result<ComposeTool>> find_compose(std::string docker_socket);
 
 class ComposeProgram final : public Compose {
  public:
-  // `docker_socket`: path of the Engine's Unix socket. `empty_file`: an existing empty file, given as env file to
-  // `up`, so that a .env beside the project cannot change what was rendered.
+  // `docker_socket`: path of the Engine's Unix socket. `empty_file`: an existing empty file, given
+  // as env file to `up`, so that a .env beside the project cannot change what was rendered.
   ComposeProgram(ComposeTool tool, std::string docker_socket, std::filesystem::path empty_file);
 
   [[nodiscard]] const ComposeTool& tool() const override { return tool_; }

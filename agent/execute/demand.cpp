@@ -9,7 +9,7 @@ namespace trimtab {
 
 GateDemand demand_of(const Rendering& rendering, const GateSettings& settings,
                      const std::map<std::string, std::string>& image_ids, const Observed& before,
-                     const Plan& plan, const std::set<std::string>& done_jobs) {
+                     const Plan& plan, const std::set<std::string>& excused) {
   GateDemand demand;
   demand.timeout = settings.timeout;
   demand.stable = settings.stable;
@@ -34,8 +34,8 @@ GateDemand demand_of(const Rendering& rendering, const GateSettings& settings,
         before.containers.begin(), before.containers.end(), [&](const Container& container) {
           return container.service == name && is_stopped_by_hand(container);
         });
-    wanted.must_run = applied.contains(name) ||
-                      (!stopped && !removed.contains(name) && !done_jobs.contains(name));
+    wanted.must_run =
+        applied.contains(name) || (!stopped && !removed.contains(name) && !excused.contains(name));
     demand.services[name] = wanted;
   }
   for (const std::string& name : rendering.service_names()) {

@@ -83,8 +83,11 @@ Task<std::optional<AttemptEnd>> Executor::run(Attempt attempt, bool resumed) {
       if (stop_requested_ && done.result != PhaseResult::done) co_return std::nullopt;
     } else {
       done.result = PhaseResult::failed_by_world;
-      done.failure = Failure{FailureClass::world, std::string(to_string(phase)),
-                             journalled.error().message, journalled.error().hint, {}};
+      done.failure = Failure{FailureClass::world,
+                             std::string(to_string(phase)),
+                             journalled.error().message,
+                             journalled.error().hint,
+                             {}};
     }
     end_timeline_entry(begun);
     if (done.docker_lost && phase != Phase::pulling && attempt_.entries < max_phase_entries) {
@@ -162,11 +165,13 @@ Task<Executor::Done> Executor::pull() {
     const Result<void> pulled = co_await pull_one(service, pin);
     if (!pulled) {
       // A registry that asks for a login, or Docker being away, is cured without a new release.
-      const bool world =
-          is_transient(pulled.error().code) || pulled.error().code == Errc::denied;
+      const bool world = is_transient(pulled.error().code) || pulled.error().code == Errc::denied;
       done.result = world ? PhaseResult::failed_by_world : PhaseResult::failed_by_content;
-      done.failure = Failure{world ? FailureClass::world : FailureClass::content, "pulling",
-                             pulled.error().message, pulled.error().hint, {}};
+      done.failure = Failure{world ? FailureClass::world : FailureClass::content,
+                             "pulling",
+                             pulled.error().message,
+                             pulled.error().hint,
+                             {}};
       co_return done;
     }
   }
@@ -190,11 +195,12 @@ Task<Result<void>> Executor::pull_one(std::string service, ImagePin pin) {
     if (!reference) co_return reference.error();
     const auto login = parts_.registry.login_for(reference->registry);
     if (!login) co_return login.error();
-    std::function<void(const PullProgress&)> on_progress = [this, image = pin.reference](const PullProgress& progress) {
-      parts_.progress.pulling(image, progress);
-    };
-    const Result<void> pulled = co_await parts_.docker.pull(
-        reference->familiar_name(), reference->digest, *login, on_progress);
+    std::function<void(const PullProgress&)> on_progress =
+        [this, image = pin.reference](const PullProgress& progress) {
+          parts_.progress.pulling(image, progress);
+        };
+    const Result<void> pulled = co_await parts_.docker.pull(reference->familiar_name(),
+                                                            reference->digest, *login, on_progress);
     if (!pulled) co_return pulled.error();
   }
   // An image pulled by digest has no tag, and anyone's `docker image prune` would take it.
@@ -215,8 +221,7 @@ Task<Result<SwitchReport>> Executor::move_checkout(int from, int to) {
     if (!rendering) co_return rendering.error();
     const Result<std::vector<TreeEntry>> tree = co_await parts_.git.tree(release->commit);
     if (!tree) co_return tree.error();
-    const auto mounted =
-        mounted_paths(rendering->model, parts_.settings.directory.string());
+    const auto mounted = mounted_paths(rendering->model, parts_.settings.directory.string());
     const auto files = files_mounted_alone(mounted, *tree);
     in_place.insert(files.begin(), files.end());
   }
@@ -230,8 +235,7 @@ Task<Result<SwitchReport>> Executor::move_checkout(int from, int to) {
 
 Task<Executor::Done> Executor::switch_over() {
   Done done;
-  const Result<SwitchReport> report =
-      co_await move_checkout(attempt_.fallback, attempt_.release);
+  const Result<SwitchReport> report = co_await move_checkout(attempt_.fallback, attempt_.release);
   Result<void> linked;
   if (!report) {
     linked = report.error();
@@ -241,8 +245,8 @@ Task<Executor::Done> Executor::switch_over() {
                                  " (" + join(report->local_edits, ", ") + ") were saved as " +
                                  report->saved_patch.string();
       parts_.progress.remark(notice);
-      linked = update(attempt_.release,
-                      [&](Release& release) { release.notices.push_back(notice); });
+      linked =
+          update(attempt_.release, [&](Release& release) { release.notices.push_back(notice); });
     }
     failpoint("switching:checked_out");
     if (linked) linked = parts_.store.set_current(attempt_.release);
@@ -283,7 +287,8 @@ Task<Result<void>> Executor::remove_services(std::vector<std::string> services) 
   co_return Result<void>();
 }
 
-// Only what the plan names: a plain `up` would start jobs again, and containers that an operator stopped.
+// Only what the plan names: a plain `up` would start jobs again, and containers that an operator
+// stopped.
 Task<Result<void>> Executor::apply(int number, Plan plan) {
   const std::vector<std::string> services = plan.to_apply();
   if (!services.empty()) {
@@ -413,10 +418,10 @@ Task<Executor::Done> Executor::gate() {
       before.containers.push_back(container);
     }
   }
-  std::set<std::string> done_jobs;
-  if (fallback != nullptr) done_jobs = fallback->jobs;
+  std::set<std::string> excused = attempt_.unwell;
+  if (fallback != nullptr) excused.insert(fallback->jobs.begin(), fallback->jobs.end());
   GateDemand demand =
-      demand_of(*rendering, parts_.settings.gate, *ids, before, attempt_.plan, done_jobs);
+      demand_of(*rendering, parts_.settings.gate, *ids, before, attempt_.plan, excused);
   co_return co_await watch_gate(std::move(demand));
 }
 
@@ -457,8 +462,8 @@ Task<Executor::Done> Executor::commit() {
   if (!committed) {
     done.result = PhaseResult::failed_by_world;
     done.docker_lost = is_transient(committed.error().code);
-    spdlog::warn("{}: release {} works, but cleaning up after it failed: {}",
-                 parts_.settings.name, attempt_.release, committed.error().text());
+    spdlog::warn("{}: release {} works, but cleaning up after it failed: {}", parts_.settings.name,
+                 attempt_.release, committed.error().text());
   }
   co_return done;
 }
@@ -487,8 +492,7 @@ Task<Executor::Done> Executor::roll_back() {
     }
   }
   if (result) {
-    const Result<SwitchReport> report =
-        co_await move_checkout(attempt_.release, attempt_.fallback);
+    const Result<SwitchReport> report = co_await move_checkout(attempt_.release, attempt_.fallback);
     if (!report) result = report.error();
   }
   failpoint("rolling_back:checked_out");
@@ -523,8 +527,12 @@ Task<Executor::Done> Executor::gate_rollback() {
       before.containers.push_back(container);
     }
   }
-  GateDemand demand =
-      demand_of(*rendering, parts_.settings.gate, *ids, before, Plan{}, good.jobs);
+  std::set<std::string> excused = attempt_.unwell;
+  for (const Step& step : attempt_.plan.steps) {
+    if (step.action != Action::none) excused.erase(step.service);
+  }
+  excused.insert(good.jobs.begin(), good.jobs.end());
+  GateDemand demand = demand_of(*rendering, parts_.settings.gate, *ids, before, Plan{}, excused);
   done = co_await watch_gate(std::move(demand));
   if (done.result == PhaseResult::done) {
     const Result<void> noted = co_await note_seen(good.number, good.number);
@@ -631,8 +639,8 @@ Task<Result<void>> Executor::finish(AttemptEnd end) {
     if (attempt_.failure) changed.failure = attempt_.failure;
     if (end == AttemptEnd::committed) changed.failure.reset();
   });
-  const bool failed = end == AttemptEnd::rejected || end == AttemptEnd::rolled_back ||
-                      end == AttemptEnd::failed;
+  const bool failed =
+      end == AttemptEnd::rejected || end == AttemptEnd::rolled_back || end == AttemptEnd::failed;
   if (result && failed && content && judged) {
     result = parts_.store.reject(release.content_key);
   }

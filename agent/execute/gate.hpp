@@ -17,9 +17,9 @@ namespace trimtab {
 struct GateDemand {
   struct Service {
     int replicas = 1;
-    std::string image_id;         // every container must run this image; "": any
-    bool awaited_job = false;     // another service waits until it has exited with 0
-    bool must_run = true;         // false: it was stopped by hand, or had done its work before
+    std::string image_id;      // every container must run this image; "": any
+    bool awaited_job = false;  // another service waits until it has exited with 0
+    bool must_run = true;      // false: it was stopped by hand, or had done its work before
     std::chrono::milliseconds start_period{0};
   };
   std::map<std::string, Service> services;
@@ -44,8 +44,8 @@ struct GateVerdict {
   std::map<std::string, std::string> waiting_for;  // when waiting: service → words
 };
 
-// Keeps what must be remembered between observations: since when all holds, and how often containers
-// had restarted when the gate began.
+// Keeps what must be remembered between observations: since when all holds, and how often
+// containers had restarted when the gate began.
 class Gate {
  public:
   Gate(GateDemand demand, SteadyClock::time_point now);
@@ -66,8 +66,7 @@ class Gate {
     bool by_world = false;
   };
   ServiceState judge(const std::string& name, const GateDemand::Service& demand,
-                     const std::vector<const Container*>& containers,
-                     SteadyClock::time_point now);
+                     const std::vector<const Container*>& containers, SteadyClock::time_point now);
   int restarts_since_begin(const Container& container);
 
   GateDemand demand_;

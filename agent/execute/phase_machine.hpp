@@ -18,11 +18,11 @@ enum class PhaseResult {
 // How an attempt ended.
 enum class AttemptEnd {
   committed,
-  rejected,     // by content, before anything was touched
-  postponed,    // by the world, before anything was touched: to be tried again
+  rejected,   // by content, before anything was touched
+  postponed,  // by the world, before anything was touched: to be tried again
   superseded,
   rolled_back,
-  failed,       // nothing to go back to, or going back failed
+  failed,  // nothing to go back to, or going back failed
 };
 
 struct Next {

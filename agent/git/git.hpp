@@ -11,11 +11,11 @@
 namespace trimtab {
 
 struct GitAccess {
-  std::string url;                         // https://, ssh://, user@host:path, or a local path
-  std::filesystem::path key;               // private SSH key; empty: none
-  std::filesystem::path known_hosts;       // pinned host keys; empty: /etc/trimtab/known_hosts
-  std::filesystem::path token_file;        // for https; "token" or "user:token"; empty: none
-  std::filesystem::path ca_file;           // PEM, trusted besides the system's; empty: none
+  std::string url;                    // https://, ssh://, user@host:path, or a local path
+  std::filesystem::path key;          // private SSH key; empty: none
+  std::filesystem::path known_hosts;  // pinned host keys; empty: /etc/trimtab/known_hosts
+  std::filesystem::path token_file;   // for https; "token" or "user:token"; empty: none
+  std::filesystem::path ca_file;      // PEM, trusted besides the system's; empty: none
 };
 
 // What bringing the live directory to a commit did.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -23,13 +24,14 @@ std::string_view to_string(Phase phase);
 std::optional<Phase> phase_from(std::string_view text);
 
 struct Attempt {
-  int release = 0;      // what is to run
-  int fallback = 0;     // what to go back to; 0: nothing
+  int release = 0;                 // what is to run
+  int fallback = 0;                // what to go back to; 0: nothing
   bool operator_rollback = false;  // an operator goes back from `fallback` to `release`
-  Plan plan;            // what applying it does
-  std::string request;  // id of the operator's request, if one asked for it
+  Plan plan;                       // what applying it does
+  std::set<std::string> unwell;    // services that did not work before it: no fault of its own
+  std::string request;             // id of the operator's request, if one asked for it
   Phase phase = Phase::pulling;
-  int entries = 0;      // how often the present phase was begun
+  int entries = 0;  // how often the present phase was begun
   WallTime started_at;
   std::optional<Failure> failure;  // why it rolls back
 };

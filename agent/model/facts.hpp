@@ -36,11 +36,11 @@ struct TreeEntry {
 // A value that a watcher asks for again and again.
 template <class T>
 struct Fact {
-  std::optional<T> value;        // the last good answer
-  std::optional<Error> error;    // of the last try, if it failed
-  std::optional<WallTime> asked_at;      // of the last try
-  std::optional<WallTime> answered_at;   // of the last good answer
-  int failures = 0;              // in a row
+  std::optional<T> value;               // the last good answer
+  std::optional<Error> error;           // of the last try, if it failed
+  std::optional<WallTime> asked_at;     // of the last try
+  std::optional<WallTime> answered_at;  // of the last good answer
+  int failures = 0;                     // in a row
 
   void succeed(T answer) {
     value = std::move(answer);

@@ -8,7 +8,8 @@ namespace trimtab {
 struct RegistryLogin {
   std::string username;
   std::string password;
-  std::string server;  // as Docker's config.json and the Engine name it: https://index.docker.io/v1/
+  std::string
+      server;  // as Docker's config.json and the Engine name it: https://index.docker.io/v1/
 };
 
 }  // namespace trimtab

@@ -37,10 +37,18 @@ auto value_in(const Table& table, std::string_view name) {
 
 }  // namespace
 
-std::string_view to_string(Action action) { return name_in(action_names, action); }
-std::string_view to_string(Risk risk) { return name_in(risk_names, risk); }
-Action action_from(std::string_view text) { return value_in(action_names, text); }
-Risk risk_from(std::string_view text) { return value_in(risk_names, text); }
+std::string_view to_string(Action action) {
+  return name_in(action_names, action);
+}
+std::string_view to_string(Risk risk) {
+  return name_in(risk_names, risk);
+}
+Action action_from(std::string_view text) {
+  return value_in(action_names, text);
+}
+Risk risk_from(std::string_view text) {
+  return value_in(risk_names, text);
+}
 
 bool Plan::empty() const {
   return std::all_of(steps.begin(), steps.end(),

@@ -74,7 +74,7 @@ struct Release {
   std::string compose;      // the tool that rendered compose.yaml: "docker compose 2.26.1"
   std::string inputs_key;   // of all that it was made from
   std::string content_key;  // of what runs; empty where it could not be rendered
-  std::map<std::string, ImagePin> images;                                  // by service
+  std::map<std::string, ImagePin> images;                                   // by service
   std::map<std::string, std::map<std::string, std::string>> mounted_files;  // service → path → blob
   std::map<std::string, std::string> inputs;  // untracked files read when rendering → SHA-256
   std::set<std::string> watched;              // services whose tag is watched
@@ -84,9 +84,9 @@ struct Release {
   std::vector<TimelineEntry> timeline;
   Outcome outcome = Outcome::in_progress;
   std::optional<Failure> failure;
-  SeenContainers seen;          // set when it passed its gate
-  std::set<std::string> jobs;   // services that had done their work and exited with 0 by then
-  int tries = 0;        // attempts begun
+  SeenContainers seen;         // set when it passed its gate
+  std::set<std::string> jobs;  // services that had done their work and exited with 0 by then
+  int tries = 0;               // attempts begun
 };
 
 // The rendered services of a release: its compose.yaml read back.

@@ -208,6 +208,14 @@ Step step_for(const std::string& service, const Target& next, const Target* curr
 
 }  // namespace
 
+std::set<std::string> unwell_services(const Rendering& rendering, const Observed& observed) {
+  std::set<std::string> unwell;
+  for (const std::string& name : rendering.service_names()) {
+    if (!all_at_work(containers_of(observed, name))) unwell.insert(name);
+  }
+  return unwell;
+}
+
 bool is_stopped_by_hand(const Container& container) {
   const bool restarts =
       container.restart_policy == "always" || container.restart_policy == "unless-stopped";

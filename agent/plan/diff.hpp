@@ -29,6 +29,9 @@ Plan make_rollback_plan(const Target& good, const Plan& failed, const Observed& 
 // not run again.
 Plan make_return_plan(const Target& older, const Target& current, const Observed& observed);
 
+// The services of a release that do not work: gone, ended or unhealthy, for whatever reason.
+std::set<std::string> unwell_services(const Rendering& rendering, const Observed& observed);
+
 // Whether an operator stopped this container: it has ended, and Docker would have started it again
 // had it ended by itself.
 bool is_stopped_by_hand(const Container& container);

@@ -188,6 +188,7 @@ bool Drafting::find_compose_files() {
 }
 
 bool Drafting::read_raw_files() {
+  bool has_services = false;
   for (const std::string& file : files_) {
     const Result<std::string> text = read_file(parts_.store.staging() / file, largest_input);
     if (!text) return blame_world(text.error());
@@ -196,8 +197,15 @@ bool Drafting::read_raw_files() {
       return refuse(reject("compose-file", file + ": " + raw.error().message,
                            "`docker compose config` in a checkout shows the same"));
     }
+    has_services =
+        has_services || !json_object(*raw, "services").empty() || raw->contains("include");
     note_env_files(*raw);
     if (!refuse_remote_includes(*raw, file) || !choose_project(*raw)) return false;
+  }
+  // Each Compose has other words for this, some of them far from what is wrong.
+  if (!has_services) {
+    return refuse(reject("no-service", join(files_, ", ") + " has no services",
+                         "nothing is removed because of it: commit a compose file that has some"));
   }
   if (result_.release.project.empty()) result_.release.project = parts_.settings.name;
   const Release* const current = parts_.store.current();

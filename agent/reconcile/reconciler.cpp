@@ -500,6 +500,10 @@ Task<void> Reconciler::deploy_draft(Goal goal, Draft draft, Plan plan,
   next.release = release.number;
   next.fallback = good == nullptr ? 0 : good->number;
   next.plan = std::move(plan);
+  if (good != nullptr) {
+    const Result<Rendering> before = rendering_of(good->number);
+    if (before) next.unwell = unwell_services(*before, observed_);
+  }
   next.request = goal.request;
   next.started_at = wall_now();
   co_await attempt(std::move(next), false);

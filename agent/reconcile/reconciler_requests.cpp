@@ -66,7 +66,7 @@ Result<std::string> Reconciler::rollback(int release) {
     return Error{Errc::not_found, settings_.name + " has no " + release_text(release),
                  "`trimtab history " + settings_.name + "` shows what there is"};
   }
-  if (target->outcome != Outcome::good && target->outcome != Outcome::rolled_back) {
+  if (target->seen.empty()) {
     return Error{Errc::conflict, release_text(release) + " never ran well",
                  "choose one whose outcome is good"};
   }
@@ -190,6 +190,7 @@ Task<void> Reconciler::serve_rollback(Request request) {
   next.operator_rollback = true;
   next.plan = make_return_plan(target_of(older, *older_rendering), target_of(now, *now_rendering),
                                observed_);
+  next.unwell = unwell_services(*now_rendering, observed_);
   next.request = request.id;
   next.started_at = wall_now();
   co_await attempt(std::move(next), false);

@@ -63,8 +63,7 @@ std::vector<PreflightFinding> findings_from_json(const Json& json) {
 std::optional<Failure> failure_from_json(const Json& json) {
   if (!json.is_object() || json.empty()) return std::nullopt;
   Failure failure;
-  failure.cls =
-      json_string(json, "class") == "world" ? FailureClass::world : FailureClass::content;
+  failure.cls = json_string(json, "class") == "world" ? FailureClass::world : FailureClass::content;
   failure.phase = json_string(json, "phase");
   failure.reason = json_string(json, "reason");
   failure.hint = json_string(json, "hint");
@@ -183,6 +182,7 @@ Json to_json(const Attempt& attempt) {
   json["fallback"] = attempt.fallback;
   json["operator_rollback"] = attempt.operator_rollback;
   json["plan"] = to_json(attempt.plan);
+  json["unwell"] = attempt.unwell;
   json["request"] = attempt.request;
   json["phase"] = to_string(attempt.phase);
   json["entries"] = attempt.entries;
@@ -258,6 +258,9 @@ Result<Attempt> attempt_from_json(const Json& json) {
   attempt.fallback = static_cast<int>(json_int(json, "fallback"));
   attempt.operator_rollback = json_bool(json, "operator_rollback");
   attempt.plan = plan_from_json(json_array(json, "plan"));
+  for (std::string& name : strings_of(json_array(json, "unwell"))) {
+    attempt.unwell.insert(std::move(name));
+  }
   attempt.request = json_string(json, "request");
   attempt.entries = static_cast<int>(json_int(json, "entries"));
   attempt.started_at = time_of(json, "started_at");

@@ -16,17 +16,17 @@ namespace trimtab {
 // How to come to the pin of one service's image.
 struct ImageNeed {
   enum class How {
-    ask,       // the registry says what the tag is now
-    keep,      // the current release's pin stays
-    pinned,    // the compose file names a digest
-    built,     // the service has only `build:`
+    ask,     // the registry says what the tag is now
+    keep,    // the current release's pin stays
+    pinned,  // the compose file names a digest
+    built,   // the service has only `build:`
   };
   std::string service;
   How how = How::ask;
-  bool watched = false;           // its tag is asked for again and again
-  std::string text;               // as the compose file writes it; for `built` the name Compose gives
+  bool watched = false;  // its tag is asked for again and again
+  std::string text;      // as the compose file writes it; for `built` the name Compose gives
   ImageReference reference;
-  std::optional<ImagePin> kept;   // with How::keep
+  std::optional<ImagePin> kept;  // with How::keep
 };
 
 // What each service of a rendered, not yet pinned model needs. `watch`: the services whose tags are

@@ -8,12 +8,13 @@
 
 namespace trimtab {
 
-// All that a release is made from. Where the key of these is as before, nothing needs to be looked at.
+// All that a release is made from. Where the key of these is as before, nothing needs to be looked
+// at.
 struct Inputs {
   std::string commit;
-  std::string settings;                         // of the stack, as far as they shape the release
-  std::map<std::string, std::string> files;     // untracked files that were read → SHA-256
-  std::map<std::string, std::string> digests;   // image as written → digest, or "missing"
+  std::string settings;                        // of the stack, as far as they shape the release
+  std::map<std::string, std::string> files;    // untracked files that were read → SHA-256
+  std::map<std::string, std::string> digests;  // image as written → digest, or "missing"
 };
 std::string inputs_key(const Inputs& inputs);
 

@@ -2,8 +2,8 @@
 
 namespace trimtab {
 
-Verdict judge(const Content& content, const Release* current,
-              const std::set<std::string>& rejected, bool again) {
+Verdict judge(const Content& content, const Release* current, const std::set<std::string>& rejected,
+              bool again) {
   if (current != nullptr && current->content_key == content.content_key) {
     return current->commit == content.commit ? Verdict::nothing : Verdict::record;
   }

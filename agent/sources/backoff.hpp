@@ -8,7 +8,8 @@
 namespace trimtab {
 
 // After `failures` in a row the interval doubles, up to half an hour (or the interval itself where
-// that is longer): an error never polls harder. `jitter` in [0, 1) spreads it by ten per cent either way.
+// that is longer): an error never polls harder. `jitter` in [0, 1) spreads it by ten per cent
+// either way.
 inline std::chrono::milliseconds next_interval(std::chrono::milliseconds interval, int failures,
                                                double jitter) {
   const std::chrono::milliseconds ceiling =

@@ -12,8 +12,7 @@ constexpr int most_doublings = 5;  // 32 s: Docker comes back within a minute or
 
 }  // namespace
 
-EngineWatcher::EngineWatcher(Docker& docker,
-                             std::function<void(const EngineEvent&)> on_event,
+EngineWatcher::EngineWatcher(Docker& docker, std::function<void(const EngineEvent&)> on_event,
                              std::function<void()> on_connected, std::function<void()> on_lost)
     : docker_(docker),
       on_event_(std::move(on_event)),

@@ -11,8 +11,8 @@ namespace trimtab {
 
 class EngineWatcher {
  public:
-  // `docker` outlives it. `on_event` gets every event; `on_connected` is called when what runs must be read
-  // anew: events before it may have been lost; `on_lost` when Docker went away.
+  // `docker` outlives it. `on_event` gets every event; `on_connected` is called when what runs must
+  // be read anew: events before it may have been lost; `on_lost` when Docker went away.
   EngineWatcher(Docker& docker, std::function<void(const EngineEvent&)> on_event,
                 std::function<void()> on_connected, std::function<void()> on_lost);
   Task<void> run();

@@ -4,9 +4,8 @@
 
 namespace trimtab {
 
-GitWatcher::GitWatcher(asio::any_io_executor executor, Git& git,
-                       std::chrono::milliseconds interval, Fact<RefTip>& fact,
-                       std::function<void()> asked)
+GitWatcher::GitWatcher(asio::any_io_executor executor, Git& git, std::chrono::milliseconds interval,
+                       Fact<RefTip>& fact, std::function<void()> asked)
     : git_(git),
       interval_(interval),
       fact_(fact),

@@ -15,12 +15,13 @@ class ImageWatcher {
  public:
   // `facts` and `registry` outlive it; `asked` is called after each round.
   ImageWatcher(asio::any_io_executor executor, Registry& registry,
-               std::chrono::milliseconds interval,
-               std::map<std::string, Fact<std::string>>& facts, std::function<void()> asked);
+               std::chrono::milliseconds interval, std::map<std::string, Fact<std::string>>& facts,
+               std::function<void()> asked);
   Task<void> run();
   void look_now() { wake_.notify(); }
 
-  // The images to watch from now on, as the compose file writes them. Facts of others are forgotten.
+  // The images to watch from now on, as the compose file writes them. Facts of others are
+  // forgotten.
   void watch(std::map<std::string, ImageReference> images);
   [[nodiscard]] const std::map<std::string, ImageReference>& watched() const { return images_; }
 

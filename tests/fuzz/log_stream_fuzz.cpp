@@ -1,4 +1,5 @@
 // The Engine's log stream gives the same lines in whatever pieces it comes.
+#include <algorithm>
 #include <string>
 
 #include "agent/docker/lines.hpp"

@@ -402,7 +402,8 @@ class Stack:
         """The digest of the image that the service's container really runs."""
         image = self.container(service)["Image"]
         _, inspected = self.host.engine.get(f"/images/{image}/json")
-        return [reference.partition("@")[2] for reference in inspected["RepoDigests"]]
+        # The same content may have been pulled under other names, too.
+        return sorted({reference.partition("@")[2] for reference in inspected["RepoDigests"]})
 
 
 def compose_file(services, **more):

@@ -220,8 +220,8 @@ def test_what_cannot_work_is_rejected_and_nothing_is_touched(any_compose_host):
         (compose_file(services(host, volumes=["./certs/key.pem:/key.pem:ro"])),
          ["mounts", f"{stack.directory}/certs/key.pem, which does not exist"]),
         (json.dumps(other_volume), ["the definition of the volume data changed"]),
-        ("", ["compose file is empty"]),
-        (compose_file({}), ["no service"]),
+        ("", ["compose.yaml has no services"]),
+        (compose_file({}), ["compose.yaml has no services"]),
         (None, ["the commit has no compose file"]),
     ]
     for number, (text, words) in enumerate(cases, 2):

@@ -38,8 +38,8 @@ Findings host_access(const Input& input) {
     }
     for (const Mount& mount : mounts_of(service)) {
       if (mount.type != "bind") continue;
-      const bool socket = mount.source == "/var/run/docker.sock" ||
-                          mount.source == "/run/docker.sock";
+      const bool socket =
+          mount.source == "/var/run/docker.sock" || mount.source == "/run/docker.sock";
       if (socket || mount.source == "/") {
         add(findings, Severity::warning, socket ? "docker-socket" : "host-root",
             who + " mounts " + mount.source + ", which makes it root on this host",

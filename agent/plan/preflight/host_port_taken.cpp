@@ -41,9 +41,8 @@ Findings host_port_taken(const Input& input) {
       if (holder.empty()) continue;
       PreflightFinding finding;
       finding.name = "host-port-taken";
-      finding.message = "service " + service + " publishes port " +
-                        std::to_string(port.host_port) + "/" + port.protocol +
-                        ", which is held by " + holder;
+      finding.message = "service " + service + " publishes port " + std::to_string(port.host_port) +
+                        "/" + port.protocol + ", which is held by " + holder;
       finding.hint = "stop that, or publish another port";
       findings.push_back(std::move(finding));
     }

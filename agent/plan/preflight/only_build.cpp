@@ -8,7 +8,8 @@ Findings only_build(const Input& input) {
   for (const std::string& service : input.built_images_missing) {
     PreflightFinding finding;
     finding.name = "only-build";
-    finding.message = "service " + service + " has only `build:`, and its image is not on this host";
+    finding.message =
+        "service " + service + " has only `build:`, and its image is not on this host";
     finding.hint = "build and push the image elsewhere and name it with `image:`";
     findings.push_back(std::move(finding));
   }

@@ -1,5 +1,5 @@
-// The mistakes that people really make, found before anything is touched. Pure: what a check needs to know
-// of the host is gathered beforehand.
+// The mistakes that people really make, found before anything is touched. Pure: what a check needs
+// to know of the host is gathered beforehand.
 #pragma once
 
 #include <map>
@@ -14,17 +14,18 @@ namespace trimtab::preflight {
 
 struct Input {
   std::string project;
-  std::string directory;    // the live one
+  std::string directory;  // the live one
   const Rendering* next = nullptr;
   const Rendering* current = nullptr;  // null before the first good release
   std::vector<std::string> unset_variables;
-  std::string env_file;     // as the user knows it, for hints; "" where there is none
+  std::string env_file;  // as the user knows it, for hints; "" where there is none
   std::set<std::string> built_images_missing;  // services with only build: whose image is not here
-  std::set<std::string> missing_sources;       // bind sources that exist neither live nor in the commit
-  std::vector<Container> all_containers;       // of the whole host
-  std::map<std::string, std::string> port_holders;  // "tcp/80" → who listens there and is no container
-  bool env_file_tracked = false;               // the commit has a file of the env file's name
-  std::vector<std::string> collisions;         // untracked files where the commit has a different one
+  std::set<std::string> missing_sources;  // bind sources that exist neither live nor in the commit
+  std::vector<Container> all_containers;  // of the whole host
+  std::map<std::string, std::string>
+      port_holders;                     // "tcp/80" → who listens there and is no container
+  bool env_file_tracked = false;        // the commit has a file of the env file's name
+  std::vector<std::string> collisions;  // untracked files where the commit has a different one
 };
 
 using Findings = std::vector<PreflightFinding>;

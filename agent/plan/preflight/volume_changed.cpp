@@ -20,8 +20,8 @@ Findings volume_changed(const Input& input) {
     } else if (nlohmann::json(item.value()) != nlohmann::json(after[name])) {
       PreflightFinding finding;
       finding.name = "volume-changed";
-      finding.message = "the definition of the volume " + name +
-                        " changed, which would delete the data in it";
+      finding.message =
+          "the definition of the volume " + name + " changed, which would delete the data in it";
       finding.hint = "give the new volume another name, or move the data by hand first";
       findings.push_back(std::move(finding));
     }
