@@ -20,6 +20,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <list>
 #include <optional>
 #include <vector>
 
@@ -103,16 +104,28 @@ Response refusal(const error_code& ec) {
   return problem(400, "not an HTTP/1.1 request: " + ec.message());
 }
 
+class Session;
+// Sessions whose client has not sent a whole request, the longest waiting first.
+using Waiting = std::list<Session*>;
+
 class Session {
  public:
-  Session(Local::socket socket, const ServerLimits& limits)
+  Session(Local::socket socket, const ServerLimits& limits, Waiting& waiting)
       : socket_(std::move(socket)),
         limits_(limits),
+        waiting_(waiting),
         buffer_(limits.header_bytes + limits.body_bytes) {}
+  ~Session() { waiting_.remove(this); }
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
 
   Task<void> run(const Authorizer& allow, const Handler& handler);
   // Writes within the write timeout; on failure the session is over.
   Task<bool> write(std::string bytes);
+  void hang_up() {
+    error_code ignored;
+    socket_.shutdown(Local::socket::shutdown_both, ignored);
+  }
 
  private:
   Task<Result<void>> wait_for_bytes();
@@ -125,6 +138,7 @@ class Session {
 
   Local::socket socket_;
   const ServerLimits& limits_;
+  Waiting& waiting_;
   boost::beast::flat_buffer buffer_;
 };
 
@@ -248,6 +262,7 @@ Task<void> Session::run(const Authorizer& allow, const Handler& handler) {
   }
   const Peer peer{credentials.uid, credentials.gid, credentials.pid};
   for (bool first = true;; first = false) {
+    waiting_.push_back(this);
     if (!first && buffer_.size() == 0) {
       auto waiting = wait_for_bytes();
       const auto deadline = SteadyClock::now() + limits_.idle_timeout;
@@ -259,6 +274,7 @@ Task<void> Session::run(const Authorizer& allow, const Handler& handler) {
     const auto deadline = SteadyClock::now() + limits_.request_timeout;
     auto read = co_await with_deadline(deadline, "reading a request", std::move(reading));
     if (!read) co_return;  // nobody to answer, or one that would have to be waited for
+    waiting_.remove(this);
     std::optional<Response> refused = std::move(*read);
     if (!refused && !allow(peer)) {
       spdlog::warn("http server: refused uid {} (pid {})", peer.uid, peer.pid);
@@ -313,10 +329,19 @@ struct Server::Impl {
   Authorizer allow;
   Handler handler;
   TaskGroup sessions;
+  Waiting waiting;
 
   Task<void> serve(Local::socket socket) {
-    Session session(std::move(socket), limits);
+    Session session(std::move(socket), limits, waiting);
     co_await session.run(allow, handler);
+  }
+
+  // Clients that say nothing must not keep out one that has something to say.
+  bool make_room() {
+    if (waiting.empty()) return false;
+    waiting.front()->hang_up();
+    waiting.pop_front();
+    return true;
   }
 };
 
@@ -335,7 +360,7 @@ void turn_away(Local::socket socket) {
 Server::Server(asio::any_io_executor executor, UniqueFd listener, ServerLimits limits,
                Authorizer allow, Handler handler)
     : impl_(new Impl{Local::acceptor(executor, Local(), listener.release()), limits,
-                     std::move(allow), std::move(handler), TaskGroup(executor)}) {}
+                     std::move(allow), std::move(handler), TaskGroup(executor), Waiting()}) {}
 
 Server::~Server() = default;
 
@@ -352,7 +377,7 @@ Task<void> Server::run() {
       if (!waited) co_return;
       continue;
     }
-    if (impl.sessions.size() >= impl.limits.connections) {
+    if (impl.sessions.size() >= impl.limits.connections && !impl.make_room()) {
       turn_away(std::move(socket));
       continue;
     }

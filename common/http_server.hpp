@@ -24,7 +24,8 @@ struct Peer {
 struct ServerLimits {
   std::size_t header_bytes = 8 * 1024;
   std::size_t body_bytes = 64 * 1024;
-  std::size_t connections = 64;                                      // one more gets 503
+  // One more ends the one that has been silent for the longest time; gets 503 if none is silent.
+  std::size_t connections = 64;
   SteadyClock::duration request_timeout = std::chrono::seconds(10);  // to receive one request
   SteadyClock::duration write_timeout =
       std::chrono::seconds(10);                                   // for a client that does not read

@@ -51,8 +51,9 @@ std::optional<Json> integer_of(std::string_view text, int base) {
 
 // "12", "-0", octal "0644"; not "08", which YAML 1.1 takes for a string.
 std::optional<Json> integer_of(std::string_view text) {
-  if (text.starts_with('+')) text.remove_prefix(1);
-  const std::string_view digits = text.substr(text.starts_with('-') ? 1 : 0);
+  const std::string_view digits =
+      text.substr(text.starts_with('-') || text.starts_with('+') ? 1 : 0);
+  if (text.starts_with('+')) text = digits;
   if (digits.empty() || !consists_of(digits, decimal_digits)) return std::nullopt;
   const int base = digits.size() > 1 && digits.front() == '0' ? 8 : 10;
   const std::optional<Json> value = integer_of<std::int64_t>(text, base);

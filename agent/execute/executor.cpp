@@ -287,11 +287,33 @@ Task<Result<void>> Executor::remove_services(std::vector<std::string> services) 
   co_return Result<void>();
 }
 
+// Compose that was killed while it replaced a container leaves the new one, never started, beside
+// the old one, and trips over its name the next time.
+Task<Result<void>> Executor::remove_half_made(std::vector<std::string> services) {
+  const auto containers = co_await parts_.docker.project_containers(parts_.project);
+  if (!containers) co_return containers.error();
+  for (const Container& container : *containers) {
+    if (container.state != ContainerState::created) continue;
+    if (std::find(services.begin(), services.end(), container.service) == services.end()) continue;
+    const bool beside =
+        std::any_of(containers->begin(), containers->end(), [&](const Container& other) {
+          return other.service == container.service && other.number == container.number &&
+                 other.state != ContainerState::created;
+        });
+    if (!beside) continue;
+    const Result<void> removed = co_await parts_.docker.remove(container.id);
+    if (!removed) co_return removed;
+  }
+  co_return Result<void>();
+}
+
 // Only what the plan names: a plain `up` would start jobs again, and containers that an operator
 // stopped.
 Task<Result<void>> Executor::apply(int number, Plan plan) {
   const std::vector<std::string> services = plan.to_apply();
   if (!services.empty()) {
+    const Result<void> tidied = co_await remove_half_made(services);
+    if (!tidied) co_return tidied;
     UpRequest request;
     request.file = parts_.store.compose_file(number);
     request.directory = parts_.settings.directory;

@@ -86,6 +86,7 @@ class Executor {
   Task<Result<Rendering>> rendering_of(int number);
   Task<Result<void>> apply(int number, Plan plan);
   Task<Result<void>> remove_services(std::vector<std::string> services);
+  Task<Result<void>> remove_half_made(std::vector<std::string> services);
   // Notes which containers make up the release; what the plan left alone is as `unchanged` saw it.
   Task<Result<void>> note_seen(int number, int unchanged);
   Task<Failure> explain(Phase phase, Error error, bool by_content);

@@ -116,7 +116,11 @@ Task<void> Reconciler::round() {
   if (store_.intent().paused || engine_.error() || !facts_.tip.value) co_return;
   Goal goal;
   goal.tip = *facts_.tip.value;
-  if (goal.tip.commit == store_.intent().held_commit) co_return;
+  if (goal.tip.commit == store_.intent().held_commit) {
+    // Nothing is decided anew, as after a start.
+    if (verdict_.state == StackState::starting) verdict_ = Situation{StackState::synced, "", ""};
+    co_return;
+  }
   if (const Release* const known = release_of_moved_tag(goal.tip)) {
     const std::string tag = goal.tip.name.substr(tag_prefix.size());
     judged_key_.clear();
@@ -211,13 +215,15 @@ Task<void> Reconciler::consider(Goal goal) {
   }
   if (!asked) situate(StackState::checking, "looking at " + short_commit(goal.tip.commit), "");
   const Turn::Holder turn = co_await staging_turn_.take();
-  const Result<std::string> fetched = co_await git_->fetch(goal.tip);
-  if (!fetched) {
-    try_later(goal, fetched.error());
-    judged_key_ = key;
-    co_return;
+  if (!goal.fetched) {
+    const Result<std::string> fetched = co_await git_->fetch(goal.tip);
+    if (!fetched) {
+      try_later(goal, fetched.error());
+      judged_key_ = key;
+      co_return;
+    }
+    goal.tip.commit = *fetched;
   }
-  goal.tip.commit = *fetched;
   const Result<void> prepared = co_await prepare_current();
   if (!prepared) {
     try_later(goal, prepared.error());
@@ -297,16 +303,43 @@ Situation Reconciler::situation_of_held(const Release& draft) const {
   for (auto entry = releases.rbegin(); entry != releases.rend(); ++entry) {
     const Release& known = entry->second;
     if (known.content_key != draft.content_key) continue;
-    const std::string what = short_commit(draft.commit) + " has the content of " +
-                             release_text(known.number) + ", which ";
-    if (known.failure) {
-      return Situation{StackState::failed, what + "failed: " + known.failure->reason,
-                       "it is not tried again until it changes; " + again};
+    const std::string commit = short_commit(draft.commit);
+    if (!known.failure) {
+      return Situation{StackState::synced,
+                       commit + " has the content of " + release_text(known.number) +
+                           ", which an operator went back from",
+                       again};
     }
-    return Situation{StackState::synced, what + "an operator went back from", again};
+    Situation situation = situation_of_failed(known);
+    if (known.commit != draft.commit) {
+      situation.reason = commit + " has the content of what failed before: " + situation.reason;
+    }
+    return situation;
   }
   return Situation{StackState::failed,
                    short_commit(draft.commit) + " has content that was rejected before", again};
+}
+
+Situation Reconciler::situation_of_failed(const Release& release) const {
+  const Release* const current = store_.current();
+  const bool world = release.failure && release.failure->cls == FailureClass::world;
+  const std::string why = release.failure ? ": " + release.failure->reason : std::string();
+  const std::string who = release_text(release.number) + " (" + short_commit(release.commit) + ")";
+  const std::string again = "`trimtab show " + settings_.name + " " +
+                            std::to_string(release.number) + "` has the whole log";
+  const std::string untried = "it is not tried again until it changes; " + again;
+  if (release.outcome == Outcome::rejected) {
+    return Situation{StackState::failed, who + " is rejected" + why, untried};
+  }
+  if (release.outcome == Outcome::rolled_back && current != nullptr) {
+    return Situation{world ? StackState::waiting : StackState::failed,
+                     who + " was rolled back to " + release_text(current->number) + why,
+                     world ? "it is tried again later" : untried};
+  }
+  const bool alone = store_.last_good_before(release) == nullptr;
+  return Situation{StackState::failed,
+                   who + " failed" + (alone ? ", and there is nothing to go back to" : "") + why,
+                   "what runs was left as it is; " + again};
 }
 
 Result<Plan> Reconciler::make_plan_for(const Draft& draft, bool repair) const {
@@ -541,8 +574,6 @@ void Reconciler::after(AttemptEnd end, int number, const std::string& request) {
   const std::string why = release->failure ? release->failure->reason : std::string();
   const bool world = release->failure && release->failure->cls == FailureClass::world;
   const std::string back = current == nullptr ? std::string() : release_text(current->number);
-  const std::string again =
-      "`trimtab show " + settings_.name + " " + std::to_string(number) + "` has the whole log";
   std::string outcome;
   std::string message;
   const auto retry = [&] {
@@ -557,8 +588,7 @@ void Reconciler::after(AttemptEnd end, int number, const std::string& request) {
       message = who + " is deployed";
       break;
     case AttemptEnd::rejected:
-      verdict_ = Situation{StackState::failed, who + " is rejected: " + why,
-                           "it is not tried again until it changes; " + again};
+      verdict_ = situation_of_failed(*release);
       outcome = "rejected";
       message = who + " is rejected, nothing was touched: " + why;
       break;
@@ -577,22 +607,13 @@ void Reconciler::after(AttemptEnd end, int number, const std::string& request) {
       break;
     case AttemptEnd::rolled_back:
       if (world) retry();
-      verdict_ = Situation{
-          world ? StackState::waiting : StackState::failed,
-          who + " was rolled back to " + back + ": " + why,
-          world ? "it is tried again later" : "it is not tried again until it changes; " + again};
+      verdict_ = situation_of_failed(*release);
       outcome = "rolled_back";
       message = "rolled back to " + back + ": " + why;
       break;
     case AttemptEnd::failed:
       if (world) retry();
-      verdict_ = Situation{
-          StackState::failed,
-          who + " failed" +
-              (store_.last_good_before(*release) == nullptr ? ", and there is nothing to go back to"
-                                                            : std::string()) +
-              ": " + why,
-          "what runs was left as it is; " + again};
+      verdict_ = situation_of_failed(*release);
       outcome = "failed";
       message = verdict_.reason;
       break;

@@ -149,6 +149,7 @@ Task<void> Reconciler::serve(Request request) {
     }
     goal.tip.name = tip ? tip->name : settings_.git.ref;
     goal.tip.commit = *commit;
+    goal.fetched = true;
     goal.cause = "commit " + short_commit(*commit) + " asked for by an operator";
     if (tip && tip->commit != *commit) intent.held_commit = tip->commit;
   }

@@ -7,7 +7,10 @@ namespace {
 
 // "" where the container does what it should, or what an operator wants of it.
 std::string ailment(const Container& container) {
-  if (container.health == Health::unhealthy) return "is unhealthy";
+  // Docker calls a container that has ended unhealthy, too.
+  if (container.state == ContainerState::running && container.health == Health::unhealthy) {
+    return "is unhealthy";
+  }
   if (container.state == ContainerState::restarting) return "restarts again and again";
   const bool ended = container.state == ContainerState::exited && !is_finished_job(container) &&
                      !is_stopped_by_hand(container);
@@ -34,7 +37,8 @@ Situation at_rest(const SituationInput& input) {
                      "`trimtab deploy " + input.stack + "` puts it back"};
   }
   const std::string& held = input.intent->held_commit;
-  if (input.current != nullptr && !held.empty() && input.tip->value->commit == held) {
+  if (input.current != nullptr && !held.empty() && input.tip->value->commit == held &&
+      input.current->commit != held) {
     return Situation{StackState::synced,
                      short_commit(held) + " is not deployed, since an operator asked for " +
                          short_commit(input.current->commit),

@@ -71,7 +71,8 @@ class Host:
             program.chmod(0o755)
 
         def runs():
-            lines = [line.split() for line in record.read_text().splitlines()]
+            text = record.read_text() if record.exists() else ""
+            lines = [line.split() for line in text.splitlines()]
             return [{"stdin": line[0], "argv": line[1:]} for line in lines]
         return runs
 
@@ -339,6 +340,14 @@ class Stack:
             assert status["state"] in states, f"state {status['state']}: {status['reason']}"
             return status
         return self.host.wait(reached, f"{self.name} is {' or '.join(states)}", seconds)
+
+    def wait_phase(self, phase, seconds=60):
+        """Waits until an attempt is in this phase."""
+        def reached():
+            attempt = self.status()["attempt"]
+            assert attempt and attempt["phase"] == phase, attempt
+            return attempt
+        return self.host.wait(reached, f"{self.name} is {phase}", seconds)
 
     def wait_commit(self, commit, seconds=60):
         """Waits until the commit is deployed and the stack at rest, and returns its status."""

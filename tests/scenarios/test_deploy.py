@@ -417,12 +417,17 @@ def test_what_was_stopped_by_hand_stays_so_and_status_says_what_is(host):
     assert (after["web"], after["api"]) == (stopped["web"], stopped["api"])
     assert stack.container("web")["State"]["Status"] == "exited"
     told()
-    # `deploy` puts right what is not as the release says, except what was stopped by hand.
+    assert stack.wait_state("degraded")["reason"] == "api exited with 137"
+    stack.docker("start", "api")
     stack.execute("store", "rm", "/www/healthz")
-    host.wait(lambda: stack.status()["state"] == "degraded", "store is unhealthy")
-    host.wait(lambda: "store is unhealthy" in stack.status()["reason"] or
-              "api exited" in stack.status()["reason"], "status says why")
-    told()
+
+    def unhealthy():
+        status = stack.status()
+        assert status["reason"] == "store is unhealthy", status["reason"]
+        return True
+    host.wait(unhealthy, "store is unhealthy")
+    status = told()
+    assert (status["state"], status["healthy"]) == ("degraded", 1)
 
 
 def test_a_pause_holds_across_a_restart_and_an_asked_for_commit_until_the_next(host):

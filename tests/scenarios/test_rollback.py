@@ -116,7 +116,7 @@ def test_a_rollback_that_fails_is_loud_and_final_and_a_command_mends_it(host):
     assert host.push("api", "1") == digest
     host.trimtab("rollback", "shop", "--wait")
     assert stack.container("api")["Image"] == image and stack.version("api") == "1"
-    status = stack.wait_state("synced")
+    status = stack.status()
     assert (status["release"], status["healthy"], status["services"]) == (1, 2, 2)
 
 

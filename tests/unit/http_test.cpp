@@ -753,13 +753,32 @@ TEST_F(HttpServer, ClosesSlowAndIdleClients) {
   EXPECT_EQ(raw("GET / HTTP/1.1\r\n\r\n").substr(0, 15), "HTTP/1.1 200 OK");
 }
 
-TEST_F(HttpServer, TurnsAwayTooManyConnections) {
+TEST_F(HttpServer, TurnsAwayTooManyBusyConnections) {
   ServerLimits limits;
   limits.connections = 1;
   start(limits);
-  auto busy = connection();
-  ASSERT_TRUE(run(busy.exchange(get("/"), Limits{})));
+  const int busy = dial();
+  send_all(busy, "GET /feed HTTP/1.1\r\n\r\n");
+  auto begun = std::async(std::launch::async, [busy] {
+    char byte = 0;
+    return ::read(busy, &byte, 1);
+  });
+  EXPECT_EQ(when_ready(begun), 1);
   EXPECT_EQ(raw("").substr(0, 12), "HTTP/1.1 503");
+  ::close(busy);
+}
+
+TEST_F(HttpServer, MakesRoomByEndingTheConnectionThatWasSilentForTheLongestTime) {
+  ServerLimits limits;
+  limits.connections = 2;
+  start(limits);
+  const int first = dial();
+  auto second = connection();
+  ASSERT_TRUE(run(second.exchange(get("/"), Limits{})));
+  EXPECT_EQ(raw("GET / HTTP/1.1\r\nConnection: close\r\n\r\n").substr(0, 15), "HTTP/1.1 200 OK");
+  EXPECT_EQ(read_to_end(first), "");
+  EXPECT_TRUE(run(second.exchange(get("/"), Limits{})));
+  ::close(first);
 }
 
 TEST_F(HttpServer, StreamsUntilTheStreamerEnds) {

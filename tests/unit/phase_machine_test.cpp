@@ -259,7 +259,9 @@ TEST(PhaseMachine, EveryPhaseAndResultHasExactlyOneAnswer) {
           const Next next = next_phase(phase, result, fallback, automatic);
           EXPECT_NE(next.phase.has_value(), next.end.has_value()) << to_string(phase);
           // Without a release to go back to nothing goes back.
-          if (!fallback) EXPECT_NE(next.phase, Phase::rolling_back) << to_string(phase);
+          if (!fallback) {
+            EXPECT_NE(next.phase, Phase::rolling_back) << to_string(phase);
+          }
         }
       }
     }

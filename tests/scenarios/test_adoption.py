@@ -1,0 +1,149 @@
+"""Taking over what was run by hand, and living beside what people do in the live directory."""
+
+import hashlib
+import os
+import subprocess
+
+import pytest
+
+FILES = {"nginx/site.conf": "listen 80;\n", ".env.example": "GREETING=\n",
+         ".gitignore": ".env\ncerts/\n"}
+
+
+def services(host, version="1"):
+    return {
+        "web": {"image": host.image("web", version), "environment": {"GREETING": "${GREETING}"},
+                "volumes": ["./certs:/certs:ro", "./nginx/site.conf:/site.conf:ro"]},
+        "store": {"image": host.image("store", "1"), "volumes": ["data:/data"]},
+    }
+
+
+def by_hand(host, stack, project=None):
+    """What people do without trimtab: clone, write what Git must not have, start."""
+    for name, versions in (("web", "12"), ("store", "1")):
+        for version in versions:
+            host.push(name, version, version=version, health=False)
+    stack.push(services(host), FILES, message="First version")
+    directory = stack.directory
+    subprocess.run(["git", "clone", "-q", stack.origin, directory], check=True)
+    (directory / ".env").write_text("GREETING=hello\nPASSWORD=p#ss\n")
+    (directory / ".env").chmod(0o600)
+    (directory / "certs").mkdir(mode=0o700)
+    (directory / "certs/site.key").write_bytes(os.urandom(64))
+    (directory / "certs/live.key").symlink_to("site.key")
+    (directory / "uploads/ä b").mkdir(parents=True)
+    (directory / "uploads/ä b/photo.jpg").write_bytes(os.urandom(5000))
+    compose(host, directory, *(["-p", project] if project else []), "up", "-d")
+    stack.project = project or directory.name
+    stack.execute("store", "sh", "-c", "echo precious > /data/precious")
+
+
+def compose(host, directory, *arguments):
+    """Runs Compose as a person would type it."""
+    v1 = not (host.folder / "tools/config/cli-plugins/docker-compose").exists()
+    done = subprocess.run([*(["docker-compose"] if v1 else ["docker", "compose"]), *arguments],
+                          cwd=directory, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          env={**host.environment, "DOCKER_HOST": f"unix://{host.engine.socket}"})
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def tree(directory):
+    """{path: what is there, owner and mode} of everything but Git's own folder."""
+    found = {}
+    for folder, folders, files in os.walk(directory):
+        if ".git" in folders:
+            folders.remove(".git")
+        for name in (*folders, *files):
+            path = os.path.join(folder, name)
+            info = os.lstat(path)
+            content = (os.readlink(path) if os.path.islink(path) else
+                       "folder" if os.path.isdir(path) else
+                       hashlib.sha256(open(path, "rb").read()).hexdigest())
+            found[os.path.relpath(path, directory)] = (content, oct(info.st_mode), info.st_uid)
+    return found
+
+
+def volumes(host, project):
+    return sorted(host.engine.docker(
+        "volume", "ls", "-q", "--filter", f"label=com.docker.compose.project={project}").split())
+
+
+@pytest.mark.parametrize("first,later", [("1.29", "1.29"), ("1.29", "2.26"), ("2.40", "2.40")])
+def test_a_project_that_was_started_by_hand_is_taken_over_with_its_data(make_host, first, later):
+    host = make_host(compose=first)
+    stack = host.stack("shop", gate={"timeout": "30s", "stable": "300ms"})
+    by_hand(host, stack)
+    before, had = tree(stack.directory), volumes(host, "shop")
+    host.use_compose(later)
+    host.start()
+    status = stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    assert (status["release"], status["healthy"], status["services"]) == (1, 2, 2)
+    assert status["drift"] == []
+    assert tree(stack.directory) == before
+    assert volumes(host, "shop") == had == ["shop_data"]
+    assert stack.execute("store", "cat", "/data/precious") == "precious"
+    assert {service: len(found) for service, found in stack.containers().items()} == {
+        "web": 1, "store": 1}
+    assert "GREETING=hello" in stack.execute("web", "wget", "-qO-", "http://127.0.0.1:8080/env")
+    # It goes on as after any deployment.
+    store = stack.container("store")["Id"]
+    stack.wait_commit(stack.push(services(host, "2")))
+    assert stack.version("web") == "2"
+    assert stack.container("store")["Id"] == store
+    assert {path: entry for path, entry in tree(stack.directory).items() if path != "compose.yaml"
+            } == {path: entry for path, entry in before.items() if path != "compose.yaml"}
+    # Who looks into the folder finds a plain checkout.
+    git = ["git", "-C", stack.directory, "-c", f"safe.directory={stack.directory}"]
+    assert subprocess.check_output([*git, "rev-parse", "HEAD"], text=True).strip() == stack.git(
+        "rev-parse", "HEAD")
+    assert subprocess.check_output([*git, "status", "--porcelain"], text=True) == "?? uploads/\n"
+
+
+def test_a_project_of_another_name_is_taken_over_only_when_it_is_named(host):
+    stack = host.stack("shop", gate={"timeout": "30s", "stable": "300ms"})
+    by_hand(host, stack, project="production")
+    before, instances = tree(stack.directory), stack.instances()
+    host.start()
+    status = stack.wait_state("failed")
+    assert "a project named production already runs" in status["reason"]
+    assert "project: production" in status["next"]
+    assert status["release"] is None
+    assert (tree(stack.directory), stack.instances()) == (before, instances)
+    assert volumes(host, "shop") == []
+    host.stop()
+    stack.settings["project"] = "production"
+    host.start()
+    status = stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    assert (status["healthy"], status["services"]) == (2, 2)
+    assert volumes(host, "production") == ["production_data"]
+    assert stack.execute("store", "cat", "/data/precious") == "precious"
+    assert tree(stack.directory) == before
+
+
+def test_edits_made_by_hand_are_saved_and_told_of(host):
+    stack = host.stack("shop", gate={"timeout": "30s", "stable": "300ms"})
+    by_hand(host, stack)
+    site = stack.directory / "nginx/site.conf"
+    site.write_text("listen 80;\n# quick fix by Ana\n")
+    host.start()
+
+    def told(release):
+        """The patch that the release's notice names."""
+        (notice,) = [n for n in stack.release(release)["notices"] if "nginx/site.conf" in n]
+        assert notice in stack.status()["notices"]
+        (patch,) = [p for p in (host.state / "shop/saved").iterdir() if str(p) in notice]
+        return patch.read_text()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    assert site.read_text() == FILES["nginx/site.conf"]
+    assert "+# quick fix by Ana" in told(1)
+    assert stack.execute("web", "cat", "/site.conf") == "listen 80;"
+
+    # And again, when trimtab keeps it already: also what the commit changes itself.
+    site.write_text("listen 81;\n")
+    (stack.directory / "new.txt").write_text("of no interest to Git\n")
+    stack.wait_commit(stack.push(files={"nginx/site.conf": "listen 8080;\n"}))
+    assert site.read_text() == "listen 8080;\n"
+    assert "+listen 81;" in told(2)
+    assert stack.execute("web", "cat", "/site.conf") == "listen 8080;"
+    assert (stack.directory / "new.txt").read_text() == "of no interest to Git\n"

@@ -1,0 +1,97 @@
+"""The Docker Engine goes away and comes back."""
+
+import http.client
+import json
+
+import parts as real
+
+
+def services(host, web="1"):
+    return {
+        "web": {"image": host.image("web", web), "restart": "unless-stopped"},
+        "store": {"image": host.image("store", "1"), "restart": "unless-stopped",
+                  "volumes": ["data:/data"]},
+    }
+
+
+def test_the_engine_may_restart_at_any_time(own_engine, make_host):
+    host = make_host(engine=own_engine)
+    for version, behaviour in (("1", "serve"), ("2", "slow 3"), ("3", "serve")):
+        host.push("web", version, version=version, behaviour=behaviour)
+    host.push("store", "1", health=False)
+    runs = host.record_compose()
+    stack = host.stack("shop", services(host), gate={"timeout": "60s", "stable": "1s"})
+    host.start()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+
+    # Nothing changed: nobody is asked but the remote.
+    used = len(runs())
+    stack.wait_polls(3)
+    assert len(runs()) == used
+
+    # While it is idle.
+    ids = {service: [c["Id"] for c in found] for service, found in stack.containers().items()}
+    own_engine.stop()
+    status = stack.wait_state("degraded")
+    assert "Docker" in status["reason"] and status["release"] == 1
+    code, body = host.get("/v1/status")
+    assert code == 200 and body["docker"]["error"]
+    own_engine.start()
+    status = stack.wait_state("synced")
+    assert host.get("/v1/status")[1]["docker"]["error"] == ""
+    assert {service: [c["Id"] for c in found]
+            for service, found in stack.containers().items()} == ids
+    assert len(runs()) == used
+
+    # What happens before the events are listened to again is noticed all the same.
+    own_engine.stop()
+    stack.wait_state("degraded")
+    own_engine.start()
+    stack.docker("rm", "web", "-f")
+    status = host.wait(lambda: stack.status()["drift"] and stack.status(), "drift is told")
+    assert status["drift"] == ["web: its container was removed by hand"]
+    host.trimtab("deploy", "shop", "--wait")
+    stack.wait_state("synced")
+
+    # While a release is judged.
+    stack.push(services(host, "2"))
+    stack.wait_phase("gating")
+    own_engine.restart()
+    release = stack.wait_outcome(2, "good")
+    assert release["failure"] is None
+    assert stack.version("web") == "2"
+    assert {service: len(found) for service, found in stack.containers().items()} == {
+        "web": 1, "store": 1}
+
+    # In the middle of Compose's work: killed, with what Compose has half done.
+    filters = json.dumps({"label": ["com.docker.compose.project=shop"], "event": ["create"]})
+    connection = real.UnixConnection(own_engine.socket)
+    connection.request("GET", f"/events?filters={real.quote(filters)}")
+    events = connection.getresponse()
+    stack.push(services(host, "3"))
+    assert json.loads(events.readline())["Action"] == "create"
+    own_engine.kill()
+    try:
+        events.read()
+    except (OSError, http.client.HTTPException):
+        pass
+    own_engine.start()
+    release = stack.wait_outcome(3, "good")
+    stack.wait_state("synced")
+    assert stack.version("web") == "3"
+    assert {service: len(found) for service, found in stack.containers().items()} == {
+        "web": 1, "store": 1}
+    assert stack.execute("store", "sh", "-c", "sort -u /data/starts") == "1"
+
+
+def test_a_stack_starts_without_the_engine_and_deploys_when_it_comes(own_engine, make_host):
+    host = make_host(engine=own_engine)
+    host.push("web", "1", health=False)
+    host.push("store", "1", health=False)
+    stack = host.stack("shop", services(host), gate={"timeout": "60s", "stable": "300ms"})
+    own_engine.stop()
+    host.start()
+    status = stack.wait_state("waiting")
+    assert "Docker" in status["reason"] and status["release"] is None
+    own_engine.start()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
