@@ -310,7 +310,7 @@ Situation Reconciler::situation_of_held(const Release& draft) const {
                            ", which an operator went back from",
                        again};
     }
-    Situation situation = situation_of_failed(known);
+    Situation situation = situation_of_failed(known, known.outcome);
     if (known.commit != draft.commit) {
       situation.reason = commit + " has the content of what failed before: " + situation.reason;
     }
@@ -320,7 +320,7 @@ Situation Reconciler::situation_of_held(const Release& draft) const {
                    short_commit(draft.commit) + " has content that was rejected before", again};
 }
 
-Situation Reconciler::situation_of_failed(const Release& release) const {
+Situation Reconciler::situation_of_failed(const Release& release, Outcome outcome) const {
   const Release* const current = store_.current();
   const bool world = release.failure && release.failure->cls == FailureClass::world;
   const std::string why = release.failure ? ": " + release.failure->reason : std::string();
@@ -328,10 +328,10 @@ Situation Reconciler::situation_of_failed(const Release& release) const {
   const std::string again = "`trimtab show " + settings_.name + " " +
                             std::to_string(release.number) + "` has the whole log";
   const std::string untried = "it is not tried again until it changes; " + again;
-  if (release.outcome == Outcome::rejected) {
+  if (outcome == Outcome::rejected) {
     return Situation{StackState::failed, who + " is rejected" + why, untried};
   }
-  if (release.outcome == Outcome::rolled_back && current != nullptr) {
+  if (outcome == Outcome::rolled_back && current != nullptr) {
     return Situation{world ? StackState::waiting : StackState::failed,
                      who + " was rolled back to " + release_text(current->number) + why,
                      world ? "it is tried again later" : untried};
@@ -588,7 +588,7 @@ void Reconciler::after(AttemptEnd end, int number, const std::string& request) {
       message = who + " is deployed";
       break;
     case AttemptEnd::rejected:
-      verdict_ = situation_of_failed(*release);
+      verdict_ = situation_of_failed(*release, Outcome::rejected);
       outcome = "rejected";
       message = who + " is rejected, nothing was touched: " + why;
       break;
@@ -607,13 +607,13 @@ void Reconciler::after(AttemptEnd end, int number, const std::string& request) {
       break;
     case AttemptEnd::rolled_back:
       if (world) retry();
-      verdict_ = situation_of_failed(*release);
+      verdict_ = situation_of_failed(*release, Outcome::rolled_back);
       outcome = "rolled_back";
       message = "rolled back to " + back + ": " + why;
       break;
     case AttemptEnd::failed:
       if (world) retry();
-      verdict_ = situation_of_failed(*release);
+      verdict_ = situation_of_failed(*release, Outcome::failed);
       outcome = "failed";
       message = verdict_.reason;
       break;

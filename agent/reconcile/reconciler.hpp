@@ -107,8 +107,8 @@ class Reconciler final : private Progress {
   struct Goal {
     RefTip tip;
     bool fetched = false;  // the commit is here, and need not be where the ref points
-    bool again = false;   // an operator asks: rejected content is tried once more
-    std::string request;  // the operator's, if one asks
+    bool again = false;    // an operator asks: rejected content is tried once more
+    std::string request;   // the operator's, if one asks
     std::string cause;
   };
 
@@ -136,7 +136,7 @@ class Reconciler final : private Progress {
   const Release* good_release() const;
   const Release* release_of_moved_tag(const RefTip& tip) const;
   [[nodiscard]] Situation situation_of_held(const Release& draft) const;
-  [[nodiscard]] Situation situation_of_failed(const Release& release) const;
+  [[nodiscard]] Situation situation_of_failed(const Release& release, Outcome outcome) const;
 
   void on_facts_asked();
   void settle();

@@ -19,6 +19,11 @@ std::string new_request_id() {
   return id;
 }
 
+Error busy(const std::string& stack) {
+  return Error{Errc::conflict, stack + " is busy with a deployment",
+               "`trimtab status " + stack + " --watch` shows it"};
+}
+
 }  // namespace
 
 // --- operators
@@ -28,10 +33,7 @@ Result<std::string> Reconciler::enqueue(Request request) {
     return Error{Errc::conflict, settings_.name + " is paused",
                  "`trimtab resume " + settings_.name + "` ends the pause"};
   }
-  if (request_ || executing_) {
-    return Error{Errc::conflict, settings_.name + " is busy with a deployment",
-                 "`trimtab status " + settings_.name + " --watch` shows it"};
-  }
+  if (request_ || executing_) return busy(settings_.name);
   request.id = new_request_id();
   last_request_ = RequestResult{request.id, "in_progress", std::nullopt, ""};
   request_ = request;
@@ -198,11 +200,10 @@ Task<void> Reconciler::serve_rollback(Request request) {
 }
 
 Task<Result<PlanAnswer>> Reconciler::plan() {
+  // A deployment keeps the staging folder to its end, for which nobody wants to wait here.
+  if (executing_) co_return busy(settings_.name);
   const Turn::Holder turn = co_await staging_turn_.take();
-  if (executing_) {
-    co_return Error{Errc::conflict, settings_.name + " is busy with a deployment",
-                    "`trimtab status " + settings_.name + " --watch` shows it"};
-  }
+  if (executing_) co_return busy(settings_.name);
   Result<RefTip> tip = co_await git_->ask();
   if (!tip) co_return tip.error();
   const Result<std::string> fetched = co_await git_->fetch(*tip);

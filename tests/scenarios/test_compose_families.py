@@ -57,9 +57,9 @@ def test_another_compose_changes_nothing_and_deploys_and_goes_back(make_host):
         assert stack.instances() == before
         assert ups(runs) == used
 
-    def check(release, version, site):
+    def check(release, version, site, state="synced"):
         host.wait(lambda: stack.status()["attempt"] is None, "it is done")
-        status = stack.wait_state("synced")
+        status = stack.wait_state(state)
         assert (status["release"], status["drift"]) == (release, [])
         assert stack.version("web") == version
         assert stack.execute("web", "cat", "/site.conf") == site
@@ -80,7 +80,7 @@ def test_another_compose_changes_nothing_and_deploys_and_goes_back(make_host):
     change_to("1.29")
     stack.push(services(host, "3"), {"site.conf": "three\n"})
     stack.wait_outcome(3, "rolled_back")
-    check(2, "2", "two")
+    check(2, "2", "two", state="failed")
     host.trimtab("rollback", "shop", "1", "--wait")
     check(1, "1", "one")
     change_to("2.26")

@@ -9,6 +9,7 @@
 #include "agent/reconcile/events.hpp"
 #include "agent/reconcile/staging.hpp"
 #include "agent/sources/backoff.hpp"
+#include "common/text.hpp"
 #include "common/turn.hpp"
 #include "tests/lib/loop.hpp"
 #include "tests/lib/temporary_folder.hpp"
