@@ -119,6 +119,7 @@ class Conversation {
   Client client_;
   EventFeed feed_;
   TaskGroup group_;
+  bool interrupted_ = false;
 };
 
 Task<int> Conversation::run() {
@@ -282,17 +283,16 @@ Task<int> Conversation::deploy_or_rollback() {
 }
 
 Task<int> Conversation::wait_for(std::string request) {
-  bool interrupted = false;
   asio::signal_set signals(executor_, SIGINT);
-  signals.async_wait([this, &interrupted](const boost::system::error_code& error, int) {
+  signals.async_wait([this](const boost::system::error_code& error, int) {
     if (error) return;
-    interrupted = true;
+    interrupted_ = true;
     feed_.notify();
   });
   const auto ending = co_await follow_request(client_, feed_, terminal_, options_.stack,
-                                              std::move(request), interrupted);
+                                              std::move(request), interrupted_);
   signals.cancel();
-  if (interrupted) {
+  if (interrupted_) {
     terminal_.print({"The deploy goes on without you; `trimtab status " + options_.stack +
                      "` shows what became of it."});
     co_return 128 + SIGINT;

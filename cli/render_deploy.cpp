@@ -98,6 +98,7 @@ Lines live_phase(const Json& attempt, std::size_t label_width, const Screen& scr
     const std::int64_t current = json_int(pull, "current");
     text =
         capacity_bar(current, total, kBar) + " " + size_words(current) + " of " + size_words(total);
+    if (current == total) text += ", unpacking";
     const std::string image = words(pull, "image");
     if (!image.empty()) text += "  " + image;
   }

@@ -32,8 +32,8 @@ Lines render_history(const Json& answer, const Screen& screen) {
          {spaced(outcome), outcome_colour(outcome)},
          {short_commit(json_string(release, "commit")), Colour::plain},
          {age(release, "created_at", screen), Colour::plain},
-         {words(release, "cause"), Colour::plain},
-         {words(release, "subject") + (author.empty() ? "" : ", " + author), Colour::plain}});
+         {words(release, "subject") + (author.empty() ? "" : ", " + author), Colour::plain},
+         {words(release, "cause"), Colour::plain}});
   }
   Lines lines = table(screen, 0, rows.front().size(), rows);
   lines.emplace_back("* is current");

@@ -151,4 +151,19 @@ std::string explain_up_failure(std::string_view standard_error) {
   return join({words.begin() + static_cast<std::ptrdiff_t>(first), words.end()}, "; ");
 }
 
+Errc kind_of_up_failure(std::string_view standard_error) {
+  const auto says = [&](std::string_view words) {
+    return standard_error.find(words) != std::string_view::npos;
+  };
+  if (says("no space left on device")) return Errc::no_space;
+  for (const std::string_view words :
+       {"error during connect", "Cannot connect to the Docker daemon", "docker daemon running",
+        "Couldn't connect to Docker daemon", "Connection aborted", "UnixHTTPConnectionPool",
+        "Remote end closed connection", "unexpected EOF", "connection reset by peer",
+        "transport is closing", "connection error: desc", "shutting down"}) {
+    if (says(words)) return Errc::unavailable;
+  }
+  return Errc::failed;
+}
+
 }  // namespace trimtab

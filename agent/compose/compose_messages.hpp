@@ -22,4 +22,8 @@ Error explain_render_failure(std::string_view standard_error, const std::string&
 // Why `up` failed: Compose's last words without its progress lines.
 std::string explain_up_failure(std::string_view standard_error);
 
+// What kind of failure that was: unavailable where the Engine went away, no_space where the disk is
+// full, else failed.
+Errc kind_of_up_failure(std::string_view standard_error);
+
 }  // namespace trimtab

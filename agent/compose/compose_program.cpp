@@ -131,7 +131,9 @@ Task<Result<void>> ComposeProgram::up(UpRequest request) {
                     "Compose was killed by signal " + std::to_string(exit->signal),
                     "is this host out of memory?"};
   }
-  if (!exit->ok()) co_return Error{Errc::failed, explain_up_failure(exit->err), {}};
+  if (!exit->ok()) {
+    co_return Error{kind_of_up_failure(exit->err), explain_up_failure(exit->err), {}};
+  }
   co_return Result<void>();
 }
 

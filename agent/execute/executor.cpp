@@ -93,6 +93,7 @@ Task<std::optional<AttemptEnd>> Executor::run(Attempt attempt, bool resumed) {
     if (done.docker_lost && phase != Phase::pulling && attempt_.entries < max_phase_entries) {
       parts_.progress.remark("Docker does not answer: waiting for it");
       const bool back = co_await wait_for_docker();
+      if (back) co_await start_what_docker_left_down();
       if (back || stop_requested_) continue;
     }
     if (done.failure) note_failure(std::move(*done.failure));
@@ -618,6 +619,18 @@ Task<bool> Executor::wait_for_docker() {
     if (!slept) co_return false;
   }
   co_return false;
+}
+
+// Docker that was killed takes what ran, and has no restart policy `always`, for stopped by hand.
+Task<void> Executor::start_what_docker_left_down() {
+  const auto containers = co_await parts_.docker.project_containers(parts_.project);
+  if (!containers) co_return;
+  for (const Container& container : *containers) {
+    if (!is_stopped_by_hand(container) || attempt_.unwell.contains(container.service)) continue;
+    parts_.progress.remark(container.service + " did not come back with Docker: it is started");
+    const Result<void> started = co_await parts_.docker.restart(container.id);
+    if (!started) spdlog::warn("{}: {}", parts_.settings.name, started.error().text());
+  }
 }
 
 // --- the end

@@ -92,6 +92,7 @@ class Executor {
   Task<Failure> explain(Phase phase, Error error, bool by_content);
   Task<void> add_logs(std::vector<ServiceFailure>* services);
   Task<bool> wait_for_docker();
+  Task<void> start_what_docker_left_down();
   Task<Result<void>> finish(AttemptEnd end);
   Result<void> update(int number, const std::function<void(Release&)>& change);
 

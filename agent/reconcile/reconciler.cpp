@@ -145,9 +145,29 @@ const Release* Reconciler::release_of_moved_tag(const RefTip& tip) const {
   return moved ? &newest->second : nullptr;
 }
 
+// Docker that was killed takes what ran, and has no restart policy `always`, for stopped by hand.
+Task<void> Reconciler::start_what_docker_left_down(std::vector<Container> containers) {
+  for (const Container& container : containers) {
+    const bool ran = std::any_of(
+        observed_.containers.begin(), observed_.containers.end(), [&](const Container& known) {
+          return known.id == container.id && known.state == ContainerState::running;
+        });
+    if (!ran || !is_stopped_by_hand(container)) continue;
+    remark(container.service + " did not come back with Docker: it is started");
+    const Result<void> started = co_await docker_.restart(container.id);
+    if (!started) spdlog::warn("{}: {}", settings_.name, started.error().text());
+  }
+}
+
 Task<void> Reconciler::observe() {
-  const auto containers = co_await docker_.project_containers(project_);
+  auto containers = co_await docker_.project_containers(project_);
   if (!containers) co_return;
+  if (docker_was_lost_ && !store_.intent().paused) {
+    co_await start_what_docker_left_down(*containers);
+    containers = co_await docker_.project_containers(project_);
+    if (!containers) co_return;
+  }
+  docker_was_lost_ = false;
   for (const Container& container : *containers) {
     const auto before =
         std::find_if(observed_.containers.begin(), observed_.containers.end(),
@@ -497,21 +517,28 @@ Task<void> Reconciler::deploy_draft(Goal goal, Draft draft, Plan plan,
   const Release* const good = good_release();
   Release release = draft.release;
   release.number = store_.next_number();
-  // A try that the world prevented goes on under its number.
-  for (const auto& [number, known] : store_.releases()) {
-    const bool same = known.outcome == Outcome::in_progress &&
-                      known.content_key == release.content_key && known.commit == release.commit;
-    if (same) {
+  // A try that the world prevented, or a kill before it began, goes on under its number.
+  Result<void> written;
+  const std::map<int, Release> releases = store_.releases();
+  for (const auto& [number, known] : releases) {
+    if (known.outcome != Outcome::in_progress) continue;
+    if (known.content_key == release.content_key && known.commit == release.commit) {
       release.number = number;
       release.timeline = known.timeline;
       release.tries = known.tries;
+    } else if (written) {
+      Release given_up = known;
+      given_up.outcome = Outcome::superseded;
+      written = store_.save(given_up);
     }
   }
   ++release.tries;
   release.cause = goal.cause.empty() ? describe_cause(draft) : goal.cause;
   release.plan = plan;
   release.findings = std::move(findings);
-  Result<void> written = store_.save_rendering(release.number, emit_yaml(draft.rendering.model));
+  if (written) {
+    written = store_.save_rendering(release.number, emit_yaml(draft.rendering.model));
+  }
   for (const auto& [path, bytes] : draft.input_bytes) {
     if (written) written = store_.save_input(release.number, path, bytes);
   }

@@ -115,6 +115,7 @@ class Reconciler final : private Progress {
   Task<void> recover();
   Task<void> round();
   Task<void> observe();
+  Task<void> start_what_docker_left_down(std::vector<Container> containers);
   Task<void> serve(Request request);
   Task<void> serve_rollback(Request request);
   Task<void> consider(Goal goal);
@@ -184,6 +185,7 @@ class Reconciler final : private Progress {
   SteadyClock::time_point last_pull_event_{};
   std::unique_ptr<Executor> executing_;
   bool stop_requested_ = false;
+  bool docker_was_lost_ = false;
 
   WakeEvent wake_;
   WakeEvent engine_changed_;

@@ -20,6 +20,7 @@ void Reconciler::on_engine_event(const EngineEvent& event) {
 }
 
 void Reconciler::on_engine_change() {
+  if (engine_.error()) docker_was_lost_ = true;
   engine_changed_.notify();
   wake_.notify();
 }

@@ -22,7 +22,9 @@ Result<void> link_folder(const fs::path& live, const fs::path& staged, const std
     if (tracked.contains(path)) continue;
     const bool is_folder = entry.is_directory(ec) && !entry.is_symlink(ec);
     const fs::file_status there = fs::symlink_status(staged / name, ec);
-    const bool mixed = is_folder && (fs::is_directory(there) || has_tracked_below(tracked, path));
+    // Never through a link of the commit's own, which may lead anywhere.
+    if (fs::exists(there) && !fs::is_directory(there)) continue;
+    const bool mixed = is_folder && (fs::exists(there) || has_tracked_below(tracked, path));
     if (mixed) {
       fs::create_directory(staged / name, ec);
       const Result<void> linked = link_folder(entry.path(), staged / name, path, tracked);

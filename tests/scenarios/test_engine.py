@@ -54,21 +54,32 @@ def test_the_engine_may_restart_at_any_time(own_engine, make_host):
     stack.wait_state("synced")
 
     # While a release is judged.
-    stack.push(services(host, "2"))
+    commit = stack.push(services(host, "2"))
     stack.wait_phase("gating")
     own_engine.restart()
-    release = stack.wait_outcome(2, "good")
+    stack.wait_commit(commit)
+    (release,) = [r for r in stack.releases() if r["commit"] == commit]
     assert release["failure"] is None
     assert stack.version("web") == "2"
     assert {service: len(found) for service, found in stack.containers().items()} == {
         "web": 1, "store": 1}
+
+    # Killed while it is idle: it takes its containers for stopped by hand then.
+    ids = {service: [c["Id"] for c in found] for service, found in stack.containers().items()}
+    own_engine.kill()
+    stack.wait_state("degraded")
+    own_engine.start()
+    stack.wait_state("synced")
+    for service, found in stack.containers().items():
+        assert [c["Id"] for c in found] == ids[service]
+        assert [c["State"]["Running"] for c in found] == [True], service
 
     # In the middle of Compose's work: killed, with what Compose has half done.
     filters = json.dumps({"label": ["com.docker.compose.project=shop"], "event": ["create"]})
     connection = real.UnixConnection(own_engine.socket)
     connection.request("GET", f"/events?filters={real.quote(filters)}")
     events = connection.getresponse()
-    stack.push(services(host, "3"))
+    commit = stack.push(services(host, "3"))
     assert json.loads(events.readline())["Action"] == "create"
     own_engine.kill()
     try:
@@ -76,11 +87,11 @@ def test_the_engine_may_restart_at_any_time(own_engine, make_host):
     except (OSError, http.client.HTTPException):
         pass
     own_engine.start()
-    release = stack.wait_outcome(3, "good")
-    stack.wait_state("synced")
+    stack.wait_commit(commit)
     assert stack.version("web") == "3"
     assert {service: len(found) for service, found in stack.containers().items()} == {
         "web": 1, "store": 1}
+    assert [c["Id"] for c in stack.containers()["store"]] == ids["store"]
     assert stack.execute("store", "sh", "-c", "sort -u /data/starts") == "1"
 
 

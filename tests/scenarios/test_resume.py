@@ -166,6 +166,20 @@ def test_a_bad_push_is_rolled_back_although_the_daemon_is_killed(shop, points):
     shop.assert_complete(shop.good)
 
 
+def test_a_push_that_a_kill_left_behind_gives_way_to_the_next_one(shop):
+    host, stack = shop.host, shop.stack
+    host.start(TRIMTAB_KILL_AT="release:saved")
+    shop.push()
+    assert host.wait_killed() == -signal.SIGKILL
+    shop.push()
+    host.start()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    newest, left = stack.releases()[:2]
+    assert (newest["outcome"], left["outcome"]) == ("good", "superseded")
+    shop.assert_complete(newest["number"])
+    shop.good = newest["number"]
+
+
 def test_a_phase_that_kills_the_daemon_each_time_is_given_up(shop):
     host, stack = shop.host, shop.stack
     host.start(TRIMTAB_KILL_AT="gating:begun")

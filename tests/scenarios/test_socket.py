@@ -121,7 +121,7 @@ class Client:
             self.ask("GET", "/v1/stacks/{name}/plan", 200)
         else:
             self.ask("GET", "/v1/stacks/{name}/plan", 409)
-        self.ask("GET", "/v1/stacks/{name}/logs", 200, query="?tail=5&service=api"
+        self.ask("GET", "/v1/stacks/{name}/logs", 200, query="?tail=5&service=web"
                  if stack["containers"] else "")
         self.ask("GET", "/v1/events", 200, query="?recent=1000&follow=false")
         assert [s["name"] for s in status["stacks"]] == ["shop"]
@@ -177,7 +177,7 @@ def test_every_answer_is_as_documented_in_every_state(host):
     client.ask("POST", "/v1/stacks/{name}/deploy", 409)
     assert client.order("resume")["outcome"] == "done"
     stack.docker("rm", "api", "-f")
-    stack.wait_state("degraded")
+    host.wait(lambda: stack.status()["drift"], "drift is told")
     assert [c["state"] for c in client.ask_all()["containers"] if c["service"] == "api"] == [
         "missing"]
 

@@ -211,6 +211,35 @@ TEST(ComposeMessages, WhyUpFailed) {
   }
 }
 
+TEST(ComposeMessages, TellsAnEngineThatWentAwayFromAReleaseThatDoesNotStart) {
+  struct KindRow {
+    std::string said;
+    Errc expected;
+  };
+  for (const KindRow& row : {
+           KindRow{"error during connect: Post \"http://%2Frun%2Fdocker.sock/v1.41/containers/"
+                   "create?name=f6c2_shop-web-1\": EOF\n",
+                   Errc::unavailable},
+           KindRow{"Cannot connect to the Docker daemon at unix:///run/docker.sock. Is the docker "
+                   "daemon running?\n",
+                   Errc::unavailable},
+           KindRow{"ERROR: for web  ('Connection aborted.', RemoteDisconnected('Remote end closed "
+                   "connection without response'))\n",
+                   Errc::unavailable},
+           KindRow{"ERROR: Couldn't connect to Docker daemon at http+docker://localhost - is it "
+                   "running?\n",
+                   Errc::unavailable},
+           KindRow{"Error response from daemon: mkdir /var/lib/docker/overlay2/x: no space left on "
+                   "device\n",
+                   Errc::no_space},
+           KindRow{"Error response from daemon: driver failed programming external connectivity: "
+                   "Bind for 0.0.0.0:80 failed: port is already allocated\n",
+                   Errc::failed},
+       }) {
+    EXPECT_EQ(kind_of_up_failure(row.said), row.expected) << row.said;
+  }
+}
+
 TEST(ComposeMessages, ForeignTextCannotDriveATerminal) {
   const std::string hostile = "bad \x1b[31mred\x1b[0m \xff words\n";
   for (const std::string& text :

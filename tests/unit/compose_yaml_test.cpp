@@ -62,9 +62,9 @@ TEST(ComposeYaml, ScalarsKeepTheirTypes) {
 // What Compose 1 prints without quotes, because for its reader it is no number.
 TEST(ComposeYaml, WordsThatOnlyLookLikeNumbersStayWords) {
   for (const char* word :
-       {"08",         "-08", "0899", "1e5",  "1.5e3", "1.2.3", "12:30", "1_000",     "0x1F",
-        "2024-01-01", "1,5", "1-2",  "--1",  "+-5",   "1 2",   ".5x",   "-",         "+",
-        ".",          "1.x", "1e",   "1.0e", "1.0e+", "16g",   "0o17",  "127.0.0.1", "8000-8010"}) {
+       {"08",         "-08", "0899", "1e5",   "1.5e3", "1.2.3", "12:30",     "1_000",    "0x1F",
+        "2024-01-01", "1,5", "1-2",  "--1",   "+-5",   "1 2",   ".5x",       "+",        ".",
+        "1.x",        "1e",  "1.0e", "1.0e+", "16g",   "0o17",  "127.0.0.1", "8000-8010"}) {
     const Result<Json> value = parse_yaml("a: " + std::string(word));
     ASSERT_TRUE(value) << word;
     EXPECT_EQ((*value)["a"], Json(word)) << word;

@@ -664,6 +664,18 @@ INSTANTIATE_TEST_SUITE_P(
                   {"cron: runs, but is not in the release"}}),
     testing::PrintToStringParamName());
 
+TEST(UnwellServices, AreGoneOrEndedOrUnhealthy) {
+  const std::string all = service("web", 'a') + ", " + service("api", 'a') + ", " +
+                          service("db", 'a') + ", " + service("cron", 'a') + ", " +
+                          service("migrate", 'a') + ", " + service("gone", 'a');
+  const Deployed current(all, {});
+  const Observed observed =
+      observe({running("web", "w1"), unhealthy("api", "a1"), stopped("db", "d1"),
+               job("cron", "c1", 1), job("migrate", "m1")});
+  EXPECT_EQ(unwell_services(current.rendering, observed),
+            (std::set<std::string>{"api", "cron", "db", "gone"}));
+}
+
 // ---- What a container tells -----------------------------------------------------------------
 
 TEST(Containers, WhoStoppedThemShowsInPolicyStateAndExitCode) {

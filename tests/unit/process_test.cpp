@@ -252,5 +252,20 @@ TEST(Process, FindsProgramsInAPath) {
   EXPECT_EQ(find_program("passwd", "/etc"), "");  // not executable
 }
 
+// The mark is for the whole life of a process, hence one of its own.
+TEST(ProcessDeathTest, OrphansOfTheSameOwnerAreEnded) {
+  const TemporaryFolder folder;
+  const std::string owner = folder.path().string();
+  EXPECT_EXIT(
+      {
+        const bool none = end_orphans(owner) == 0;
+        const auto exit = await(run(script("sleep 1000 & sleep 1000 &")));
+        const bool others_live = end_orphans(owner + "/other") == 0;
+        const bool ended = end_orphans(owner) == 2;
+        std::_Exit(none && exit && others_live && ended && end_orphans(owner) == 0 ? 0 : 1);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
 }  // namespace
 }  // namespace trimtab

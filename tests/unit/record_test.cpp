@@ -127,6 +127,7 @@ TEST(Record, AnAttemptComesBackWhole) {
   saved.fallback = 6;
   saved.operator_rollback = true;
   saved.plan.steps = {{"web", Action::restart, Risk::restart, {"mounted file changed: a"}}};
+  saved.unwell = {"db"};
   saved.request = "abcd";
   saved.started_at = moment("2026-11-23T00:07:23.123Z");
   saved.failure = whole_failure();
@@ -135,6 +136,7 @@ TEST(Record, AnAttemptComesBackWhole) {
   EXPECT_EQ(to_json(*back), to_json(saved));
   EXPECT_EQ(back->phase, Phase::rolling_back);
   EXPECT_EQ(back->plan, saved.plan);
+  EXPECT_EQ(back->unwell, saved.unwell);
   EXPECT_EQ(back->failure->cls, FailureClass::world);
 }
 
