@@ -41,12 +41,12 @@ int exit_code(Errc code) {
   switch (code) {
     case Errc::unavailable:
     case Errc::timed_out:
-      return kNoAnswer;
+      return exit_no_answer;
     case Errc::invalid:
     case Errc::not_found:
-      return kUsage;
+      return exit_usage;
     default:
-      return kFailed;
+      return exit_failed;
   }
 }
 
@@ -113,7 +113,7 @@ Task<Result<Json>> Client::post(std::string target, Json body) {
   request.target = std::move(target);
   request.headers.emplace_back("Content-Type", "application/json");
   request.body = dump_json(body);
-  co_return co_await exchange(std::move(request), kUsual);
+  co_return co_await exchange(std::move(request), usual);
 }
 
 Task<Result<void>> Client::stream(std::string target, std::function<void()> on_open,

@@ -16,7 +16,7 @@ class Client {
  public:
   explicit Client(std::string socket);
 
-  Task<Result<Json>> get(std::string target, SteadyClock::duration timeout = kUsual);
+  Task<Result<Json>> get(std::string target, SteadyClock::duration timeout = usual);
   Task<Result<Json>> post(std::string target, Json body);
 
   // Gives the pieces of an endless answer to `on_chunk`, after `on_open` when it begins; ends when
@@ -25,7 +25,7 @@ class Client {
                             http::OnChunk on_chunk);
 
  private:
-  static constexpr SteadyClock::duration kUsual = std::chrono::seconds(30);
+  static constexpr SteadyClock::duration usual = std::chrono::seconds(30);
 
   Task<Result<Json>> exchange(http::Request request, SteadyClock::duration timeout);
   [[nodiscard]] Error unreachable(const Error& error) const;

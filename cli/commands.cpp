@@ -43,13 +43,13 @@ int check(const Options& options, Terminal& terminal) {
     Json answer = {{"stacks", loaded.stacks.size()}};
     answer["findings"] = std::move(findings);
     terminal.print({dump_json(answer, 2)});
-    return loaded.ok() ? kDone : kUsage;
+    return loaded.ok() ? exit_done : exit_usage;
   }
   for (const Finding& finding : loaded.findings) terminal.print({one_line(to_string(finding))});
-  if (!loaded.ok()) return kUsage;
+  if (!loaded.ok()) return exit_usage;
   const std::size_t count = loaded.stacks.size();
   terminal.print({"ok: " + std::to_string(count) + (count == 1 ? " stack" : " stacks")});
-  return kDone;
+  return exit_done;
 }
 
 // Passes on text that comes in pieces, whole lines at a time; on a terminal it is made harmless.
@@ -57,12 +57,12 @@ class LogPrinter {
  public:
   explicit LogPrinter(bool harmless) : harmless_(harmless) {}
   void feed(std::string_view bytes) {
-    constexpr std::size_t kLongest = 256 * 1024;
+    constexpr std::size_t longest = 256 * 1024;
     pending_ += bytes;
     const auto end = pending_.rfind('\n');
-    const std::size_t ready = end != std::string::npos     ? end + 1
-                              : pending_.size() > kLongest ? pending_.size()
-                                                           : 0;
+    const std::size_t ready = end != std::string::npos    ? end + 1
+                              : pending_.size() > longest ? pending_.size()
+                                                          : 0;
     write(std::string_view(pending_).substr(0, ready));
     pending_.erase(0, ready);
   }
@@ -110,7 +110,7 @@ class Conversation {
   Task<int> fail(Error error);
   int print_json(const Json& value) {
     terminal_.print({dump_json(value, 2)});
-    return kDone;
+    return exit_done;
   }
 
   asio::any_io_executor executor_;
@@ -153,7 +153,7 @@ Task<int> Conversation::act() {
     case Action::check:
       break;  // asks no daemon
   }
-  co_return kUsage;
+  co_return exit_usage;
 }
 
 Task<int> Conversation::fail(Error error) {
@@ -180,7 +180,7 @@ Task<int> Conversation::status() {
   const Screen screen = terminal_.screen();
   terminal_.print(options_.stack.empty() ? render_status(*answer, screen)
                                          : render_stack(*answer, screen));
-  co_return kDone;
+  co_return exit_done;
 }
 
 Task<int> Conversation::watch() {
@@ -191,13 +191,13 @@ Task<int> Conversation::watch() {
 
 Task<int> Conversation::plan() {
   // Asks the remote and the registries, and fetches.
-  constexpr std::chrono::minutes kPatience{5};
+  constexpr std::chrono::minutes patience{5};
   const std::string target = stack_target(options_.stack, "/plan");
-  const auto answer = co_await client_.get(target, kPatience);
+  const auto answer = co_await client_.get(target, patience);
   if (!answer) co_return co_await fail(answer.error());
   if (options_.json) co_return print_json(*answer);
   terminal_.print(render_plan(*answer, terminal_.screen()));
-  co_return kDone;
+  co_return exit_done;
 }
 
 Task<int> Conversation::history() {
@@ -206,7 +206,7 @@ Task<int> Conversation::history() {
   if (!answer) co_return co_await fail(answer.error());
   if (options_.json) co_return print_json(*answer);
   terminal_.print(render_history(*answer, terminal_.screen()));
-  co_return kDone;
+  co_return exit_done;
 }
 
 Task<int> Conversation::show() {
@@ -216,7 +216,7 @@ Task<int> Conversation::show() {
   if (!answer) co_return co_await fail(answer.error());
   if (options_.json) co_return print_json(*answer);
   terminal_.print(render_release(options_.stack, *answer, terminal_.screen()));
-  co_return kDone;
+  co_return exit_done;
 }
 
 Task<int> Conversation::logs() {
@@ -235,7 +235,7 @@ Task<int> Conversation::logs() {
   const auto ended = co_await client_.stream(target, std::move(on_open), std::move(on_chunk));
   printer.finish();
   if (!ended) co_return co_await fail(ended.error());
-  co_return kDone;
+  co_return exit_done;
 }
 
 Task<int> Conversation::events() {
@@ -260,7 +260,7 @@ Task<int> Conversation::events() {
   };
   const auto ended = co_await client_.stream(target, std::move(on_open), std::move(on_chunk));
   if (!ended) co_return co_await fail(ended.error());
-  co_return kDone;
+  co_return exit_done;
 }
 
 Task<int> Conversation::deploy_or_rollback() {
@@ -279,7 +279,7 @@ Task<int> Conversation::deploy_or_rollback() {
   }
   terminal_.print({options_.stack + ": " + name + " requested; `trimtab status " + options_.stack +
                    " --watch` shows how it goes"});
-  co_return kDone;
+  co_return exit_done;
 }
 
 Task<int> Conversation::wait_for(std::string request) {
@@ -301,8 +301,8 @@ Task<int> Conversation::wait_for(std::string request) {
   terminal_.print(
       deploy_outcome(options_.stack, ending->request, ending->release, terminal_.screen()));
   const std::string outcome = json_string(ending->request, "outcome");
-  if (outcome == "done" || outcome == "nothing_to_do") co_return kDone;
-  co_return outcome == "rejected" || outcome == "rolled_back" ? kRejected : kFailed;
+  if (outcome == "done" || outcome == "nothing_to_do") co_return exit_done;
+  co_return outcome == "rejected" || outcome == "rolled_back" ? exit_rejected : exit_failed;
 }
 
 Task<int> Conversation::pause_or_resume() {
@@ -315,7 +315,7 @@ Task<int> Conversation::pause_or_resume() {
   terminal_.print({pause ? options_.stack + ": paused, nothing is changed until `trimtab resume " +
                                options_.stack + "`"
                          : options_.stack + ": resumed"});
-  co_return kDone;
+  co_return exit_done;
 }
 
 }  // namespace
@@ -325,7 +325,7 @@ int run(const Options& options) {
   if (options.action == Action::check) return check(options, terminal);
   asio::io_context loop(1);
   Conversation conversation(loop.get_executor(), options, terminal);
-  int code = kFailed;
+  int code = exit_failed;
   auto done = [&code](const std::exception_ptr& failure, int result) {
     if (failure) std::rethrow_exception(failure);
     code = result;

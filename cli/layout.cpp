@@ -10,7 +10,7 @@ namespace trimtab::cli {
 namespace {
 
 // A cut column of less says nothing any more.
-constexpr std::size_t kNarrowest = 12;
+constexpr std::size_t narrowest = 12;
 
 struct Character {
   std::string_view bytes;
@@ -139,14 +139,14 @@ Lines wrap(std::string_view text, std::size_t width) {
 
 Lines table(const Screen& screen, std::size_t indent, std::size_t elastic,
             const std::vector<Row>& rows) {
-  constexpr std::size_t kGap = 2;
+  constexpr std::size_t gap = 2;
   std::vector<std::size_t> widths = column_widths(rows);
   if (screen.width > 0 && elastic < widths.size()) {
-    std::size_t total = indent + (widths.size() - 1) * kGap;
+    std::size_t total = indent + (widths.size() - 1) * gap;
     for (const std::size_t width : widths) total += width;
     std::size_t& give = widths[elastic];
     const std::size_t excess = total > screen.width ? total - screen.width : 0;
-    if (excess > 0) give = std::max(std::min(give, kNarrowest), give - std::min(give, excess));
+    if (excess > 0) give = std::max(std::min(give, narrowest), give - std::min(give, excess));
   }
 
   Lines lines;
@@ -164,7 +164,7 @@ Lines table(const Screen& screen, std::size_t indent, std::size_t elastic,
         line += spaces(column - written) + paint(screen, row[i].colour, text);
         written = column + display_width(text);
       }
-      column += widths[i] + kGap;
+      column += widths[i] + gap;
     }
     lines.push_back(std::move(line));
   }
@@ -173,14 +173,14 @@ Lines table(const Screen& screen, std::size_t indent, std::size_t elastic,
 
 Lines labelled(const Screen& screen, std::size_t label_width, std::string_view label,
                std::string_view words, Colour colour) {
-  constexpr std::size_t kIndent = 2;
-  const std::size_t left = kIndent + label_width;
+  constexpr std::size_t indent_width = 2;
+  const std::size_t left = indent_width + label_width;
   const std::size_t room = screen.width > left + 20 ? screen.width - left : 0;
   Lines lines;
   for (const std::string& line : wrap(words, room)) {
     const std::string head = lines.empty() ? std::string(label) : std::string();
     const std::size_t used = display_width(head);
-    lines.push_back(spaces(kIndent) + paint(screen, Colour::dim, head) +
+    lines.push_back(spaces(indent_width) + paint(screen, Colour::dim, head) +
                     spaces(label_width > used ? label_width - used : 1) +
                     paint(screen, colour, line));
   }

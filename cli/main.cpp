@@ -15,9 +15,9 @@ int main(int argc, char** argv) {
     if (const int* const code = std::get_if<int>(&options)) return *code;
     const int code = run(std::get<Options>(options));
     // A full disk behind a redirected output is a failure.
-    return std::fflush(stdout) == 0 && std::ferror(stdout) == 0 ? code : kFailed;
+    return std::fflush(stdout) == 0 && std::ferror(stdout) == 0 ? code : exit_failed;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "trimtab: %s; this is a defect, please report it\n", error.what());
-    return kFailed;
+    return exit_failed;
   }
 }

@@ -40,11 +40,11 @@ int complain_about_command(const CLI::App& app, const CLI::RequiredError& error)
   const std::vector<std::string> unknown = app.remaining();
   if (!app.get_subcommands().empty()) {
     app.exit(error);
-    return kUsage;
+    return exit_usage;
   }
   if (unknown.empty()) {
     std::cerr << app.help();
-    return kUsage;
+    return exit_usage;
   }
   std::vector<std::string> names;
   for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
@@ -54,7 +54,7 @@ int complain_about_command(const CLI::App& app, const CLI::RequiredError& error)
   std::cerr << "trimtab: there is no command \"" << printable(unknown.front()) << '"'
             << (meant ? " (did you mean \"" + *meant + "\"?)" : std::string())
             << "; `trimtab --help` names all\n";
-  return kUsage;
+  return exit_usage;
 }
 
 }  // namespace
@@ -141,7 +141,7 @@ std::variant<Options, int> parse_options(int argc, const char* const* argv) {
   } catch (const CLI::RequiredError& error) {
     return complain_about_command(app, error);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kDone : kUsage;
+    return app.exit(error) == 0 ? exit_done : exit_usage;
   }
   return options;
 }

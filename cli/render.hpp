@@ -36,7 +36,7 @@ std::string render_event(const Json& event, const Screen& screen);
 // How a deploy goes, for `trimtab deploy --wait`.
 //
 // The width of its labels.
-constexpr std::size_t kDeployLabel = 11;
+constexpr std::size_t deploy_label = 11;
 // `shop: release 44 (c0ffee1 "Refactor settings")`
 std::string deploy_heading(const std::string& stack, const Json& release);
 // Lines of the phases from number `done` on that others have followed; counts them in `done`.

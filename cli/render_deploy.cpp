@@ -45,6 +45,8 @@ Told told(const Json& release, const Json& entry, const std::string& next,
           std::int64_t pulled_bytes) {
   const std::string phase = words(entry, "phase");
   const std::string took = human_duration(duration_of(entry, "seconds"));
+  // The daemon was ended in this phase and began it again.
+  if (next == phase) return {};
   if (next == "rolling_back") {
     return {"failed", "while " + present_words(phase) + ", after " + took, Colour::red};
   }
@@ -78,7 +80,7 @@ Lines ended_phases(const Json& release, std::int64_t pulled_bytes, const Screen&
     const std::string next = words(timeline[done + 1], "phase");
     const Told tell = told(release, timeline[done], next, pulled_bytes);
     if (tell.label.empty()) continue;
-    append(lines, labelled(screen, kDeployLabel, tell.label, tell.text, tell.colour));
+    append(lines, labelled(screen, deploy_label, tell.label, tell.text, tell.colour));
   }
   return lines;
 }
@@ -94,10 +96,10 @@ Lines live_phase(const Json& attempt, std::size_t label_width, const Screen& scr
   const Json& pull = json_object(attempt, "pull");
   const std::int64_t total = json_int(pull, "total");
   if (phase == "pulling" && total > 0) {
-    constexpr std::size_t kBar = 20;
+    constexpr std::size_t bar = 20;
     const std::int64_t current = json_int(pull, "current");
     text =
-        capacity_bar(current, total, kBar) + " " + size_words(current) + " of " + size_words(total);
+        capacity_bar(current, total, bar) + " " + size_words(current) + " of " + size_words(total);
     if (current == total) text += ", unpacking";
     const std::string image = words(pull, "image");
     if (!image.empty()) text += "  " + image;

@@ -14,10 +14,10 @@ Lines finding_lines(const Json& findings, const Screen& screen) {
   for (const Json& finding : findings) {
     const std::string severity = words(finding, "severity");
     const Colour colour = severity == "error" ? Colour::red : Colour::yellow;
-    constexpr std::size_t kLabel = 9;  // "warning" and two spaces
-    append(lines, labelled(screen, kLabel, severity, words(finding, "message"), colour));
+    constexpr std::size_t label = 9;  // "warning" and two spaces
+    append(lines, labelled(screen, label, severity, words(finding, "message"), colour));
     const std::string hint = words(finding, "hint");
-    if (!hint.empty()) append(lines, labelled(screen, kLabel, "", hint));
+    if (!hint.empty()) append(lines, labelled(screen, label, "", hint));
   }
   return lines;
 }

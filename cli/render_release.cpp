@@ -41,7 +41,7 @@ Lines render_history(const Json& answer, const Screen& screen) {
 }
 
 Lines render_release(const std::string& stack, const Json& release, const Screen& screen) {
-  constexpr std::size_t kLabel = 10;  // the longest label, "timeline", and two spaces
+  constexpr std::size_t label_width = 10;  // the longest label, "timeline", and two spaces
   const std::string outcome = words(release, "outcome");
   Lines lines = {paint(screen, Colour::bold,
                        stack + " release " + std::to_string(json_int(release, "number"))) +
@@ -51,17 +51,17 @@ Lines render_release(const std::string& stack, const Json& release, const Screen
   std::string commit = words(release, "commit");
   const std::string ref = words(release, "ref");
   if (!ref.empty()) commit += " (" + ref + ")";
-  append(lines, labelled(screen, kLabel, "commit", commit));
+  append(lines, labelled(screen, label_width, "commit", commit));
   const std::string author = words(release, "author");
   append(lines,
-         labelled(screen, kLabel, "",
+         labelled(screen, label_width, "",
                   "\"" + words(release, "subject") + "\"" + (author.empty() ? "" : ", " + author)));
-  append(lines, labelled(screen, kLabel, "made",
+  append(lines, labelled(screen, label_width, "made",
                          age(release, "created_at", screen) + ", " + words(release, "created_at")));
-  append(lines, labelled(screen, kLabel, "cause", words(release, "cause")));
-  append(lines, labelled(screen, kLabel, "compose", words(release, "compose")));
+  append(lines, labelled(screen, label_width, "cause", words(release, "cause")));
+  append(lines, labelled(screen, label_width, "compose", words(release, "compose")));
   for (const std::string& notice : word_list(release, "notices")) {
-    append(lines, labelled(screen, kLabel, "note", notice));
+    append(lines, labelled(screen, label_width, "note", notice));
   }
 
   std::vector<Row> images;
@@ -101,7 +101,7 @@ Lines render_release(const std::string& stack, const Json& release, const Screen
   const Json& failure = json_object(release, "failure");
   if (!failure.empty()) {
     append(lines,
-           labelled(screen, kLabel, "failed",
+           labelled(screen, label_width, "failed",
                     "while " + spaced(words(failure, "phase")) + ": " + words(failure, "reason"),
                     Colour::red));
     append(lines, render_failure(failure, 4, screen));

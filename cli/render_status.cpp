@@ -50,9 +50,9 @@ std::string since(const Json& container, const Screen& screen) {
   const std::string ago = age(container, "since", screen);
   std::string out;
   if (ago != "never") {
-    constexpr std::string_view kAgo = " ago";
-    const bool up = json_string(container, "state") == "running" && ago.ends_with(kAgo);
-    out = up ? "up " + ago.substr(0, ago.size() - kAgo.size()) : ago;
+    constexpr std::string_view ago_suffix = " ago";
+    const bool up = json_string(container, "state") == "running" && ago.ends_with(ago_suffix);
+    out = up ? "up " + ago.substr(0, ago.size() - ago_suffix.size()) : ago;
   }
   const std::int64_t restarts = json_int(container, "restarts");
   if (restarts > 0) {

@@ -14,8 +14,8 @@ std::string short_commit(const std::string& commit) {
 }
 
 std::string short_digest_of(const std::string& digest) {
-  constexpr std::string_view kPrefix = "sha256:";
-  const std::string hex = digest.starts_with(kPrefix) ? digest.substr(kPrefix.size()) : digest;
+  constexpr std::string_view prefix = "sha256:";
+  const std::string hex = digest.starts_with(prefix) ? digest.substr(prefix.size()) : digest;
   return hex.empty() ? std::string() : one_line(hex.substr(0, 6)) + "…";
 }
 

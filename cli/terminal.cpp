@@ -12,8 +12,8 @@ namespace trimtab::cli {
 namespace {
 
 // Long lines are cut by the terminal while the block is drawn, so that each takes one row.
-constexpr std::string_view kNoWrap = "\x1b[?7l";
-constexpr std::string_view kWrap = "\x1b[?7h";
+constexpr std::string_view wrap_off = "\x1b[?7l";
+constexpr std::string_view wrap_on = "\x1b[?7h";
 
 winsize size_of_terminal() {
   winsize size{};
@@ -65,9 +65,9 @@ void Terminal::redraw(const Lines& lines) {
   const std::size_t rows = size_of_terminal().ws_row;
   const std::size_t count = rows > 1 ? std::min(lines.size(), rows - 1) : lines.size();
   std::string out = erase();
-  out += kNoWrap;
+  out += wrap_off;
   for (std::size_t i = 0; i < count; ++i) out += lines[i] + "\n";
-  out += kWrap;
+  out += wrap_on;
   drawn_ = count;
   write(out);
 }

@@ -14,17 +14,17 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 // Between two looks at the daemon, however many events arrive.
-constexpr milliseconds kShortest{250};
+constexpr milliseconds shortest{250};
 // A look without an event: ages and counters that no event tells.
-constexpr seconds kLongest{10};
+constexpr seconds longest{10};
 // Before the event stream is opened again.
-constexpr seconds kRetry{1};
+constexpr seconds retry{1};
 // Without an answer for so long, waiting is given up. A restart of the daemon takes less.
-constexpr seconds kPatience{60};
+constexpr seconds patience{60};
 // Between the daemon's note of a request and our knowledge of it.
-constexpr seconds kSlack{5};
+constexpr seconds slack{5};
 // After which a request that is not the last one, and made no release, is taken to be lost.
-constexpr seconds kRequestPatience{10};
+constexpr seconds request_patience{10};
 
 Task<Result<Json>> ask(Client& client, std::string stack) {
   std::string target = stack.empty() ? std::string("/v1/status") : stack_target(stack);
@@ -55,7 +55,7 @@ Task<void> EventFeed::run() {
     const auto ended = co_await client.stream(target_, std::move(on_open), std::move(on_chunk));
     if (!ended && ended.error().code == Errc::cancelled) co_return;
     wake_.notify();
-    const auto slept = co_await sleep_for(kRetry);
+    const auto slept = co_await sleep_for(retry);
     if (!slept) co_return;
   }
 }
@@ -114,10 +114,10 @@ class StatusLines {
  private:
   void print(const std::string& name, const std::string& line) {
     if (std::exchange(last_[name], line) == line || line.empty()) return;
-    terminal_.print({format_time(wall_now()).substr(0, kSecondsEnd) + "Z " + line});
+    terminal_.print({format_time(wall_now()).substr(0, seconds_end) + "Z " + line});
   }
 
-  static constexpr std::size_t kSecondsEnd = std::string_view("2026-11-23T00:07:23").size();
+  static constexpr std::size_t seconds_end = std::string_view("2026-11-23T00:07:23").size();
   Terminal& terminal_;
   std::map<std::string, std::string> last_;  // by stack; "" for the daemon
 };
@@ -148,10 +148,10 @@ Task<Error> watch_status(Client& client, EventFeed& feed, Terminal& terminal, st
     } else {
       plain.show(status, error);
     }
-    const auto paused = co_await sleep_for(kShortest);
+    const auto paused = co_await sleep_for(shortest);
     if (!paused) co_return paused.error();
     const auto now = SteadyClock::now();
-    const auto due = looked_at + kLongest;
+    const auto due = looked_at + longest;
     // On a terminal the ages go on every second.
     const auto until = terminal.live() ? std::min(now + seconds(1), due) : due;
     const bool woken = co_await feed.wait_until(until);
@@ -175,7 +175,7 @@ class RequestWatch {
         stack_(std::move(stack)),
         request_(std::move(request)),
         started_(SteadyClock::now()),
-        requested_at_(wall_now() - kSlack),
+        requested_at_(wall_now() - slack),
         answered_(started_) {}
 
   // One look: shows what is new; the ending, if there is one.
@@ -215,7 +215,7 @@ Json RequestWatch::request_of(const Json& stack, const std::optional<Json>& fini
     return request;
   }
   const bool lost =
-      SteadyClock::now() - started_ > kRequestPatience && json_object(stack, "attempt").empty();
+      SteadyClock::now() - started_ > request_patience && json_object(stack, "attempt").empty();
   request["outcome"] = lost ? "failed" : "in_progress";
   if (lost) request["message"] = "trimtabd no longer knows of this request; was it restarted?";
   return request;
@@ -250,10 +250,10 @@ void RequestWatch::show(const Json& stack, const Json& request) {
   const bool ended = json_string(request, "outcome") != "in_progress";
   Lines now;
   if (!ended && !attempt.empty()) {
-    now = live_phase(attempt, kDeployLabel, screen);
+    now = live_phase(attempt, deploy_label, screen);
   } else if (!ended) {
     const bool waiting = words(stack, "state") == "waiting";
-    now = labelled(screen, kDeployLabel, waiting ? "waiting" : "looking",
+    now = labelled(screen, deploy_label, waiting ? "waiting" : "looking",
                    waiting ? words(stack, "reason") : "at Git and the registry", Colour::yellow);
   }
   if (terminal_.live()) {
@@ -272,7 +272,7 @@ void RequestWatch::show(const Json& stack, const Json& request) {
 Task<Result<std::optional<Ending>>> RequestWatch::look(std::optional<Json> finished) {
   const auto stack = co_await ask(client_, stack_);
   if (!stack) {
-    const bool wait = no_answer(stack.error()) && SteadyClock::now() - answered_ < kPatience;
+    const bool wait = no_answer(stack.error()) && SteadyClock::now() - answered_ < patience;
     if (!wait) co_return stack.error();
     co_return std::optional<Ending>();
   }
@@ -313,7 +313,7 @@ Task<Result<Ending>> follow_request(Client& client, EventFeed& feed, Terminal& t
     auto looked = co_await watch.look(std::move(finished));
     if (!looked) co_return looked.error();
     if (*looked) co_return std::move(**looked);
-    const auto paused = co_await sleep_for(kShortest);
+    const auto paused = co_await sleep_for(shortest);
     if (!paused) co_return paused.error();
     const auto until = SteadyClock::now() + seconds(1);
     co_await feed.wait_until(until);

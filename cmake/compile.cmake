@@ -7,6 +7,16 @@ find_package(spdlog REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
 
+# Libraries whose sonames differ between releases of Debian and Ubuntu.
+set(TRIMTAB_YAML_CPP yaml-cpp)
+set(TRIMTAB_SPDLOG spdlog::spdlog)
+if(TRIMTAB_PORTABLE)
+  # Debian ships a static yaml-cpp without saying so to CMake, and spdlog and fmt as headers only.
+  find_library(YAML_CPP_STATIC libyaml-cpp.a REQUIRED)
+  set(TRIMTAB_YAML_CPP ${YAML_CPP_STATIC})
+  set(TRIMTAB_SPDLOG spdlog::spdlog_header_only)
+endif()
+
 find_program(CCACHE ccache)
 if(CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
@@ -20,6 +30,7 @@ target_compile_definitions(trimtab_flags INTERFACE
   BOOST_BEAST_SEPARATE_COMPILATION
   BOOST_ASIO_NO_DEPRECATED
   JSON_USE_IMPLICIT_CONVERSIONS=0
+  $<$<BOOL:${TRIMTAB_PORTABLE}>:FMT_HEADER_ONLY>
   $<$<BOOL:${TRIMTAB_FAILPOINTS}>:TRIMTAB_FAILPOINTS>)
 target_compile_options(trimtab_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor -Wold-style-cast
@@ -43,11 +54,6 @@ endif()
 # trimtab_library(NAME LIBRARIES...): a static library of all .cpp files in this folder.
 function(trimtab_library name)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
-  if(sources)
-    add_library(${name} STATIC ${sources})
-    target_link_libraries(${name} PUBLIC trimtab_flags ${ARGN})
-  else()  # TEMPORARY while the skeleton is empty
-    add_library(${name} INTERFACE)
-    target_link_libraries(${name} INTERFACE trimtab_flags ${ARGN})
-  endif()
+  add_library(${name} STATIC ${sources})
+  target_link_libraries(${name} PUBLIC trimtab_flags ${ARGN})
 endfunction()

@@ -119,8 +119,8 @@ Result<std::string> read_file(const fs::path& path, std::size_t limit) {
 }
 
 Result<std::string> read_secret_file(const fs::path& path) {
-  constexpr std::size_t kLongest = 64 * 1024;
-  auto content = read_file(path, kLongest);
+  constexpr std::size_t longest = 64 * 1024;
+  auto content = read_file(path, longest);
   if (!content) return content;
   const auto end = content->find_last_not_of(" \t\r\n");
   if (end == std::string::npos) {

@@ -10,8 +10,8 @@ namespace trimtab {
 
 namespace {
 
-constexpr std::string_view kHexLower = "0123456789abcdef";
-constexpr std::string_view kHexUpper = "0123456789ABCDEF";
+constexpr std::string_view hex_lower = "0123456789abcdef";
+constexpr std::string_view hex_upper = "0123456789ABCDEF";
 
 const unsigned char* bytes(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
@@ -26,8 +26,8 @@ std::string sha256_hex(std::string_view data) {
   std::string out;
   out.reserve(2 * std::size_t{length});
   for (unsigned i = 0; i < length; ++i) {
-    out += kHexLower[digest[i] >> 4U];
-    out += kHexLower[digest[i] & 0xFU];
+    out += hex_lower[digest[i] >> 4U];
+    out += hex_lower[digest[i] & 0xFU];
   }
   return out;
 }
@@ -50,10 +50,9 @@ std::optional<std::string> base64_decode(std::string_view text) {
   if (text.size() % 4 != 0) return std::nullopt;
   // OpenSSL skips white space and takes '=' anywhere; neither is base64.
   const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
-  constexpr std::string_view kAlphabet =
+  constexpr std::string_view alphabet =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  if (text.substr(0, text.size() - padding).find_first_not_of(kAlphabet) !=
-      std::string_view::npos) {
+  if (text.substr(0, text.size() - padding).find_first_not_of(alphabet) != std::string_view::npos) {
     return std::nullopt;
   }
   std::vector<unsigned char> buffer(text.size() / 4 * 3);
@@ -73,8 +72,8 @@ std::string percent_encode(std::string_view text) {
     }
     const auto byte = static_cast<unsigned char>(c);
     out += '%';
-    out += kHexUpper[byte >> 4U];
-    out += kHexUpper[byte & 0xFU];
+    out += hex_upper[byte >> 4U];
+    out += hex_upper[byte & 0xFU];
   }
   return out;
 }

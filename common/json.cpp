@@ -4,7 +4,7 @@ namespace trimtab {
 
 namespace {
 
-constexpr int kDeepest = 64;
+constexpr int deepest = 64;
 
 const Json* member(const Json& object, std::string_view key) {
   if (!object.is_object()) return nullptr;
@@ -20,13 +20,13 @@ Result<Json> parse_json(std::string_view text) {
   const auto bound = [&too_deep](int depth, Json::parse_event_t event, Json&) {
     const bool opens =
         event == Json::parse_event_t::object_start || event == Json::parse_event_t::array_start;
-    too_deep = too_deep || (opens && depth >= kDeepest);
+    too_deep = too_deep || (opens && depth >= deepest);
     return !too_deep;
   };
   Json value = Json::parse(text, bound, false);
   if (too_deep) {
     return Error{
-        Errc::invalid, "JSON nests deeper than " + std::to_string(kDeepest) + " levels", {}};
+        Errc::invalid, "JSON nests deeper than " + std::to_string(deepest) + " levels", {}};
   }
   if (value.is_discarded()) return Error{Errc::invalid, "not valid JSON", {}};
   return value;
@@ -55,15 +55,15 @@ bool json_bool(const Json& object, std::string_view key, bool fallback) {
 }
 
 const Json& json_object(const Json& object, std::string_view key) {
-  static const Json kEmpty = Json::object();
+  static const Json empty = Json::object();
   const Json* const found = member(object, key);
-  return found != nullptr && found->is_object() ? *found : kEmpty;
+  return found != nullptr && found->is_object() ? *found : empty;
 }
 
 const Json& json_array(const Json& object, std::string_view key) {
-  static const Json kEmpty = Json::array();
+  static const Json empty = Json::array();
   const Json* const found = member(object, key);
-  return found != nullptr && found->is_array() ? *found : kEmpty;
+  return found != nullptr && found->is_array() ? *found : empty;
 }
 
 }  // namespace trimtab

@@ -33,10 +33,10 @@ namespace {
 using boost::system::error_code;
 
 // Between SIGTERM and SIGKILL.
-constexpr auto kStopGrace = std::chrono::seconds(5);
+constexpr auto stop_grace = std::chrono::seconds(5);
 // After the child's end, for what is still in its pipes. A grandchild may hold them open for ever.
-constexpr auto kDrainGrace = std::chrono::seconds(1);
-constexpr auto kOrphanPatience = std::chrono::seconds(5);
+constexpr auto drain_grace = std::chrono::seconds(1);
+constexpr auto orphan_patience = std::chrono::seconds(5);
 
 // What children carry in their environment; "": nothing.
 std::string& owner_mark() {
@@ -90,7 +90,7 @@ struct Child {
 void stop(const std::shared_ptr<Child>& child) {
   child->stopping = true;
   child->signal_group(SIGTERM);
-  child->timer.expires_after(kStopGrace);
+  child->timer.expires_after(stop_grace);
   child->timer.async_wait([child](const error_code& ec) {
     if (ec) return;
     child->signal_group(SIGKILL);
@@ -284,7 +284,7 @@ Task<Result<Exit>> run_to_end(Command command) {
     }
   }
   if (!child->stopping) {
-    child->timer.expires_after(kDrainGrace);
+    child->timer.expires_after(drain_grace);
     child->timer.async_wait([child](const error_code& ec) {
       if (ec) return;
       error_code ignored;
@@ -333,7 +333,7 @@ UniqueFd open_if_marked(pid_t pid, const std::string& mark) {
 int end_orphans(const std::string& owner) {
   owner_mark() = "TRIMTAB_CHILD_OF=" + owner;
   int ended = 0;
-  const auto deadline = SteadyClock::now() + kOrphanPatience;
+  const auto deadline = SteadyClock::now() + orphan_patience;
   std::error_code ec;
   for (const auto& entry : std::filesystem::directory_iterator("/proc", ec)) {
     const std::string name = entry.path().filename().string();
@@ -353,9 +353,9 @@ int end_orphans(const std::string& owner) {
 }
 
 std::string Exit::complaint() const {
-  constexpr std::size_t kLines = 5;
+  constexpr std::size_t lines = 5;
   const std::string_view words = trim(err).empty() ? trim(out) : trim(err);
-  return printable(last_lines(words, kLines));
+  return printable(last_lines(words, lines));
 }
 
 Task<Result<Exit>> run(Command command) {

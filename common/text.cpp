@@ -18,9 +18,9 @@ struct Unit {
   std::int64_t milliseconds;
 };
 // Largest first; "ms" before "m" and "s" for the sake of parsing.
-constexpr std::array<Unit, 5> kUnits = {
+constexpr std::array<Unit, 5> units = {
     {{"d", 86'400'000}, {"h", 3'600'000}, {"ms", 1}, {"m", 60'000}, {"s", 1'000}}};
-constexpr std::array<Unit, 5> kUnitsBySize = {
+constexpr std::array<Unit, 5> units_by_size = {
     {{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}, {"ms", 1}}};
 
 bool is_digit(char c) {
@@ -173,7 +173,7 @@ std::optional<WallTime> parse_time(std::string_view text) {
 std::optional<milliseconds> parse_duration(std::string_view text) {
   if (text == "0") return milliseconds(0);
   if (text.empty()) return std::nullopt;
-  constexpr std::int64_t kLongest = std::int64_t{100} * 365 * 86'400'000;
+  constexpr std::int64_t longest = std::int64_t{100} * 365 * 86'400'000;
   std::int64_t total = 0;
   while (!text.empty()) {
     std::int64_t number = 0;
@@ -181,12 +181,12 @@ std::optional<milliseconds> parse_duration(std::string_view text) {
     const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
     if (parsed.ec != std::errc()) return std::nullopt;
     text.remove_prefix(static_cast<std::size_t>(parsed.ptr - text.data()));
-    const auto* const unit = std::find_if(kUnits.begin(), kUnits.end(),
+    const auto* const unit = std::find_if(units.begin(), units.end(),
                                           [&](const Unit& u) { return text.starts_with(u.name); });
-    if (unit == kUnits.end() || number > kLongest / unit->milliseconds) return std::nullopt;
+    if (unit == units.end() || number > longest / unit->milliseconds) return std::nullopt;
     text.remove_prefix(unit->name.size());
     total += number * unit->milliseconds;
-    if (total > kLongest) return std::nullopt;
+    if (total > longest) return std::nullopt;
   }
   return milliseconds(total);
 }
@@ -195,7 +195,7 @@ std::string format_duration(milliseconds duration) {
   std::int64_t rest = duration.count();
   if (rest <= 0) return "0s";
   std::string out;
-  for (const Unit& unit : kUnitsBySize) {
+  for (const Unit& unit : units_by_size) {
     if (rest < unit.milliseconds) continue;
     out += std::to_string(rest / unit.milliseconds);
     out += unit.name;
@@ -240,15 +240,15 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
 
 std::string human_size(std::uint64_t bytes) {
   if (bytes < 1'000) return std::to_string(bytes) + " B";
-  constexpr std::array<std::string_view, 5> kNames = {"kB", "MB", "GB", "TB", "PB"};
+  constexpr std::array<std::string_view, 5> names = {"kB", "MB", "GB", "TB", "PB"};
   double value = static_cast<double>(bytes) / 1'000;
   std::size_t step = 0;
   // 999.5 would be printed as 1000.
-  while (value >= 999.5 && step + 1 < kNames.size()) {
+  while (value >= 999.5 && step + 1 < names.size()) {
     value /= 1'000;
     ++step;
   }
-  return short_figure(value) + " " + std::string(kNames[step]);
+  return short_figure(value) + " " + std::string(names[step]);
 }
 
 std::vector<std::string> split(std::string_view text, char separator) {
@@ -271,10 +271,10 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
 }
 
 std::string_view trim(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r\n\v\f";
-  const auto begin = text.find_first_not_of(kSpace);
+  constexpr std::string_view space = " \t\r\n\v\f";
+  const auto begin = text.find_first_not_of(space);
   if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
+  return text.substr(begin, text.find_last_not_of(space) - begin + 1);
 }
 
 std::string last_lines(std::string_view text, std::size_t count) {

@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "agent/api/stack_json.hpp"
@@ -96,6 +98,16 @@ int int_of(const std::string& text, int fallback) {
   int value = 0;
   const auto [stop, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
   return ec == std::errc() && stop == text.data() + text.size() && !text.empty() ? value : fallback;
+}
+
+// Below a stack.
+constexpr std::array<std::string_view, 3> get_routes{"releases", "plan", "logs"};
+constexpr std::array<std::string_view, 5> post_routes{"deploy", "rollback", "pause", "resume",
+                                                      "check"};
+
+template <std::size_t N>
+bool contains(const std::array<std::string_view, N>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
 }
 
 std::string event_text(const AgentEvent& event) {
@@ -231,11 +243,17 @@ Task<http::Reply> Api::stack_route(Route route) {
     co_return json_reply(200, plan_json(name, *answer));
   }
   if (what == "logs" && route.path.size() == 4) co_return logs(route, *stack);
+  if (route.path.size() == 4 && contains(post_routes, what)) {
+    co_return problem(405, "only POST is possible here");
+  }
   co_return problem(404, "there is no /v1/stacks/" + name + "/" + printable(what));
 }
 
 Task<http::Reply> Api::post_route(Route route, Reconciler* stack) {
   const std::string what = route.path.size() == 4 ? route.path[3] : std::string();
+  if (route.path.size() == 3 || contains(get_routes, route.path[3])) {
+    co_return problem(405, "only GET is possible here");
+  }
   Result<std::string> accepted = Error{Errc::not_found, "there is no such route", {}};
   if (what == "deploy") {
     const std::string commit = json_string(route.body, "commit");

@@ -40,6 +40,9 @@ struct UpRequest {
   std::filesystem::path directory;  // the live directory, constant for the stack
   std::string project;
   std::vector<std::string> services;  // never empty: only these
+  // Replaces containers also where Compose sees no difference: it does not look into the files of
+  // secrets and configs.
+  bool force_recreate = false;
   SteadyClock::duration timeout = std::chrono::minutes(15);
 };
 

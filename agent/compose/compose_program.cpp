@@ -121,6 +121,7 @@ Task<Result<void>> ComposeProgram::up(UpRequest request) {
                            request.directory.string(), "--env-file", empty_file_.string(), "-p",
                            request.project, "up", "-d", "--no-build", "--no-deps"});
   if (tool_.family == ComposeFamily::v2) argv.insert(argv.end(), {"--pull", "never"});
+  if (request.force_recreate) argv.emplace_back("--force-recreate");
   argv.insert(argv.end(), request.services.begin(), request.services.end());
   command.directory = request.directory.string();
   command.timeout = request.timeout;

@@ -221,7 +221,7 @@ void check_stack(const StackSettings& stack, Document& document) {
 }
 
 void read_document(std::string_view text, const Reader& reader, Document& document) {
-  const std::variant<YamlNode, YamlProblem> parsed = parse_yaml(text);
+  const std::variant<YamlNode, YamlProblem> parsed = read_yaml_nodes(text);
   if (const auto* problem = std::get_if<YamlProblem>(&parsed)) {
     document.report(problem->place, problem->message);
     return;

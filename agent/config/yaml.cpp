@@ -24,7 +24,7 @@ YamlProblem refusal(const YAML::Mark& mark, const char* message) {
 }
 
 // Builds the tree from the parser's events. Only an exception ends the parsing early: what is
-// refused is thrown through the parser, to parse_yaml.
+// refused is thrown through the parser, to read_yaml_nodes.
 class TreeBuilder : public YAML::EventHandler {
  public:
   YamlNode root;
@@ -133,7 +133,7 @@ int indenting_tab(std::string_view text, int line) {
 
 }  // namespace
 
-std::variant<YamlNode, YamlProblem> parse_yaml(std::string_view text) {
+std::variant<YamlNode, YamlProblem> read_yaml_nodes(std::string_view text) {
   try {
     // The parser takes a quote that is never closed if the file ends with an empty line.
     std::istringstream stream{std::string(text.substr(0, text.find_last_not_of(" \t\r\n") + 1))};

@@ -33,6 +33,6 @@ struct YamlProblem {
 
 // The one document of `text`; an empty text is a null node. Quotes nothing of the text in the
 // problem's message.
-std::variant<YamlNode, YamlProblem> parse_yaml(std::string_view text);
+std::variant<YamlNode, YamlProblem> read_yaml_nodes(std::string_view text);
 
 }  // namespace trimtab

@@ -54,7 +54,7 @@ bool Executor::may_be_interrupted() const {
          attempt_.phase == Phase::gating_rollback;
 }
 
-Task<std::optional<AttemptEnd>> Executor::run(Attempt attempt, bool resumed) {
+Task<std::optional<AttemptResult>> Executor::run(Attempt attempt, bool resumed) {
   attempt_ = std::move(attempt);
   const bool fallback = attempt_.fallback != 0;
   const bool automatic = parts_.settings.rollback == RollbackMode::automatic;
@@ -99,12 +99,12 @@ Task<std::optional<AttemptEnd>> Executor::run(Attempt attempt, bool resumed) {
     if (done.failure) note_failure(std::move(*done.failure));
     next = next_phase(phase, done.result, fallback, automatic);
   }
-  const Result<void> finished = co_await finish(*next.end);
+  const Result<void> finished = finish(*next.end);
   if (!finished) {
     spdlog::error("{}: cannot record the end of release {}: {}", parts_.settings.name,
                   attempt_.release, finished.error().text());
   }
-  co_return next.end;
+  co_return AttemptResult{*next.end, attempt_.failure};
 }
 
 void Executor::note_failure(Failure failure) {
@@ -194,14 +194,20 @@ Task<Result<void>> Executor::pull_one(std::string service, ImagePin pin) {
   if (!here) {
     const Result<ImageReference> reference = parse_reference(pin.pinned);
     if (!reference) co_return reference.error();
-    const auto login = parts_.registry.login_for(reference->registry);
-    if (!login) co_return login.error();
+    // A broken file of logins does not keep public images from being pulled.
+    std::optional<RegistryLogin> login;
+    const auto known = parts_.registry.login_for(reference->registry);
+    if (known) {
+      login = *known;
+    } else {
+      parts_.progress.remark(known.error().text());
+    }
     std::function<void(const PullProgress&)> on_progress =
         [this, image = pin.reference](const PullProgress& progress) {
           parts_.progress.pulling(image, progress);
         };
     const Result<void> pulled = co_await parts_.docker.pull(reference->familiar_name(),
-                                                            reference->digest, *login, on_progress);
+                                                            reference->digest, login, on_progress);
     if (!pulled) co_return pulled.error();
   }
   // An image pulled by digest has no tag, and anyone's `docker image prune` would take it.
@@ -310,7 +316,7 @@ Task<Result<void>> Executor::remove_half_made(std::vector<std::string> services)
 
 // Only what the plan names: a plain `up` would start jobs again, and containers that an operator
 // stopped.
-Task<Result<void>> Executor::apply(int number, Plan plan) {
+Task<Result<void>> Executor::apply(int number, Plan plan, bool force_recreate) {
   const std::vector<std::string> services = plan.to_apply();
   if (!services.empty()) {
     const Result<void> tidied = co_await remove_half_made(services);
@@ -320,6 +326,7 @@ Task<Result<void>> Executor::apply(int number, Plan plan) {
     request.directory = parts_.settings.directory;
     request.project = parts_.project;
     request.services = services;
+    request.force_recreate = force_recreate;
     const Result<void> applied = co_await parts_.compose.up(request);
     if (!applied) co_return applied;
   }
@@ -335,31 +342,43 @@ Task<Result<void>> Executor::apply(int number, Plan plan) {
   co_return Result<void>();
 }
 
+// Whether a container that the plan replaces is still the one that the release before had.
+bool Executor::any_to_replace(const std::vector<Container>& containers) const {
+  const Release* const before = parts_.store.find(attempt_.fallback);
+  if (before == nullptr) return true;
+  const std::vector<std::string> services = attempt_.plan.to_apply();
+  return std::any_of(containers.begin(), containers.end(), [&](const Container& container) {
+    const auto seen = before->seen.find(container.service);
+    return std::find(services.begin(), services.end(), container.service) != services.end() &&
+           seen != before->seen.end() && seen->second.contains(container.id);
+  });
+}
+
+Task<Result<void>> Executor::start_services() {
+  const Result<Rendering> rendering = co_await rendering_of(attempt_.release);
+  if (!rendering) co_return rendering.error();
+  const auto containers = co_await parts_.docker.project_containers(parts_.project);
+  if (!containers) co_return containers.error();
+  // A service that leaves goes after the gate, so that going back need not start it again; before
+  // only where it holds a port that is needed now.
+  const std::vector<std::string> leaving = attempt_.plan.with(Action::remove);
+  std::vector<std::string> in_the_way;
+  for (const Container& container : *containers) {
+    const bool leaves =
+        std::find(leaving.begin(), leaving.end(), container.service) != leaving.end();
+    if (leaves && any_port_in_common(*rendering, container)) {
+      in_the_way.push_back(container.service);
+    }
+  }
+  const Result<void> removed = co_await remove_services(in_the_way);
+  if (!removed) co_return removed;
+  co_return co_await apply(attempt_.release, attempt_.plan, any_to_replace(*containers));
+}
+
 Task<Executor::Done> Executor::start() {
   Done done;
   if (attempt_.plan.empty()) co_return done;
-  const Result<Rendering> rendering = co_await rendering_of(attempt_.release);
-  Result<void> applied;
-  if (!rendering) applied = rendering.error();
-  // A service that leaves goes after the gate, so that going back need not start it again; before
-  // only where it holds a port that is needed now.
-  std::vector<std::string> in_the_way;
-  if (applied) {
-    const auto containers = co_await parts_.docker.project_containers(parts_.project);
-    if (!containers) applied = containers.error();
-    const std::vector<std::string> leaving = attempt_.plan.with(Action::remove);
-    if (containers) {
-      for (const Container& container : *containers) {
-        const bool leaves =
-            std::find(leaving.begin(), leaving.end(), container.service) != leaving.end();
-        if (leaves && any_port_in_common(*rendering, container)) {
-          in_the_way.push_back(container.service);
-        }
-      }
-    }
-  }
-  if (applied) applied = co_await remove_services(in_the_way);
-  if (applied) applied = co_await apply(attempt_.release, attempt_.plan);
+  const Result<void> applied = co_await start_services();
   if (applied) co_return done;
   const bool content = !is_transient(applied.error().code);
   done.docker_lost = applied.error().code == Errc::unavailable;
@@ -521,7 +540,7 @@ Task<Executor::Done> Executor::roll_back() {
   failpoint("rolling_back:checked_out");
   if (result) result = parts_.store.set_current(good.number);
   if (result) result = co_await remove_services(plan.with(Action::remove));
-  if (result) result = co_await apply(good.number, plan);
+  if (result) result = co_await apply(good.number, plan, true);
   if (!result) {
     done.docker_lost = is_transient(result.error().code);
     done.result = PhaseResult::failed_by_world;
@@ -645,9 +664,9 @@ Result<void> Executor::update(int number, const std::function<void(Release&)>& c
   return parts_.store.save(release);
 }
 
-Task<Result<void>> Executor::finish(AttemptEnd end) {
+Result<void> Executor::finish(AttemptEnd end) {
   const Release* const found = parts_.store.find(attempt_.release);
-  if (found == nullptr) co_return Error{Errc::not_found, "its release is gone", {}};
+  if (found == nullptr) return Error{Errc::not_found, "its release is gone", {}};
   const Release release = *found;
   const bool content = !attempt_.failure || attempt_.failure->cls == FailureClass::content;
   const auto outcome = [&]() -> std::optional<Outcome> {
@@ -670,9 +689,13 @@ Task<Result<void>> Executor::finish(AttemptEnd end) {
   // An operator's rollback that did not work says nothing against the release it went to.
   const bool judged = !attempt_.operator_rollback || end == AttemptEnd::committed;
   Result<void> result = update(attempt_.release, [&](Release& changed) {
-    if (judged) changed.outcome = *outcome;
-    if (attempt_.failure) changed.failure = attempt_.failure;
-    if (end == AttemptEnd::committed) changed.failure.reset();
+    if (judged) {
+      changed.outcome = *outcome;
+      changed.failure = end == AttemptEnd::committed ? std::nullopt : attempt_.failure;
+    } else if (attempt_.failure) {
+      changed.notices.push_back("going back to it failed in phase " + attempt_.failure->phase +
+                                ": " + attempt_.failure->reason);
+    }
   });
   const bool failed =
       end == AttemptEnd::rejected || end == AttemptEnd::rolled_back || end == AttemptEnd::failed;
@@ -694,15 +717,7 @@ Task<Result<void>> Executor::finish(AttemptEnd end) {
   }
   failpoint("finish:recorded");
   if (result) result = parts_.store.close_journal();
-  if (result && end == AttemptEnd::committed) {
-    const Result<std::vector<int>> retired = parts_.store.retire(parts_.settings.keep);
-    if (!retired) co_return retired.error();
-    for (const int number : *retired) {
-      const Result<void> dropped = co_await parts_.git.drop(number);
-      if (!dropped) co_return dropped;
-    }
-  }
-  co_return result;
+  return result;
 }
 
 }  // namespace trimtab

@@ -49,13 +49,18 @@ struct ExecutorHooks {
   std::function<Task<Result<void>>(int release)> make_readable;
 };
 
+struct AttemptResult {
+  AttemptEnd end = AttemptEnd::committed;
+  std::optional<Failure> failure;
+};
+
 class Executor {
  public:
   Executor(ExecutorParts parts, ExecutorHooks hooks);
 
   // Carries the attempt to its end. `resumed`: the journal had it when the daemon started. Nothing
   // where request_stop() ended it between two phases: the journal keeps it for the next start.
-  Task<std::optional<AttemptEnd>> run(Attempt attempt, bool resumed);
+  Task<std::optional<AttemptResult>> run(Attempt attempt, bool resumed);
 
   void request_stop();
   // Whether being cancelled now leaves nothing half done.
@@ -77,6 +82,8 @@ class Executor {
   Task<Done> switch_over();
   Task<Result<SwitchReport>> move_checkout(int from, int to);
   Task<Done> start();
+  Task<Result<void>> start_services();
+  [[nodiscard]] bool any_to_replace(const std::vector<Container>& containers) const;
   Task<Done> gate();
   Task<Done> commit();
   Task<Done> roll_back();
@@ -84,7 +91,7 @@ class Executor {
   Task<Done> watch_gate(GateDemand demand);
   Task<Result<std::map<std::string, std::string>>> image_ids(Release release);
   Task<Result<Rendering>> rendering_of(int number);
-  Task<Result<void>> apply(int number, Plan plan);
+  Task<Result<void>> apply(int number, Plan plan, bool force_recreate);
   Task<Result<void>> remove_services(std::vector<std::string> services);
   Task<Result<void>> remove_half_made(std::vector<std::string> services);
   // Notes which containers make up the release; what the plan left alone is as `unchanged` saw it.
@@ -93,7 +100,7 @@ class Executor {
   Task<void> add_logs(std::vector<ServiceFailure>* services);
   Task<bool> wait_for_docker();
   Task<void> start_what_docker_left_down();
-  Task<Result<void>> finish(AttemptEnd end);
+  Result<void> finish(AttemptEnd end);
   Result<void> update(int number, const std::function<void(Release&)>& change);
 
   ExecutorParts parts_;

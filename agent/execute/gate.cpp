@@ -153,10 +153,10 @@ GateVerdict Gate::observe(const std::vector<Container>& containers,
     }
     return verdict;
   }
+  // What a probe asks for cannot answer before the services have started.
+  if (verdict.waiting_for.empty()) only_health_starting = false;
   for (const ProbeAnswer& probe : probes) {
-    if (probe.ok) continue;
-    only_health_starting = false;
-    verdict.waiting_for[probe.url] = probe.what;
+    if (!probe.ok) verdict.waiting_for[probe.url] = probe.what;
   }
   if (verdict.waiting_for.empty()) {
     if (!satisfied_since_ || restarts != restarts_when_satisfied_) {

@@ -19,7 +19,7 @@ struct Rule {
 };
 
 const std::vector<Rule>& disk_rules() {
-  static const std::vector<Rule> kRules = {
+  static const std::vector<Rule> known_rules = {
       {{"No space left on device", "Disk quota exceeded"},
        Errc::no_space,
        "the disk is full",
@@ -33,12 +33,12 @@ const std::vector<Rule>& disk_rules() {
        "Git ran out of memory",
        "it is tried again; add swap if it keeps happening"},
   };
-  return kRules;
+  return known_rules;
 }
 
 // The first rule that fits wins: what says why comes before what only says that it failed.
 const std::vector<Rule>& remote_rules() {
-  static const std::vector<Rule> kRules = {
+  static const std::vector<Rule> known_rules = {
       {{"REMOTE HOST IDENTIFICATION HAS CHANGED"},
        Errc::untrusted,
        "the SSH host key of {host} is not the one that is pinned in {known_hosts}",
@@ -129,7 +129,7 @@ const std::vector<Rule>& remote_rules() {
        "{url} sent objects that Git refuses: {words}",
        "run `git fsck` in a clone of it"},
   };
-  return kRules;
+  return known_rules;
 }
 
 // The line that says most: what the remote said, or else Git's last fatal or error line.

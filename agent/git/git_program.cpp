@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kTip = "refs/trimtab/tip";
+constexpr const char* tip_ref = "refs/trimtab/tip";
 
 std::string release_ref(int release) {
   return "refs/trimtab/releases/" + std::to_string(release);
@@ -106,7 +106,7 @@ Task<Result<std::vector<AdvertisedRef>>> GitProgram::list(std::string kind, std:
 }
 
 Task<Error> GitProgram::missing_ref() {
-  constexpr std::size_t kNamed = 5;
+  constexpr std::size_t most_named = 5;
   std::string all = wanted_->is_tag ? "--tags" : "--heads";
   auto refs = co_await list(std::move(all), "");
   if (!refs) co_return refs.error();
@@ -123,7 +123,7 @@ Task<Error> GitProgram::missing_ref() {
   if (names.empty()) {
     error.hint = "it has no " + kind + " at all: push one";
   } else {
-    const std::size_t shown = std::min(names.size(), kNamed);
+    const std::size_t shown = std::min(names.size(), most_named);
     // The newest tags are the last ones.
     if (wanted_->is_tag) names.erase(names.begin(), names.end() - static_cast<long>(shown));
     names.resize(shown);
@@ -149,7 +149,7 @@ Task<Result<RefTip>> GitProgram::ask() {
 Task<Result<std::string>> GitProgram::fetch(RefTip tip) {
   auto ready = co_await prepare();
   if (!ready) co_return ready.error();
-  const std::string wanted_tip = std::string(kTip) + "^{commit}";
+  const std::string wanted_tip = std::string(tip_ref) + "^{commit}";
   auto have = call({"rev-parse", "-q", "--verify", wanted_tip});
   auto had = co_await run_git(std::move(have));
   if (!had) co_return had.error();
@@ -157,7 +157,7 @@ Task<Result<std::string>> GitProgram::fetch(RefTip tip) {
 
   auto get = remote_call({"fetch", "-q", "--no-tags", "--no-write-fetch-head",
                           "--no-auto-maintenance", "--no-recurse-submodules", "--force", "--",
-                          access_.url, "+" + tip.name + ":" + kTip});
+                          access_.url, "+" + tip.name + ":" + tip_ref});
   if (!get) co_return get.error();
   get->environment["GIT_DIR"] = repository_.string();
   get->timeout = std::chrono::minutes(15);

@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::size_t kNamedPaths = 5;
+constexpr std::size_t named_paths = 5;
 
 bool is_there(const fs::path& path) {
   struct stat info {};
@@ -63,7 +63,7 @@ std::vector<std::string> in_the_way(const fs::path& top, const std::string& path
 Error collision_error(const fs::path& directory, const std::vector<std::string>& paths) {
   std::vector<std::string> named(
       paths.begin(),
-      paths.begin() + static_cast<std::ptrdiff_t>(std::min(paths.size(), kNamedPaths)));
+      paths.begin() + static_cast<std::ptrdiff_t>(std::min(paths.size(), named_paths)));
   std::string list = printable(join(named, ", "));
   if (paths.size() > named.size()) {
     list += " and " + std::to_string(paths.size() - named.size()) + " more";

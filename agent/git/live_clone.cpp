@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kDeployed = "refs/trimtab/deployed";
+constexpr const char* deployed_ref = "refs/trimtab/deployed";
 
 bool is_clone(const fs::path& directory) {
   struct stat info {};
@@ -91,7 +91,7 @@ bool has_whole_history(const fs::path& directory) {
 
 // One pack with what the clone lacks, made from our repository with its settings alone.
 Task<Result<void>> give_objects(CloneUpdate update) {
-  std::string known = has_whole_history(update.directory) ? "HEAD" : kDeployed;
+  std::string known = has_whole_history(update.directory) ? "HEAD" : deployed_ref;
   const std::string has = co_await resolve(update.directory, std::move(known));
   if (has == update.commit) co_return Result<void>();
   const fs::path objects = update.directory / ".git/objects";
@@ -116,7 +116,7 @@ Task<Result<void>> give_objects(CloneUpdate update) {
 
 Task<Result<void>> move_refs(CloneUpdate update) {
   const std::string what = "set the branch of " + (update.directory / ".git").string();
-  const std::string deployed = co_await resolve(update.directory, kDeployed);
+  const std::string deployed = co_await resolve(update.directory, deployed_ref);
   auto ask = in_clone(update.directory, {"symbolic-ref", "-q", "HEAD"});
   auto head = co_await run_git(std::move(ask));
   if (!head) co_return head.error();
@@ -152,7 +152,7 @@ Task<Result<void>> move_refs(CloneUpdate update) {
     }
     if (!contains) commands += "update " + tracking + " " + update.commit + "\n";
   }
-  commands += "update " + std::string(kDeployed) + " " + update.commit + "\n";
+  commands += "update " + std::string(deployed_ref) + " " + update.commit + "\n";
 
   auto set = in_clone(update.directory, {"update-ref", "-m", "trimtab: deploy", "--stdin"});
   set.input = std::move(commands);

@@ -17,10 +17,10 @@ namespace trimtab {
 
 namespace {
 
-constexpr std::string_view kHeads = "refs/heads/";
-constexpr std::string_view kTags = "refs/tags/";
-constexpr std::size_t kLongestUrl = 2048;
-constexpr std::size_t kLongestRef = 255;
+constexpr std::string_view heads_prefix = "refs/heads/";
+constexpr std::string_view tags_prefix = "refs/tags/";
+constexpr std::size_t longest_url = 2048;
+constexpr std::size_t longest_ref = 255;
 
 Error bad_url(const std::string& why, const std::string& hint = {}) {
   return Error{
@@ -56,7 +56,7 @@ Result<Remote> parse_authority(GitProtocol protocol, std::string_view url,
 
 // A branch's name or a tag's, after git-check-ref-format(1); `pattern` allows its wildcards.
 bool is_ref_name(std::string_view name, bool pattern) {
-  if (name.empty() || name.size() > kLongestRef || name.front() == '-' || name == "@" ||
+  if (name.empty() || name.size() > longest_ref || name.front() == '-' || name == "@" ||
       name == "HEAD" || name.ends_with('.') || has_control_or_space(name) ||
       name.find("..") != std::string_view::npos || name.find("@{") != std::string_view::npos ||
       // Git takes the second row, but nobody names a branch so in earnest.
@@ -141,7 +141,7 @@ Result<void> add_web_access(const GitAccess& access, const Remote& remote,
 
 Result<Remote> parse_remote(std::string_view url) {
   if (url.empty()) return bad_url("it is empty");
-  if (url.size() > kLongestUrl) return bad_url("it is too long");
+  if (url.size() > longest_url) return bad_url("it is too long");
   if (url.front() == '-') return bad_url("it starts with a dash, like an option");
   const auto control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
   if (std::any_of(url.begin(), url.end(), control)) {
@@ -184,17 +184,17 @@ bool WantedRef::matches_tag(const std::string& tag) const {
 Result<WantedRef> parse_ref(std::string_view text) {
   WantedRef wanted;
   std::string_view name = text;
-  if (name.starts_with(kTags)) {
+  if (name.starts_with(tags_prefix)) {
     wanted.is_tag = true;
-    name.remove_prefix(kTags.size());
-  } else if (name.starts_with(kHeads)) {
-    name.remove_prefix(kHeads.size());
+    name.remove_prefix(tags_prefix.size());
+  } else if (name.starts_with(heads_prefix)) {
+    name.remove_prefix(heads_prefix.size());
   } else {
     wanted.is_tag = name.find_first_of("*?") != std::string_view::npos;
   }
   if (!is_ref_name(name, wanted.is_tag) || name.starts_with("refs/")) {
     return Error{Errc::invalid,
-                 "git.ref: \"" + printable(text.substr(0, kLongestRef)) +
+                 "git.ref: \"" + printable(text.substr(0, longest_ref)) +
                      "\" is neither the name of a branch nor a pattern of tags",
                  "write for example production, or v*"};
   }
@@ -217,13 +217,13 @@ std::optional<RefTip> find_tip(const std::vector<AdvertisedRef>& refs, const Wan
   std::optional<RefTip> tip;
   if (!wanted.is_tag) {
     for (const AdvertisedRef& ref : refs) {
-      if (ref.name == std::string(kHeads) + wanted.name) tip = RefTip{ref.name, ref.object};
+      if (ref.name == std::string(heads_prefix) + wanted.name) tip = RefTip{ref.name, ref.object};
     }
     return tip;
   }
   for (const AdvertisedRef& ref : refs) {
-    if (!ref.name.starts_with(kTags) || ref.name.ends_with("^{}")) continue;
-    const std::string tag = ref.name.substr(kTags.size());
+    if (!ref.name.starts_with(tags_prefix) || ref.name.ends_with("^{}")) continue;
+    const std::string tag = ref.name.substr(tags_prefix.size());
     if (!wanted.matches_tag(tag)) continue;
     if (!tip || is_older_version(tip->name, ref.name)) tip = RefTip{ref.name, ref.object};
   }

@@ -52,6 +52,12 @@ struct Container {
   std::map<std::string, std::string> bind_mounts;  // destination → source on the host
 };
 
+// A process of the host that listens on a port.
+struct PortHolder {
+  PublishedPort port;
+  std::string who;  // "nginx (process 812)"
+};
+
 // All containers of one project at one moment.
 struct Observed {
   std::vector<Container> containers;  // without one-off ones

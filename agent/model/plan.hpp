@@ -47,11 +47,18 @@ struct Plan {
   friend bool operator==(const Plan&, const Plan&) = default;
 };
 
+// What is at fault, and so what becomes of it.
+enum class FailureClass {
+  content,  // the release itself: not tried again until it changes
+  world,    // this host, network, registry, Docker, memory: tried again with backoff
+};
+
 // Something that a preflight check found.
 struct PreflightFinding {
   enum class Severity { error, warning };
   std::string name;  // stable: "unset-variable", "host-port-taken", …
   Severity severity = Severity::error;
+  FailureClass cls = FailureClass::content;
   std::string message;  // what is wrong, where
   std::string hint;     // what to do
 

@@ -25,11 +25,6 @@ enum class Outcome {
 std::string_view to_string(Outcome outcome);
 std::optional<Outcome> outcome_from(std::string_view text);
 
-enum class FailureClass {
-  content,  // the release itself: not tried again until it changes
-  world,    // network, registry, Docker, disk, memory: tried again with backoff
-};
-
 struct ServiceFailure {
   std::string service;
   std::string reason;

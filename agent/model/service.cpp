@@ -65,9 +65,6 @@ Mount mount_of_object(const Json& entry) {
   mount.type = json_string(entry, "type", "volume");
   mount.source = json_string(entry, "source");
   mount.target = json_string(entry, "target");
-  const Json& bind = json_object(entry, "bind");
-  // Compose's long form means: do not create; the short form renders create_host_path: true.
-  mount.creates_source = json_bool(bind, "create_host_path", false);
   return mount;
 }
 
@@ -169,15 +166,19 @@ std::vector<std::string> jobs_awaited_by(const Json& service) {
   return jobs;
 }
 
-std::chrono::milliseconds start_period_of(const Json& service) {
-  return duration_of(json_string(json_object(service, "healthcheck"), "start_period"));
+std::vector<std::string> networks_of(const Json& service) {
+  std::vector<std::string> names;
+  for (const Json& name : json_array(service, "networks")) {
+    if (name.is_string()) names.push_back(name.get<std::string>());
+  }
+  for (const auto& item : json_object(service, "networks").items()) names.push_back(item.key());
+  // docker-compose 1.29.2 does not write what is implied.
+  if (names.empty() && !service.contains("network_mode")) names.emplace_back("default");
+  return names;
 }
 
-bool has_healthcheck(const Json& service) {
-  const Json& healthcheck = json_object(service, "healthcheck");
-  if (healthcheck.empty() || json_bool(healthcheck, "disable")) return false;
-  const Json& test = json_array(healthcheck, "test");
-  return test.empty() || test.front() != "NONE";
+std::chrono::milliseconds start_period_of(const Json& service) {
+  return duration_of(json_string(json_object(service, "healthcheck"), "start_period"));
 }
 
 int replicas_of(const Json& service) {

@@ -17,7 +17,6 @@ struct Mount {
   std::string type;    // bind, volume, tmpfs, …
   std::string source;  // host path or volume name; empty: anonymous
   std::string target;
-  bool creates_source = true;  // Docker would make a missing bind source as an empty folder
 };
 
 std::vector<Mount> mounts_of(const Json& service);
@@ -31,12 +30,14 @@ std::vector<std::string> config_files_of(const Json& project, const Json& servic
 // Names to values; no value where the file gives the name alone.
 std::map<std::string, std::optional<std::string>> environment_of(const Json& service);
 
+// The project's networks that the service is attached to, by their names in the compose file.
+std::vector<std::string> networks_of(const Json& service);
+
 // The services that this one waits for until they have exited with 0.
 std::vector<std::string> jobs_awaited_by(const Json& service);
 
 // The healthcheck's start_period, 0 where there is none.
 std::chrono::milliseconds start_period_of(const Json& service);
-bool has_healthcheck(const Json& service);
 
 // How many containers the service is to have (deploy.replicas or scale), 1 by default.
 int replicas_of(const Json& service);

@@ -80,7 +80,7 @@ Reasons definition_changes(const Json& before, const Json& after) {
   return reasons;
 }
 
-// The definitions that a service's `configs:` and `secrets:` name lie outside of the service.
+// The definitions that a service's `configs:`, `secrets:` and `networks:` name lie outside of it.
 Reasons shared_changes(const Json& before, const Json& after, const Json& service) {
   Reasons reasons;
   for (const auto& [section, word] : {std::pair{"configs", "config"}, {"secrets", "secret"}}) {
@@ -95,6 +95,11 @@ Reasons shared_changes(const Json& before, const Json& after, const Json& servic
         reasons.push_back(std::string(word) + " changed: " + name);
       }
     }
+  }
+  for (const std::string& name : networks_of(service)) {
+    const nlohmann::json old_definition = json_object(json_object(before, "networks"), name);
+    const nlohmann::json new_definition = json_object(json_object(after, "networks"), name);
+    if (old_definition != new_definition) reasons.push_back("network changed: " + name);
   }
   return reasons;
 }

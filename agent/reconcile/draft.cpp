@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/compose/compose_yaml.hpp"
+#include "agent/reconcile/compose_inputs.hpp"
 #include "agent/reconcile/staging.hpp"
 #include "agent/resolve/paths.hpp"
 #include "common/files.hpp"
@@ -14,6 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t largest_input = 1024 * 1024;
+constexpr std::size_t most_further_files = 100;
 
 PreflightFinding reject(std::string name, std::string message, std::string hint) {
   PreflightFinding finding;
@@ -21,6 +23,11 @@ PreflightFinding reject(std::string name, std::string message, std::string hint)
   finding.message = std::move(message);
   finding.hint = std::move(hint);
   return finding;
+}
+
+PreflightFinding link_finding(const std::string& path) {
+  return reject("symlink", path + " is a symbolic link in Git",
+                "commit the file itself: a link could name any file of this host");
 }
 
 const TreeEntry* find_entry(const std::vector<TreeEntry>& tree, const std::string& path) {
@@ -87,7 +94,8 @@ class Drafting {
   Task<bool> stage();
   bool find_compose_files();
   bool read_raw_files();
-  void note_env_files(const Json& raw);
+  bool note_raw_file(const Json& raw, const std::string& file, const std::string& base);
+  bool note_further_file(const FurtherFile& further);
   bool refuse_remote_includes(const Json& raw, const std::string& file);
   bool choose_project(const Json& raw);
   bool note_inputs();
@@ -106,10 +114,14 @@ class Drafting {
     result_.world = std::move(error);
     return false;
   }
-  // The env file and compose files come from outside: a link among them could read any file.
+  // The env file and compose files come from outside: a link on the way to them could read any
+  // file.
   bool is_link(const std::string& path) const {
-    const TreeEntry* const entry = find_entry(draft_.tree, path);
-    return entry != nullptr && entry->mode == "120000";
+    for (std::size_t end = path.find('/');; end = path.find('/', end + 1)) {
+      const TreeEntry* const entry = find_entry(draft_.tree, path.substr(0, end));
+      if (entry != nullptr && entry->mode == "120000") return true;
+      if (end == std::string::npos) return false;
+    }
   }
 
   DraftParts parts_;
@@ -120,6 +132,7 @@ class Drafting {
   Draft draft_;
   std::vector<std::string> files_;
   std::set<std::string> env_files_;
+  std::set<std::string> further_;  // compose files that others name
   std::map<std::string, ImagePin> pins_;
 };
 
@@ -179,10 +192,7 @@ bool Drafting::find_compose_files() {
       return refuse(reject("no-compose-file", "the commit has no file " + file,
                            "correct `compose:` in the stack's file, or commit it"));
     }
-    if (is_link(file)) {
-      return refuse(reject("symlink", file + " is a symbolic link in Git",
-                           "commit the file itself: a link could name any file of this host"));
-    }
+    if (is_link(file)) return refuse(link_finding(file));
   }
   return true;
 }
@@ -199,8 +209,7 @@ bool Drafting::read_raw_files() {
     }
     has_services =
         has_services || !json_object(*raw, "services").empty() || raw->contains("include");
-    note_env_files(*raw);
-    if (!refuse_remote_includes(*raw, file) || !choose_project(*raw)) return false;
+    if (!choose_project(*raw) || !note_raw_file(*raw, file, "")) return false;
   }
   // Each Compose has other words for this, some of them far from what is wrong.
   if (!has_services) {
@@ -218,17 +227,27 @@ bool Drafting::read_raw_files() {
   return true;
 }
 
-void Drafting::note_env_files(const Json& raw) {
-  for (const auto& item : json_object(raw, "services").items()) {
-    if (!item.value().is_object() || !item.value().contains("env_file")) continue;
-    const Json& named = item.value()["env_file"];
-    const Json list = named.is_array() ? named : Json::array({named});
-    for (const Json& entry : list) {
-      std::string path = entry.is_string() ? entry.get<std::string>() : json_string(entry, "path");
-      if (path.rfind("./", 0) == 0) path.erase(0, 2);
-      if (!path.empty() && path[0] != '/') env_files_.insert(path);
-    }
+// What a compose file reads besides itself. `base`: the folder that its paths are relative to.
+bool Drafting::note_raw_file(const Json& raw, const std::string& file, const std::string& base) {
+  if (!refuse_remote_includes(raw, file)) return false;
+  for (const std::string& path : env_files_of(raw)) {
+    if (const auto below = path_below(base, path)) env_files_.insert(*below);
   }
+  for (const FurtherFile& further : further_files(raw, base)) {
+    env_files_.insert(further.env_files.begin(), further.env_files.end());
+    if (!note_further_file(further)) return false;
+  }
+  return true;
+}
+
+bool Drafting::note_further_file(const FurtherFile& further) {
+  if (!further_.insert(further.path).second || further_.size() > most_further_files) return true;
+  if (is_link(further.path)) return refuse(link_finding(further.path));
+  // What is wrong with it is Compose's to say.
+  const Result<std::string> text = read_file(parts_.store.staging() / further.path, largest_input);
+  if (!text) return true;
+  const Result<Json> raw = parse_yaml(*text);
+  return !raw || note_raw_file(*raw, further.path, further.base);
 }
 
 // Compose would fetch these itself, with programs and from places outside our control.
@@ -276,10 +295,7 @@ bool Drafting::note_inputs() {
   }
   env_files_.insert(env_file);
   for (const std::string& path : env_files_) {
-    if (is_link(path)) {
-      return refuse(reject("symlink", path + " is a symbolic link in Git",
-                           "commit the file itself: a link could name any file of this host"));
-    }
+    if (is_link(path)) return refuse(link_finding(path));
     if (find_entry(draft_.tree, path) != nullptr) continue;
     result_.release.inputs[path] = input_hash(parts_.settings.directory, path);
     const Result<std::string> bytes = read_file(parts_.settings.directory / path, largest_input);

@@ -1,14 +1,16 @@
 // Who listens on this host's ports.
 #pragma once
 
-#include <map>
 #include <set>
 #include <string>
+#include <vector>
+
+#include "agent/model/observed.hpp"
 
 namespace trimtab {
 
-// Of the wanted ports ("tcp/80"), those that a process listens on: → "nginx (pid 812)", or "another
-// process" where its owner cannot be seen. Reads /proc.
-std::map<std::string, std::string> port_holders(const std::set<std::string>& wanted);
+// Who listens on the wanted ports ("tcp/80"), by address; "another process" where the owner cannot
+// be seen. Reads /proc.
+std::vector<PortHolder> port_holders(const std::set<std::string>& wanted);
 
 }  // namespace trimtab

@@ -9,12 +9,8 @@
 #include "agent/plan/diff.hpp"
 #include "agent/plan/preflight/preflight.hpp"
 #include "agent/reconcile/host_ports.hpp"
-#include "agent/record/release_json.hpp"
-#include "agent/resolve/paths.hpp"
 #include "agent/resolve/verdict.hpp"
-#include "agent/sources/backoff.hpp"
 #include "common/failpoint.hpp"
-#include "common/files.hpp"
 
 namespace trimtab {
 namespace {
@@ -23,7 +19,6 @@ namespace fs = std::filesystem;
 
 // What runs is read again this often even if no event came.
 constexpr auto longest_wait = std::chrono::seconds(30);
-constexpr std::chrono::milliseconds first_retry = std::chrono::seconds(30);
 constexpr std::string_view tag_prefix = "refs/tags/";
 
 }  // namespace
@@ -73,11 +68,22 @@ Task<void> Reconciler::run() {
   co_await recover();
   while (!stop_requested_) {
     co_await round();
+    co_await retire_releases();
     settle();
     if (stop_requested_) break;
     SteadyClock::time_point until = SteadyClock::now() + longest_wait;
     if (retry_at_) until = std::min(until, *retry_at_);
     co_await wake_.wait_until(until);
+  }
+}
+
+Task<void> Reconciler::retire_releases() {
+  const Result<std::vector<int>> retired = store_.retire(settings_.keep);
+  if (!retired) spdlog::warn("{}: {}", settings_.name, retired.error().text());
+  if (!retired) co_return;
+  for (const int number : *retired) {
+    const Result<void> dropped = co_await git_->drop(number);
+    if (!dropped) spdlog::warn("{}: {}", settings_.name, dropped.error().text());
   }
 }
 
@@ -104,7 +110,8 @@ Task<void> Reconciler::recover() {
 
 Task<void> Reconciler::round() {
   co_await observe();
-  if (retry_at_ && SteadyClock::now() >= *retry_at_) {
+  const bool retry = retry_at_ && SteadyClock::now() >= *retry_at_;
+  if (retry) {
     retry_at_.reset();
     judged_key_.clear();
   }
@@ -115,6 +122,7 @@ Task<void> Reconciler::round() {
   }
   if (store_.intent().paused || engine_.error() || !facts_.tip.value) co_return;
   Goal goal;
+  goal.retry = retry;
   goal.tip = *facts_.tip.value;
   if (goal.tip.commit == store_.intent().held_commit) {
     // Nothing is decided anew, as after a start.
@@ -233,7 +241,9 @@ Task<void> Reconciler::consider(Goal goal) {
     verdict_ = Situation{StackState::synced, "", ""};
     co_return;
   }
-  if (!asked) situate(StackState::checking, "looking at " + short_commit(goal.tip.commit), "");
+  // A try that is repeated changes nothing of what people are told until it ends otherwise.
+  if (!asked && !goal.retry)
+    situate(StackState::checking, "looking at " + short_commit(goal.tip.commit), "");
   const Turn::Holder turn = co_await staging_turn_.take();
   if (!goal.fetched) {
     const Result<std::string> fetched = co_await git_->fetch(goal.tip);
@@ -308,58 +318,11 @@ Task<void> Reconciler::judge_draft(Goal goal, Draft draft) {
   }
   std::vector<PreflightFinding> findings = co_await preflight(&draft);
   if (has_errors(findings)) {
-    const std::string content_key = draft.release.content_key;
     const Result<void> recorded = record_rejection(goal, draft.release, std::move(findings));
     if (!recorded) try_later(goal, recorded.error());
     co_return;
   }
   co_await deploy_draft(goal, std::move(draft), std::move(*plan), std::move(findings));
-}
-
-// Why content that was rejected is not tried, told by the release that it was rejected with.
-Situation Reconciler::situation_of_held(const Release& draft) const {
-  const std::string again = "`trimtab deploy " + settings_.name + "` tries it once more";
-  const auto& releases = store_.releases();
-  for (auto entry = releases.rbegin(); entry != releases.rend(); ++entry) {
-    const Release& known = entry->second;
-    if (known.content_key != draft.content_key) continue;
-    const std::string commit = short_commit(draft.commit);
-    if (!known.failure) {
-      return Situation{StackState::synced,
-                       commit + " has the content of " + release_text(known.number) +
-                           ", which an operator went back from",
-                       again};
-    }
-    Situation situation = situation_of_failed(known, known.outcome);
-    if (known.commit != draft.commit) {
-      situation.reason = commit + " has the content of what failed before: " + situation.reason;
-    }
-    return situation;
-  }
-  return Situation{StackState::failed,
-                   short_commit(draft.commit) + " has content that was rejected before", again};
-}
-
-Situation Reconciler::situation_of_failed(const Release& release, Outcome outcome) const {
-  const Release* const current = store_.current();
-  const bool world = release.failure && release.failure->cls == FailureClass::world;
-  const std::string why = release.failure ? ": " + release.failure->reason : std::string();
-  const std::string who = release_text(release.number) + " (" + short_commit(release.commit) + ")";
-  const std::string again = "`trimtab show " + settings_.name + " " +
-                            std::to_string(release.number) + "` has the whole log";
-  const std::string untried = "it is not tried again until it changes; " + again;
-  if (outcome == Outcome::rejected) {
-    return Situation{StackState::failed, who + " is rejected" + why, untried};
-  }
-  if (outcome == Outcome::rolled_back && current != nullptr) {
-    return Situation{world ? StackState::waiting : StackState::failed,
-                     who + " was rolled back to " + release_text(current->number) + why,
-                     world ? "it is tried again later" : untried};
-  }
-  const bool alone = store_.last_good_before(release) == nullptr;
-  return Situation{StackState::failed,
-                   who + " failed" + (alone ? ", and there is nothing to go back to" : "") + why,
-                   "what runs was left as it is; " + again};
 }
 
 Result<Plan> Reconciler::make_plan_for(const Draft& draft, bool repair) const {
@@ -434,80 +397,6 @@ std::string Reconciler::describe_cause(const Draft& draft) const {
     if (old != current->inputs.end() && old->second != hash) return path + " changed";
   }
   return "settings changed";
-}
-
-// --- recording what does not come to a deployment
-
-Result<void> Reconciler::record_rejection(const Goal& goal, Release release,
-                                          std::vector<PreflightFinding> findings) {
-  const std::string key = release.content_key.empty() ? release.inputs_key : release.content_key;
-  const PreflightFinding first = findings.front();
-  verdict_ = Situation{StackState::failed,
-                       short_commit(release.commit) + " is rejected: " + first.message, first.hint};
-  if (store_.rejected().contains(key) && goal.request.empty()) return {};
-  release.number = store_.next_number();
-  release.outcome = Outcome::rejected;
-  release.cause = goal.cause.empty() ? "push " + short_commit(release.commit) : goal.cause;
-  release.findings = std::move(findings);
-  Failure failure;
-  failure.phase = "checking";
-  failure.reason = first.message;
-  failure.hint = first.hint;
-  release.failure = failure;
-  if (auto saved = store_.save(release); !saved) return saved;
-  if (auto rejected = store_.reject(key); !rejected) return rejected;
-  spdlog::warn("{}: release {} ({}) is rejected, nothing was touched: {}", settings_.name,
-               release.number, short_commit(release.commit), first.message);
-  Json data;
-  data["release"] = release.number;
-  data["outcome"] = to_string(release.outcome);
-  data["failure"] = to_json(failure);
-  data["message"] = "release " + std::to_string(release.number) + " is rejected: " + first.message;
-  events_.publish("release", settings_.name, std::move(data));
-  finish_request(goal.request, "rejected", release.number, first.message);
-  return {};
-}
-
-void Reconciler::wait_for_images(const Goal& goal, const Release& release,
-                                 const std::vector<std::string>& missing) {
-  if (waiting_commit_ != release.commit) {
-    waiting_commit_ = release.commit;
-    waiting_since_ = SteadyClock::now();
-  }
-  const auto waited = SteadyClock::now() - waiting_since_;
-  const std::string names = join(missing, ", ");
-  if (waited < settings_.images.wait) {
-    verdict_ = Situation{
-        StackState::waiting,
-        short_commit(release.commit) + " waits for an image that is not in its registry: " + names,
-        "asked again every " + format_duration(settings_.images.interval) + ", given up after " +
-            format_duration(settings_.images.wait)};
-    retry_at_ = SteadyClock::now() + std::min<std::chrono::milliseconds>(settings_.images.interval,
-                                                                         settings_.images.wait);
-    return;
-  }
-  PreflightFinding finding;
-  finding.name = "image-missing";
-  finding.message = names + (missing.size() == 1 ? " is" : " are") + " not in the registry";
-  finding.hint = "push it, or correct `image:` in the compose file";
-  // The image may come later: what is rejected is this commit without it.
-  Release rejected = release;
-  rejected.content_key.clear();
-  rejected.inputs_key += "-without-" + names;
-  const Result<void> recorded = record_rejection(goal, std::move(rejected), {finding});
-  if (!recorded) try_later(goal, recorded.error());
-  retry_at_ = SteadyClock::now() + settings_.images.interval;
-}
-
-void Reconciler::try_later(const Goal& goal, const Error& error) {
-  const auto wait = next_interval(first_retry, world_failures_, random_jitter());
-  ++world_failures_;
-  retry_at_ = SteadyClock::now() + wait;
-  verdict_ = Situation{
-      StackState::waiting, error.message,
-      (error.hint.empty() ? "" : error.hint + "; ") + "tried again in " + human_duration(wait)};
-  spdlog::warn("{}: {}", settings_.name, error.text());
-  finish_request(goal.request, "failed", std::nullopt, error.text());
 }
 
 // --- acting
@@ -585,76 +474,12 @@ Task<void> Reconciler::attempt(Attempt attempt, bool resumed) {
   };
   hooks.make_readable = [this](int release) { return make_readable(draft_parts(), release, true); };
   executing_ = std::make_unique<Executor>(parts, std::move(hooks));
-  const std::optional<AttemptEnd> end = co_await executing_->run(std::move(attempt), resumed);
+  const std::optional<AttemptResult> result = co_await executing_->run(std::move(attempt), resumed);
   executing_.reset();
   attempt_view_.reset();
-  if (!end) co_return;
+  if (!result) co_return;
   co_await observe();
-  after(*end, number, request);
-}
-
-void Reconciler::after(AttemptEnd end, int number, const std::string& request) {
-  const Release* const release = store_.find(number);
-  const Release* const current = store_.current();
-  if (release == nullptr) return;
-  const std::string who = release_text(number) + " (" + short_commit(release->commit) + ")";
-  const std::string why = release->failure ? release->failure->reason : std::string();
-  const bool world = release->failure && release->failure->cls == FailureClass::world;
-  const std::string back = current == nullptr ? std::string() : release_text(current->number);
-  std::string outcome;
-  std::string message;
-  const auto retry = [&] {
-    retry_at_ = SteadyClock::now() + next_interval(first_retry, world_failures_++, random_jitter());
-  };
-  switch (end) {
-    case AttemptEnd::committed:
-      world_failures_ = 0;
-      judged_key_ = release->inputs_key;
-      verdict_ = Situation{StackState::synced, "", ""};
-      outcome = "done";
-      message = who + " is deployed";
-      break;
-    case AttemptEnd::rejected:
-      verdict_ = situation_of_failed(*release, Outcome::rejected);
-      outcome = "rejected";
-      message = who + " is rejected, nothing was touched: " + why;
-      break;
-    case AttemptEnd::postponed:
-      retry();
-      verdict_ = Situation{StackState::waiting, who + " cannot be deployed now: " + why,
-                           "nothing was touched; it is tried again"};
-      outcome = "failed";
-      message = verdict_.reason + "; nothing was touched, it is tried again";
-      break;
-    case AttemptEnd::superseded:
-      judged_key_.clear();
-      wake_.notify();
-      outcome = "superseded";
-      message = who + " gave way to a newer commit";
-      break;
-    case AttemptEnd::rolled_back:
-      if (world) retry();
-      verdict_ = situation_of_failed(*release, Outcome::rolled_back);
-      outcome = "rolled_back";
-      message = "rolled back to " + back + ": " + why;
-      break;
-    case AttemptEnd::failed:
-      if (world) retry();
-      verdict_ = situation_of_failed(*release, Outcome::failed);
-      outcome = "failed";
-      message = verdict_.reason;
-      break;
-  }
-  spdlog::log(end == AttemptEnd::committed || end == AttemptEnd::superseded ? spdlog::level::info
-                                                                            : spdlog::level::warn,
-              "{}: {}", settings_.name, message);
-  Json data;
-  data["release"] = number;
-  data["outcome"] = to_string(release->outcome);
-  if (release->failure) data["failure"] = to_json(*release->failure);
-  data["message"] = message;
-  events_.publish("release", settings_.name, std::move(data));
-  finish_request(request, outcome, number, message);
+  after(*result, number, request);
 }
 
 }  // namespace trimtab

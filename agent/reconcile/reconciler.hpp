@@ -106,6 +106,7 @@ class Reconciler final : private Progress {
  private:
   struct Goal {
     RefTip tip;
+    bool retry = false;    // what was looked at before is looked at again
     bool fetched = false;  // the commit is here, and need not be where the ref points
     bool again = false;    // an operator asks: rejected content is tried once more
     std::string request;   // the operator's, if one asks
@@ -125,9 +126,12 @@ class Reconciler final : private Progress {
   Task<void> deploy_draft(Goal goal, Draft draft, Plan plan,
                           std::vector<PreflightFinding> findings);
   Task<void> attempt(Attempt attempt, bool resumed);
-  void after(AttemptEnd end, int number, const std::string& request);
+  void after(const AttemptResult& result, int number, const std::string& request);
+  Task<void> retire_releases();
   Result<void> record_rejection(const Goal& goal, Release release,
                                 std::vector<PreflightFinding> findings);
+  // Has the same looked at again, each time later; gives after how long.
+  std::chrono::milliseconds back_off();
   void wait_for_images(const Goal& goal, const Release& release,
                        const std::vector<std::string>& missing);
   void try_later(const Goal& goal, const Error& error);

@@ -64,7 +64,9 @@ void Reconciler::situate(StackState state, std::string reason, std::string next)
   Situation now{state, std::move(reason), std::move(next)};
   if (now == situation_) return;
   const Situation before = std::exchange(situation_, std::move(now));
-  if (before.state == situation_.state && before.reason == situation_.reason) return;
+  // The phases of a deployment have events of their own.
+  const bool same_deployment = state == StackState::deploying || state == StackState::rolling_back;
+  if (before.state == state && (same_deployment || before.reason == situation_.reason)) return;
   Json data;
   data["old"] = to_string(before.state);
   data["new"] = to_string(situation_.state);

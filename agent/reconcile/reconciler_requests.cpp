@@ -101,7 +101,6 @@ Result<std::string> Reconciler::resume() {
   if (auto saved = store_.set_intent(intent); !saved) return saved.error();
   const std::string id = new_request_id();
   last_request_ = RequestResult{id, "in_progress", std::nullopt, ""};
-  judged_key_.clear();
   check();
   settle();
   finish_request(id, "done", std::nullopt, settings_.name + " is watched again");
@@ -109,6 +108,7 @@ Result<std::string> Reconciler::resume() {
 }
 
 std::string Reconciler::check() {
+  judged_key_.clear();
   git_watcher_.look_now();
   image_watcher_.look_now();
   wake_.notify();

@@ -45,6 +45,11 @@ Situation at_rest(const SituationInput& input) {
                      "the next commit is deployed again, and `trimtab deploy " + input.stack +
                          "` deploys this one"};
   }
+  if (input.current != nullptr && input.decided == Situation{StackState::synced, "", ""}) {
+    return Situation{StackState::synced, "",
+                     "nothing to do: " + release_text(input.current->number) +
+                         " is what Git and the registry ask for"};
+  }
   return input.decided;
 }
 

@@ -15,27 +15,34 @@ bool has_tracked_below(const std::set<std::string>& tracked, const std::string& 
 Result<void> link_folder(const fs::path& live, const fs::path& staged, const std::string& relative,
                          const std::set<std::string>& tracked) {
   std::error_code ec;
-  for (const auto& entry : fs::directory_iterator(live, ec)) {
+  fs::directory_iterator entries(live, ec);
+  // A live directory that does not exist yet has nothing to link.
+  if (ec == std::errc::no_such_file_or_directory) return {};
+  for (; !ec && entries != fs::directory_iterator(); entries.increment(ec)) {
+    const fs::directory_entry& entry = *entries;
     const std::string name = entry.path().filename().string();
     if (relative.empty() && name == ".git") continue;
     const std::string path = relative.empty() ? name : relative + "/" + name;
     if (tracked.contains(path)) continue;
-    const bool is_folder = entry.is_directory(ec) && !entry.is_symlink(ec);
-    const fs::file_status there = fs::symlink_status(staged / name, ec);
+    std::error_code unknown;
+    const bool is_folder = entry.is_directory(unknown) && !entry.is_symlink(unknown);
+    const fs::file_status there = fs::symlink_status(staged / name, unknown);
     // Never through a link of the commit's own, which may lead anywhere.
     if (fs::exists(there) && !fs::is_directory(there)) continue;
     const bool mixed = is_folder && (fs::exists(there) || has_tracked_below(tracked, path));
     if (mixed) {
-      fs::create_directory(staged / name, ec);
+      const bool made = fs::create_directory(staged / name, ec);
+      if (ec) return os_error("make", staged / name, ec.value());
       const Result<void> linked = link_folder(entry.path(), staged / name, path, tracked);
       if (!linked) return linked;
+      // Nothing is left of a folder whose files all leave with the commit.
+      if (made && fs::is_empty(staged / name, unknown)) fs::remove(staged / name, unknown);
     } else if (!fs::exists(there)) {
       fs::create_symlink(entry.path(), staged / name, ec);
       if (ec) return os_error("link", staged / name, ec.value());
     }
   }
-  // A live directory that does not exist yet has nothing to link.
-  if (ec && ec != std::errc::no_such_file_or_directory) return os_error("read", live, ec.value());
+  if (ec) return os_error("read", live, ec.value());
   return {};
 }
 

@@ -45,6 +45,14 @@ Plan plan_from_json(const Json& json) {
   return plan;
 }
 
+std::string_view text_of(FailureClass cls) {
+  return cls == FailureClass::world ? "world" : "content";
+}
+
+FailureClass class_of(const Json& json) {
+  return json_string(json, "class") == "world" ? FailureClass::world : FailureClass::content;
+}
+
 std::vector<PreflightFinding> findings_from_json(const Json& json) {
   std::vector<PreflightFinding> findings;
   for (const Json& item : json) {
@@ -53,6 +61,7 @@ std::vector<PreflightFinding> findings_from_json(const Json& json) {
     finding.severity = json_string(item, "severity") == "warning"
                            ? PreflightFinding::Severity::warning
                            : PreflightFinding::Severity::error;
+    finding.cls = class_of(item);
     finding.message = json_string(item, "message");
     finding.hint = json_string(item, "hint");
     findings.push_back(std::move(finding));
@@ -63,7 +72,7 @@ std::vector<PreflightFinding> findings_from_json(const Json& json) {
 std::optional<Failure> failure_from_json(const Json& json) {
   if (!json.is_object() || json.empty()) return std::nullopt;
   Failure failure;
-  failure.cls = json_string(json, "class") == "world" ? FailureClass::world : FailureClass::content;
+  failure.cls = class_of(json);
   failure.phase = json_string(json, "phase");
   failure.reason = json_string(json, "reason");
   failure.hint = json_string(json, "hint");
@@ -107,6 +116,7 @@ Json to_json(const std::vector<PreflightFinding>& findings) {
     item["name"] = finding.name;
     item["severity"] =
         finding.severity == PreflightFinding::Severity::warning ? "warning" : "error";
+    item["class"] = text_of(finding.cls);
     item["message"] = finding.message;
     item["hint"] = finding.hint;
     list.push_back(std::move(item));
@@ -116,7 +126,7 @@ Json to_json(const std::vector<PreflightFinding>& findings) {
 
 Json to_json(const Failure& failure) {
   Json json;
-  json["class"] = failure.cls == FailureClass::world ? "world" : "content";
+  json["class"] = text_of(failure.cls);
   json["phase"] = failure.phase;
   json["reason"] = failure.reason;
   json["hint"] = failure.hint;

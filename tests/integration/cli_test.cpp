@@ -155,35 +155,35 @@ std::string release_text(const std::string& outcome, const std::string& phases) 
          phases + "]}";
 }
 
-const std::string kPulling = R"({"phase":"pulling","started_at":"","seconds":2})";
-const std::string kGating = R"({"phase":"gating","started_at":"","seconds":3})";
-const std::string kCommitting = R"({"phase":"committing","started_at":"","seconds":0})";
-const std::string kAttempt =
+const std::string pulling_json = R"({"phase":"pulling","started_at":"","seconds":2})";
+const std::string gating_json = R"({"phase":"gating","started_at":"","seconds":3})";
+const std::string committing_json = R"({"phase":"committing","started_at":"","seconds":0})";
+const std::string attempt_json =
     R"({"release":44,"phase":"gating","phase_started_at":"","services":[]})";
-const std::string kStack = "GET /v1/stacks/shop";
-const std::string kRelease = "GET /v1/stacks/shop/releases/44";
-const std::string kDeploy = "POST /v1/stacks/shop/deploy";
-const std::string kEvents = "GET /v1/events?stack=shop";
-const ScriptedDaemon::Answer kAccepted{202, R"({"request":"r1"})"};
+const std::string stack_route = "GET /v1/stacks/shop";
+const std::string release_route = "GET /v1/stacks/shop/releases/44";
+const std::string deploy_route = "POST /v1/stacks/shop/deploy";
+const std::string events_route = "GET /v1/events?stack=shop";
+const ScriptedDaemon::Answer accepted{202, R"({"request":"r1"})"};
 // A stream that breaks off at once, each time.
-const ScriptedDaemon::Answer kBrokenEvents{200, ": connected\n\n", "text/event-stream", true};
+const ScriptedDaemon::Answer broken_events{200, ": connected\n\n", "text/event-stream", true};
 
 TEST_F(Cli, DeployIsFollowedToItsEndThoughTheEventsBreakOff) {
   ScriptedDaemon daemon(
       options_.socket,
-      {{kDeploy, {kAccepted}},
-       {kEvents, {kBrokenEvents}},
-       {kStack,
+      {{deploy_route, {accepted}},
+       {events_route, {broken_events}},
+       {stack_route,
         {{200, stack_text("synced", "null", request_text("r1", "in_progress", "null"))},
-         {200, stack_text("deploying", kAttempt, request_text("r1", "in_progress", "44"))},
+         {200, stack_text("deploying", attempt_json, request_text("r1", "in_progress", "44"))},
          {200, stack_text("synced", "null", request_text("r1", "done", "44"))}}},
-       {kRelease,
-        {{200, release_text("in_progress", kPulling + "," + kGating)},
-         {200, release_text("good", kPulling + "," + kGating + "," + kCommitting)}}}});
+       {release_route,
+        {{200, release_text("in_progress", pulling_json + "," + gating_json)},
+         {200, release_text("good", pulling_json + "," + gating_json + "," + committing_json)}}}});
   deploy_and_wait();
   options_.commit = "c0ffee1";
   const Outcome outcome = run_command();
-  EXPECT_EQ(outcome.code, kDone) << outcome.err;
+  EXPECT_EQ(outcome.code, exit_done) << outcome.err;
   EXPECT_EQ(outcome.out,
             "  looking    at Git and the registry\n"
             "shop: release 44 (c0ffee1 \"Refactor settings\")\n"
@@ -191,7 +191,7 @@ TEST_F(Cli, DeployIsFollowedToItsEndThoughTheEventsBreakOff) {
             "  gating: release 44\n"
             "  healthy    after 3 s\n"
             "shop: release 44 runs\n");
-  EXPECT_EQ(daemon.bodies(kDeploy), std::vector<std::string>{R"({"commit":"c0ffee1"})"});
+  EXPECT_EQ(daemon.bodies(deploy_route), std::vector<std::string>{R"({"commit":"c0ffee1"})"});
 }
 
 TEST_F(Cli, ExitCodesTellHowADeployEnded) {
@@ -199,17 +199,18 @@ TEST_F(Cli, ExitCodesTellHowADeployEnded) {
     std::string outcome;
     int code;
   };
-  for (const Case& c : std::vector<Case>{{"done", kDone},
-                                         {"nothing_to_do", kDone},
-                                         {"rejected", kRejected},
-                                         {"rolled_back", kRejected},
-                                         {"failed", kFailed},
-                                         {"superseded", kFailed}}) {
+  for (const Case& c : std::vector<Case>{{"done", exit_done},
+                                         {"nothing_to_do", exit_done},
+                                         {"rejected", exit_rejected},
+                                         {"rolled_back", exit_rejected},
+                                         {"failed", exit_failed},
+                                         {"superseded", exit_failed}}) {
     ScriptedDaemon daemon(
         options_.socket,
-        {{kDeploy, {kAccepted}},
-         {kEvents, {kBrokenEvents}},
-         {kStack, {{200, stack_text("synced", "null", request_text("r1", c.outcome, "null"))}}}});
+        {{deploy_route, {accepted}},
+         {events_route, {broken_events}},
+         {stack_route,
+          {{200, stack_text("synced", "null", request_text("r1", c.outcome, "null"))}}}});
     deploy_and_wait();
     EXPECT_EQ(run_command().code, c.code) << c.outcome;
   }
@@ -219,23 +220,23 @@ TEST_F(Cli, ADaemonThatRestartsInTheMiddleIsWaitedForAndTheReleaseTellsTheEnd) {
   auto before = std::make_unique<ScriptedDaemon>(
       options_.socket,
       ScriptedDaemon::Script{
-          {kDeploy, {kAccepted}},
-          {kEvents, {kBrokenEvents}},
-          {kStack,
-           {{200, stack_text("deploying", kAttempt, request_text("r1", "in_progress", "44"))}}},
-          {kRelease, {{200, release_text("in_progress", kPulling)}}}});
+          {deploy_route, {accepted}},
+          {events_route, {broken_events}},
+          {stack_route,
+           {{200, stack_text("deploying", attempt_json, request_text("r1", "in_progress", "44"))}}},
+          {release_route, {{200, release_text("in_progress", pulling_json)}}}});
   deploy_and_wait();
   Outcome outcome;
   std::thread command([&] { outcome = run_command(); });
-  EXPECT_TRUE(before->wait_for(kRelease, 2));
+  EXPECT_TRUE(before->wait_for(release_route, 2));
   before.reset();
   // It knows nothing of the request any more.
   ScriptedDaemon after(options_.socket,
-                       {{kEvents, {kBrokenEvents}},
-                        {kStack, {{200, stack_text("failed", "null", "null")}}},
-                        {kRelease, {{200, release_text("rolled_back", kPulling)}}}});
+                       {{events_route, {broken_events}},
+                        {stack_route, {{200, stack_text("failed", "null", "null")}}},
+                        {release_route, {{200, release_text("rolled_back", pulling_json)}}}});
   command.join();
-  EXPECT_EQ(outcome.code, kRejected) << outcome.out << outcome.err;
+  EXPECT_EQ(outcome.code, exit_rejected) << outcome.out << outcome.err;
 }
 
 TEST_F(Cli, AnEventEndsARequestThatAnotherOneHasReplaced) {
@@ -244,18 +245,18 @@ TEST_F(Cli, AnEventEndsARequestThatAnotherOneHasReplaced) {
       std::string(R"({"request":"r1","outcome":"nothing_to_do","message":"m"})") + "\n\n";
   ScriptedDaemon daemon(
       options_.socket,
-      {{kDeploy, {kAccepted}},
-       {kEvents, {{200, event, "text/event-stream", true}}},
-       {kStack, {{200, stack_text("synced", "null", request_text("r2", "done", "null"))}}}});
+      {{deploy_route, {accepted}},
+       {events_route, {{200, event, "text/event-stream", true}}},
+       {stack_route, {{200, stack_text("synced", "null", request_text("r2", "done", "null"))}}}});
   deploy_and_wait();
   const Outcome outcome = run_command();
-  EXPECT_EQ(outcome.code, kDone) << outcome.err;
+  EXPECT_EQ(outcome.code, exit_done) << outcome.err;
   EXPECT_TRUE(outcome.out.ends_with("shop: nothing to do: m\n")) << outcome.out;
 }
 
 TEST_F(Cli, NoDaemonIsExitCodeThree) {
   const Outcome outcome = run_command();
-  EXPECT_EQ(outcome.code, kNoAnswer);
+  EXPECT_EQ(outcome.code, exit_no_answer);
   EXPECT_TRUE(outcome.err.starts_with("trimtab: trimtabd does not answer at " + options_.socket))
       << outcome.err;
   EXPECT_NE(outcome.err.find("is it running? (systemctl status trimtabd)"), std::string::npos);
@@ -265,13 +266,13 @@ TEST_F(Cli, NoPermissionSaysWhichGroupToJoin) {
   ScriptedDaemon daemon(options_.socket, {});
   ASSERT_EQ(::chmod(options_.socket.c_str(), 0), 0);
   ASSERT_EQ(::chmod(folder_.c_str(), 0711), 0);
-  constexpr uid_t kNobody = 65534;
+  constexpr uid_t nobody = 65534;
   const bool root = ::geteuid() == 0;
-  ASSERT_TRUE(!root || ::seteuid(kNobody) == 0);
+  ASSERT_TRUE(!root || ::seteuid(nobody) == 0);
   options_.action = Action::status;
   const int code = run(options_);
   ASSERT_TRUE(!root || ::seteuid(0) == 0);
-  EXPECT_EQ(code, kNoAnswer);
+  EXPECT_EQ(code, exit_no_answer);
 }
 
 TEST_F(Cli, UnknownStackIsNamedWithTheNearest) {
@@ -282,7 +283,7 @@ TEST_F(Cli, UnknownStackIsNamedWithTheNearest) {
                               Action::deploy, Action::logs}) {
     options_.action = action;
     const Outcome outcome = run_command();
-    EXPECT_EQ(outcome.code, kUsage);
+    EXPECT_EQ(outcome.code, exit_usage);
     EXPECT_EQ(outcome.err,
               "trimtab: there is no stack \"shpo\" (did you mean \"shop\"?); there are: shop\n");
     EXPECT_EQ(outcome.out, "");
@@ -299,7 +300,7 @@ TEST_F(Cli, LogsArePassedOnByteForByteWhereNoTerminalShowsThem) {
   options_.tail = 7;
   options_.follow = true;
   const Outcome outcome = run_command();
-  EXPECT_EQ(outcome.code, kDone) << outcome.err;
+  EXPECT_EQ(outcome.code, exit_done) << outcome.err;
   EXPECT_EQ(outcome.out, text);
 }
 
@@ -320,7 +321,7 @@ TEST_F(Cli, EventsAreLinesOrJson) {
 
 TEST_F(Cli, JsonIsWhatTheDaemonSays) {
   const std::string body = R"({"name":"shop","new_member":[1,2]})";
-  ScriptedDaemon daemon(options_.socket, {{kStack, {{200, body}}}});
+  ScriptedDaemon daemon(options_.socket, {{stack_route, {{200, body}}}});
   options_.action = Action::status;
   options_.json = true;
   const Outcome outcome = run_command();
@@ -337,12 +338,12 @@ TEST_F(Cli, CheckNeedsNoDaemon) {
   std::ofstream(file) << "git:\n  url: https://git.example.com/acme/shop.git\n";
   Outcome outcome = run_command();
   EXPECT_EQ(outcome.out, "ok: 1 stack\n");
-  EXPECT_EQ(outcome.code, kDone);
+  EXPECT_EQ(outcome.code, exit_done);
 
   std::ofstream(file) << "git:\n  url: https://git.example.com/acme/shop.git\n  intervall: 30s\n";
   outcome = run_command();
   EXPECT_EQ(outcome.out, file + ":3:3: unknown key \"intervall\" (did you mean \"interval\"?)\n");
-  EXPECT_EQ(outcome.code, kUsage);
+  EXPECT_EQ(outcome.code, exit_usage);
 
   options_.json = true;
   const auto printed = parse_json(run_command().out);

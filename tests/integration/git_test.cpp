@@ -583,13 +583,13 @@ TEST_F(GitOnDisk, CanBeStoppedAtAnyMoment) {
 
 TEST_F(GitOnDisk, GivesWhatItWritesToTheOwnerOfTheDirectory) {
   if (::geteuid() != 0) return;  // only root can give files away, and the daemon is root
-  constexpr uid_t kOwner = 1000;
+  constexpr uid_t owner = 1000;
   put(developer / "a", "1");
   developer.push("one");
   git(folder.path(), {"clone", "-q", developer.bare().string(), live.string()});
-  ASSERT_EQ(::lchown(live.c_str(), kOwner, kOwner), 0);
+  ASSERT_EQ(::lchown(live.c_str(), owner, owner), 0);
   for (const auto& entry : fs::recursive_directory_iterator(live)) {
-    ASSERT_EQ(::lchown(entry.path().c_str(), kOwner, kOwner), 0);
+    ASSERT_EQ(::lchown(entry.path().c_str(), owner, owner), 0);
   }
   put(live / "theirs", "root's own");
   put(developer / "a", "2");
@@ -598,12 +598,12 @@ TEST_F(GitOnDisk, GivesWhatItWritesToTheOwnerOfTheDirectory) {
   auto repository = program();
   fetch(repository);
   bring(repository, "", second);
-  EXPECT_EQ(info_of(live / "a").st_uid, kOwner);
-  EXPECT_EQ(info_of(live / "new").st_uid, kOwner);
-  EXPECT_EQ(info_of(live / "new/file").st_gid, kOwner);
+  EXPECT_EQ(info_of(live / "a").st_uid, owner);
+  EXPECT_EQ(info_of(live / "new").st_uid, owner);
+  EXPECT_EQ(info_of(live / "new/file").st_gid, owner);
   EXPECT_EQ(info_of(live / "theirs").st_uid, 0U);
   for (const auto& entry : fs::recursive_directory_iterator(live / ".git")) {
-    EXPECT_EQ(info_of(entry.path()).st_uid, kOwner) << entry.path();
+    EXPECT_EQ(info_of(entry.path()).st_uid, owner) << entry.path();
   }
   EXPECT_EQ(git(live, {"status", "--porcelain"}), "?? theirs");
 }

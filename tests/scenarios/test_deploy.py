@@ -163,7 +163,8 @@ def test_an_image_that_ci_pushes_after_the_commit_is_waited_for(host):
 
 
 def test_an_image_of_this_host_alone_is_used_and_not_asked_for(host):
-    host.push("web", "1")
+    # Of a version of its own: an image with a child cannot be removed, and all tests share an Engine.
+    host.push("web", "1", version="parent")
     host.engine.docker("pull", "-q", host.image("web", "1"))
     made = host.engine.docker("create", host.image("web", "1"))
     local = host.engine.docker("commit", "-c", "ENV VERSION=local", made, f"own{host.number}:1")
@@ -245,17 +246,30 @@ def test_a_port_that_something_else_holds_is_told_with_its_holder(host):
         reason = stack.wait_outcome(2, "rejected")["failure"]["reason"]
         assert f"publishes port {port}/tcp, which is held by" in reason
         assert f"(process {os.getpid()})" in reason
+        # Nobody listens there, but at the same port of another address.
+        elsewhere = [f"127.0.0.2:{port}:8080"]
+        stack.wait_commit(stack.push(services(host, ports=elsewhere), message="An address"))
+        runs = stack.instances()
     port = real.free_port()
     name = f"holder{host.number}"
     host.engine.docker("run", "-d", "--name", name, "-p", f"127.0.0.1:{port}:8080",
                        host.image("web", "1"))
     try:
         stack.push(services(host, ports=[f"127.0.0.1:{port}:8080"]), message="Another port")
-        reason = stack.wait_outcome(3, "rejected")["failure"]["reason"]
-        assert f"publishes port {port}/tcp, which is held by container {name}" in reason
+        failure = stack.wait_outcome(4, "rejected")["failure"]
+        assert f"publishes port {port}/tcp, which is held by container {name}" in failure["reason"]
+        assert failure["class"] == "world"
+        assert stack.instances() == runs
+        # Asked to look again, it says the same, and notes it once.
+        host.post("/v1/stacks/shop/check")
+        stack.wait_polls()
+        assert stack.release(4)["number"] == max(r["number"] for r in stack.releases())
     finally:
         host.engine.docker("rm", "-f", name)
-    assert stack.instances() == runs
+    # Once the host is in order the same commit is deployed.
+    host.post("/v1/stacks/shop/check")
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    assert stack.version("web") == "1"
 
 
 # -- what changes, and only that -------------------------------------------------------------------
@@ -331,6 +345,28 @@ def test_a_changed_file_that_is_mounted_reaches_its_service_alone(host):
     host.trimtab("rollback", "shop", "--wait")
     assert stack.execute("web", "cat", "/etc/site.conf", "/pages/index") == "two, and longer\nfirst"
     assert stack.instances()["api"] == runs["api"]
+
+
+@pytest.mark.parametrize("any_compose_host", ["1.29", "2.26", "2.40"], indirect=True)
+def test_a_secret_that_comes_from_another_file_reaches_its_service(any_compose_host):
+    """Compose itself does not see it: the file's path is no part of the container's definition."""
+    host = any_compose_host
+    host.push("web", "1")
+
+    def compose(file):
+        return json.dumps({
+            "services": {"web": {"image": host.image("web", "1"), "secrets": ["key"]}},
+            "secrets": {"key": {"file": file}}, "version": "3.4"})
+
+    stack = host.stack("shop", {}, files={"compose.yaml": compose("./one.key"),
+                                          "one.key": "one\n", "two.key": "two\n"})
+    host.start()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    assert stack.execute("web", "cat", "/run/secrets/key") == "one"
+    stack.wait_commit(stack.push(files={"compose.yaml": compose("./two.key")}))
+    assert stack.execute("web", "cat", "/run/secrets/key") == "two"
+    host.trimtab("rollback", "shop", "--wait")
+    assert stack.execute("web", "cat", "/run/secrets/key") == "one"
 
 
 def test_dependencies_that_must_be_healthy_start_first(any_compose_host):

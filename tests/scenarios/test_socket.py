@@ -195,6 +195,7 @@ def test_every_answer_is_as_documented_in_every_state(host):
     client.ask("POST", "/healthz", 405)
     client.ask("DELETE", "/v1/stacks/{name}", 405)
     client.ask("POST", "/v1/stacks/{name}/plan", 405)
+    client.ask("POST", "/v1/stacks/{name}", 405)
     client.ask("GET", "/v1/stacks/{name}/deploy", 405)
     client.ask("POST", "/v1/stacks/{name}/nonsense", 404)
     for nowhere in ("/", "/v2/status", "/v1/stacks", "/v1/stacks/shop/nonsense",

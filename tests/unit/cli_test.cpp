@@ -12,7 +12,7 @@ namespace trimtab::cli {
 namespace {
 
 // Widths of characters are asked of the C library.
-const bool kLocaleSet = std::setlocale(LC_CTYPE, "C.UTF-8") != nullptr;
+const bool locale_set = std::setlocale(LC_CTYPE, "C.UTF-8") != nullptr;
 
 Screen screen(std::size_t width = 0, bool colour = false) {
   Screen out;
@@ -87,7 +87,7 @@ Json release_44() {
 }
 
 TEST(Layout, CountsColumnsNotBytes) {
-  ASSERT_TRUE(kLocaleSet);
+  ASSERT_TRUE(locale_set);
   EXPECT_EQ(display_width("abc"), 3U);
   EXPECT_EQ(display_width("Grüße…"), 6U);
   EXPECT_EQ(display_width("日本"), 4U);
@@ -292,7 +292,7 @@ TEST(Render, ForeignTextCannotDriveTheTerminal) {
   append(lines, render_history({{"releases", {release}}}, screen()));
   append(lines, render_plan(plan, screen()));
   append(lines, deploy_outcome("shop", request, release, screen()));
-  append(lines, live_phase(attempt, kDeployLabel, screen()));
+  append(lines, live_phase(attempt, deploy_label, screen()));
   append(lines, {deploy_heading("shop", release), render_event(event, screen())});
   for (const std::string& line : lines) {
     for (const char c : line) EXPECT_GE(static_cast<unsigned char>(c), 0x20) << line;
@@ -307,7 +307,7 @@ TEST(Render, MissingMembersLeaveGaps) {
   EXPECT_FALSE(render_history(nothing, screen(80)).empty());
   EXPECT_FALSE(render_release("shop", nothing, screen(80)).empty());
   EXPECT_FALSE(deploy_outcome("shop", nothing, nothing, screen(80)).empty());
-  EXPECT_FALSE(live_phase(nothing, kDeployLabel, screen(80)).empty());
+  EXPECT_FALSE(live_phase(nothing, deploy_label, screen(80)).empty());
   // Of another type than it should be.
   EXPECT_FALSE(
       render_stack(json(R"({"name": 1, "containers": {}, "git": [], "release": "x"})"), screen())
@@ -439,27 +439,37 @@ TEST(Deploy, AGateThatFailedIsNotCalledHealthy) {
   EXPECT_EQ(done, 4U);
 }
 
+TEST(Deploy, APhaseThatWasBegunAgainIsToldOnce) {
+  Json release = release_44();
+  release["timeline"].insert(release["timeline"].begin() + 2, release["timeline"][2]);
+  release["timeline"][2]["seconds"] = nullptr;
+  std::size_t done = 2;
+  EXPECT_EQ(text(ended_phases(release, 0, screen(), done)), R"(
+  started    backend in 2 s
+  failed     while checking, after 11 s)");
+}
+
 TEST(Deploy, ShowsThePhaseInFlight) {
   Json attempt = json(R"({"release": 44, "phase": "pulling", "started_at": "2026-11-23T11:59:50Z",
     "phase_started_at": "2026-11-23T11:59:54Z",
     "pull": {"current": 0, "total": 0, "image": ""}, "services": []})");
-  EXPECT_EQ(text(live_phase(attempt, kDeployLabel, screen())), R"(
+  EXPECT_EQ(text(live_phase(attempt, deploy_label, screen())), R"(
   pulling    release 44, for 6 s)");
   attempt["pull"] = json(R"({"current": 19000000, "total": 38000000, "image": "acme/backend"})");
-  EXPECT_EQ(text(live_phase(attempt, kDeployLabel, screen())), R"(
+  EXPECT_EQ(text(live_phase(attempt, deploy_label, screen())), R"(
   pulling    ██████████░░░░░░░░░░ 19 MB of 38 MB  acme/backend)");
-  EXPECT_EQ(text(live_phase(attempt, kDeployLabel, screen(40))), R"(
+  EXPECT_EQ(text(live_phase(attempt, deploy_label, screen(40))), R"(
   pulling    ██████████░░░░░░░░░░ 19 MB…)");
   attempt["pull"]["current"] = 38000000;
-  EXPECT_EQ(text(live_phase(attempt, kDeployLabel, screen())), R"(
+  EXPECT_EQ(text(live_phase(attempt, deploy_label, screen())), R"(
   pulling    ████████████████████ 38 MB of 38 MB, unpacking  acme/backend)");
   attempt["phase"] = "gating_rollback";
-  EXPECT_EQ(text(live_phase(attempt, kDeployLabel, screen())), R"(
+  EXPECT_EQ(text(live_phase(attempt, deploy_label, screen())), R"(
   checking   what was put back, for 6 s)");
   attempt["phase"] = "gating";
   attempt["services"] = json(R"([{"service": "backend", "health": "starting, 12 s"},
                                  {"service": "db", "health": "healthy"}])");
-  EXPECT_EQ(text(live_phase(attempt, kDeployLabel, screen())), R"(
+  EXPECT_EQ(text(live_phase(attempt, deploy_label, screen())), R"(
   checking   release 44, for 6 s
     backend  starting, 12 s
     db       healthy)");
@@ -532,11 +542,11 @@ TEST(Client, ProblemsBecomeErrors) {
   };
   const std::vector<Case> cases = {
       {409, R"({"title": "Conflict", "detail": "shop is paused", "hint": "trimtab resume shop"})",
-       Errc::conflict, "shop is paused; trimtab resume shop", kFailed},
-      {400, R"({"title": "Bad Request"})", Errc::invalid, "Bad Request", kUsage},
-      {404, R"({"detail": "no release 9"})", Errc::not_found, "no release 9", kUsage},
-      {403, "", Errc::denied, "trimtabd answers 403", kFailed},
-      {500, "<html>", Errc::failed, "trimtabd answers 500", kFailed},
+       Errc::conflict, "shop is paused; trimtab resume shop", exit_failed},
+      {400, R"({"title": "Bad Request"})", Errc::invalid, "Bad Request", exit_usage},
+      {404, R"({"detail": "no release 9"})", Errc::not_found, "no release 9", exit_usage},
+      {403, "", Errc::denied, "trimtabd answers 403", exit_failed},
+      {500, "<html>", Errc::failed, "trimtabd answers 500", exit_failed},
   };
   for (const Case& c : cases) {
     http::Response response;
@@ -547,8 +557,8 @@ TEST(Client, ProblemsBecomeErrors) {
     EXPECT_EQ(error.text(), c.text);
     EXPECT_EQ(exit_code(error.code), c.exit);
   }
-  EXPECT_EQ(exit_code(Errc::unavailable), kNoAnswer);
-  EXPECT_EQ(exit_code(Errc::timed_out), kNoAnswer);
+  EXPECT_EQ(exit_code(Errc::unavailable), exit_no_answer);
+  EXPECT_EQ(exit_code(Errc::timed_out), exit_no_answer);
 }
 
 TEST(Client, UnknownStackNamesTheNearestAndAll) {
@@ -593,11 +603,11 @@ TEST(CommandLine, WrongUseExitsWithTwo) {
   for (const auto& arguments : wrong) {
     const auto options = parse(arguments);
     ASSERT_TRUE(std::holds_alternative<int>(options)) << testing::PrintToString(arguments.size());
-    EXPECT_EQ(std::get<int>(options), kUsage);
+    EXPECT_EQ(std::get<int>(options), exit_usage);
   }
-  EXPECT_EQ(std::get<int>(parse({"--help"})), kDone);
-  EXPECT_EQ(std::get<int>(parse({"--version"})), kDone);
-  EXPECT_EQ(std::get<int>(parse({"deploy", "--help"})), kDone);
+  EXPECT_EQ(std::get<int>(parse({"--help"})), exit_done);
+  EXPECT_EQ(std::get<int>(parse({"--version"})), exit_done);
+  EXPECT_EQ(std::get<int>(parse({"deploy", "--help"})), exit_done);
 }
 
 TEST(CommandLine, OptionsReachTheirCommand) {

@@ -38,7 +38,7 @@ struct Case {
   std::vector<std::string> expected = {};  // "error NAME: message"
   std::string current = {};                // the model; "": nothing was deployed
   std::vector<Container> containers = {};
-  std::map<std::string, std::string> port_holders = {};
+  std::vector<PortHolder> port_holders = {};
   std::vector<std::string> unset_variables = {};
   std::set<std::string> built_images_missing = {};
   std::set<std::string> missing_sources = {};
@@ -153,24 +153,31 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{.name = "HeldByAProcess",
                          .next = port_80,
                          .expected = {held("apache2 (process 712)")},
-                         .port_holders = {{"tcp/80", "apache2 (process 712)"}}},
+                         .port_holders = {{{"", 80, "tcp"}, "apache2 (process 712)"}}},
                     Case{.name = "HeldByOurOwnContainer",
                          .next = port_80,
                          .containers = {publisher("shop", "shop-web-1", "0.0.0.0", 80)},
-                         .port_holders = {{"tcp/80", "docker-proxy (process 9)"}}},
+                         .port_holders = {{{"", 80, "tcp"}, "docker-proxy (process 9)"}}},
                     Case{.name = "OurOwnContainerHoldsAnotherPort",
                          .next = port_80,
                          .expected = {held("apache2 (process 712)")},
                          .containers = {publisher("shop", "shop-web-1", "0.0.0.0", 8080)},
-                         .port_holders = {{"tcp/80", "apache2 (process 712)"}}},
+                         .port_holders = {{{"", 80, "tcp"}, "apache2 (process 712)"}}},
+                    Case{.name = "AProcessAtAnotherAddress",
+                         .next = port_80_local,
+                         .port_holders = {{{"10.0.0.7", 80, "tcp"}, "apache2 (process 712)"}}},
+                    Case{.name = "AProcessAtOneAddressAgainstAll",
+                         .next = port_80,
+                         .expected = {held("apache2 (process 712)")},
+                         .port_holders = {{{"10.0.0.7", 80, "tcp"}, "apache2 (process 712)"}}},
                     Case{.name = "OtherProtocol",
                          .next = port_80,
                          .containers = {publisher("blog", "blog-web-1", "", 80, "udp")},
-                         .port_holders = {{"udp/80", "caddy (process 3)"}}},
+                         .port_holders = {{{"", 80, "udp"}, "caddy (process 3)"}}},
                     Case{.name = "UdpToo",
                          .next = port_53_udp,
                          .expected = {held("dnsmasq (process 5)", "53/udp", "dns")},
-                         .port_holders = {{"udp/53", "dnsmasq (process 5)"}}},
+                         .port_holders = {{{"", 53, "udp"}, "dnsmasq (process 5)"}}},
                     Case{.name = "OneAddressAgainstAll",
                          .next = port_80_local,
                          .expected = {held("container blog-web-1 of the project blog")},
@@ -197,6 +204,30 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{.name = "APortThatDockerChooses",
                          .next = R"({"services": {"web": {"ports": ["80", {"target": 81}]}}})",
                          .containers = {publisher("blog", "blog-web-1", "", 80)}}),
+    testing::PrintToStringParamName());
+
+std::string with_networks(const std::string& networks) {
+  return R"({"services": {"web": {"image": "a"}}, "networks": )" + networks + "}";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Networks, Preflight,
+    testing::Values(
+        Case{.name = "Same",
+             .next = with_networks(R"({"inner": {"name": "shop_inner", "driver": "bridge"}})"),
+             .current = with_networks(R"({"inner": {"driver": "bridge", "name": "shop_inner"}})")},
+        Case{.name = "Changed",
+             .next = with_networks(R"({"inner": {"name": "shop_inner", "internal": true}})"),
+             .expected = {"error network-changed: the definition of the network inner changed, "
+                          "which cannot be applied while its containers run"},
+             .current = with_networks(R"({"inner": {"name": "shop_inner"}})")},
+        Case{.name = "ChangedUnderAnotherName",
+             .next = with_networks(R"({"inner": {"name": "shop_inner2", "internal": true}})"),
+             .current = with_networks(R"({"inner": {"name": "shop_inner"}})")},
+        Case{.name = "AddedAndDropped",
+             .next = with_networks(R"({"outer": {}})"),
+             .current = with_networks(R"({"inner": {}})")},
+        Case{.name = "FirstDeployment", .next = with_networks(R"({"inner": {}})")}),
     testing::PrintToStringParamName());
 
 std::string with_volumes(const std::string& volumes) {

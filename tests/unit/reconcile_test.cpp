@@ -6,9 +6,11 @@
 #include <boost/asio/post.hpp>
 #include <fstream>
 
+#include "agent/reconcile/compose_inputs.hpp"
 #include "agent/reconcile/events.hpp"
 #include "agent/reconcile/staging.hpp"
 #include "agent/sources/backoff.hpp"
+#include "common/json.hpp"
 #include "common/text.hpp"
 #include "common/turn.hpp"
 #include "tests/lib/loop.hpp"
@@ -106,6 +108,20 @@ TEST(Staging, LinksWhatGitDoesNotTrack) {
   }
 }
 
+TEST(Staging, AFolderWhoseFilesAllLeaveIsGone) {
+  const test::TemporaryFolder folder;
+  const fs::path live = folder / "live";
+  const fs::path staged = folder / "staged";
+  write(live / "old/site.conf");
+  write(live / "mixed/site.conf");
+  write(live / "mixed/mine");
+  fs::create_directories(live / "uploads");
+  fs::create_directories(staged);
+  ASSERT_TRUE(link_untracked(live, staged, {"old/site.conf", "mixed/site.conf"}));
+  EXPECT_EQ(listing(staged, live),
+            (std::set<std::string>{"mixed/mine -> mixed/mine", "uploads -> uploads"}));
+}
+
 TEST(Staging, NeverWritesThroughALinkOfTheCommit) {
   const test::TemporaryFolder folder;
   write(folder / "live/data/secret");
@@ -133,6 +149,54 @@ TEST(Staging, LinksAndDanglingLinksAreLinked) {
   ASSERT_TRUE(link_untracked(folder / "live", folder / "staged", {}));
   EXPECT_EQ(listing(folder / "staged", folder / "live"),
             (std::set<std::string>{"dangling -> dangling", "second -> second"}));
+}
+
+// ---- What compose files read ------------------------------------------------------------------
+
+TEST(ComposeInputs, PathsBelowTheCheckoutOnly) {
+  struct Row {
+    const char* base;
+    const char* path;
+    std::optional<std::string> expected;
+  };
+  for (const Row& row : std::vector<Row>{{"", "./a.env", "a.env"},
+                                         {"apps/api", "a.env", "apps/api/a.env"},
+                                         {"apps/api", "../b/./a.env", "apps/b/a.env"},
+                                         {"apps", "..", ""},
+                                         {"", "folder/", "folder"},
+                                         {"apps", "../../a.env", std::nullopt},
+                                         {"", "/etc/shop.env", std::nullopt},
+                                         {"", "${WHERE}.env", std::nullopt},
+                                         {"", "", std::nullopt}}) {
+    EXPECT_EQ(path_below(row.base, row.path), row.expected) << row.base << " + " << row.path;
+  }
+}
+
+TEST(ComposeInputs, EnvFilesInEveryForm) {
+  const Json raw = *parse_json(R"({"services": {
+      "a": {"env_file": "a.env"},
+      "b": {"env_file": ["b.env", {"path": "c.env", "required": false}]},
+      "c": {"image": "x"},
+      "d": null}})");
+  EXPECT_EQ(env_files_of(raw), (std::vector<std::string>{"a.env", "b.env", "c.env"}));
+}
+
+TEST(ComposeInputs, IncludedAndExtendedFiles) {
+  const Json raw = *parse_json(R"({
+      "include": [
+        "db/compose.yaml",
+        {"path": ["api/a.yaml", "api/b.yaml"], "env_file": ["x.env", "y.env"]},
+        {"path": "web/compose.yaml", "project_directory": "."},
+        "/etc/compose.yaml"],
+      "services": {
+        "a": {"extends": {"file": "base/services.yaml", "service": "a"}},
+        "b": {"extends": {"service": "a"}}}})");
+  const std::vector<FurtherFile> expected{{"x/db/compose.yaml", "x/db", {"x/db/.env"}},
+                                          {"x/api/a.yaml", "x/api", {"x/x.env", "x/y.env"}},
+                                          {"x/api/b.yaml", "x/api", {"x/x.env", "x/y.env"}},
+                                          {"x/web/compose.yaml", "x", {"x/.env"}},
+                                          {"x/base/services.yaml", "x/base", {}}};
+  EXPECT_EQ(further_files(raw, "x"), expected);
 }
 
 // ---- Events ---------------------------------------------------------------------------------

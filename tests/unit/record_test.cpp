@@ -81,8 +81,10 @@ Release whole_release() {
   all.watched = {"web"};
   all.plan.steps = {{"web", Action::recreate, Risk::data, {"image 1… → 2…", "command changed"}},
                     {"job", Action::none, Risk::none, {}}};
-  all.findings = {{"volume-dropped", PreflightFinding::Severity::warning, "gone", "look"},
-                  {"unset-variable", PreflightFinding::Severity::error, "unset", "set it"}};
+  all.findings = {{"volume-dropped", PreflightFinding::Severity::warning, FailureClass::content,
+                   "gone", "look"},
+                  {"host-port-taken", PreflightFinding::Severity::error, FailureClass::world,
+                   "taken", "free it"}};
   all.notices = {"edits were saved"};
   all.timeline = {{"pulling", moment("2026-11-23T00:07:24.000Z"), 6.25},
                   {"gating", moment("2026-11-23T00:07:30.000Z"), std::nullopt}};

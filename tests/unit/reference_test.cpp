@@ -8,8 +8,8 @@
 namespace trimtab {
 namespace {
 
-const std::string kHex(64, 'a');
-const std::string kDigest = "sha256:" + kHex;
+const std::string hex(64, 'a');
+const std::string digest_64 = "sha256:" + hex;
 
 TEST(Reference, IsReadIntoItsFullForm) {
   const struct {
@@ -33,14 +33,14 @@ TEST(Reference, IsReadIntoItsFullForm) {
       {"[::1]:5000/app", {"[::1]:5000", "app", "latest", ""}},
       {"[fe80::1]/team/app:x", {"[fe80::1]", "team/app", "x", ""}},
       {"Registry/app", {"Registry", "app", "latest", ""}},
-      {"nginx@" + kDigest, {"docker.io", "library/nginx", "", kDigest}},
-      {"ghcr.io/a/b:1.2@" + kDigest, {"ghcr.io", "a/b", "1.2", kDigest}},
+      {"nginx@" + digest_64, {"docker.io", "library/nginx", "", digest_64}},
+      {"ghcr.io/a/b:1.2@" + digest_64, {"ghcr.io", "a/b", "1.2", digest_64}},
       {"a--b/c__d.e_f/g-h", {"docker.io", "a--b/c__d.e_f/g-h", "latest", ""}},
       {"app:_x.y-Z", {"docker.io", "library/app", "_x.y-Z", ""}},
       {"app:" + std::string(128, 't'), {"docker.io", "library/app", std::string(128, 't'), ""}},
       {"123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop:9",
        {"123456789012.dkr.ecr.eu-west-1.amazonaws.com", "shop", "9", ""}},
-      {kHex + "/app", {"docker.io", kHex + "/app", "latest", ""}},
+      {hex + "/app", {"docker.io", hex + "/app", "latest", ""}},
   };
   for (const auto& row : rows) {
     const auto parsed = parse_reference(row.text);
@@ -64,9 +64,9 @@ TEST(Reference, RefusesWhatIsNone) {
       "nginx@",
       "nginx@sha256:abc",
       "nginx@sha256:" + std::string(64, 'A'),
-      "nginx@md5:" + kHex,
-      "nginx@" + kDigest + "@" + kDigest,
-      "@" + kDigest,
+      "nginx@md5:" + hex,
+      "nginx@" + digest_64 + "@" + digest_64,
+      "@" + digest_64,
       ":tag",
       "Nginx",
       "docker.io/Nginx",
@@ -80,8 +80,8 @@ TEST(Reference, RefusesWhatIsNone) {
       "-a",
       "a-",
       "_a/b",
-      kHex,
-      "docker.io/" + kHex,
+      hex,
+      "docker.io/" + hex,
       "https://ghcr.io/app",
       "ghcr.io:/app",
       "ghcr.io:0/app",
@@ -124,14 +124,14 @@ TEST(Reference, IsWrittenInItsFamiliarForm) {
       {"acme/backend", "acme/backend", "acme/backend:latest"},
       {"docker.io/library/a/b", "library/a/b", "library/a/b:latest"},
       {"ghcr.io/library/nginx", "ghcr.io/library/nginx", "ghcr.io/library/nginx:latest"},
-      {"nginx@" + kDigest, "nginx", "nginx"},
+      {"nginx@" + digest_64, "nginx", "nginx"},
   };
   for (const auto& row : rows) {
     const auto parsed = parse_reference(row.text);
     ASSERT_TRUE(parsed) << row.text;
     EXPECT_EQ(parsed->familiar_name(), row.familiar);
     EXPECT_EQ(parsed->tagged(), row.tagged);
-    EXPECT_EQ(parsed->pinned(kDigest), row.familiar + "@" + kDigest);
+    EXPECT_EQ(parsed->pinned(digest_64), row.familiar + "@" + digest_64);
     // The familiar form means the same image.
     const auto again = parse_reference(row.tagged);
     ASSERT_TRUE(again) << row.tagged;
@@ -148,12 +148,12 @@ TEST(Reference, TagsWithoutADigitMove) {
 }
 
 TEST(Reference, DigestsAreSha256InLowerCase) {
-  EXPECT_TRUE(is_digest(kDigest));
+  EXPECT_TRUE(is_digest(digest_64));
   EXPECT_FALSE(is_digest(""));
-  EXPECT_FALSE(is_digest(kHex));
-  EXPECT_FALSE(is_digest(kDigest + "a"));
+  EXPECT_FALSE(is_digest(hex));
+  EXPECT_FALSE(is_digest(digest_64 + "a"));
   EXPECT_FALSE(is_digest("sha256:" + std::string(64, 'F')));
-  EXPECT_FALSE(is_digest("sha512:" + kHex));
+  EXPECT_FALSE(is_digest("sha512:" + hex));
 }
 
 TEST(Reference, DigestsAreShortenedForPeople) {

@@ -27,8 +27,10 @@ std::string holder_of(const PublishedPort& port, const Input& input) {
       if (container.project == input.project && overlaps(port, held)) return {};
     }
   }
-  const auto found = input.port_holders.find(port.protocol + "/" + std::to_string(port.host_port));
-  return found == input.port_holders.end() ? std::string() : found->second;
+  for (const PortHolder& holder : input.port_holders) {
+    if (overlaps(port, holder.port)) return holder.who;
+  }
+  return {};
 }
 
 }  // namespace
@@ -41,6 +43,7 @@ Findings host_port_taken(const Input& input) {
       if (holder.empty()) continue;
       PreflightFinding finding;
       finding.name = "host-port-taken";
+      finding.cls = FailureClass::world;
       finding.message = "service " + service + " publishes port " + std::to_string(port.host_port) +
                         "/" + port.protocol + ", which is held by " + holder;
       finding.hint = "stop that, or publish another port";

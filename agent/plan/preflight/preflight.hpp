@@ -2,7 +2,6 @@
 // to know of the host is gathered beforehand.
 #pragma once
 
-#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -22,10 +21,8 @@ struct Input {
   std::set<std::string> built_images_missing;  // services with only build: whose image is not here
   std::set<std::string> missing_sources;  // bind sources that exist neither live nor in the commit
   std::vector<Container> all_containers;  // of the whole host
-  std::map<std::string, std::string>
-      port_holders;                     // "tcp/80" → who listens there and is no container
-  bool env_file_tracked = false;        // the commit has a file of the env file's name
-  std::vector<std::string> collisions;  // untracked files where the commit has a different one
+  std::vector<PortHolder> port_holders;   // of the ports that `next` publishes
+  std::vector<std::string> collisions;    // untracked files where the commit has a different one
 };
 
 using Findings = std::vector<PreflightFinding>;
@@ -37,6 +34,7 @@ Findings bind_source_missing(const Input& input);
 Findings host_port_taken(const Input& input);
 Findings other_project(const Input& input);
 Findings volume_changed(const Input& input);
+Findings network_changed(const Input& input);
 Findings untracked_collision(const Input& input);
 Findings host_access(const Input& input);
 

@@ -1,0 +1,81 @@
+#include "agent/reconcile/compose_inputs.hpp"
+
+#include <filesystem>
+
+namespace trimtab {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Compose allows one value where it allows a list.
+Json as_list(const Json& value) {
+  if (value.is_null()) return Json::array();
+  return value.is_array() ? value : Json::array({value});
+}
+
+std::string text_of(const Json& value) {
+  return value.is_string() ? value.get<std::string>() : std::string();
+}
+
+std::string folder_of(const std::string& path) {
+  return fs::path(path).parent_path().string();
+}
+
+void add_included(const Json& entry, const std::string& base, std::vector<FurtherFile>& files) {
+  const bool is_long = entry.is_object();
+  const Json paths = as_list(is_long ? entry.value("path", Json()) : entry);
+  // The first of several files decides where they all are.
+  const auto first = paths.empty() ? std::nullopt : path_below(base, text_of(paths.front()));
+  if (!first) return;
+  std::string folder = folder_of(*first);
+  std::vector<std::string> env_files;
+  if (is_long) {
+    folder = path_below(base, json_string(entry, "project_directory")).value_or(folder);
+    for (const Json& env_file : as_list(entry.value("env_file", Json()))) {
+      if (const auto path = path_below(base, text_of(env_file))) env_files.push_back(*path);
+    }
+  }
+  if (env_files.empty()) env_files = {*path_below(folder, ".env")};
+  for (const Json& item : paths) {
+    if (const auto path = path_below(base, text_of(item))) {
+      files.push_back({*path, folder, env_files});
+    }
+  }
+}
+
+}  // namespace
+
+std::optional<std::string> path_below(const std::string& base, const std::string& path) {
+  if (path.empty() || path.front() == '/' || path.find('$') != std::string::npos) {
+    return std::nullopt;
+  }
+  std::string normal = (fs::path(base) / path).lexically_normal().string();
+  if (normal == "." || normal == "./") return std::string();
+  if (normal == ".." || normal.rfind("../", 0) == 0) return std::nullopt;
+  if (normal.back() == '/') normal.pop_back();
+  return normal;
+}
+
+std::vector<std::string> env_files_of(const Json& raw) {
+  std::vector<std::string> paths;
+  for (const auto& item : json_object(raw, "services").items()) {
+    if (!item.value().is_object()) continue;
+    for (const Json& entry : as_list(item.value().value("env_file", Json()))) {
+      paths.push_back(entry.is_string() ? entry.get<std::string>() : json_string(entry, "path"));
+    }
+  }
+  return paths;
+}
+
+std::vector<FurtherFile> further_files(const Json& raw, const std::string& base) {
+  std::vector<FurtherFile> files;
+  for (const Json& entry : json_array(raw, "include")) add_included(entry, base, files);
+  for (const auto& item : json_object(raw, "services").items()) {
+    if (!item.value().is_object()) continue;
+    const auto path = path_below(base, json_string(json_object(item.value(), "extends"), "file"));
+    if (path) files.push_back({*path, folder_of(*path), {}});
+  }
+  return files;
+}
+
+}  // namespace trimtab

@@ -1,0 +1,221 @@
+// What becomes of a commit that was looked at: the record, the words for people, and when it is
+// looked at again.
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "agent/reconcile/reconciler.hpp"
+#include "agent/record/release_json.hpp"
+#include "agent/sources/backoff.hpp"
+#include "common/hash.hpp"
+
+namespace trimtab {
+namespace {
+
+constexpr std::chrono::milliseconds first_retry = std::chrono::seconds(30);
+
+// Whether the host alone keeps the release from being deployed.
+bool is_by_host(const std::vector<PreflightFinding>& findings) {
+  return std::all_of(findings.begin(), findings.end(), [](const PreflightFinding& finding) {
+    return finding.severity == PreflightFinding::Severity::warning ||
+           finding.cls == FailureClass::world;
+  });
+}
+
+}  // namespace
+
+// Why content that was rejected is not tried, told by the release that it was rejected with.
+Situation Reconciler::situation_of_held(const Release& draft) const {
+  const std::string again = "`trimtab deploy " + settings_.name + "` tries it once more";
+  const auto& releases = store_.releases();
+  for (auto entry = releases.rbegin(); entry != releases.rend(); ++entry) {
+    const Release& known = entry->second;
+    if (known.content_key != draft.content_key) continue;
+    const std::string commit = short_commit(draft.commit);
+    if (!known.failure) {
+      return Situation{StackState::synced,
+                       commit + " has the content of " + release_text(known.number) +
+                           ", which an operator went back from",
+                       again};
+    }
+    Situation situation = situation_of_failed(known, known.outcome);
+    if (known.commit != draft.commit) {
+      situation.reason = commit + " has the content of what failed before: " + situation.reason;
+    }
+    return situation;
+  }
+  return Situation{StackState::failed,
+                   short_commit(draft.commit) + " has content that was rejected before", again};
+}
+
+Situation Reconciler::situation_of_failed(const Release& release, Outcome outcome) const {
+  const Release* const current = store_.current();
+  const bool world = release.failure && release.failure->cls == FailureClass::world;
+  const std::string why = release.failure ? ": " + release.failure->reason : std::string();
+  const std::string who = release_text(release.number) + " (" + short_commit(release.commit) + ")";
+  const std::string again = "`trimtab show " + settings_.name + " " +
+                            std::to_string(release.number) + "` has the whole log";
+  const std::string untried = "it is not tried again until it changes; " + again;
+  if (outcome == Outcome::rejected) {
+    return Situation{StackState::failed, who + " is rejected" + why, untried};
+  }
+  if (outcome == Outcome::rolled_back && current != nullptr) {
+    return Situation{world ? StackState::waiting : StackState::failed,
+                     who + " was rolled back to " + release_text(current->number) + why,
+                     world ? "it is tried again later" : untried};
+  }
+  const bool alone = store_.last_good_before(release) == nullptr;
+  return Situation{StackState::failed,
+                   who + " failed" + (alone ? ", and there is nothing to go back to" : "") + why,
+                   "what runs was left as it is; " + again};
+}
+
+Result<void> Reconciler::record_rejection(const Goal& goal, Release release,
+                                          std::vector<PreflightFinding> findings) {
+  const PreflightFinding first = findings.front();
+  verdict_ = Situation{StackState::failed,
+                       short_commit(release.commit) + " is rejected: " + first.message, first.hint};
+  std::string key = release.content_key.empty() ? release.inputs_key : release.content_key;
+  const bool by_host = is_by_host(findings);
+  if (by_host) {
+    // It may be deployed as it is once the host is in order.
+    key = release.inputs_key + "-here-" + sha256_hex(first.message);
+    verdict_.next += "; looked at again in " + human_duration(back_off());
+  }
+  if (store_.rejected().contains(key) && goal.request.empty()) return {};
+  release.number = store_.next_number();
+  release.outcome = Outcome::rejected;
+  release.cause = goal.cause.empty() ? "push " + short_commit(release.commit) : goal.cause;
+  release.findings = std::move(findings);
+  Failure failure;
+  failure.cls = by_host ? FailureClass::world : FailureClass::content;
+  failure.phase = "checking";
+  failure.reason = first.message;
+  failure.hint = first.hint;
+  release.failure = failure;
+  if (auto saved = store_.save(release); !saved) return saved;
+  if (auto rejected = store_.reject(key); !rejected) return rejected;
+  spdlog::warn("{}: release {} ({}) is rejected, nothing was touched: {}", settings_.name,
+               release.number, short_commit(release.commit), first.message);
+  Json data;
+  data["release"] = release.number;
+  data["outcome"] = to_string(release.outcome);
+  data["failure"] = to_json(failure);
+  data["message"] = "release " + std::to_string(release.number) + " is rejected: " + first.message;
+  events_.publish("release", settings_.name, std::move(data));
+  finish_request(goal.request, "rejected", release.number, first.message);
+  return {};
+}
+
+void Reconciler::wait_for_images(const Goal& goal, const Release& release,
+                                 const std::vector<std::string>& missing) {
+  if (waiting_commit_ != release.commit) {
+    waiting_commit_ = release.commit;
+    waiting_since_ = SteadyClock::now();
+  }
+  const auto waited = SteadyClock::now() - waiting_since_;
+  const std::string names = join(missing, ", ");
+  if (waited < settings_.images.wait) {
+    verdict_ = Situation{
+        StackState::waiting,
+        short_commit(release.commit) + " waits for an image that is not in its registry: " + names,
+        "asked again every " + format_duration(settings_.images.interval) + ", given up after " +
+            format_duration(settings_.images.wait)};
+    retry_at_ = SteadyClock::now() + std::min<std::chrono::milliseconds>(settings_.images.interval,
+                                                                         settings_.images.wait);
+    return;
+  }
+  PreflightFinding finding;
+  finding.name = "image-missing";
+  finding.message = names + (missing.size() == 1 ? " is" : " are") + " not in the registry";
+  finding.hint = "push it, or correct `image:` in the compose file";
+  // The image may come later: what is rejected is this commit without it.
+  Release rejected = release;
+  rejected.content_key.clear();
+  rejected.inputs_key += "-without-" + names;
+  const Result<void> recorded = record_rejection(goal, std::move(rejected), {finding});
+  if (!recorded) try_later(goal, recorded.error());
+  retry_at_ = SteadyClock::now() + settings_.images.interval;
+}
+
+std::chrono::milliseconds Reconciler::back_off() {
+  const auto wait = next_interval(first_retry, world_failures_, random_jitter());
+  ++world_failures_;
+  retry_at_ = SteadyClock::now() + wait;
+  return wait;
+}
+
+void Reconciler::try_later(const Goal& goal, const Error& error) {
+  verdict_ = Situation{StackState::waiting, error.message,
+                       (error.hint.empty() ? "" : error.hint + "; ") + "tried again in " +
+                           human_duration(back_off())};
+  spdlog::warn("{}: {}", settings_.name, error.text());
+  finish_request(goal.request, "failed", std::nullopt, error.text());
+}
+
+void Reconciler::after(const AttemptResult& result, int number, const std::string& request) {
+  const Release* const found = store_.find(number);
+  const Release* const current = store_.current();
+  if (found == nullptr) return;
+  Release release = *found;
+  // A good release that could not be gone back to does not keep why, but a person is told.
+  release.failure = result.failure;
+  const AttemptEnd end = result.end;
+  const std::string who = release_text(number) + " (" + short_commit(release.commit) + ")";
+  const std::string why = release.failure ? release.failure->reason : std::string();
+  const bool world = release.failure && release.failure->cls == FailureClass::world;
+  const std::string back = current == nullptr ? std::string() : release_text(current->number);
+  std::string outcome;
+  std::string message;
+  switch (end) {
+    case AttemptEnd::committed:
+      world_failures_ = 0;
+      judged_key_ = release.inputs_key;
+      verdict_ = Situation{StackState::synced, "", ""};
+      outcome = "done";
+      message = who + " is deployed";
+      break;
+    case AttemptEnd::rejected:
+      verdict_ = situation_of_failed(release, Outcome::rejected);
+      outcome = "rejected";
+      message = who + " is rejected, nothing was touched: " + why;
+      break;
+    case AttemptEnd::postponed:
+      back_off();
+      verdict_ = Situation{StackState::waiting, who + " cannot be deployed now: " + why,
+                           "nothing was touched; it is tried again"};
+      outcome = "failed";
+      message = verdict_.reason + "; nothing was touched, it is tried again";
+      break;
+    case AttemptEnd::superseded:
+      judged_key_.clear();
+      wake_.notify();
+      outcome = "superseded";
+      message = who + " gave way to a newer commit";
+      break;
+    case AttemptEnd::rolled_back:
+      if (world) back_off();
+      verdict_ = situation_of_failed(release, Outcome::rolled_back);
+      outcome = "rolled_back";
+      message = "rolled back to " + back + ": " + why;
+      break;
+    case AttemptEnd::failed:
+      if (world) back_off();
+      verdict_ = situation_of_failed(release, Outcome::failed);
+      outcome = "failed";
+      message = verdict_.reason;
+      break;
+  }
+  spdlog::log(end == AttemptEnd::committed || end == AttemptEnd::superseded ? spdlog::level::info
+                                                                            : spdlog::level::warn,
+              "{}: {}", settings_.name, message);
+  Json data;
+  data["release"] = number;
+  data["outcome"] = to_string(release.outcome);
+  if (release.failure) data["failure"] = to_json(*release.failure);
+  data["message"] = message;
+  events_.publish("release", settings_.name, std::move(data));
+  finish_request(request, outcome, number, message);
+}
+
+}  // namespace trimtab
