@@ -342,10 +342,11 @@ Task<Result<void>> Executor::apply(int number, Plan plan, bool force_recreate) {
   co_return Result<void>();
 }
 
-// Whether a container that the plan replaces is still the one that the release before had.
+// Whether a container that the plan replaces is still the one that the release before had. Without
+// such a release, as where a stack is taken over, Compose sees by itself what differs.
 bool Executor::any_to_replace(const std::vector<Container>& containers) const {
   const Release* const before = parts_.store.find(attempt_.fallback);
-  if (before == nullptr) return true;
+  if (before == nullptr) return false;
   const std::vector<std::string> services = attempt_.plan.to_apply();
   return std::any_of(containers.begin(), containers.end(), [&](const Container& container) {
     const auto seen = before->seen.find(container.service);

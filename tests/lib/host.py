@@ -182,7 +182,7 @@ class Host:
 
     def stack(self, name, services=None, files=None, **settings):
         """Makes a stack with a Git repository; its first commit holds `services` and `files`."""
-        stack = Stack(self, name, services or {}, files or {}, settings)
+        stack = Stack(self, name, services, files or {}, settings)
         self.stacks.append(stack)
         return stack
 

@@ -16,6 +16,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tarfile
@@ -51,10 +52,10 @@ def wait_until(condition, what, seconds=30, pause=0.02):
         time.sleep(pause)
 
 
-def free_port():
-    """A TCP port that nothing listens on at 127.0.0.1 right now."""
+def free_port(address="127.0.0.1"):
+    """A TCP port that nothing listens on at this address of ours right now."""
     with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
+        s.bind((address, 0))
         return s.getsockname()[1]
 
 
@@ -275,13 +276,16 @@ while :; do nap 3600; done
 
 
 class Registry:
-    """Debian's docker-registry on loopback, plain HTTP, deletion allowed."""
+    """Debian's docker-registry, deletion allowed: on loopback by plain HTTP, or on another address
+    by TLS, `certificates` being a folder with server.crt, server.key and ca.crt.
+    """
 
-    def __init__(self, folder, port=None):
+    def __init__(self, folder, port=None, address="127.0.0.1", certificates=None):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.port = port or free_port()
-        self.address = f"127.0.0.1:{self.port}"
+        self.port = port or free_port(address)
+        self.address = f"{address}:{self.port}"
+        self.tls = None
         settings = {
             "version": "0.1",
             "log": {"level": "info", "accesslog": {"disabled": False}},
@@ -289,6 +293,10 @@ class Registry:
                         "delete": {"enabled": True}},
             "http": {"addr": self.address, "secret": "of no use outside a test"},
         }
+        if certificates:
+            settings["http"]["tls"] = {"certificate": f"{certificates}/server.crt",
+                                       "key": f"{certificates}/server.key"}
+            self.tls = ssl.create_default_context(cafile=f"{certificates}/ca.crt")
         config = self.folder / "registry.yml"
         config.write_text(json.dumps(settings))  # JSON is YAML
         self.process = Process("docker-registry", ["docker-registry", "serve", config],
@@ -306,7 +314,10 @@ class Registry:
 
     def request(self, method, path, body=None, headers=None):
         """(status, headers, body) of one exchange."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        if self.tls:
+            connection = http.client.HTTPSConnection(self.address, timeout=30, context=self.tls)
+        else:
+            connection = http.client.HTTPConnection(self.address, timeout=30)
         try:
             connection.request(method, path, body, headers or {})
             response = connection.getresponse()

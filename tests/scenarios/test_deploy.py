@@ -358,8 +358,8 @@ def test_a_secret_that_comes_from_another_file_reaches_its_service(any_compose_h
             "services": {"web": {"image": host.image("web", "1"), "secrets": ["key"]}},
             "secrets": {"key": {"file": file}}, "version": "3.4"})
 
-    stack = host.stack("shop", {}, files={"compose.yaml": compose("./one.key"),
-                                          "one.key": "one\n", "two.key": "two\n"})
+    stack = host.stack("shop", None, files={"compose.yaml": compose("./one.key"),
+                                            "one.key": "one\n", "two.key": "two\n"})
     host.start()
     stack.wait_commit(stack.git("rev-parse", "HEAD"))
     assert stack.execute("web", "cat", "/run/secrets/key") == "one"

@@ -1,0 +1,84 @@
+"""Fixtures of the tests on whole hosts. `-m bookworm` runs those on that release alone."""
+
+import pathlib
+import signal
+import sys
+import tempfile
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+import debian_host  # noqa: E402
+
+
+def pytest_configure(config):
+    for release in debian_host.RELEASES:
+        config.addinivalue_line("markers", f"{release}: runs on a host with that release of Debian")
+    # Hosts are closed then, too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def network():
+    network = debian_host.Network()
+    yield network
+    network.close()
+
+
+@pytest.fixture(scope="session")
+def forge(network, tmp_path_factory):
+    """A Git server and a registry that every host reaches and trusts."""
+    forge = debian_host.Forge(tmp_path_factory.mktemp("forge"), network)
+    yield forge
+    forge.close()
+
+
+@pytest.fixture(params=[pytest.param(release, marks=getattr(pytest.mark, release))
+                        for release in debian_host.RELEASES])
+def release(request):
+    """Each release of Debian in turn."""
+    return request.param
+
+
+@pytest.fixture
+def make_debian(request, network, forge):
+    """A function that makes hosts that are still off: make_debian("trixie")."""
+    request.node.debians = []
+    with tempfile.TemporaryDirectory(prefix="trimtab-hosts-") as folder:
+
+        def make(release):
+            number = len(request.node.debians) + 1
+            host = debian_host.DebianHost(f"{folder}/{number}", release, network)
+            request.node.debians.append(host)
+            host.trust(forge.ca_file)
+            return host
+
+        yield make
+        errors = []
+        for host in request.node.debians:
+            try:
+                host.close()
+            except Exception as e:  # every host is closed, whatever the first one says
+                errors.append(e)
+        if errors:
+            raise errors[0]
+
+
+@pytest.fixture
+def debian(make_debian, release):
+    """A booted host of each release in turn."""
+    host = make_debian(release)
+    host.boot()
+    return host
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows the end of its hosts' journals."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed:
+        for host in getattr(item, "debians", []):
+            # The files of a host that is off or hangs can still be read.
+            report.sections.append((f"journal of {host.name}", host.last_journal()))
