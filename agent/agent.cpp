@@ -13,17 +13,22 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
+#include <set>
 
 #include "agent/api/api.hpp"
+#include "agent/api/stack_json.hpp"
 #include "agent/compose/compose_program.hpp"
 #include "agent/config/load.hpp"
 #include "agent/docker/docker_engine.hpp"
 #include "agent/git/git_program.hpp"
+#include "agent/notify/service_manager.hpp"
 #include "agent/reconcile/reconciler.hpp"
 #include "agent/registry/registry_client.hpp"
+#include "agent/units/systemd_units.hpp"
 #include "common/files.hpp"
 #include "common/http_server.hpp"
 #include "common/log.hpp"
+#include "common/memory.hpp"
 #include "common/process.hpp"
 
 namespace trimtab {
@@ -37,7 +42,10 @@ constexpr int exit_configuration = 2;
 // A phase that must not be cut is given this long when the daemon is to stop.
 constexpr auto stop_patience = std::chrono::seconds(80);
 
-using Stacks = std::map<std::string, std::unique_ptr<Reconciler>>;
+constexpr auto memory_interval = std::chrono::seconds(30);
+
+// How often `systemctl status` is told how things are.
+constexpr auto status_interval = std::chrono::seconds(10);
 
 // Root, the daemon's own user, and members of the group.
 bool may_use_socket(const http::Peer& peer, const std::string& group_name) {
@@ -54,6 +62,21 @@ bool may_use_socket(const http::Peer& peer, const std::string& group_name) {
   return std::find(groups.begin(), groups.end(), group->gr_gid) != groups.end();
 }
 
+Task<void> release_memory_at_times() {
+  for (;;) {
+    const Result<void> slept = co_await sleep_for(memory_interval);
+    if (!slept) co_return;
+    release_unused_memory();
+  }
+}
+
+// A stack that is kept, and what runs for it.
+struct KeptStack {
+  StackSettings settings;
+  std::shared_ptr<Reconciler> reconciler;
+  std::unique_ptr<TaskGroup> tasks;
+};
+
 class Agent {
  public:
   Agent(AgentOptions options, asio::any_io_executor executor)
@@ -61,8 +84,8 @@ class Agent {
         executor_(executor),
         host_turn_(executor),
         watchers_(executor),
-        reconcilers_(executor),
-        signals_(executor, SIGTERM, SIGINT) {}
+        signals_(executor, SIGTERM, SIGINT),
+        reload_signal_(executor, SIGHUP) {}
 
   // Reads configuration and state and takes the lock; nothing is asked of anybody yet.
   Result<void> prepare();
@@ -70,40 +93,62 @@ class Agent {
   [[nodiscard]] int exit_code() const { return exit_code_; }
 
  private:
+  void take_findings(const LoadResult& loaded);
+  void build_parts();
+  Result<void> listen();
   Result<void> add_stack(const StackSettings& settings);
-  Task<void> serve();
+  void start_stack(KeptStack& stack);
+  Task<void> remove_stack(std::string name);
+  Task<void> start_stacks();
+  Task<void> follow_reload_signal();
+  Task<void> reload();
+  Task<void> tell_service_manager();
+  [[nodiscard]] std::string status_line() const;
+  [[nodiscard]] bool any_hangs() const;
+  void fail(const Error& error);
   Task<void> stop();
-  Task<void> cancel_when_safe();
+  Task<void> stop_when_safe(std::vector<std::shared_ptr<Reconciler>> stacks, bool heed_signals);
 
   AgentOptions options_;
   asio::any_io_executor executor_;
   LoadResult config_;
+  std::vector<std::string> problems_;
   UniqueFd lock_;
+  std::unique_ptr<Units> units_;
   std::unique_ptr<DockerEngine> docker_;
   std::unique_ptr<RegistryClient> registry_;
   std::unique_ptr<ComposeProgram> compose_;
   std::unique_ptr<EngineWatcher> engine_;
   EventBus events_;
   Turn host_turn_;
-  Stacks stacks_;
+  std::map<std::string, KeptStack> kept_;
+  Api::Stacks stacks_;
   std::unique_ptr<Api> api_;
   std::unique_ptr<http::Server> server_;
+  bool compose_found_ = false;
+  bool owns_socket_ = false;
   TaskGroup watchers_;
-  TaskGroup reconcilers_;
   asio::signal_set signals_;
+  asio::signal_set reload_signal_;
   int exit_code_ = 0;
 };
+
+void Agent::take_findings(const LoadResult& loaded) {
+  problems_.clear();
+  for (const Finding& finding : loaded.findings) {
+    problems_.push_back(to_string(finding));
+    if (finding.severity == Severity::error) {
+      spdlog::error("{}", problems_.back());
+    } else {
+      spdlog::warn("{}", problems_.back());
+    }
+  }
+}
 
 Result<void> Agent::prepare() {
   config_ = load_config(options_.config_dir);
   if (auto log = set_up_log(config_.daemon.log.level); !log) return log;
-  for (const Finding& finding : config_.findings) {
-    if (finding.severity == Severity::error) {
-      spdlog::error("{}", to_string(finding));
-    } else {
-      spdlog::warn("{}", to_string(finding));
-    }
-  }
+  take_findings(config_);
   if (!config_.ok() && config_.stacks.empty()) {
     return Error{Errc::invalid, "the configuration has errors and no stack without one",
                  "`trimtab check` shows them"};
@@ -125,6 +170,43 @@ Result<void> Agent::prepare() {
   return write_file_durably(options_.state_dir / "empty", "");
 }
 
+// Connecting to the socket of a Docker that an operator stopped would start it again.
+Task<Result<void>> docker_is_not_stopped(Units& units) {
+  const Result<UnitState> state = co_await units.state("docker.service");
+  const bool stopped =
+      state && state->load == "loaded" && !state->has_job &&
+      (state->active == "inactive" || state->active == "failed" || state->active == "deactivating");
+  if (!stopped) co_return Result<void>();
+  co_return Error{Errc::unavailable, "Docker is stopped (docker.service is " + state->active + ")",
+                  "`systemctl start docker` starts it"};
+}
+
+void Agent::build_parts() {
+  const fs::path& socket = config_.daemon.docker.socket;
+  DockerEngine::MayConnect may_connect;
+  if (SystemdUnits::manages_this_host()) {
+    units_ = std::make_unique<SystemdUnits>(executor_);
+    const bool socket_of_service = socket == "/run/docker.sock" || socket == "/var/run/docker.sock";
+    if (socket_of_service) {
+      may_connect = [this] { return docker_is_not_stopped(*units_); };
+    }
+  } else {
+    spdlog::info("systemd does not run here: no unit boots the stacks");
+  }
+  docker_ = std::make_unique<DockerEngine>(socket.string(), std::move(may_connect));
+  registry_ = std::make_unique<RegistryClient>(config_.daemon.docker.config, "/etc/docker/certs.d");
+  compose_ = std::make_unique<ComposeProgram>(socket.string(), options_.state_dir / "empty");
+  const auto look_anew = [this] {
+    for (const auto& [name, stack] : stacks_) stack->on_engine_change();
+  };
+  engine_ = std::make_unique<EngineWatcher>(
+      *docker_,
+      [this](const EngineEvent& event) {
+        for (const auto& [name, stack] : stacks_) stack->on_engine_event(event);
+      },
+      look_anew, look_anew);
+}
+
 Result<void> Agent::add_stack(const StackSettings& settings) {
   Result<Store> store = Store::open(options_.state_dir / settings.name);
   if (!store) return store.error();
@@ -134,6 +216,9 @@ Result<void> Agent::add_stack(const StackSettings& settings) {
   access.known_hosts = settings.git.known_hosts;
   access.token_file = settings.git.token_file;
   access.ca_file = settings.git.ca_file;
+  HostPaths paths;
+  paths.docker_socket = config_.daemon.docker.socket;
+  paths.empty_file = fs::absolute(options_.state_dir / "empty");
   ReconcilerParts parts{executor_,
                         settings,
                         std::make_unique<GitProgram>(access, settings.git.ref, store->repository(),
@@ -142,53 +227,39 @@ Result<void> Agent::add_stack(const StackSettings& settings) {
                         *docker_,
                         *engine_,
                         *compose_,
+                        units_.get(),
+                        std::move(paths),
                         std::move(*store),
                         events_,
                         host_turn_};
-  stacks_[settings.name] = std::make_unique<Reconciler>(std::move(parts));
+  KeptStack& stack = kept_[settings.name];
+  stack.settings = settings;
+  stack.reconciler = std::make_shared<Reconciler>(std::move(parts));
+  stack.tasks = std::make_unique<TaskGroup>(executor_);
+  stacks_[settings.name] = stack.reconciler;
   return {};
 }
 
-Task<void> Agent::run() {
-  const std::string docker_socket = config_.daemon.docker.socket.string();
-  docker_ = std::make_unique<DockerEngine>(docker_socket);
-  registry_ = std::make_unique<RegistryClient>(config_.daemon.docker.config, "/etc/docker/certs.d");
-  const Result<ComposeTool> tool = co_await find_compose(docker_socket);
-  if (!tool) {
-    spdlog::critical("{}", tool.error().text());
-    exit_code_ = exit_failed;
-    co_return;
+void Agent::start_stack(KeptStack& stack) {
+  const std::string& name = stack.settings.name;
+  stack.tasks->spawn(name, stack.reconciler->run());
+  stack.tasks->spawn(name + ": git", stack.reconciler->watch_git());
+  stack.tasks->spawn(name + ": images", stack.reconciler->watch_images());
+}
+
+Result<void> Agent::listen() {
+  Result<UniqueFd> listener = UniqueFd();
+  if (std::optional<UniqueFd> inherited = service_manager::inherited_socket()) {
+    listener = std::move(*inherited);
+  } else {
+    std::error_code ec;
+    fs::create_directories(options_.socket.parent_path(), ec);
+    listener = http::listen_unix(options_.socket.string(), 0660, config_.daemon.socket.group);
+    owns_socket_ = true;
   }
-  compose_ = std::make_unique<ComposeProgram>(*tool, docker_socket, options_.state_dir / "empty");
-  engine_ = std::make_unique<EngineWatcher>(
-      *docker_,
-      [this](const EngineEvent& event) {
-        for (const auto& [name, stack] : stacks_) stack->on_engine_event(event);
-      },
-      [this] {
-        for (const auto& [name, stack] : stacks_) stack->on_engine_change();
-      },
-      [this] {
-        for (const auto& [name, stack] : stacks_) stack->on_engine_change();
-      });
-  for (const StackSettings& settings : config_.stacks) {
-    const Result<void> added = add_stack(settings);
-    if (!added) {
-      spdlog::critical("{}: {}", settings.name, added.error().text());
-      exit_code_ = exit_failed;
-      co_return;
-    }
-  }
-  std::error_code ec;
-  fs::create_directories(options_.socket.parent_path(), ec);
-  Result<UniqueFd> listener =
-      http::listen_unix(options_.socket.string(), 0660, config_.daemon.socket.group);
-  if (!listener) {
-    spdlog::critical("{}", listener.error().text());
-    exit_code_ = exit_failed;
-    co_return;
-  }
-  api_ = std::make_unique<Api>(executor_, stacks_, *docker_, *engine_, *compose_, events_);
+  if (!listener) return listener.error();
+  api_ =
+      std::make_unique<Api>(executor_, stacks_, *docker_, *engine_, *compose_, events_, problems_);
   server_ = std::make_unique<http::Server>(
       executor_, std::move(*listener), http::ServerLimits{},
       [group = config_.daemon.socket.group](const http::Peer& peer) {
@@ -197,54 +268,211 @@ Task<void> Agent::run() {
       [this](http::Request request, http::Peer peer) {
         return api_->handle(std::move(request), peer);
       });
-  spdlog::info("trimtabd {} with {}, {} {}, answers at {}", TRIMTAB_VERSION, tool->display(),
-               stacks_.size(), stacks_.size() == 1 ? "stack" : "stacks", options_.socket.string());
-  co_await serve();
+  return {};
 }
 
-Task<void> Agent::serve() {
+void Agent::fail(const Error& error) {
+  spdlog::critical("{}", error.text());
+  exit_code_ = exit_failed;
+}
+
+Task<void> Agent::run() {
+  build_parts();
+  for (const StackSettings& settings : config_.stacks) {
+    const Result<void> added = add_stack(settings);
+    if (!added) {
+      fail(added.error().context(settings.name));
+      co_return;
+    }
+  }
+  if (const Result<void> listening = listen(); !listening) {
+    fail(listening.error());
+    co_return;
+  }
   watchers_.spawn("status socket", server_->run());
   watchers_.spawn("Docker's events", engine_->run());
-  for (const auto& [name, stack] : stacks_) {
-    reconcilers_.spawn(name, stack->run());
-    watchers_.spawn(name + ": git", stack->watch_git());
-    watchers_.spawn(name + ": images", stack->watch_images());
-  }
+  watchers_.spawn("memory", release_memory_at_times());
+  watchers_.spawn("reload", follow_reload_signal());
+  watchers_.spawn("service manager", tell_service_manager());
+  watchers_.spawn("start of the stacks", start_stacks());
   boost::system::error_code ec;
   co_await signals_.async_wait(asio::redirect_error(asio::use_awaitable, ec));
   spdlog::info("stopping");
+  service_manager::tell_stopping();
   co_await stop();
 }
 
+// Asking which Compose is here takes longer than all else at a start, and nobody need wait for it
+// to be told how things are.
+Task<void> Agent::start_stacks() {
+  const Result<ComposeTool> tool = co_await find_compose(config_.daemon.docker.socket.string());
+  if (!tool) {
+    if (tool.error().code == Errc::cancelled) co_return;
+    fail(tool.error());
+    ::raise(SIGTERM);
+    co_return;
+  }
+  compose_->use(*tool);
+  compose_found_ = true;
+  spdlog::info("trimtabd {} with {}, {} {}, answers at {}", TRIMTAB_VERSION, tool->display(),
+               stacks_.size(), stacks_.size() == 1 ? "stack" : "stacks", options_.socket.string());
+  for (auto& [name, stack] : kept_) start_stack(stack);
+}
+
+// --- the service manager
+
+std::string Agent::status_line() const {
+  if (stacks_.empty()) return "no stack is configured";
+  std::vector<std::string> words;
+  for (const auto& [name, stack] : stacks_)
+    words.push_back(stack_line(stack_json(*stack), wall_now()));
+  return join(words, "; ");
+}
+
+bool Agent::any_hangs() const {
+  return std::any_of(stacks_.begin(), stacks_.end(), [this](const auto& stack) {
+    const bool hangs = compose_found_ && stack.second->hangs();
+    if (hangs) spdlog::critical("{} hangs: the watchdog is not fed", stack.first);
+    return hangs;
+  });
+}
+
+// The watchdog is fed by the loop, and only while each stack gets on.
+Task<void> Agent::tell_service_manager() {
+  service_manager::tell_ready(status_line());
+  std::chrono::microseconds interval = status_interval;
+  if (const auto watchdog = service_manager::watchdog_interval()) {
+    interval = std::min(interval, *watchdog / 3);
+  }
+  std::string told;
+  for (;;) {
+    const Result<void> slept = co_await sleep_for(interval);
+    if (!slept) co_return;
+    if (!any_hangs()) service_manager::feed_watchdog();
+    const std::string line = status_line();
+    if (line != told) service_manager::tell_status(line);
+    told = line;
+  }
+}
+
+// --- reloading
+
+Task<void> Agent::follow_reload_signal() {
+  for (;;) {
+    boost::system::error_code ec;
+    co_await reload_signal_.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+    if (ec) co_return;
+    service_manager::tell_reloading();
+    co_await reload();
+    service_manager::tell_ready(status_line());
+  }
+}
+
+// What is wrong in a file changes nothing of what that file said before.
+Task<void> Agent::reload() {
+  LoadResult loaded = load_config(options_.config_dir);
+  take_findings(loaded);
+  std::set<std::string> broken;
+  bool daemon_broken = false;
+  for (const Finding& finding : loaded.findings) {
+    if (finding.severity != Severity::error) continue;
+    broken.insert(finding.file.stem().string());
+    daemon_broken = daemon_broken || finding.file.filename() == "trimtab.yaml";
+  }
+  if (!daemon_broken) {
+    if (const auto log = set_up_log(loaded.daemon.log.level); !log) co_return;
+    const bool needs_restart = loaded.daemon.docker != config_.daemon.docker ||
+                               loaded.daemon.socket != config_.daemon.socket;
+    if (needs_restart) {
+      problems_.push_back(
+          "docker: and socket: of trimtab.yaml changed: they are taken up when "
+          "trimtabd is restarted");
+      spdlog::warn("{}", problems_.back());
+    }
+  }
+  std::map<std::string, StackSettings> wanted;
+  for (const StackSettings& settings : loaded.stacks) wanted[settings.name] = settings;
+  std::vector<std::string> leaving;
+  for (const auto& [name, stack] : kept_) {
+    if (broken.contains(name)) {
+      wanted[name] = stack.settings;
+    } else if (!wanted.contains(name) || !(wanted[name] == stack.settings)) {
+      leaving.push_back(name);
+    }
+  }
+  for (const std::string& name : leaving) {
+    co_await remove_stack(name);
+    spdlog::info("{}: {}", name,
+                 wanted.contains(name) ? "its settings changed"
+                                       : "no longer kept; what runs is left as it is");
+  }
+  for (const auto& [name, settings] : wanted) {
+    if (kept_.contains(name)) continue;
+    const Result<void> added = add_stack(settings);
+    if (!added) {
+      problems_.push_back(added.error().context(name).text());
+      spdlog::error("{}", problems_.back());
+      continue;
+    }
+    if (compose_found_) start_stack(kept_[name]);
+  }
+  spdlog::info("the configuration was read again: {} {}", kept_.size(),
+               kept_.size() == 1 ? "stack" : "stacks");
+}
+
+Task<void> Agent::remove_stack(std::string name) {
+  KeptStack& stack = kept_[name];
+  stack.reconciler->request_stop();
+  std::vector<std::shared_ptr<Reconciler>> one{stack.reconciler};
+  co_await stop_when_safe(std::move(one), false);
+  stack.tasks->cancel();
+  co_await stack.tasks->idle();
+  stacks_.erase(name);
+  kept_.erase(name);
+}
+
+// --- stopping
+
 Task<void> Agent::stop() {
   server_->stop();
-  for (const auto& [name, stack] : stacks_) stack->request_stop();
-  co_await cancel_when_safe();
-  reconcilers_.cancel();
+  std::vector<std::shared_ptr<Reconciler>> all;
+  for (const auto& [name, stack] : stacks_) {
+    stack->request_stop();
+    all.push_back(stack);
+  }
+  co_await stop_when_safe(std::move(all), true);
+  reload_signal_.cancel();
+  for (auto& [name, stack] : kept_) stack.tasks->cancel();
   watchers_.cancel();
-  co_await reconcilers_.idle();
+  for (auto& [name, stack] : kept_) co_await stack.tasks->idle();
   co_await server_->idle();
   co_await watchers_.idle();
   registry_->close();
+  if (!owns_socket_) co_return;
   std::error_code ec;
   fs::remove(options_.socket, ec);
 }
 
 // Waits until no stack is in a phase that must not be cut; a second signal ends the wait.
-Task<void> Agent::cancel_when_safe() {
+Task<void> Agent::stop_when_safe(std::vector<std::shared_ptr<Reconciler>> stacks,
+                                 bool heed_signals) {
   bool impatient = false;
-  signals_.async_wait([&impatient](const boost::system::error_code& ec, int) {
-    if (!ec) impatient = true;
-  });
+  if (heed_signals) {
+    signals_.async_wait([&impatient](const boost::system::error_code& ec, int) {
+      if (!ec) impatient = true;
+    });
+    service_manager::ask_for_time(stop_patience + std::chrono::seconds(10));
+  }
   const SteadyClock::time_point deadline = SteadyClock::now() + stop_patience;
-  const auto safe = [this] {
-    return std::all_of(stacks_.begin(), stacks_.end(),
-                       [](const auto& stack) { return stack.second->may_be_interrupted(); });
+  const auto safe = [&stacks] {
+    return std::all_of(stacks.begin(), stacks.end(),
+                       [](const auto& stack) { return stack->may_be_interrupted(); });
   };
   while (!safe() && !impatient && SteadyClock::now() < deadline) {
     const Result<void> slept = co_await sleep_for(std::chrono::milliseconds(50));
     if (!slept) break;
   }
+  if (!heed_signals) co_return;
   signals_.cancel();
   // The handler of the second signal refers to this frame.
   const Result<void> ran = co_await sleep_for(std::chrono::milliseconds(0));

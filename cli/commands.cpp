@@ -12,6 +12,7 @@
 #include "agent/config/load.hpp"
 #include "cli/client.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/init.hpp"
 #include "cli/render.hpp"
 #include "cli/server_events.hpp"
 #include "cli/terminal.hpp"
@@ -151,7 +152,8 @@ Task<int> Conversation::act() {
     case Action::resume:
       co_return co_await pause_or_resume();
     case Action::check:
-      break;  // asks no daemon
+    case Action::init:
+      break;  // ask no daemon
   }
   co_return exit_usage;
 }
@@ -323,6 +325,7 @@ Task<int> Conversation::pause_or_resume() {
 int run(const Options& options) {
   Terminal terminal;
   if (options.action == Action::check) return check(options, terminal);
+  if (options.action == Action::init) return init(options.init, options.config_dir, terminal);
   asio::io_context loop(1);
   Conversation conversation(loop.get_executor(), options, terminal);
   int code = exit_failed;

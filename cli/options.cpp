@@ -35,6 +35,31 @@ void add_json(CLI::App* sub, Options& options) {
   sub->add_flag("--json", options.json, "Print JSON, as the status socket gives it");
 }
 
+void add_config_dir(CLI::App* sub, Options& options) {
+  sub->add_option("--config-dir", options.config_dir, "Where trimtab.yaml and stacks.d/ are")
+      ->capture_default_str();
+}
+
+void add_init(CLI::App* sub, Options& options) {
+  InitOptions& init = options.init;
+  sub->add_option("--url", init.url, "The repository, as for git clone");
+  sub->add_option("--name", init.name, "The stack's name; proposed: the repository's");
+  sub->add_option("--ref", init.ref,
+                  "A branch, or a pattern of tags such as v*; proposed: the default branch");
+  sub->add_option("--compose", init.compose,
+                  "A compose file to run, repeatable; proposed: what the repository has");
+  sub->add_option("--directory", init.directory, "The live checkout; proposed: /srv/NAME");
+  sub->add_option(
+      "--key", init.key,
+      "The private SSH key, made if it is not there; default: keys/NAME beside stacks.d");
+  sub->add_option(
+      "--host-fingerprint", init.host_fingerprint,
+      "The SSH host key to trust, SHA256:…; GitHub's, GitLab's and Bitbucket's are known");
+  sub->add_option("--token-file", init.token_file, "For https: a file that holds an access token");
+  sub->add_flag("--yes,-y", init.yes, "Take what is proposed, without asking");
+  add_config_dir(sub, options);
+}
+
 // CLI11 says only that a command is missing where an unknown one was given.
 int complain_about_command(const CLI::App& app, const CLI::RequiredError& error) {
   const std::vector<std::string> unknown = app.remaining();
@@ -76,11 +101,14 @@ std::variant<Options, int> parse_options(int argc, const char* const* argv) {
   sub->add_flag("--watch,-w", options.watch, "Go on showing it as it changes");
   add_json(sub, options);
 
+  sub = command(app, options, Action::init, "init",
+                "Set up a stack: asks, makes a deploy key, tries the access, writes its file");
+  add_init(sub, options);
+
   sub = command(app, options, Action::check, "check",
                 "Validate the configuration (works without the daemon)");
   sub->add_option("FILE", options.files, "These files only; default: all of the configuration");
-  sub->add_option("--config-dir", options.config_dir, "Where trimtab.yaml and stacks.d/ are")
-      ->capture_default_str();
+  add_config_dir(sub, options);
   add_json(sub, options);
 
   sub = command(app, options, Action::plan, "plan", "What a deploy would change now, and why");

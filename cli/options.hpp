@@ -10,8 +10,9 @@
 namespace trimtab::cli {
 
 enum class Action {
-  check,
   status,
+  init,
+  check,
   plan,
   deploy,
   rollback,
@@ -23,10 +24,24 @@ enum class Action {
   resume
 };
 
+// Answers to what `trimtab init` asks; empty: not given.
+struct InitOptions {
+  std::string url;
+  std::string name;
+  std::string ref;
+  std::string directory;
+  std::vector<std::string> compose;
+  std::string token_file;
+  std::string key;
+  std::string host_fingerprint;
+  bool yes = false;
+};
+
 struct Options {
   Action action = Action::status;
   std::string socket = "/run/trimtab/trimtab.sock";
   std::filesystem::path config_dir = "/etc/trimtab";
+  InitOptions init;
   std::vector<std::filesystem::path> files;  // of check
   std::string stack;                         // empty: not given
   std::vector<std::string> services;         // of logs

@@ -103,6 +103,17 @@ Lines image_lines(const Json& stack, std::size_t width, const Screen& screen) {
   return lines;
 }
 
+Lines unit_lines(const Json& stack, std::size_t width, const Screen& screen) {
+  if (!stack.contains("unit")) return {};
+  const Json& unit = json_object(stack, "unit");
+  if (unit.empty()) return labelled(screen, width, "unit", "none: systemd does not run here");
+  const std::string problem = words(unit, "problem");
+  if (!problem.empty()) return labelled(screen, width, "unit", problem, Colour::red);
+  return labelled(screen, width, "unit",
+                  words(unit, "name") + ", " + words(unit, "active") + ", " +
+                      (json_bool(unit, "enabled") ? "enabled at boot" : "not enabled at boot"));
+}
+
 Lines docker_lines(const Json& status, const Screen& screen) {
   const std::string error = words(json_object(status, "docker"), "error");
   if (error.empty()) return {};
@@ -155,6 +166,7 @@ Lines render_stack(const Json& stack, const Screen& screen) {
   append(lines, table(screen, 2, 1, rows));
   append(lines, git_lines(stack, width, screen));
   append(lines, image_lines(stack, width, screen));
+  append(lines, unit_lines(stack, width, screen));
   for (const std::string& text : word_list(stack, "drift")) {
     append(lines, labelled(screen, width, "drift", text, Colour::yellow));
   }

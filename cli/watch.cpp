@@ -313,10 +313,13 @@ Task<Result<Ending>> follow_request(Client& client, EventFeed& feed, Terminal& t
     auto looked = co_await watch.look(std::move(finished));
     if (!looked) co_return looked.error();
     if (*looked) co_return std::move(**looked);
-    const auto paused = co_await sleep_for(shortest);
-    if (!paused) co_return paused.error();
+    // Many events come at once; the one that ends it all is not kept waiting.
+    const auto next_look = SteadyClock::now() + shortest;
     const auto until = SteadyClock::now() + seconds(1);
-    co_await feed.wait_until(until);
+    bool woken = co_await feed.wait_until(until);
+    while (woken && !feed.finished(request) && SteadyClock::now() < next_look) {
+      woken = co_await feed.wait_until(next_look);
+    }
     if (interrupted) co_return Error{Errc::cancelled, "interrupted", {}};
   }
 }

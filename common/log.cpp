@@ -16,31 +16,6 @@ namespace trimtab {
 
 namespace {
 
-// systemd names the device and inode of the stream that it reads: standard error may have been
-// redirected since.
-bool journal_reads_stderr() {
-  const char* const stream = std::getenv("JOURNAL_STREAM");
-  struct stat info {};
-  if (stream == nullptr || ::fstat(STDERR_FILENO, &info) != 0) return false;
-  return stream == std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino);
-}
-
-// syslog(3) priorities.
-char priority(spdlog::level::level_enum level) {
-  switch (level) {
-    case spdlog::level::critical:
-      return '2';
-    case spdlog::level::err:
-      return '3';
-    case spdlog::level::warn:
-      return '4';
-    case spdlog::level::info:
-      return '6';
-    default:
-      return '7';
-  }
-}
-
 class LineFormatter final : public spdlog::formatter {
  public:
   explicit LineFormatter(bool for_journal) : for_journal_(for_journal) {}
@@ -48,7 +23,7 @@ class LineFormatter final : public spdlog::formatter {
   void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& into) override {
     std::string line;
     if (for_journal_) {
-      line = {'<', priority(message.level), '>'};
+      line = {'<', syslog_priority(message.level), '>'};
     } else {
       const auto level = spdlog::level::to_string_view(message.level);
       line = format_time(std::chrono::floor<std::chrono::milliseconds>(message.time)) + " " +
@@ -69,6 +44,30 @@ class LineFormatter final : public spdlog::formatter {
 
 }  // namespace
 
+// systemd names the device and inode of the stream that it reads: standard error may have been
+// redirected since.
+bool journal_reads_log() {
+  const char* const stream = std::getenv("JOURNAL_STREAM");
+  struct stat info {};
+  if (stream == nullptr || ::fstat(STDERR_FILENO, &info) != 0) return false;
+  return stream == std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino);
+}
+
+char syslog_priority(spdlog::level::level_enum level) {
+  switch (level) {
+    case spdlog::level::critical:
+      return '2';
+    case spdlog::level::err:
+      return '3';
+    case spdlog::level::warn:
+      return '4';
+    case spdlog::level::info:
+      return '6';
+    default:
+      return '7';
+  }
+}
+
 std::string log_line(std::string_view message) {
   std::string line;
   for (const std::string& part : split(printable(trim(message)), '\n')) {
@@ -86,7 +85,7 @@ Result<void> set_up_log(std::string_view level) {
   }
   auto logger =
       std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  logger->set_formatter(std::make_unique<LineFormatter>(journal_reads_stderr()));
+  logger->set_formatter(std::make_unique<LineFormatter>(journal_reads_log()));
   logger->set_level(known);
   spdlog::set_default_logger(std::move(logger));
   return {};

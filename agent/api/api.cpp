@@ -128,14 +128,16 @@ struct Api::Route {
   }
 };
 
-Api::Api(asio::any_io_executor executor, std::map<std::string, std::unique_ptr<Reconciler>>& stacks,
-         Docker& docker, const EngineWatcher& engine, const Compose& compose, EventBus& events)
+Api::Api(asio::any_io_executor executor, Stacks& stacks, Docker& docker,
+         const EngineWatcher& engine, const Compose& compose, EventBus& events,
+         const std::vector<std::string>& problems)
     : executor_(std::move(executor)),
       stacks_(stacks),
       docker_(docker),
       engine_(engine),
       compose_(compose),
-      events_(events) {}
+      events_(events),
+      problems_(problems) {}
 
 Task<http::Reply> Api::handle(http::Request request, http::Peer peer) {
   Route route;
@@ -189,7 +191,11 @@ Task<http::Reply> Api::handle(http::Request request, http::Peer peer) {
 http::Reply Api::status() const {
   Json body;
   body["version"] = TRIMTAB_VERSION;
-  body["compose"] = compose_.tool().display();
+  const ComposeTool& compose = compose_.tool();
+  // Not known yet in the first moments after a start.
+  body["compose"] = compose.version.empty() ? std::string() : compose.display();
+  body["problems"] = Json::array();
+  for (const std::string& problem : problems_) body["problems"].push_back(problem);
   body["docker"]["version"] = engine_.engine() ? engine_.engine()->version : std::string();
   body["docker"]["api_version"] = engine_.engine() ? engine_.engine()->api_version : std::string();
   body["docker"]["error"] = engine_.error() ? engine_.error()->text() : std::string();
@@ -210,7 +216,7 @@ Task<http::Reply> Api::stack_route(Route route) {
                       : known.empty() ? "no stack is configured"
                                       : "there are: " + join(known, ", "));
   }
-  Reconciler* const stack = found->second.get();
+  const std::shared_ptr<Reconciler> stack = found->second;
   if (route.method == "POST") co_return co_await post_route(std::move(route), stack);
   if (route.method != "GET" && route.method != "HEAD") {
     co_return problem(405, "only GET and POST are possible here");
@@ -249,7 +255,7 @@ Task<http::Reply> Api::stack_route(Route route) {
   co_return problem(404, "there is no /v1/stacks/" + name + "/" + printable(what));
 }
 
-Task<http::Reply> Api::post_route(Route route, Reconciler* stack) {
+Task<http::Reply> Api::post_route(Route route, std::shared_ptr<Reconciler> stack) {
   const std::string what = route.path.size() == 4 ? route.path[3] : std::string();
   if (route.path.size() == 3 || contains(get_routes, route.path[3])) {
     co_return problem(405, "only GET is possible here");

@@ -14,26 +14,30 @@ namespace trimtab {
 
 class Api {
  public:
+  // Shared, since a stack may leave the configuration while it is asked.
+  using Stacks = std::map<std::string, std::shared_ptr<Reconciler>>;
+
   // All outlive it.
-  Api(asio::any_io_executor executor, std::map<std::string, std::unique_ptr<Reconciler>>& stacks,
-      Docker& docker, const EngineWatcher& engine, const Compose& compose, EventBus& events);
+  Api(asio::any_io_executor executor, Stacks& stacks, Docker& docker, const EngineWatcher& engine,
+      const Compose& compose, EventBus& events, const std::vector<std::string>& problems);
 
   Task<http::Reply> handle(http::Request request, http::Peer peer);
 
  private:
   struct Route;
   Task<http::Reply> stack_route(Route route);
-  Task<http::Reply> post_route(Route route, Reconciler* stack);
+  Task<http::Reply> post_route(Route route, std::shared_ptr<Reconciler> stack);
   http::Reply status() const;
   http::Reply logs(const Route& route, Reconciler& stack);
   http::Reply events(const Route& route);
 
   asio::any_io_executor executor_;
-  std::map<std::string, std::unique_ptr<Reconciler>>& stacks_;
+  Stacks& stacks_;
   Docker& docker_;
   const EngineWatcher& engine_;
   const Compose& compose_;
   EventBus& events_;
+  const std::vector<std::string>& problems_;  // of the configuration
 };
 
 }  // namespace trimtab

@@ -165,6 +165,16 @@ Json request_json(const std::optional<RequestResult>& request) {
   return json;
 }
 
+Json unit_json(const std::optional<UnitView>& unit) {
+  if (!unit) return nullptr;
+  Json json;
+  json["name"] = unit->name;
+  json["active"] = unit->active;
+  json["enabled"] = unit->enabled;
+  json["problem"] = unit->problem;
+  return json;
+}
+
 Json strings_json(const std::vector<std::string>& strings) {
   Json list = Json::array();
   for (const std::string& text : strings) list.push_back(text);
@@ -172,6 +182,26 @@ Json strings_json(const std::vector<std::string>& strings) {
 }
 
 }  // namespace
+
+std::string stack_line(const Json& stack, WallTime now) {
+  const std::string state = json_string(stack, "state");
+  const std::string reason = json_string(stack, "reason");
+  std::string line = json_string(stack, "name") + ": ";
+  if (state != "synced") line += state + (reason.empty() ? "" : ": " + reason) + "; ";
+  if (stack.value("release", Json()).is_number()) {
+    line += "release " + std::to_string(json_int(stack, "release")) + " (" +
+            json_string(stack, "commit").substr(0, 7) + " " + json_string(stack, "ref") +
+            ") healthy " + std::to_string(json_int(stack, "healthy")) + "/" +
+            std::to_string(json_int(stack, "services"));
+  } else {
+    line += "no release yet";
+  }
+  const auto checked = parse_time(json_string(stack, "checked_at"));
+  if (!checked) return line;
+  return line + ", checked " +
+         human_duration(std::chrono::duration_cast<std::chrono::milliseconds>(now - *checked)) +
+         " ago";
+}
 
 Json stack_json(const Reconciler& stack) {
   const Release* const release = stack.store().current();
@@ -192,6 +222,7 @@ Json stack_json(const Reconciler& stack) {
   add_services(stack, release, json);
   json["git"] = git_json(stack);
   json["images"] = images_json(stack);
+  json["unit"] = unit_json(stack.unit());
   json["drift"] = strings_json(stack.drift());
   json["next"] = stack.situation().next;
   json["checked_at"] = time_or_null(stack.facts().tip.asked_at);

@@ -7,6 +7,8 @@
 namespace trimtab {
 
 Json stack_json(const Reconciler& stack);
+// The same on one line, for `systemctl status`. `stack` is stack_json()'s.
+std::string stack_line(const Json& stack, WallTime now);
 // `brief`: without the failing services' logs.
 Json release_json(const Release& release, bool current, bool brief);
 Json plan_json(const std::string& stack, const PlanAnswer& answer);

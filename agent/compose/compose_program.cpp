@@ -68,11 +68,8 @@ Task<Result<ComposeTool>> find_compose(std::string docker_socket) {
                   "install docker-compose-plugin, docker-compose-v2 or docker-compose"};
 }
 
-ComposeProgram::ComposeProgram(ComposeTool tool, std::string docker_socket,
-                               std::filesystem::path empty_file)
-    : tool_(std::move(tool)),
-      docker_socket_(std::move(docker_socket)),
-      empty_file_(std::move(empty_file)) {}
+ComposeProgram::ComposeProgram(std::string docker_socket, std::filesystem::path empty_file)
+    : docker_socket_(std::move(docker_socket)), empty_file_(std::move(empty_file)) {}
 
 Task<Result<Rendered>> ComposeProgram::render(RenderRequest request) {
   Command command = compose_command(tool_, docker_socket_);

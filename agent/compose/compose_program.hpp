@@ -15,7 +15,10 @@ class ComposeProgram final : public Compose {
  public:
   // `docker_socket`: path of the Engine's Unix socket. `empty_file`: an existing empty file, given
   // as env file to `up`, so that a .env beside the project cannot change what was rendered.
-  ComposeProgram(ComposeTool tool, std::string docker_socket, std::filesystem::path empty_file);
+  ComposeProgram(std::string docker_socket, std::filesystem::path empty_file);
+
+  // Before anything else is asked of it.
+  void use(ComposeTool tool) { tool_ = std::move(tool); }
 
   [[nodiscard]] const ComposeTool& tool() const override { return tool_; }
   Task<Result<Rendered>> render(RenderRequest request) override;

@@ -61,6 +61,15 @@ std::string group_complaint(const std::string& text) {
   return "expected the name of a group, found " + in_quotes(text);
 }
 
+// What systemd.unit(5) allows in the name of a service.
+std::string unit_complaint(const std::string& text) {
+  constexpr std::string_view allowed =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789:_.\\-";
+  const bool is_service = text.ends_with(".service") && text.size() > 8 && text.size() < 256;
+  if (is_service && text.find_first_not_of(allowed) == text.npos) return {};
+  return "expected the name of a service unit such as shop.service, found " + in_quotes(text);
+}
+
 // A leading "-" would be an option, or standard input, to Compose.
 std::string relative_file_complaint(const std::string& text) {
   if (text.front() == '/') return "expected a path relative to the stack's directory";
@@ -165,6 +174,7 @@ Reader stack_reader(StackSettings& stack) {
                })},
       {"rollback", rollback_mode(stack.rollback)},
       {"keep", whole_number(stack.keep, 0, 1000)},
+      {"unit", text(stack.unit, unit_complaint)},
   });
 }
 
@@ -244,6 +254,7 @@ StackSettings read_stack(std::string_view text, Document& document) {
                                 "- and _, then .yaml");
   }
   stack.directory = fs::path("/srv") / stack.name;
+  stack.unit = stack.name + ".service";
   read_document(text, stack_reader(stack), document);
   if (document.has("git.url")) check_stack(stack, document);
   return stack;

@@ -81,7 +81,8 @@ struct StackSettings {
   ImageSettings images;
   GateSettings gate;
   RollbackMode rollback = RollbackMode::automatic;
-  int keep = 10;  // releases kept besides the current and the last good one
+  int keep = 10;     // releases kept besides the current and the last good one
+  std::string unit;  // systemd's, that boots the stack; default: NAME.service
 
   friend bool operator==(const StackSettings&, const StackSettings&) = default;
 };

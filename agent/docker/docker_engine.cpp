@@ -104,7 +104,8 @@ class LogReader {
 
 }  // namespace
 
-DockerEngine::DockerEngine(std::string socket_path) : socket_path_(std::move(socket_path)) {}
+DockerEngine::DockerEngine(std::string socket_path, MayConnect may_connect)
+    : socket_path_(std::move(socket_path)), may_connect_(std::move(may_connect)) {}
 
 // ---- Exchanges ----------------------------------------------------------------------------------
 
@@ -117,6 +118,15 @@ Error DockerEngine::unreachable(const Error& error) {
   const bool transient = error.code == Errc::unavailable || error.code == Errc::timed_out;
   return Error{error.code, "Docker does not answer: " + error.message,
                transient ? "is docker.service running?" : ""};
+}
+
+Task<Result<void>> DockerEngine::may_connect() {
+  if (!may_connect_) co_return Result<void>();
+  const Result<void> may = co_await may_connect_();
+  if (may) co_return may;
+  version_.reset();
+  idle_.clear();
+  co_return may;
 }
 
 Task<Result<std::string>> DockerEngine::version_prefix() {
@@ -139,6 +149,8 @@ Task<Result<std::string>> DockerEngine::version_prefix() {
 
 Task<Result<http::Response>> DockerEngine::send(http::Request request,
                                                 SteadyClock::duration timeout) {
+  const Result<void> may = co_await may_connect();
+  if (!may) co_return may.error();
   http::Endpoint endpoint;
   endpoint.unix_path = socket_path_;
   http::Connection connection(std::move(endpoint));
@@ -175,6 +187,8 @@ Task<Result<http::Response>> DockerEngine::stream(http::Request request, SteadyC
   auto prefix = co_await version_prefix();
   if (!prefix) co_return prefix.error();
   request.target = *prefix + request.target;
+  const Result<void> may = co_await may_connect();
+  if (!may) co_return may.error();
   http::Endpoint endpoint;
   endpoint.unix_path = socket_path_;
   http::Connection connection(std::move(endpoint));

@@ -1,6 +1,7 @@
 // The Docker Engine behind its Unix socket, spoken to over its HTTP API.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,8 +14,11 @@ namespace trimtab {
 
 class DockerEngine final : public Docker {
  public:
+  // Asked before each exchange; its error is the answer where the socket must be left alone.
+  using MayConnect = std::function<Task<Result<void>>()>;
+
   // Connects at the first call, not before. All calls on one loop, which must outlive this.
-  explicit DockerEngine(std::string socket_path);
+  explicit DockerEngine(std::string socket_path, MayConnect may_connect = nullptr);
 
   Task<Result<EngineInfo>> info() override;
   Task<Result<std::vector<Container>>> project_containers(std::string project) override;
@@ -56,8 +60,10 @@ class DockerEngine final : public Docker {
   Task<Result<http::Response>> stream(http::Request request, SteadyClock::duration idle,
                                       std::function<void()> on_open, http::OnChunk on_chunk);
   Error unreachable(const Error& error);
+  Task<Result<void>> may_connect();
 
   std::string socket_path_;
+  MayConnect may_connect_;
   std::optional<ApiVersion> version_;  // none: to be asked
   std::vector<http::Connection> idle_;
 };

@@ -11,6 +11,7 @@
 #include "agent/model/service.hpp"
 #include "agent/plan/diff.hpp"
 #include "agent/resolve/paths.hpp"
+#include "agent/units/stack_unit.hpp"
 #include "common/failpoint.hpp"
 
 namespace trimtab {
@@ -41,6 +42,7 @@ Executor::Executor(ExecutorParts parts, ExecutorHooks hooks)
 
 void Executor::request_stop() {
   stop_requested_ = true;
+  parts_.engine_changed.notify();
   // An orderly stop in the middle of a phase is no sign of a crash loop.
   if (attempt_.entries == 0 || !parts_.store.attempt()) return;
   --attempt_.entries;
@@ -256,6 +258,9 @@ Task<Executor::Done> Executor::switch_over() {
           update(attempt_.release, [&](Release& release) { release.notices.push_back(notice); });
     }
     failpoint("switching:checked_out");
+    // A job whose container is gone since is known from the record alone.
+    const Release release = *parts_.store.find(attempt_.release);
+    if (linked) linked = co_await save_boot_file(release.number, release.jobs);
     if (linked) linked = parts_.store.set_current(attempt_.release);
   }
   if (!linked) {
@@ -278,6 +283,20 @@ Task<Result<Rendering>> Executor::rendering_of(int number) {
   Rendering rendering;
   rendering.model = std::move(*model);
   co_return rendering;
+}
+
+Task<Result<void>> Executor::save_boot_file(int number, std::set<std::string> jobs) {
+  const Result<Rendering> rendering = co_await rendering_of(number);
+  if (!rendering) co_return rendering.error();
+  const std::vector<std::string> names = rendering->service_names();
+  for (const std::string& name : names) {
+    for (const std::string& job : jobs_awaited_by(rendering->service(name))) jobs.insert(job);
+  }
+  std::vector<std::string> services;
+  for (const std::string& name : names) {
+    if (!jobs.contains(name)) services.push_back(name);
+  }
+  co_return parts_.store.save_boot_file(number, boot_file_text(services));
 }
 
 Task<Result<void>> Executor::remove_services(std::vector<std::string> services) {
@@ -428,6 +447,11 @@ Task<Executor::Done> Executor::watch_gate(GateDemand demand) {
     }
     parts_.progress.waiting_for(verdict.waiting_for);
     co_await parts_.engine_changed.wait_until(gate.next_look(SteadyClock::now()));
+    if (stop_requested_) {
+      // No verdict: the next start, or the unit's, begins this phase again.
+      done.result = PhaseResult::failed_by_world;
+      co_return done;
+    }
   }
 }
 
@@ -492,6 +516,8 @@ Task<Result<void>> Executor::note_seen(int number, int unchanged) {
   for (const std::string& job : parts_.store.find(number)->jobs) {
     if (!seen.contains(job)) jobs.insert(job);
   }
+  const Result<void> saved = co_await save_boot_file(number, jobs);
+  if (!saved) co_return saved;
   co_return update(number, [&](Release& release) {
     release.seen = seen;
     release.jobs = jobs;

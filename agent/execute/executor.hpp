@@ -92,6 +92,8 @@ class Executor {
   Task<Result<std::map<std::string, std::string>>> image_ids(Release release);
   Task<Result<Rendering>> rendering_of(int number);
   Task<Result<void>> apply(int number, Plan plan, bool force_recreate);
+  // `jobs`: services that are known to do their work and exit.
+  Task<Result<void>> save_boot_file(int number, std::set<std::string> jobs);
   Task<Result<void>> remove_services(std::vector<std::string> services);
   Task<Result<void>> remove_half_made(std::vector<std::string> services);
   // Notes which containers make up the release; what the plan left alone is as `unchanged` saw it.

@@ -4,8 +4,8 @@
 
 #include <charconv>
 
-#include "agent/git/git_errors.hpp"
 #include "agent/git/live_clone.hpp"
+#include "agent/git/remote_call.hpp"
 #include "common/files.hpp"
 #include "common/text.hpp"
 
@@ -56,29 +56,7 @@ GitCall GitProgram::call(std::vector<std::string> arguments) const {
 Result<GitCall> GitProgram::remote_call(std::vector<std::string> arguments) const {
   if (!remote_) return remote_.error();
   if (!wanted_) return wanted_.error();
-  const fs::path global_file = state_ / "gitconfig";
-  auto environment = remote_environment(access_, *remote_, global_file);
-  if (!environment) return environment.error();
-  if (remote_->protocol == GitProtocol::local) {
-    // Git would refuse a repository that belongs to another user; this one the operator named.
-    if (auto made = make_private_directory(state_); !made) return made.error();
-    auto written = write_file_durably(global_file, "[safe]\n\tdirectory = *\n");
-    if (!written) return written.error();
-  }
-  GitCall made;
-  made.arguments = std::move(arguments);
-  made.environment = std::move(*environment);
-  return made;
-}
-
-Task<Result<std::string>> GitProgram::remote_output(GitCall call) {
-  auto exit = co_await run_git(std::move(call));
-  if (!exit) {
-    if (exit.error().code != Errc::timed_out) co_return exit.error();
-    co_return Error{Errc::timed_out, remote_->url + " did not answer in time", "it is tried again"};
-  }
-  if (!exit->ok()) co_return explain_remote_failure(exit->err, *remote_, access_);
-  co_return std::move(exit->out);
+  return trimtab::remote_call(access_, *remote_, state_, std::move(arguments));
 }
 
 Task<Result<void>> GitProgram::prepare() {
@@ -100,7 +78,7 @@ Task<Result<std::vector<AdvertisedRef>>> GitProgram::list(std::string kind, std:
   auto ask = remote_call(std::move(arguments));
   if (!ask) co_return ask.error();
   ask->timeout = std::chrono::minutes(1);
-  auto output = co_await remote_output(std::move(*ask));
+  auto output = co_await remote_output(std::move(*ask), *remote_, access_);
   if (!output) co_return output.error();
   co_return parse_ls_remote(*output);
 }
@@ -161,7 +139,7 @@ Task<Result<std::string>> GitProgram::fetch(RefTip tip) {
   if (!get) co_return get.error();
   get->environment["GIT_DIR"] = repository_.string();
   get->timeout = std::chrono::minutes(15);
-  auto got = co_await remote_output(std::move(*get));
+  auto got = co_await remote_output(std::move(*get), *remote_, access_);
   if (!got) {
     prepared_ = false;
     co_return got.error();

@@ -37,7 +37,6 @@ class GitProgram final : public Git {
   Task<Result<void>> prepare();
   [[nodiscard]] GitCall call(std::vector<std::string> arguments) const;
   [[nodiscard]] Result<GitCall> remote_call(std::vector<std::string> arguments) const;
-  Task<Result<std::string>> remote_output(GitCall call);
   Task<Result<std::vector<AdvertisedRef>>> list(std::string kind, std::string ref);
   Task<Error> missing_ref();
 

@@ -208,7 +208,15 @@ Task<Result<LiveCheckout::Survey>> LiveCheckout::survey(fs::path directory, std:
   const std::set<std::string> begun = unfinished();
   std::vector<std::string> others(begun.begin(), begun.end());
   if (!head.empty() && head != base) others.push_back(head);
-  others.push_back(to);
+  // What is there already can only have been edited.
+  const bool stays = others.empty() && to == base;
+  if (stays) {
+    found.after = found.before;
+    found.pending = *base_status;
+    found.edits = std::move(*base_status);
+  } else {
+    others.push_back(to);
+  }
   for (const std::string& other : others) {
     const auto known = co_await has_commit(directory, other);
     if (!known) co_return known.error();
@@ -241,9 +249,11 @@ Task<Result<LiveCheckout::Survey>> LiveCheckout::survey(fs::path directory, std:
   }
   fs::remove(scratch, ignored);
 
-  auto edits = co_await differences(directory, index());
-  if (!edits) co_return edits.error();
-  found.edits = std::move(*edits);
+  if (!stays) {
+    auto edits = co_await differences(directory, index());
+    if (!edits) co_return edits.error();
+    found.edits = std::move(*edits);
+  }
 
   const auto is_tracked = [&found](const std::string& path) { return found.before.contains(path); };
   std::set<std::string> collisions;
@@ -261,7 +271,7 @@ Task<Result<LiveCheckout::Survey>> LiveCheckout::survey(fs::path directory, std:
 Task<Result<std::vector<std::string>>> LiveCheckout::collisions(fs::path directory,
                                                                 std::string from,
                                                                 std::string commit) {
-  if (!is_folder(directory)) co_return std::vector<std::string>();
+  if (!is_folder(directory) || from == commit) co_return std::vector<std::string>();
   auto found = co_await survey(std::move(directory), std::move(from), std::move(commit));
   if (!found) co_return found.error();
   co_return std::move(found->collisions);
@@ -347,6 +357,8 @@ Task<Result<SwitchReport>> LiveCheckout::bring_to(fs::path directory, std::strin
     if (!patch) co_return patch.error();
     report.saved_patch = std::move(*patch);
   }
+
+  if (report.changed.empty() && report.local_edits.empty()) co_return report;
 
   std::set<std::string> begun = unfinished();
   begun.insert(to);

@@ -31,7 +31,10 @@ Reconciler::Reconciler(ReconcilerParts parts)
       docker_(parts.docker),
       engine_(parts.engine),
       compose_(parts.compose),
+      units_(parts.units),
+      paths_(std::move(parts.paths)),
       store_(std::move(parts.store)),
+      unit_keeper_(units_, paths_.unit_directory, settings_.unit, store_),
       events_(parts.events),
       host_turn_(parts.host_turn),
       staging_turn_(executor_),
@@ -56,6 +59,10 @@ Reconciler::Reconciler(ReconcilerParts parts)
   for (const std::string& problem : store_.problems()) {
     spdlog::warn("{}: {}", settings_.name, problem);
   }
+  resumes_ = store_.attempt().has_value();
+  if (units_ != nullptr) {
+    units_->watch(settings_.unit, [this](const std::string& active) { on_unit_change(active); });
+  }
 }
 
 DraftParts Reconciler::draft_parts() {
@@ -65,8 +72,8 @@ DraftParts Reconciler::draft_parts() {
 // --- the loop
 
 Task<void> Reconciler::run() {
-  co_await recover();
   while (!stop_requested_) {
+    last_progress_ = SteadyClock::now();
     co_await round();
     co_await retire_releases();
     settle();
@@ -98,10 +105,13 @@ bool Reconciler::may_be_interrupted() const {
 }
 
 Task<void> Reconciler::recover() {
+  resumes_ = false;
   if (!store_.attempt()) co_return;
   const Attempt found = *store_.attempt();
-  spdlog::info("{}: goes on with release {}, found in phase {}", settings_.name, found.release,
-               to_string(found.phase));
+  tell(Milestone::resumed, spdlog::level::info,
+       "goes on with " + release_text(found.release) + ", found in phase " +
+           std::string(to_string(found.phase)),
+       store_.find(found.release));
   if (!found.request.empty()) {
     last_request_ = RequestResult{found.request, "in_progress", found.release, ""};
   }
@@ -109,7 +119,13 @@ Task<void> Reconciler::recover() {
 }
 
 Task<void> Reconciler::round() {
+  co_await unit_keeper_.look(stack_unit());
   co_await observe();
+  if (unit_keeper_.is_stopped() || unit_keeper_.is_moving()) co_return;
+  if (resumes_) {
+    co_await recover();
+    co_return;
+  }
   const bool retry = retry_at_ && SteadyClock::now() >= *retry_at_;
   if (retry) {
     retry_at_.reset();
@@ -170,7 +186,7 @@ Task<void> Reconciler::start_what_docker_left_down(std::vector<Container> contai
 Task<void> Reconciler::observe() {
   auto containers = co_await docker_.project_containers(project_);
   if (!containers) co_return;
-  if (docker_was_lost_ && !store_.intent().paused) {
+  if (docker_was_lost_ && !store_.intent().paused && !unit_keeper_.is_stopped()) {
     co_await start_what_docker_left_down(*containers);
     containers = co_await docker_.project_containers(project_);
     if (!containers) co_return;
@@ -460,7 +476,11 @@ Task<void> Reconciler::deploy_draft(Goal goal, Draft draft, Plan plan,
 
 Task<void> Reconciler::attempt(Attempt attempt, bool resumed) {
   const Turn::Holder turn = co_await host_turn_.take();
-  if (stop_requested_) co_return;
+  if (stop_requested_ || unit_keeper_.is_stopped()) {
+    resumes_ = store_.attempt().has_value();
+    judged_key_.clear();
+    co_return;
+  }
   const int number = attempt.release;
   const std::string request = attempt.request;
   ExecutorParts parts{settings_, project_, *git_, registry_,      docker_,
@@ -477,7 +497,11 @@ Task<void> Reconciler::attempt(Attempt attempt, bool resumed) {
   const std::optional<AttemptResult> result = co_await executing_->run(std::move(attempt), resumed);
   executing_.reset();
   attempt_view_.reset();
-  if (!result) co_return;
+  if (!result) {
+    // It was stopped between two phases, by the daemon's end or the unit's stop.
+    resumes_ = true;
+    co_return;
+  }
   co_await observe();
   after(*result, number, request);
 }

@@ -1,15 +1,18 @@
 // Keeps one stack: looks at the facts, decides, and has the executor act. One a stack.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "agent/execute/executor.hpp"
+#include "agent/notify/milestones.hpp"
 #include "agent/reconcile/draft.hpp"
 #include "agent/reconcile/events.hpp"
 #include "agent/reconcile/situation.hpp"
+#include "agent/reconcile/unit_keeper.hpp"
 #include "agent/sources/engine_watcher.hpp"
 #include "agent/sources/git_watcher.hpp"
 #include "agent/sources/image_watcher.hpp"
@@ -52,6 +55,13 @@ struct PlanAnswer {
   std::vector<std::string> pulls;  // images that are not here yet
 };
 
+// Where things are on this host that the stack's unit names.
+struct HostPaths {
+  std::filesystem::path unit_directory = "/etc/systemd/system";
+  std::filesystem::path docker_socket;
+  std::filesystem::path empty_file;
+};
+
 struct ReconcilerParts {
   asio::any_io_executor executor;
   StackSettings settings;
@@ -60,6 +70,8 @@ struct ReconcilerParts {
   Docker& docker;
   const EngineWatcher& engine;
   Compose& compose;
+  Units* units;  // null: systemd does not run here
+  HostPaths paths;
   Store store;
   EventBus& events;
   Turn& host_turn;  // one deployment at a time on the host
@@ -102,6 +114,10 @@ class Reconciler final : private Progress {
   [[nodiscard]] std::size_t watched_images() const { return image_watcher_.watched().size(); }
   [[nodiscard]] const std::string& project() const { return project_; }
   [[nodiscard]] std::vector<std::string> notices() const;
+  // Absent where no unit is kept.
+  [[nodiscard]] const std::optional<UnitView>& unit() const { return unit_keeper_.view(); }
+  // Whether it has shown no sign of work for longer than any of its steps may take.
+  [[nodiscard]] bool hangs() const;
 
  private:
   struct Goal {
@@ -144,6 +160,10 @@ class Reconciler final : private Progress {
   [[nodiscard]] Situation situation_of_failed(const Release& release, Outcome outcome) const;
 
   void on_facts_asked();
+  void on_unit_change(const std::string& active);
+  StackUnit stack_unit() const;
+  void tell(Milestone milestone, spdlog::level::level_enum level, const std::string& message,
+            const Release* release = nullptr);
   void settle();
   void situate(StackState state, std::string reason, std::string next);
   void finish_request(const std::string& id, std::string outcome, std::optional<int> release,
@@ -163,7 +183,10 @@ class Reconciler final : private Progress {
   Docker& docker_;
   const EngineWatcher& engine_;
   Compose& compose_;
+  Units* units_;
+  HostPaths paths_;
   Store store_;
+  UnitKeeper unit_keeper_;
   EventBus& events_;
   Turn& host_turn_;
   Turn staging_turn_;  // the staging folder has one user at a time
@@ -190,6 +213,8 @@ class Reconciler final : private Progress {
   std::unique_ptr<Executor> executing_;
   bool stop_requested_ = false;
   bool docker_was_lost_ = false;
+  bool resumes_ = false;  // the journal has an attempt that is to go on
+  SteadyClock::time_point last_progress_ = SteadyClock::now();
 
   WakeEvent wake_;
   WakeEvent engine_changed_;

@@ -1,7 +1,5 @@
 // What becomes of a commit that was looked at: the record, the words for people, and when it is
 // looked at again.
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 
 #include "agent/reconcile/reconciler.hpp"
@@ -20,6 +18,24 @@ bool is_by_host(const std::vector<PreflightFinding>& findings) {
     return finding.severity == PreflightFinding::Severity::warning ||
            finding.cls == FailureClass::world;
   });
+}
+
+Milestone milestone_of(AttemptEnd end) {
+  switch (end) {
+    case AttemptEnd::committed:
+      return Milestone::deployed;
+    case AttemptEnd::rejected:
+      return Milestone::rejected;
+    case AttemptEnd::postponed:
+      return Milestone::waiting;
+    case AttemptEnd::superseded:
+      return Milestone::superseded;
+    case AttemptEnd::rolled_back:
+      return Milestone::rolled_back;
+    case AttemptEnd::failed:
+      return Milestone::failed;
+  }
+  return Milestone::failed;
 }
 
 }  // namespace
@@ -95,8 +111,10 @@ Result<void> Reconciler::record_rejection(const Goal& goal, Release release,
   release.failure = failure;
   if (auto saved = store_.save(release); !saved) return saved;
   if (auto rejected = store_.reject(key); !rejected) return rejected;
-  spdlog::warn("{}: release {} ({}) is rejected, nothing was touched: {}", settings_.name,
-               release.number, short_commit(release.commit), first.message);
+  tell(Milestone::rejected, spdlog::level::warn,
+       release_text(release.number) + " (" + short_commit(release.commit) +
+           ") is rejected, nothing was touched: " + first.message,
+       &release);
   Json data;
   data["release"] = release.number;
   data["outcome"] = to_string(release.outcome);
@@ -149,7 +167,7 @@ void Reconciler::try_later(const Goal& goal, const Error& error) {
   verdict_ = Situation{StackState::waiting, error.message,
                        (error.hint.empty() ? "" : error.hint + "; ") + "tried again in " +
                            human_duration(back_off())};
-  spdlog::warn("{}: {}", settings_.name, error.text());
+  tell(Milestone::waiting, spdlog::level::warn, error.text());
   finish_request(goal.request, "failed", std::nullopt, error.text());
 }
 
@@ -206,9 +224,8 @@ void Reconciler::after(const AttemptResult& result, int number, const std::strin
       message = verdict_.reason;
       break;
   }
-  spdlog::log(end == AttemptEnd::committed || end == AttemptEnd::superseded ? spdlog::level::info
-                                                                            : spdlog::level::warn,
-              "{}: {}", settings_.name, message);
+  const bool fine = end == AttemptEnd::committed || end == AttemptEnd::superseded;
+  tell(milestone_of(end), fine ? spdlog::level::info : spdlog::level::warn, message, &release);
   Json data;
   data["release"] = number;
   data["outcome"] = to_string(release.outcome);

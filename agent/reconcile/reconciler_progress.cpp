@@ -1,6 +1,4 @@
 // What people are told while a stack is kept.
-#include <spdlog/spdlog.h>
-
 #include "agent/model/reference.hpp"
 #include "agent/reconcile/reconciler.hpp"
 
@@ -8,6 +6,9 @@ namespace trimtab {
 namespace {
 
 constexpr auto pull_event_spacing = std::chrono::milliseconds(250);
+
+// Longer than any step may take without a sign; starting services by Compose takes longest.
+constexpr auto longest_silence = std::chrono::minutes(20);
 
 }  // namespace
 
@@ -46,8 +47,44 @@ void Reconciler::on_facts_asked() {
   wake_.notify();
 }
 
+void Reconciler::on_unit_change(const std::string& active) {
+  // Whoever stops the stack does not want a deployment to start it again.
+  if (executing_ && (active == "deactivating" || active == "inactive")) executing_->request_stop();
+  wake_.notify();
+}
+
+StackUnit Reconciler::stack_unit() const {
+  StackUnit unit;
+  unit.stack = settings_.name;
+  unit.project = project_;
+  unit.directory = settings_.directory.string();
+  unit.state_directory = std::filesystem::absolute(store_.directory()).string();
+  unit.empty_file = paths_.empty_file.string();
+  unit.docker_socket = paths_.docker_socket.string();
+  unit.compose = compose_.tool().argv;
+  unit.has_pull_option = compose_.tool().family == ComposeFamily::v2;
+  return unit;
+}
+
+bool Reconciler::hangs() const {
+  return SteadyClock::now() - last_progress_ > longest_silence;
+}
+
+void Reconciler::tell(Milestone milestone, spdlog::level::level_enum level,
+                      const std::string& message, const Release* release) {
+  MilestoneFields fields;
+  fields.stack = settings_.name;
+  if (release != nullptr) {
+    fields.release = release->number;
+    fields.commit = release->commit;
+  }
+  if (attempt_view_) fields.phase = to_string(attempt_view_->attempt.phase);
+  log_milestone(milestone, level, fields, message);
+}
+
 void Reconciler::settle() {
   SituationInput input;
+  if (unit_keeper_.is_stopped()) input.stopped_unit = settings_.unit;
   input.stack = settings_.name;
   input.decided = verdict_;
   input.intent = &store_.intent();
@@ -86,6 +123,7 @@ std::vector<std::string> Reconciler::notices() const {
 }
 
 void Reconciler::phase_begun(const Attempt& attempt) {
+  last_progress_ = SteadyClock::now();
   AttemptView view;
   view.attempt = attempt;
   view.phase_started_at = wall_now();
@@ -98,11 +136,13 @@ void Reconciler::phase_begun(const Attempt& attempt) {
   data["release"] = attempt.release;
   data["phase"] = phase;
   data["message"] = release_text(attempt.release) + ": " + phase;
-  spdlog::info("{}: release {}: {}", settings_.name, attempt.release, phase);
+  tell(Milestone::phase_begun, spdlog::level::info, release_text(attempt.release) + ": " + phase,
+       store_.find(attempt.release));
   events_.publish("phase", settings_.name, std::move(data));
 }
 
 void Reconciler::pulling(const std::string& image, const PullProgress& progress) {
+  last_progress_ = SteadyClock::now();
   if (attempt_view_) {
     attempt_view_->pull_image = image;
     attempt_view_->pull = progress;
@@ -119,6 +159,7 @@ void Reconciler::pulling(const std::string& image, const PullProgress& progress)
 }
 
 void Reconciler::waiting_for(const std::map<std::string, std::string>& services) {
+  last_progress_ = SteadyClock::now();
   if (!attempt_view_ || attempt_view_->waiting_for == services) return;
   for (const auto& [service, words] : services) {
     const auto before = attempt_view_->waiting_for.find(service);
@@ -135,7 +176,7 @@ void Reconciler::waiting_for(const std::map<std::string, std::string>& services)
 }
 
 void Reconciler::remark(const std::string& line) {
-  spdlog::info("{}: {}", settings_.name, line);
+  tell(Milestone::remark, spdlog::level::info, line);
   Json data;
   data["message"] = line;
   events_.publish("log", settings_.name, std::move(data));

@@ -33,12 +33,14 @@ Result<std::string> Reconciler::enqueue(Request request) {
     return Error{Errc::conflict, settings_.name + " is paused",
                  "`trimtab resume " + settings_.name + "` ends the pause"};
   }
+  if (unit_keeper_.is_stopped()) {
+    return Error{Errc::conflict, settings_.name + " is stopped",
+                 "`systemctl start " + settings_.unit + "` starts it"};
+  }
   if (request_ || executing_) return busy(settings_.name);
   request.id = new_request_id();
   last_request_ = RequestResult{request.id, "in_progress", std::nullopt, ""};
   request_ = request;
-  git_watcher_.look_now();
-  image_watcher_.look_now();
   wake_.notify();
   return request.id;
 }

@@ -95,6 +95,10 @@ Situation situation_of(const SituationInput& input) {
     return Situation{StackState::paused, why.empty() ? "paused by an operator" : why,
                      "`trimtab resume " + input.stack + "` ends the pause"};
   }
+  if (!input.stopped_unit.empty()) {
+    return Situation{StackState::stopped, "stopped by `systemctl stop " + input.stopped_unit + "`",
+                     "`systemctl start " + input.stopped_unit + "` starts it"};
+  }
   if (input.docker_error) {
     return Situation{input.current == nullptr ? StackState::waiting : StackState::degraded,
                      input.docker_error->message, "tried again until Docker is back"};

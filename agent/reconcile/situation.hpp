@@ -36,7 +36,8 @@ struct Situation {
 
 struct SituationInput {
   std::string stack;
-  Situation decided;  // what the last look at Git and the registries came to
+  std::string stopped_unit;  // by which an operator stopped the stack; "": it is not stopped
+  Situation decided;         // what the last look at Git and the registries came to
   const Intent* intent = nullptr;
   const Release* current = nullptr;  // null before the first
   std::optional<Error> docker_error;

@@ -129,6 +129,7 @@ void Store::load_intent() {
   intent_.paused_why = json_string(*json, "paused_why");
   intent_.paused_at = parse_time(json_string(*json, "paused_at")).value_or(WallTime());
   intent_.held_commit = json_string(*json, "held_commit");
+  intent_.unit = json_string(*json, "unit");
 }
 
 void Store::load_journal() {
@@ -214,6 +215,10 @@ Result<void> Store::save_rendering(int number, const std::string& compose_yaml) 
   return write_file_durably(compose_file(number), compose_yaml);
 }
 
+Result<void> Store::save_boot_file(int number, const std::string& text) {
+  return write_file_durably(release_directory(number) / "boot.env", text);
+}
+
 Result<std::string> Store::rendering(int number) const {
   return read_file(compose_file(number));
 }
@@ -294,6 +299,7 @@ Result<void> Store::set_intent(Intent intent) {
   json["paused_why"] = intent.paused_why;
   json["paused_at"] = format_time(intent.paused_at);
   json["held_commit"] = intent.held_commit;
+  json["unit"] = intent.unit;
   if (auto written = write_json(directory_ / "intent.json", json); !written) return written;
   intent_ = std::move(intent);
   return {};

@@ -23,6 +23,8 @@ struct Intent {
   // A commit that an operator deployed something else in place of: not deployed until the ref moves
   // on or an operator asks. Empty: none.
   std::string held_commit;
+  // The unit that was enabled and started once; what became of it since is an operator's wish.
+  std::string unit;
 };
 
 class Store {
@@ -53,6 +55,8 @@ class Store {
   Result<void> save(const Release& release);
   Result<void> save_rendering(int number, const std::string& compose_yaml);
   Result<std::string> rendering(int number) const;
+  // What the unit that boots the stack reads of the release, beside compose.yaml.
+  Result<void> save_boot_file(int number, const std::string& text);
   // A copy of an untracked file that the rendering read, to render the release again.
   Result<void> save_input(int number, const std::string& path, std::string_view bytes);
 

@@ -122,6 +122,7 @@ gate:
   probe: [{url: "http://127.0.0.1/healthz"}, {url: "https://example.org", status: 301}]
 rollback: manual
 keep: 3
+unit: web.service
 )");
   write("trimtab.yaml", R"(
 docker: {socket: /tmp/docker.sock, config: /home/ana/.docker/config.json}
@@ -142,6 +143,7 @@ log: {level: debug}
   stack.gate = {1min, 2s, {{"http://127.0.0.1/healthz", 200}, {"https://example.org", 301}}};
   stack.rollback = RollbackMode::manual;
   stack.keep = 3;
+  stack.unit = "web.service";
   ASSERT_EQ(result.stacks.size(), 1U);
   EXPECT_EQ(result.stacks[0], stack);
   DaemonSettings daemon;
@@ -313,6 +315,7 @@ TEST(ConfigExample, OfAStackLacksOnlyItsKey) {
   StackSettings expected;
   expected.name = "shop";
   expected.directory = "/srv/shop";
+  expected.unit = "shop.service";
   expected.git.url = "git@github.com:acme/shop.git";
   expected.git.key = "/etc/trimtab/keys/shop";
   EXPECT_EQ(stack, expected);

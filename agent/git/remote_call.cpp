@@ -1,0 +1,36 @@
+#include "agent/git/remote_call.hpp"
+
+#include "agent/git/git_errors.hpp"
+#include "common/files.hpp"
+
+namespace trimtab {
+
+Result<GitCall> remote_call(const GitAccess& access, const Remote& remote,
+                            const std::filesystem::path& folder,
+                            std::vector<std::string> arguments) {
+  const std::filesystem::path global_file = folder / "gitconfig";
+  auto environment = remote_environment(access, remote, global_file);
+  if (!environment) return environment.error();
+  if (remote.protocol == GitProtocol::local) {
+    // Git would refuse a repository that belongs to another user; this one the operator named.
+    if (auto made = make_private_directory(folder); !made) return made.error();
+    auto written = write_file_durably(global_file, "[safe]\n\tdirectory = *\n");
+    if (!written) return written.error();
+  }
+  GitCall made;
+  made.arguments = std::move(arguments);
+  made.environment = std::move(*environment);
+  return made;
+}
+
+Task<Result<std::string>> remote_output(GitCall call, Remote remote, GitAccess access) {
+  auto exit = co_await run_git(std::move(call));
+  if (!exit) {
+    if (exit.error().code != Errc::timed_out) co_return exit.error();
+    co_return Error{Errc::timed_out, remote.url + " did not answer in time", "it is tried again"};
+  }
+  if (!exit->ok()) co_return explain_remote_failure(exit->err, remote, access);
+  co_return std::move(exit->out);
+}
+
+}  // namespace trimtab

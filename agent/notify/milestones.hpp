@@ -1,0 +1,40 @@
+// The lines of the log that matter to a person: one a step. In the journal they carry fields, so
+// that `journalctl -u trimtabd TRIMTAB_STACK=shop` and MESSAGE_ID= select them.
+#pragma once
+
+#include <spdlog/common.h>
+
+#include <string>
+#include <string_view>
+
+namespace trimtab {
+
+enum class Milestone {
+  phase_begun,
+  deployed,
+  rejected,
+  rolled_back,
+  failed,
+  superseded,
+  waiting,  // for Docker, a registry, an image, a remote
+  resumed,  // what an ended daemon had begun
+  operator_asked,
+  unit_changed,
+  remark,
+};
+
+// 128 bits in hexadecimal, the same for ever. Source: sd_journal_print(3).
+std::string_view message_id(Milestone milestone);
+
+struct MilestoneFields {
+  std::string stack;
+  int release = 0;     // 0: none
+  std::string phase;   // "": none
+  std::string commit;  // "": none
+};
+
+// "shop: MESSAGE" in the log, at the level.
+void log_milestone(Milestone milestone, spdlog::level::level_enum level,
+                   const MilestoneFields& fields, const std::string& message);
+
+}  // namespace trimtab

@@ -1,0 +1,116 @@
+#include "agent/reconcile/unit_keeper.hpp"
+
+#include "agent/notify/milestones.hpp"
+#include "agent/sources/backoff.hpp"
+#include "common/files.hpp"
+
+namespace trimtab {
+namespace {
+
+constexpr std::size_t largest_unit_file = 256 * 1024;
+constexpr unsigned unit_file_mode = 0644;
+constexpr std::chrono::milliseconds first_restart = std::chrono::seconds(30);
+
+bool is_somebody_elses(const UnitFacts& facts) {
+  if (facts.file_text) return !is_written_by_trimtab(*facts.file_text);
+  return !facts.state.file.empty() && facts.state.file != facts.path;
+}
+
+}  // namespace
+
+UnitStep next_unit_step(const UnitFacts& facts) {
+  if (is_somebody_elses(facts)) return UnitStep::refuse;
+  if (!facts.has_release) return UnitStep::none;
+  if (facts.file_text != facts.wanted_text) return UnitStep::write;
+  if (!facts.brought_up) return UnitStep::bring_up;
+  return facts.state.active == "failed" ? UnitStep::start : UnitStep::none;
+}
+
+UnitKeeper::UnitKeeper(Units* units, std::filesystem::path unit_directory, std::string name,
+                       Store& store)
+    : units_(units),
+      path_(std::move(unit_directory) / name),
+      name_(std::move(name)),
+      store_(store) {}
+
+Task<void> UnitKeeper::look(StackUnit unit) {
+  if (units_ == nullptr) co_return;
+  UnitFacts facts;
+  UnitView view;
+  view.name = name_;
+  const Result<UnitState> state = co_await units_->state(name_);
+  if (!state) {
+    view.problem = state.error().text();
+    view_ = view;
+    co_return;
+  }
+  facts.state = *state;
+  facts.path = path_.string();
+  facts.has_release = store_.current() != nullptr && !store_.current()->seen.empty();
+  facts.brought_up = store_.intent().unit == name_;
+  facts.wanted_text = stack_unit_text(unit);
+  const Result<std::string> text = read_file(path_, largest_unit_file);
+  if (text) facts.file_text = *text;
+  view.active = state->active;
+  view.enabled = state->enabled == "enabled";
+  is_moving_ = state->has_job || state->active == "activating" || state->active == "deactivating" ||
+               state->active == "reloading";
+  is_stopped_ = facts.brought_up && state->active == "inactive" && !state->has_job;
+  const UnitStep step = next_unit_step(facts);
+  if (step == UnitStep::refuse) {
+    const std::string file = facts.state.file.empty() ? facts.path : facts.state.file;
+    view.problem = file + " was not written by trimtab and is left alone: move it away, or give " +
+                   "this stack another `unit:`";
+    is_stopped_ = false;
+    is_moving_ = false;
+  } else if (step != UnitStep::none) {
+    const Result<void> taken = co_await take(step, facts);
+    if (!taken) view.problem = taken.error().text();
+  }
+  if (view.problem != told_problem_ && !view.problem.empty()) {
+    log_milestone(Milestone::unit_changed, spdlog::level::warn, {unit.stack, 0, "", ""},
+                  name_ + ": " + view.problem);
+  }
+  told_problem_ = view.problem;
+  view_ = view;
+}
+
+Task<Result<void>> UnitKeeper::take(UnitStep step, UnitFacts facts) {
+  const std::string stack = store_.directory().filename().string();
+  if (step == UnitStep::write) {
+    const Result<void> written = write_file_durably(path_, facts.wanted_text, unit_file_mode);
+    if (!written) co_return written;
+    log_milestone(Milestone::unit_changed, spdlog::level::info, {stack, 0, "", ""},
+                  facts.file_text ? name_ + " was changed, and is put back"
+                                  : name_ + " is written: it boots the stack");
+    const Result<void> reloaded = co_await units_->reload();
+    if (!reloaded || facts.brought_up) co_return reloaded;
+    step = UnitStep::bring_up;
+  }
+  if (step == UnitStep::bring_up) {
+    const Result<void> enabled = co_await units_->enable(name_);
+    if (!enabled) co_return enabled;
+    const Result<void> reloaded = co_await units_->reload();
+    if (!reloaded) co_return reloaded;
+    const Result<void> started = co_await units_->start(name_);
+    if (!started) co_return started;
+    Intent intent = store_.intent();
+    intent.unit = name_;
+    is_moving_ = true;
+    is_stopped_ = false;
+    co_return store_.set_intent(intent);
+  }
+  // It failed, which no operator asked for.
+  if (SteadyClock::now() < next_start_) {
+    co_return Error{Errc::failed, name_ + " failed; it is started again later",
+                    "`journalctl -u " + name_ + "` shows why"};
+  }
+  next_start_ =
+      SteadyClock::now() + next_interval(first_restart, failed_starts_++, random_jitter());
+  is_moving_ = true;
+  log_milestone(Milestone::unit_changed, spdlog::level::warn, {stack, 0, "", ""},
+                name_ + " failed and is started again");
+  co_return co_await units_->start(name_);
+}
+
+}  // namespace trimtab

@@ -1,0 +1,76 @@
+#include "agent/units/stack_unit.hpp"
+
+#include "common/text.hpp"
+
+namespace trimtab {
+namespace {
+
+constexpr std::string_view header = "# Written by trimtab";
+
+// One argument of an Exec line: % and $ are systemd's own, \ and " end or escape.
+std::string quoted(const std::string& argument) {
+  std::string out = "\"";
+  for (const char c : argument) {
+    if (c == '%' || c == '$') out += c;
+    if (c == '\\' || c == '"') out += '\\';
+    out += c;
+  }
+  return out + '"';
+}
+
+std::string command(const StackUnit& unit, const std::vector<std::string>& arguments) {
+  std::vector<std::string> argv = unit.compose;
+  argv.insert(argv.end(),
+              {"-f", unit.state_directory + "/current/compose.yaml", "--project-directory",
+               unit.directory, "--env-file", unit.empty_file, "-p", unit.project});
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  std::vector<std::string> words;
+  for (const std::string& argument : argv) words.push_back(quoted(argument));
+  return join(words, " ");
+}
+
+}  // namespace
+
+std::string stack_unit_text(const StackUnit& unit) {
+  std::vector<std::string> up{"up", "-d", "--no-build", "--no-deps", "--no-recreate"};
+  if (unit.has_pull_option) up.insert(up.end(), {"--pull", "never"});
+  // Unquoted, so that systemd makes one word of each service.
+  const std::string start = command(unit, up) + " $TRIMTAB_SERVICES";
+  std::string percent_free;
+  for (const char c : unit.state_directory) percent_free += c == '%' ? "%%" : std::string(1, c);
+  std::string text;
+  text += std::string(header) + " for the stack " + unit.stack +
+          ", and put back where it is changed.\n";
+  text += "# `systemctl edit` adds settings of your own in a file beside it.\n";
+  text += "[Unit]\n";
+  text += "Description=Docker Compose stack " + unit.stack + ", kept by trimtab\n";
+  text += "Documentation=man:trimtabd(8)\n";
+  // Wants, not Requires: a stop of Docker, as at an upgrade of its package, is no wish to stop the
+  // stack, and would leave it stopped once Docker is back.
+  text += "Wants=docker.service\n";
+  text += "After=docker.service\n";
+  text += "ConditionPathExists=" + percent_free + "/current/compose.yaml\n";
+  text += "\n[Service]\n";
+  text += "Type=oneshot\n";
+  text += "RemainAfterExit=yes\n";
+  text += "EnvironmentFile=" + percent_free + "/current/boot.env\n";
+  text += "Environment=" + quoted("DOCKER_HOST=unix://" + unit.docker_socket) + "\n";
+  text += "ExecStart=" + start + "\n";
+  text += "ExecReload=" + start + "\n";
+  text += "ExecStop=" + command(unit, {"stop"}) + "\n";
+  // Services may take the time that their stop_grace_period gives them.
+  text += "TimeoutStopSec=10min\n";
+  text += "\n[Install]\n";
+  text += "WantedBy=multi-user.target\n";
+  return text;
+}
+
+bool is_written_by_trimtab(std::string_view text) {
+  return text.starts_with(header);
+}
+
+std::string boot_file_text(const std::vector<std::string>& services) {
+  return "TRIMTAB_SERVICES=" + join(services, " ") + "\n";
+}
+
+}  // namespace trimtab

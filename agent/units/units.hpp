@@ -1,0 +1,38 @@
+// The seam to the host's service manager.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "common/async.hpp"
+
+namespace trimtab {
+
+// A unit as the service manager sees it, in its own words.
+struct UnitState {
+  std::string load;      // loaded, not-found, masked, …
+  std::string active;    // active, inactive, failed, activating, deactivating, reloading
+  std::string file;      // where it was read from, "" where it has no file
+  std::string enabled;   // enabled, disabled, …; "" where it has no file
+  bool has_job = false;  // something is about to be done with it
+
+  friend bool operator==(const UnitState&, const UnitState&) = default;
+};
+
+class Units {
+ public:
+  virtual ~Units() = default;
+  // Of a unit that does not exist too: load says not-found then.
+  virtual Task<Result<UnitState>> state(std::string unit) = 0;
+  // Has all unit files read again.
+  virtual Task<Result<void>> reload() = 0;
+  // Has the unit started at boot.
+  virtual Task<Result<void>> enable(std::string unit) = 0;
+  // Asks for the unit to be started, without waiting for it; one that failed is started anew.
+  virtual Task<Result<void>> start(std::string unit) = 0;
+  // From now on calls `changed` with each new ActiveState of the unit, and with "" when changes may
+  // have been missed. Called by the loop.
+  virtual void watch(std::string unit, std::function<void(std::string active)> changed) = 0;
+};
+
+}  // namespace trimtab

@@ -1,0 +1,629 @@
+#include "cli/init.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <cctype>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <optional>
+
+#include "agent/config/address.hpp"
+#include "agent/config/load.hpp"
+#include "agent/git/remote.hpp"
+#include "cli/exit_code.hpp"
+#include "cli/init_host_key.hpp"
+#include "cli/init_questions.hpp"
+#include "cli/init_remote.hpp"
+#include "cli/init_stack_file.hpp"
+#include "common/files.hpp"
+#include "common/process.hpp"
+
+namespace trimtab::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int exit_interrupted = 128 + SIGINT;
+
+// Runs a task to its end. Ctrl-C stops it, with the children that it has; while a question waits
+// for its answer, no loop runs and Ctrl-C ends the program as it does any other.
+template <class T>
+Result<T> perform(Task<Result<T>> task) {
+  asio::io_context loop(1);
+  asio::signal_set signals(loop, SIGINT, SIGTERM);
+  asio::cancellation_signal cancel;
+  Result<T> result = Error{Errc::cancelled, "stopped", {}};
+  std::exception_ptr failure;
+  bool stopped = false;
+  signals.async_wait([&](const boost::system::error_code& error, int) {
+    if (error) return;
+    stopped = true;
+    cancel.emit(asio::cancellation_type::terminal);
+  });
+  auto done = [&](const std::exception_ptr& thrown, Result<T> value) {
+    signals.cancel();
+    failure = thrown;
+    if (!thrown && !stopped) result = std::move(value);
+  };
+  asio::co_spawn(loop, std::move(task),
+                 asio::bind_cancellation_slot(cancel.slot(), std::move(done)));
+  loop.run();
+  if (failure && !stopped) std::rethrow_exception(failure);
+  return result;
+}
+
+// A folder for one question to the remote, gone with it. Not kept while a person is asked: Ctrl-C
+// would leave it behind.
+class WorkFolder {
+ public:
+  WorkFolder() {
+    std::error_code ec;
+    std::string name = (fs::temp_directory_path(ec) / "trimtab-init-XXXXXX").string();
+    if (::mkdtemp(name.data()) != nullptr) path_ = name;
+  }
+  WorkFolder(const WorkFolder&) = delete;
+  WorkFolder& operator=(const WorkFolder&) = delete;
+  ~WorkFolder() {
+    std::error_code ignored;
+    if (!path_.empty()) fs::remove_all(path_, ignored);
+  }
+  [[nodiscard]] Result<fs::path> path() const {
+    if (!path_.empty()) return path_;
+    std::error_code ec;
+    return Error{Errc::failed, "cannot make a folder in " + fs::temp_directory_path(ec).string(),
+                 "make room there, or set TMPDIR to another folder"};
+  }
+
+ private:
+  fs::path path_;
+};
+
+Command command_of(std::vector<std::string> argv, std::chrono::seconds timeout) {
+  Command command;
+  command.argv = std::move(argv);
+  command.environment = base_environment();
+  command.timeout = timeout;
+  return command;
+}
+
+bool is_there(const fs::path& path) {
+  std::error_code ec;
+  return fs::exists(fs::symlink_status(path, ec));
+}
+
+Error with_hint(Error error, std::string hint) {
+  error.hint = std::move(hint);
+  return error;
+}
+
+// mkdir -p, for what everybody may see.
+Result<void> make_directory(const fs::path& path) {
+  std::error_code ec;
+  fs::create_directories(path, ec);
+  if (!ec && ::access(path.c_str(), W_OK) == 0) return {};
+  const int reason = ec ? ec.value() : errno;
+  return with_hint(os_error(ec ? "make" : "write into", path, reason),
+                   "run it as root, or give another --config-dir");
+}
+
+std::vector<std::string> words_of(std::string text) {
+  std::replace(text.begin(), text.end(), ',', ' ');
+  std::vector<std::string> words;
+  for (const std::string& word : split(text, ' ')) {
+    if (!word.empty()) words.push_back(word);
+  }
+  return words;
+}
+
+// The first few, and how many more there are.
+std::string some_of(const std::vector<std::string>& names) {
+  constexpr std::size_t most = 8;
+  if (names.size() <= most) return join(names, ", ");
+  const std::vector<std::string> first(names.begin(), names.begin() + most);
+  return join(first, ", ") + " and " + std::to_string(names.size() - most) + " more";
+}
+
+// The repository as its host's pages call it: "acme/shop".
+std::string path_on_host(const Remote& remote) {
+  std::string_view url = remote.url;
+  const auto scheme = url.find("://");
+  if (scheme != std::string_view::npos) {
+    url.remove_prefix(scheme + 3);
+    url.remove_prefix(std::min(url.find('/'), url.size()));
+  } else {
+    url.remove_prefix(url.find(':') + 1);
+  }
+  while (url.starts_with('/')) url.remove_prefix(1);
+  while (url.ends_with('/')) url.remove_suffix(1);
+  if (url.ends_with(".git")) url.remove_suffix(4);
+  return std::string(url);
+}
+
+// Where the public half of a deploy key goes.
+Lines where_to_paste(const Remote& remote) {
+  const std::string host = parse_host_address(remote.host).host;
+  const std::string path = path_on_host(remote);
+  const auto is_of = [&host](const std::string& forge) {
+    return host == forge || host.ends_with("." + forge);
+  };
+  if (is_of("github.com")) {
+    return {"GitHub: Settings > Deploy keys > Add deploy key, without write access:",
+            "https://github.com/" + path + "/settings/keys/new"};
+  }
+  if (is_of("gitlab.com")) {
+    return {"GitLab: Settings > Repository > Deploy keys > Add new key, without write permissions:",
+            "https://gitlab.com/" + path + "/-/settings/repository"};
+  }
+  if (is_of("bitbucket.org")) {
+    return {"Bitbucket: Repository settings > Access keys > Add key:",
+            "https://bitbucket.org/" + path + "/admin/access-keys/"};
+  }
+  return {"Add it on " + host + " as a deploy key of the repository, for reading only (where a",
+          "plain sshd serves it: a line of its user's ~/.ssh/authorized_keys)."};
+}
+
+// The steps, in their order. Each leaves its result in the stack's settings or the access.
+class Init {
+ public:
+  Init(const InitOptions& options, const fs::path& config_dir, Terminal& terminal)
+      : options_(options),
+        config_dir_(fs::absolute(config_dir).lexically_normal()),
+        terminal_(terminal),
+        questions_(options.yes) {
+    // A trailing slash would stay in every path made of it.
+    if (!config_dir_.has_filename()) config_dir_ = config_dir_.parent_path();
+  }
+
+  Result<void> run();
+
+ private:
+  Result<void> name_repository();
+  Result<void> prepare_ssh();
+  Result<void> pin_host_key(const fs::path& known_hosts);
+  Result<void> prepare_key();
+  Result<void> make_key(const fs::path& key);
+  Result<void> name_token_file(const std::string& given);
+  Result<RemoteRefs> ask_remote() const;
+  Result<void> reach_repository();
+  Result<void> get_access(const Error& refused);
+  Result<void> choose_ref();
+  Result<void> choose_compose();
+  Result<void> choose_directory();
+  Result<void> write_stack_file();
+  void advise();
+
+  [[nodiscard]] fs::path stack_file() const {
+    return config_dir_ / "stacks.d" / (stack_.name + ".yaml");
+  }
+  [[nodiscard]] std::string ref_complaint(const std::string& text) const;
+  [[nodiscard]] std::string compose_complaint(const std::string& text) const;
+  [[nodiscard]] std::string docker_advice() const;
+  [[nodiscard]] std::string env_advice() const;
+  [[nodiscard]] std::string start_advice() const;
+  void say(const std::string& line) { terminal_.print({one_line(line)}); }
+
+  const InitOptions& options_;
+  fs::path config_dir_;
+  Terminal& terminal_;
+  Questions questions_;
+  StackSettings stack_;
+  GitAccess access_;
+  Remote remote_;
+  std::string public_key_;
+  bool key_shown_ = false;
+  RemoteRefs refs_;
+  CommitFiles files_;
+};
+
+Result<void> Init::run() {
+  using Step = Result<void> (Init::*)();
+  constexpr Step steps[] = {&Init::name_repository, &Init::prepare_ssh,    &Init::reach_repository,
+                            &Init::choose_ref,      &Init::choose_compose, &Init::choose_directory,
+                            &Init::write_stack_file};
+  for (const Step step : steps) {
+    if (auto done = (this->*step)(); !done) return done.error();
+  }
+  advise();
+  return {};
+}
+
+Result<void> Init::name_repository() {
+  Question url{"Git repository, as for git clone", "--url", options_.url, {}, git_url_complaint};
+  const auto address = questions_.ask(url);
+  if (!address) return address.error();
+  stack_.git.url = *address;
+  access_.url = *address;
+  auto remote = parse_remote(*address);
+  if (!remote) return remote.error();
+  remote_ = std::move(*remote);
+
+  const auto name_complaint = [this](const std::string& text) -> std::string {
+    if (!is_stack_name(text)) return "a name is lower-case letters, digits, - and _";
+    const fs::path file = config_dir_ / "stacks.d" / (text + ".yaml");
+    if (!is_there(file)) return {};
+    return file.string() +
+           " is there already and stays as it is: edit it and run `trimtab check`, "
+           "or choose another name";
+  };
+  const std::string proposal = propose_name(*address);
+  const auto name =
+      questions_.ask({"Name of the stack", "--name", options_.name, proposal, name_complaint});
+  if (!name) return name.error();
+  stack_.name = *name;
+  return make_directory(config_dir_ / "stacks.d");
+}
+
+Result<void> Init::prepare_ssh() {
+  const bool ssh = remote_.protocol == GitProtocol::ssh;
+  const bool web = remote_.protocol == GitProtocol::https || remote_.protocol == GitProtocol::http;
+  if (!ssh && !(options_.key.empty() && options_.host_fingerprint.empty())) {
+    return Error{
+        Errc::invalid, "--key and --host-fingerprint are for SSH, and the url is none", {}};
+  }
+  if (!web && !options_.token_file.empty()) {
+    return Error{Errc::invalid, "--token-file is for https urls, and the url is none", {}};
+  }
+  if (web && !options_.token_file.empty()) return name_token_file(options_.token_file);
+  if (!ssh) return {};
+  const fs::path known_hosts = config_dir_ / "known_hosts";
+  if (auto pinned = pin_host_key(known_hosts); !pinned) return pinned.error();
+  stack_.git.known_hosts = known_hosts;
+  access_.known_hosts = known_hosts;
+  return prepare_key();
+}
+
+Result<void> Init::name_token_file(const std::string& given) {
+  const fs::path file = fs::absolute(given).lexically_normal();
+  const auto token = read_secret_file(file);
+  if (!token) {
+    Error error = token.error().context("--token-file");
+    error.code = Errc::invalid;
+    if (error.hint.empty()) error.hint = "write the access token into that file, mode 0600";
+    return error;
+  }
+  stack_.git.token_file = file;
+  access_.token_file = file;
+  return {};
+}
+
+Result<void> Init::pin_host_key(const fs::path& known_hosts) {
+  const HostAddress address = parse_host_address(remote_.host);
+  const std::string host = address.known_as();
+  const std::string& expected = options_.host_fingerprint;
+  if (is_there(known_hosts)) {
+    const auto found = perform(trimtab::run(command_of(
+        {"ssh-keygen", "-F", host, "-f", known_hosts.string()}, std::chrono::seconds(30))));
+    if (!found) return found.error();
+    const auto pinned = parse_host_keys(found->out);
+    if (!pinned.empty()) {
+      const bool as_expected =
+          expected.empty() || std::any_of(pinned.begin(), pinned.end(), [&](const HostKey& key) {
+            return key.fingerprint == expected;
+          });
+      if (!as_expected) {
+        return Error{Errc::untrusted,
+                     known_hosts.string() + " pins another SSH host key of " + host + ": " +
+                         pinned.front().fingerprint,
+                     "if the host has a new one, remove its line there and run this again"};
+      }
+      say("Host key of " + host + " is pinned in " + known_hosts.string() + ": " +
+          pinned.front().fingerprint);
+      return {};
+    }
+  }
+
+  const auto scanned =
+      perform(trimtab::run(command_of({"ssh-keyscan", "-T", "10", "-p", address.port, "-t",
+                                       "ed25519,ecdsa,rsa", "--", address.host},
+                                      std::chrono::seconds(60))));
+  if (!scanned) return scanned.error();
+  const auto keys = parse_host_keys(scanned->out);
+  if (keys.empty()) {
+    const std::string words = last_lines(scanned->complaint(), 1);
+    return Error{Errc::unavailable,
+                 host + " shows no SSH host key" + (words.empty() ? "" : ": " + words),
+                 "check the url's host and port, and that this server may connect to them"};
+  }
+  const auto judged = judge_host_keys(address.host, keys, expected);
+  if (!judged) return judged.error();
+  const HostKey& key = judged->key;
+  const std::string shown = key.fingerprint + " (" + key.type + ")";
+  if (judged->trust == Trust::unknown) {
+    const std::string what = "the SSH host key of " + host + " is not known here: " + shown;
+    const std::string hint =
+        "compare it with what its operator publishes (on the host itself: "
+        "`ssh-keygen -lf /etc/ssh/ssh_host_" +
+        key.type +
+        "_key.pub`), "
+        "then give it as --host-fingerprint";
+    if (!questions_.interactive()) return Error{Errc::untrusted, what, hint};
+    say("Host key of " + host + ": " + shown);
+    const auto same = questions_.confirm("Is this the one that its operator publishes?");
+    if (!same) return same.error();
+    if (!*same) return Error{Errc::untrusted, what + ", and was not confirmed", hint};
+  }
+  // A last line that somebody's editor left open must not swallow ours.
+  const auto before = read_file(known_hosts);
+  if (!before && before.error().code != Errc::not_found) return before.error();
+  const bool open_line = before && !before->empty() && !before->ends_with('\n');
+  auto written = append_durably(known_hosts, (open_line ? "\n" : "") + key.line + "\n");
+  if (!written) return written.error();
+  say(judged->trust == Trust::unknown
+          ? "Pinned in " + known_hosts.string()
+          : "Host key of " + host + ": " + shown +
+                (judged->trust == Trust::published ? ", as published" : "") + "; pinned in " +
+                known_hosts.string());
+  return {};
+}
+
+Result<void> Init::make_key(const fs::path& key) {
+  if (auto made = make_private_directory(key.parent_path()); !made) return made.error();
+  // Made aside, so that a stop leaves no half of a key under its name.
+  const fs::path aside = key.parent_path() / ("." + key.filename().string() + ".new");
+  const fs::path aside_public = aside.string() + ".pub";
+  std::error_code ec;
+  fs::remove(aside, ec);
+  fs::remove(aside_public, ec);
+  char host[256] = "";
+  if (::gethostname(host, sizeof host - 1) != 0) host[0] = '\0';
+  const std::string comment = "trimtab " + stack_.name + "@" + host;
+  const auto made = perform(trimtab::run(command_of(
+      {"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", aside.string()},
+      std::chrono::seconds(60))));
+  if (!made) return made.error();
+  if (!made->ok()) {
+    return Error{
+        Errc::failed, "ssh-keygen could not make " + key.string() + ": " + made->complaint(), {}};
+  }
+  fs::rename(aside_public, key.string() + ".pub", ec);
+  if (!ec) fs::rename(aside, key, ec);
+  if (ec) return os_error("make", key, ec.value());
+  return sync_directory(key.parent_path());
+}
+
+Result<void> Init::prepare_key() {
+  const fs::path key = options_.key.empty() ? config_dir_ / "keys" / stack_.name
+                                            : fs::absolute(options_.key).lexically_normal();
+  const bool reused = is_there(key);
+  if (!reused) {
+    if (auto made = make_key(key); !made) return made.error();
+  }
+  const auto read = perform(trimtab::run(
+      command_of({"ssh-keygen", "-y", "-P", "", "-f", key.string()}, std::chrono::seconds(30))));
+  if (!read) return read.error();
+  if (!read->ok()) {
+    return Error{
+        Errc::invalid,
+        key.string() + " cannot be used as a deploy key: " + last_lines(read->complaint(), 1),
+        "it must be a private SSH key without a passphrase, mode 0600; move it away to have "
+        "a new one made"};
+  }
+  public_key_ = trim(read->out);
+  stack_.git.key = key;
+  access_.key = key;
+  say((reused ? "Deploy key: " : "Deploy key made: ") + key.string());
+  return {};
+}
+
+Result<RemoteRefs> Init::ask_remote() const {
+  const WorkFolder work;
+  const auto folder = work.path();
+  if (!folder) return folder.error();
+  return perform(list_remote(access_, remote_, *folder));
+}
+
+Result<void> Init::reach_repository() {
+  while (true) {
+    auto refs = ask_remote();
+    if (refs) {
+      refs_ = std::move(*refs);
+      break;
+    }
+    // Forges say of a private repository that there is none.
+    const bool refused = refs.error().code == Errc::denied || refs.error().code == Errc::not_found;
+    if (refs.error().code == Errc::unavailable || refs.error().code == Errc::timed_out) {
+      return with_hint(refs.error(), "see that this server reaches it, then run this again");
+    }
+    if (!refused || remote_.protocol == GitProtocol::local) return refs.error();
+    if (auto granted = get_access(refs.error()); !granted) return granted.error();
+  }
+  if (refs_.refs.empty()) {
+    return Error{Errc::not_found, stack_.git.url + " is empty",
+                 "push a branch, then run this again"};
+  }
+  const auto branches = refs_.branches();
+  say("Access works." + (branches.empty() ? std::string() : " Branches: " + some_of(branches)));
+  return {};
+}
+
+// What is to be done before the repository is asked again; an error where nobody can do it now.
+Result<void> Init::get_access(const Error& refused) {
+  if (remote_.protocol != GitProtocol::ssh) {
+    Error error = refused;
+    error.hint =
+        "for a private repository, give --token-file, or take its SSH address (git@…) as --url";
+    if (!questions_.interactive() || !access_.token_file.empty()) return error;
+    say(error.message);
+    const auto file_complaint = [](const std::string& text) -> std::string {
+      const auto token = read_secret_file(text);
+      return token ? std::string() : token.error().text();
+    };
+    const auto file =
+        questions_.ask({"File with an access token", "--token-file", {}, {}, file_complaint});
+    if (!file) return file.error();
+    return name_token_file(*file);
+  }
+  if (!key_shown_) {
+    Lines lines = {"", "The repository has to know this key:", "", "  " + one_line(public_key_),
+                   ""};
+    for (const std::string& line : where_to_paste(remote_)) lines.push_back("  " + one_line(line));
+    lines.emplace_back();
+    terminal_.print(lines);
+    key_shown_ = true;
+  } else {
+    say(refused.message);
+  }
+  if (!questions_.interactive() || options_.yes) {
+    return with_hint(refused,
+                     "add the key shown above there, then run this again: it goes on here");
+  }
+  return questions_.wait("Press Enter when it is there, Ctrl-C to go on later: ");
+}
+
+std::string Init::ref_complaint(const std::string& text) const {
+  const auto wanted = parse_ref(text);
+  if (!wanted) return wanted.error().text();
+  if (find_tip(refs_.refs, *wanted)) return {};
+  if (wanted->is_tag) return "the repository has no tag that matches " + text;
+  const auto branches = refs_.branches();
+  const auto near = nearest(wanted->name, branches);
+  return "the repository has no branch " + text + "; it has " + some_of(branches) +
+         (near ? " (did you mean " + *near + "?)" : "");
+}
+
+Result<void> Init::choose_ref() {
+  const auto ref =
+      questions_.ask({"Branch (or tags, such as v*)", "--ref", options_.ref, refs_.default_branch,
+                      [this](const std::string& text) { return ref_complaint(text); }});
+  if (!ref) return ref.error();
+  stack_.git.ref = *ref;
+  const auto wanted = parse_ref(*ref);
+  if (!wanted) return wanted.error();
+  const auto tip = find_tip(refs_.refs, *wanted);
+  if (!tip) return Error{Errc::invalid, ref_complaint(*ref), {}};
+  const WorkFolder work;
+  const auto folder = work.path();
+  if (!folder) return folder.error();
+  auto files = perform(read_commit(access_, remote_, *tip, *folder));
+  if (!files) return files.error();
+  files_ = std::move(*files);
+  return {};
+}
+
+std::string Init::compose_complaint(const std::string& text) const {
+  const auto chosen = words_of(text);
+  for (const std::string& path : chosen) {
+    if (std::find(files_.paths.begin(), files_.paths.end(), path) != files_.paths.end()) continue;
+    const auto near = nearest(path, compose_files_of(files_.paths));
+    return stack_.git.ref + " has no file " + path + (near ? " (did you mean " + *near + "?)" : "");
+  }
+  return chosen.empty() ? "name at least one file" : "";
+}
+
+Result<void> Init::choose_compose() {
+  const auto found = compose_files_of(files_.paths);
+  if (found.empty() && options_.compose.empty()) {
+    return Error{Errc::invalid, stack_.git.ref + " of " + stack_.git.url + " has no compose file",
+                 "push one, compose.yaml for example, or name it with --compose"};
+  }
+  if (found.size() > 1 && options_.compose.empty()) say("Compose files there: " + some_of(found));
+  const auto answer =
+      questions_.ask({"Compose files to run", "--compose", join(options_.compose, " "),
+                      join(propose_compose(found, files_.texts), " "),
+                      [this](const std::string& text) { return compose_complaint(text); }});
+  if (!answer) return answer.error();
+  const auto chosen = words_of(*answer);
+  if (!is_usual_compose(chosen, found)) stack_.compose = chosen;
+  return {};
+}
+
+Result<void> Init::choose_directory() {
+  const auto complaint = [this](const std::string& text) -> std::string {
+    if (text.front() != '/' || text == "/" || has_parent_segment(text)) {
+      return "write an absolute path, such as /srv/" + stack_.name;
+    }
+    const LoadResult others = load_config(config_dir_);
+    const fs::path directory = fs::path(text).lexically_normal();
+    for (const StackSettings& other : others.stacks) {
+      if (other.directory == directory) return text + " is that of the stack " + other.name;
+    }
+    return {};
+  };
+  const auto directory = questions_.ask({"Directory for the live checkout", "--directory",
+                                         options_.directory, "/srv/" + stack_.name, complaint});
+  if (!directory) return directory.error();
+  stack_.directory = fs::path(*directory).lexically_normal();
+  if (!stack_.directory.has_filename()) stack_.directory = stack_.directory.parent_path();
+  return {};
+}
+
+Result<void> Init::write_stack_file() {
+  const fs::path file = stack_file();
+  const std::string text = stack_file_text(stack_);
+  // Judged before it is put where the daemon reads it.
+  std::vector<Finding> findings;
+  parse_stack(text, file, findings);
+  for (const Finding& finding : findings) {
+    if (finding.severity == Severity::error) {
+      return Error{Errc::invalid, to_string(finding), "nothing was written"};
+    }
+    say(to_string(finding));
+  }
+  if (auto written = write_file_durably(file, text, 0644); !written) return written.error();
+  terminal_.print({"", "Written: " + one_line(file.string())});
+  return {};
+}
+
+std::string Init::docker_advice() const {
+  const std::string path = base_environment()["PATH"];
+  if (find_program("docker", path).empty()) {
+    return "Install Docker and Compose: apt install docker.io docker-compose";
+  }
+  const auto plugin =
+      perform(trimtab::run(command_of({"docker", "compose", "version"}, std::chrono::seconds(30))));
+  if (plugin && plugin->ok()) return {};
+  if (!find_program("docker-compose", path).empty()) return {};
+  return "Install Compose: apt install docker-compose (beside docker-ce: docker-compose-plugin)";
+}
+
+std::string Init::env_advice() const {
+  const auto example = files_.texts.find(example_env_file);
+  const fs::path env_file = stack_.directory / default_env_file;
+  if (example == files_.texts.end() || is_there(env_file)) return {};
+  const auto keys = env_keys(example->second);
+  return "Write " + env_file.string() + " (chmod 600) after " + example_env_file +
+         (keys.empty() ? std::string() : ", with " + some_of(keys));
+}
+
+std::string Init::start_advice() const {
+  if (config_dir_ != Options().config_dir)
+    return "Start the daemon: trimtabd --config-dir " + config_dir_.string();
+  if (!is_there("/run/systemd/system")) return "Start the daemon: trimtabd";
+  const auto active = perform(trimtab::run(
+      command_of({"systemctl", "is-active", "--quiet", "trimtabd"}, std::chrono::seconds(30))));
+  return active && active->ok() ? "Let the daemon read it: systemctl reload trimtabd"
+                                : "Start the daemon: systemctl enable --now trimtabd";
+}
+
+void Init::advise() {
+  Lines lines = {"", "Next:"};
+  int number = 0;
+  for (const std::string& step : {docker_advice(), env_advice(), start_advice(),
+                                  "See it come up: trimtab status " + stack_.name + " --watch"}) {
+    if (!step.empty()) lines.push_back("  " + std::to_string(++number) + ". " + one_line(step));
+  }
+  terminal_.print(lines);
+}
+
+}  // namespace
+
+int init(const InitOptions& options, const fs::path& config_dir, Terminal& terminal) {
+  const auto done = Init(options, config_dir, terminal).run();
+  if (done) return exit_done;
+  const Error& error = done.error();
+  std::fflush(stdout);
+  std::fprintf(stderr, "trimtab: %s\n", printable(error.text()).c_str());
+  if (error.code == Errc::cancelled) return exit_interrupted;
+  return error.code == Errc::invalid ? exit_usage : exit_failed;
+}
+
+}  // namespace trimtab::cli

@@ -1,0 +1,129 @@
+// The unit that boots a stack: its text, whose it is, and what is done about it.
+#include <gtest/gtest.h>
+
+#include "agent/reconcile/situation.hpp"
+#include "agent/reconcile/unit_keeper.hpp"
+#include "agent/units/stack_unit.hpp"
+
+namespace trimtab {
+namespace {
+
+StackUnit shop() {
+  StackUnit unit;
+  unit.stack = "shop";
+  unit.project = "acme";
+  unit.directory = "/srv/shop";
+  unit.state_directory = "/var/lib/trimtab/shop";
+  unit.empty_file = "/var/lib/trimtab/empty";
+  unit.compose = {"/usr/bin/docker", "compose"};
+  unit.docker_socket = "/run/docker.sock";
+  return unit;
+}
+
+TEST(StackUnit, BootsWhatCurrentLinksToWithoutTheNetwork) {
+  const std::string start =
+      R"("/usr/bin/docker" "compose" "-f" "/var/lib/trimtab/shop/current/compose.yaml" )"
+      R"("--project-directory" "/srv/shop" "--env-file" "/var/lib/trimtab/empty" "-p" "acme" )";
+  EXPECT_EQ(stack_unit_text(shop()),
+            R"(# Written by trimtab for the stack shop, and put back where it is changed.
+# `systemctl edit` adds settings of your own in a file beside it.
+[Unit]
+Description=Docker Compose stack shop, kept by trimtab
+Documentation=man:trimtabd(8)
+Wants=docker.service
+After=docker.service
+ConditionPathExists=/var/lib/trimtab/shop/current/compose.yaml
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+EnvironmentFile=/var/lib/trimtab/shop/current/boot.env
+Environment="DOCKER_HOST=unix:///run/docker.sock"
+ExecStart=)" + start +
+                R"("up" "-d" "--no-build" "--no-deps" "--no-recreate" "--pull" "never" )"
+                R"($TRIMTAB_SERVICES
+ExecReload=)" + start +
+                R"("up" "-d" "--no-build" "--no-deps" "--no-recreate" "--pull" "never" )"
+                R"($TRIMTAB_SERVICES
+ExecStop=)" + start +
+                R"("stop"
+TimeoutStopSec=10min
+
+[Install]
+WantedBy=multi-user.target
+)");
+}
+
+TEST(StackUnit, WhatSystemdWouldReadAsItsOwnIsEscaped) {
+  StackUnit unit = shop();
+  unit.directory = R"(/srv/50% of "my $HOME" \here)";
+  EXPECT_NE(stack_unit_text(unit).find(R"("/srv/50%% of \"my $$HOME\" \\here")"),
+            std::string::npos);
+}
+
+TEST(StackUnit, AnOldComposeIsNotAskedForWhatItDoesNotKnow) {
+  StackUnit unit = shop();
+  unit.has_pull_option = false;
+  EXPECT_EQ(stack_unit_text(unit).find("--pull"), std::string::npos);
+}
+
+TEST(StackUnit, IsToldFromAnyOther) {
+  EXPECT_TRUE(is_written_by_trimtab(stack_unit_text(shop())));
+  EXPECT_FALSE(is_written_by_trimtab("[Unit]\n# Written by trimtab\n"));
+  EXPECT_FALSE(is_written_by_trimtab(""));
+}
+
+TEST(StackUnit, StartsTheServicesThatAreNamed) {
+  EXPECT_EQ(boot_file_text({"db", "web"}), "TRIMTAB_SERVICES=db web\n");
+}
+
+struct StepCase {
+  const char* name;
+  UnitStep expected;
+  std::function<void(UnitFacts&)> change;
+};
+
+TEST(UnitKeeper, TakesOneStepTowardsAUnitThatBootsTheStack) {
+  const auto text = stack_unit_text(shop());
+  const std::vector<StepCase> rows{
+      {"all is well", UnitStep::none, [](UnitFacts&) {}},
+      {"nothing runs yet", UnitStep::none,
+       [](UnitFacts& facts) {
+         facts.has_release = false;
+         facts.file_text.reset();
+       }},
+      {"there is no file", UnitStep::write, [](UnitFacts& facts) { facts.file_text.reset(); }},
+      {"it was edited", UnitStep::write, [](UnitFacts& facts) { *facts.file_text += "Nice=5\n"; }},
+      {"it was never started", UnitStep::bring_up,
+       [](UnitFacts& facts) { facts.brought_up = false; }},
+      {"an operator stopped it", UnitStep::none,
+       [](UnitFacts& facts) { facts.state.active = "inactive"; }},
+      {"an operator disabled it", UnitStep::none,
+       [](UnitFacts& facts) { facts.state.enabled = "disabled"; }},
+      {"it failed", UnitStep::start, [](UnitFacts& facts) { facts.state.active = "failed"; }},
+      {"a file of somebody else", UnitStep::refuse,
+       [](UnitFacts& facts) { facts.file_text = "[Unit]\nDescription=Shop\n"; }},
+      {"somebody else's, before there is a release", UnitStep::refuse,
+       [](UnitFacts& facts) {
+         facts.has_release = false;
+         facts.file_text = "[Unit]\nDescription=Shop\n";
+       }},
+      {"somebody else's, of a package", UnitStep::refuse, [](UnitFacts& facts) {
+         facts.file_text.reset();
+         facts.state.file = "/lib/systemd/system/shop.service";
+       }}};
+  for (const StepCase& row : rows) {
+    UnitFacts facts;
+    facts.has_release = true;
+    facts.brought_up = true;
+    facts.path = "/etc/systemd/system/shop.service";
+    facts.file_text = text;
+    facts.wanted_text = text;
+    facts.state = {"loaded", "active", facts.path, "enabled", false};
+    row.change(facts);
+    EXPECT_EQ(next_unit_step(facts), row.expected) << row.name;
+  }
+}
+
+}  // namespace
+}  // namespace trimtab
