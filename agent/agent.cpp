@@ -173,9 +173,9 @@ Result<void> Agent::prepare() {
 // Connecting to the socket of a Docker that an operator stopped would start it again.
 Task<Result<void>> docker_is_not_stopped(Units& units) {
   const Result<UnitState> state = co_await units.state("docker.service");
-  const bool stopped =
-      state && state->load == "loaded" && !state->has_job &&
-      (state->active == "inactive" || state->active == "failed" || state->active == "deactivating");
+  if (!state || state->load != "loaded") co_return Result<void>();
+  const bool down = state->active == "inactive" || state->active == "failed";
+  const bool stopped = state->active == "deactivating" || (down && !state->has_job);
   if (!stopped) co_return Result<void>();
   co_return Error{Errc::unavailable, "Docker is stopped (docker.service is " + state->active + ")",
                   "`systemctl start docker` starts it"};
@@ -200,11 +200,16 @@ void Agent::build_parts() {
     for (const auto& [name, stack] : stacks_) stack->on_engine_change();
   };
   engine_ = std::make_unique<EngineWatcher>(
-      *docker_,
+      executor_, *docker_,
       [this](const EngineEvent& event) {
         for (const auto& [name, stack] : stacks_) stack->on_engine_event(event);
       },
       look_anew, look_anew);
+  if (units_) {
+    units_->watch("docker.service", [this](const std::string& active) {
+      if (active == "active") engine_->look_now();
+    });
+  }
 }
 
 Result<void> Agent::add_stack(const StackSettings& settings) {

@@ -36,7 +36,7 @@ std::string digest_part(const std::string& pinned) {
 }
 
 bool is_job(const Container& container, const Release* release) {
-  return is_finished_job(container) ||
+  return is_finished_job(container, release) ||
          (release != nullptr && release->jobs.contains(container.service));
 }
 
@@ -80,8 +80,8 @@ Json missing_json(const std::string& service, const ImagePin& pin) {
   return json;
 }
 
-bool is_well(const Container& container) {
-  if (is_finished_job(container)) return true;
+bool is_well(const Container& container, const Release* release) {
+  if (is_finished_job(container, release)) return true;
   return container.state == ContainerState::running &&
          (container.health == Health::none || container.health == Health::healthy);
 }
@@ -92,7 +92,7 @@ void add_services(const Reconciler& stack, const Release* release, Json& json) {
   for (const Container& container : stack.observed().containers) {
     json["containers"].push_back(container_json(container, release));
     const auto entry = well.try_emplace(container.service, true).first;
-    entry->second = entry->second && is_well(container);
+    entry->second = entry->second && is_well(container, release);
   }
   if (release != nullptr) {
     for (const auto& [service, pin] : release->images) {

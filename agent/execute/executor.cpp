@@ -501,7 +501,12 @@ Task<Result<void>> Executor::note_seen(int number, int unchanged) {
   std::set<std::string> jobs;
   for (const Container& container : *containers) {
     seen[container.service].insert(container.id);
-    if (is_finished_job(container)) jobs.insert(container.service);
+    const bool touched =
+        std::any_of(attempt_.plan.steps.begin(), attempt_.plan.steps.end(), [&](const Step& step) {
+          return step.service == container.service && step.action != Action::none;
+        });
+    const Release* const known = touched ? nullptr : parts_.store.find(unchanged);
+    if (is_finished_job(container, known)) jobs.insert(container.service);
   }
   // What was changed by hand before stays visible as drift.
   if (const Release* const before = parts_.store.find(unchanged)) {
@@ -667,12 +672,17 @@ Task<bool> Executor::wait_for_docker() {
   co_return false;
 }
 
-// Docker that was killed takes what ran, and has no restart policy `always`, for stopped by hand.
+// As the reconciler does it while nothing is deployed.
 Task<void> Executor::start_what_docker_left_down() {
+  const Release* const before = parts_.store.find(attempt_.fallback);
   const auto containers = co_await parts_.docker.project_containers(parts_.project);
   if (!containers) co_return;
   for (const Container& container : *containers) {
-    if (!is_stopped_by_hand(container) || attempt_.unwell.contains(container.service)) continue;
+    const bool stopped_by_docker =
+        is_stopped_by_hand(container) ||
+        (container.state == ContainerState::exited && before != nullptr &&
+         before->seen.contains(container.service) && !before->jobs.contains(container.service));
+    if (!stopped_by_docker || attempt_.unwell.contains(container.service)) continue;
     parts_.progress.remark(container.service + " did not come back with Docker: it is started");
     const Result<void> started = co_await parts_.docker.restart(container.id);
     if (!started) spdlog::warn("{}: {}", parts_.settings.name, started.error().text());

@@ -140,10 +140,15 @@ bool all_stopped_by_hand(const std::vector<const Container*>& containers) {
                      [](const Container* c) { return is_stopped_by_hand(*c); });
 }
 
-bool all_at_work(const std::vector<const Container*>& containers) {
+bool was_running_at_the_gate(const Target& target, const std::string& service) {
+  return target.seen != nullptr && target.seen->contains(service) &&
+         (target.jobs == nullptr || !target.jobs->contains(service));
+}
+
+bool all_at_work(const std::vector<const Container*>& containers, bool may_be_job) {
   return !containers.empty() &&
-         std::all_of(containers.begin(), containers.end(), [](const Container* c) {
-           return is_finished_job(*c) ||
+         std::all_of(containers.begin(), containers.end(), [&](const Container* c) {
+           return (may_be_job && is_finished_job(*c)) ||
                   (c->state == ContainerState::running && c->health != Health::unhealthy);
          });
 }
@@ -194,7 +199,7 @@ Step step_for(const std::string& service, const Target& next, const Target* curr
     step.reasons = {"stopped by hand"};
     return step;
   }
-  if (current->seen == nullptr && !all_at_work(containers)) {
+  if (current->seen == nullptr && !all_at_work(containers, true)) {
     step.action = containers.empty() ? Action::create : Action::recreate;
     step.risk = containers.empty() ? Risk::none : risk_of_replacing(after);
     step.reasons.push_back("does not run");
@@ -207,16 +212,26 @@ Step step_for(const std::string& service, const Target& next, const Target* curr
       step.action = containers.empty() ? Action::create : Action::recreate;
       step.risk = containers.empty() ? Risk::none : risk_of_replacing(after);
     }
+    return step;
+  }
+  const bool down = !all_at_work(containers, !was_running_at_the_gate(*current, service));
+  if (repair && down && !containers.empty()) {
+    step.action = Action::restart;
+    step.risk = Risk::restart;
+    step.reasons.push_back("does not work");
   }
   return step;
 }
 
 }  // namespace
 
-std::set<std::string> unwell_services(const Rendering& rendering, const Observed& observed) {
+std::set<std::string> unwell_services(const Release& release, const Rendering& rendering,
+                                      const Observed& observed) {
   std::set<std::string> unwell;
+  const Target target = target_of(release, rendering);
   for (const std::string& name : rendering.service_names()) {
-    if (!all_at_work(containers_of(observed, name))) unwell.insert(name);
+    const bool may_be_job = !was_running_at_the_gate(target, name);
+    if (!all_at_work(containers_of(observed, name), may_be_job)) unwell.insert(name);
   }
   return unwell;
 }
@@ -231,6 +246,12 @@ bool is_finished_job(const Container& container) {
   const bool restarts =
       container.restart_policy == "always" || container.restart_policy == "unless-stopped";
   return container.state == ContainerState::exited && container.exit_code == 0 && !restarts;
+}
+
+bool is_finished_job(const Container& container, const Release* release) {
+  if (!is_finished_job(container)) return false;
+  return release == nullptr || release->jobs.contains(container.service) ||
+         !release->seen.contains(container.service);
 }
 
 Target target_of(const Release& release, const Rendering& rendering) {

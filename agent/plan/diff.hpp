@@ -29,15 +29,21 @@ Plan make_rollback_plan(const Target& good, const Plan& failed, const Observed& 
 // not run again.
 Plan make_return_plan(const Target& older, const Target& current, const Observed& observed);
 
-// The services of a release that do not work: gone, ended or unhealthy, for whatever reason.
-std::set<std::string> unwell_services(const Rendering& rendering, const Observed& observed);
+// The services of the release that do not work: gone, ended or unhealthy, for whatever reason.
+std::set<std::string> unwell_services(const Release& release, const Rendering& rendering,
+                                      const Observed& observed);
 
 // Whether an operator stopped this container: it has ended, and Docker would have started it again
 // had it ended by itself.
 bool is_stopped_by_hand(const Container& container);
 
-// Whether the container is a job that has done its work.
+// Whether the container looks like a job that has done its work: it ended well, and Docker is not
+// to start it again.
 bool is_finished_job(const Container& container);
+
+// The same, where the release (null: none) knows of a service that it ran on after the gate: then
+// it was no job, but was stopped, by Docker's own stop for example.
+bool is_finished_job(const Container& container, const Release* release);
 
 // Differences between what runs and what was seen right after the release passed its gate, in
 // words. What an operator stopped is as he wants it.

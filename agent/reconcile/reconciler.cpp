@@ -169,14 +169,17 @@ const Release* Reconciler::release_of_moved_tag(const RefTip& tip) const {
   return moved ? &newest->second : nullptr;
 }
 
-// Docker that was killed takes what ran, and has no restart policy `always`, for stopped by hand.
+// Docker starts again only what has a restart policy; and, once it was killed, of that only what
+// says `always`: it takes the rest for stopped by hand.
 Task<void> Reconciler::start_what_docker_left_down(std::vector<Container> containers) {
   for (const Container& container : containers) {
     const bool ran = std::any_of(
         observed_.containers.begin(), observed_.containers.end(), [&](const Container& known) {
           return known.id == container.id && known.state == ContainerState::running;
         });
-    if (!ran || !is_stopped_by_hand(container)) continue;
+    const bool down =
+        container.state == ContainerState::exited && !is_finished_job(container, store_.current());
+    if (!ran || !down) continue;
     remark(container.service + " did not come back with Docker: it is started");
     const Result<void> started = co_await docker_.restart(container.id);
     if (!started) spdlog::warn("{}: {}", settings_.name, started.error().text());
@@ -467,7 +470,7 @@ Task<void> Reconciler::deploy_draft(Goal goal, Draft draft, Plan plan,
   next.plan = std::move(plan);
   if (good != nullptr) {
     const Result<Rendering> before = rendering_of(good->number);
-    if (before) next.unwell = unwell_services(*before, observed_);
+    if (before) next.unwell = unwell_services(*good, *before, observed_);
   }
   next.request = goal.request;
   next.started_at = wall_now();

@@ -195,7 +195,7 @@ Task<void> Reconciler::serve_rollback(Request request) {
   next.operator_rollback = true;
   next.plan = make_return_plan(target_of(older, *older_rendering), target_of(now, *now_rendering),
                                observed_);
-  next.unwell = unwell_services(*now_rendering, observed_);
+  next.unwell = unwell_services(now, *now_rendering, observed_);
   next.request = request.id;
   next.started_at = wall_now();
   co_await attempt(std::move(next), false);

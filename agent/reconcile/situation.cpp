@@ -6,14 +6,14 @@ namespace trimtab {
 namespace {
 
 // "" where the container does what it should, or what an operator wants of it.
-std::string ailment(const Container& container) {
+std::string ailment(const Container& container, const Release* current) {
   // Docker calls a container that has ended unhealthy, too.
   if (container.state == ContainerState::running && container.health == Health::unhealthy) {
     return "is unhealthy";
   }
   if (container.state == ContainerState::restarting) return "restarts again and again";
-  const bool ended = container.state == ContainerState::exited && !is_finished_job(container) &&
-                     !is_stopped_by_hand(container);
+  const bool ended = container.state == ContainerState::exited &&
+                     !is_finished_job(container, current) && !is_stopped_by_hand(container);
   return ended ? "exited with " + std::to_string(container.exit_code) : std::string();
 }
 
@@ -27,7 +27,7 @@ Situation unreachable_remote(const Error& error, const Release* current) {
 // Nothing is to be deployed: does what is deployed run as it should?
 Situation at_rest(const SituationInput& input) {
   for (const Container& container : input.observed->containers) {
-    const std::string what = ailment(container);
+    const std::string what = ailment(container, input.current);
     if (what.empty()) continue;
     return Situation{StackState::degraded, container.service + " " + what,
                      "`trimtab logs " + input.stack + " " + container.service + "` shows why"};

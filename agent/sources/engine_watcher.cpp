@@ -12,9 +12,11 @@ constexpr int most_doublings = 5;  // 32 s: Docker comes back within a minute or
 
 }  // namespace
 
-EngineWatcher::EngineWatcher(Docker& docker, std::function<void(const EngineEvent&)> on_event,
+EngineWatcher::EngineWatcher(asio::any_io_executor executor, Docker& docker,
+                             std::function<void(const EngineEvent&)> on_event,
                              std::function<void()> on_connected, std::function<void()> on_lost)
-    : docker_(docker),
+    : wake_(std::move(executor)),
+      docker_(docker),
       on_event_(std::move(on_event)),
       on_connected_(std::move(on_connected)),
       on_lost_(std::move(on_lost)) {}
@@ -48,8 +50,7 @@ Task<void> EngineWatcher::run() {
     const auto wait =
         next_interval(first_wait, std::min(failures, most_doublings), random_jitter());
     ++failures;
-    const Result<void> slept = co_await sleep_for(wait);
-    if (!slept) co_return;
+    co_await wake_.wait_until(SteadyClock::now() + wait);
   }
 }
 

@@ -708,8 +708,29 @@ TEST(UnwellServices, AreGoneOrEndedOrUnhealthy) {
   const Observed observed =
       observe({running("web", "w1"), unhealthy("api", "a1"), stopped("db", "d1"),
                job("cron", "c1", 1), job("migrate", "m1")});
-  EXPECT_EQ(unwell_services(current.rendering, observed),
+  Release release;
+  EXPECT_EQ(unwell_services(release, current.rendering, observed),
             (std::set<std::string>{"api", "cron", "db", "gone"}));
+  release.seen = {{"web", {"w1"}}, {"migrate", {"m1"}}};
+  release.jobs = {"migrate"};
+  EXPECT_EQ(unwell_services(release, current.rendering, observed),
+            (std::set<std::string>{"api", "cron", "db", "gone"}));
+  // It ran on after the gate, so that it is no job that has done its work.
+  release.jobs = {};
+  EXPECT_EQ(unwell_services(release, current.rendering, observed),
+            (std::set<std::string>{"api", "cron", "db", "gone", "migrate"}));
+}
+
+TEST(FinishedJobs, AreNotWhatRanOnAfterTheGate) {
+  const Container ended = job("db", "d1");
+  Release release;
+  EXPECT_TRUE(is_finished_job(ended, nullptr));
+  EXPECT_TRUE(is_finished_job(ended, &release));
+  release.seen = {{"db", {"d1"}}};
+  EXPECT_FALSE(is_finished_job(ended, &release));
+  release.jobs = {"db"};
+  EXPECT_TRUE(is_finished_job(ended, &release));
+  EXPECT_FALSE(is_finished_job(job("db", "d1", 1), &release));
 }
 
 // ---- What a container tells -----------------------------------------------------------------

@@ -1,0 +1,288 @@
+"""The package on hosts that boot, are upgraded, lose their network, and whose daemons are killed."""
+
+import json
+import os
+import pathlib
+import time
+
+import installed_stack
+import parts as real
+import pytest
+from installed_stack import DIRECTORY, InstalledStack
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def deb():
+    """The package, as packaging/build-deb made it."""
+    folder = pathlib.Path(os.environ.get("TRIMTAB_DEB", ROOT / "build/deb"))
+    packages = sorted(folder.glob("trimtab_*_amd64.deb"))
+    assert packages, f"{folder} holds no package; packaging/build-deb makes it"
+    return packages[-1]
+
+
+@pytest.fixture
+def shop(debian, forge, deb):
+    """A host with the package and the stack's first version deployed."""
+    debian.install(deb)
+    stack = InstalledStack(debian, forge)
+    commit = stack.push()
+    stack.configure()
+    debian.run(["systemctl", "reload-or-restart", "trimtabd"])
+    stack.wait_synced(commit)
+    debian.wait_for(lambda: debian.unit_state("shop.service") == "active", "the unit is up")
+    return stack
+
+
+def property_of(host, unit, name):
+    return host.unit(unit)[name]
+
+
+def daemon_pid(host):
+    return int(property_of(host, "trimtabd", "MainPID"))
+
+
+def test_installing_starts_a_daemon_that_says_how_things_are(shop):
+    host = shop.host
+    assert property_of(host, "trimtabd", "UnitFileState") == "enabled"
+    told = property_of(host, "trimtabd", "StatusText")
+    host.wait_for(lambda: "shop: release 1 (" in property_of(host, "trimtabd", "StatusText"),
+                  f"the Status line tells of the release, and not {told}")
+    assert "healthy 4/4" in property_of(host, "trimtabd", "StatusText")
+    assert host.unit("shop.service")["UnitFileState"] == "enabled"
+    # The first start of the unit, right after the deployment, changed and ran nothing again.
+    assert shop.runs_of_migration() == 1
+    lines = [json.loads(line) for line in host.run(
+        ["journalctl", "-u", "trimtabd", "TRIMTAB_STACK=shop", "-o", "json"]
+    ).stdout.splitlines()]
+    phases = [line["TRIMTAB_PHASE"] for line in lines if "TRIMTAB_PHASE" in line]
+    assert phases[0] == "pulling" and phases[-1] == "committing", phases
+    deployed = next(line for line in lines if "is deployed" in line["MESSAGE"])
+    assert deployed["TRIMTAB_RELEASE"] == "1" and len(deployed["MESSAGE_ID"]) == 32
+    assert deployed["TRIMTAB_COMMIT"] == shop.git("rev-parse", "HEAD")
+    if host.release != "bookworm":  # the older one scores in another way
+        score = host.run(["systemd-analyze", "security", "trimtabd.service"]).stdout
+        exposure = float(score.split("Overall exposure level for trimtabd.service:")[1].split()[0])
+        assert exposure <= 4.0, score
+
+
+def test_the_stack_boots_without_network_and_without_trimtab(shop):
+    host = shop.host
+    before = shop.ids()
+    host.cut_network()
+    host.reboot()
+    shop.wait_status(lambda s: s["healthy"] == s["services"] == 4, "all services are up")
+    assert shop.ids() == before and shop.runs_of_migration() == 1
+    assert shop.status()["release"] == 1
+    host.run(["systemctl", "disable", "--now", "trimtabd.service", "trimtabd.socket"])
+    host.reboot()
+    host.wait_for(lambda: {s: c[2] for s, c in shop.containers().items()} ==
+                  {"proxy": "running", "api": "running", "cron": "running", "migrate": "exited"},
+                  "the stack is up")
+    assert shop.ids() == before
+    host.restore_network()
+
+
+def test_an_operator_who_stops_the_unit_has_stopped_the_stack(shop):
+    host = shop.host
+    host.run(["systemctl", "stop", "shop"])
+    status = shop.wait_status(lambda s: s["state"] == "stopped", "stopped")
+    assert "systemctl start shop" in status["next"]
+    assert {c[2] for c in shop.containers().values()} == {"exited"}
+    host.run(["systemctl", "restart", "trimtabd"])
+    shop.wait_status(lambda s: s["state"] == "stopped", "still stopped after a restart")
+    commit = shop.push()
+    shop.wait_status(lambda s: s["git"]["commit"] == commit, "the push is seen")
+    refused = shop.trimtab("deploy", "shop", check=False)
+    assert refused.returncode == 1 and "stopped" in refused.stderr
+    assert shop.status()["state"] == "stopped" and shop.status()["release"] == 1
+    assert {c[2] for c in shop.containers().values()} == {"exited"}
+    host.run(["systemctl", "start", "shop"])
+    shop.wait_synced(commit)
+    # restart and reload do what one expects.
+    ids = shop.ids()
+    host.run(["systemctl", "restart", "shop"])
+    shop.wait_synced(commit)
+    host.run(["systemctl", "reload", "shop"])
+    shop.wait_synced(commit)
+    assert shop.ids() == ids and shop.runs_of_migration() == 1
+
+
+def test_stopping_the_unit_in_the_middle_of_a_deployment_stops_it(shop):
+    host = shop.host
+    shop.push_images("2", "slow 8")
+    commit = shop.push("slow 8")
+    shop.wait_phase("gating")
+    host.run(["systemctl", "stop", "shop"])
+    shop.wait_status(lambda s: s["state"] == "stopped", "stopped")
+    time.sleep(2)  # long enough for a daemon that did not heed it
+    assert {c[2] for c in shop.containers().values()} == {"exited"}
+    host.run(["systemctl", "start", "shop"])
+    shop.wait_synced(commit)
+
+
+def test_a_unit_of_somebody_else_is_left_alone(debian, forge, deb):
+    own = "[Unit]\nDescription=made by hand\n[Service]\nType=oneshot\nExecStart=/bin/true\n"
+    debian.put("/etc/systemd/system/shop.service", own)
+    debian.install(deb)
+    stack = InstalledStack(debian, forge)
+    commit = stack.push()
+    stack.configure()
+    debian.run(["systemctl", "reload-or-restart", "trimtabd"])
+    stack.wait_synced(commit)
+    status = stack.wait_status(lambda s: s["unit"]["problem"], "the unit's problem is told")
+    assert "was not written by trimtab" in status["unit"]["problem"]
+    assert debian.read("/etc/systemd/system/shop.service") == own
+    # Under another name it is kept.
+    stack.write_settings(unit="web-shop.service")
+    debian.run(["systemctl", "reload", "trimtabd"])
+    debian.wait_for(lambda: debian.unit_state("web-shop.service") == "active", "the unit is up")
+    # One that is changed by hand is put back, and one that is deleted too.
+    text = debian.read("/etc/systemd/system/web-shop.service")
+    debian.put("/etc/systemd/system/web-shop.service", text + "Nice=5\n")
+    debian.wait_for(lambda: debian.read("/etc/systemd/system/web-shop.service") == text,
+                    "the unit is put back")
+
+
+def test_docker_that_is_stopped_is_not_woken_and_all_comes_back_with_it(shop):
+    host = shop.host
+    ids = shop.ids()
+    # As an upgrade of its package does it: stop, then start.
+    host.run(["systemctl", "stop", "docker.service"])
+    shop.wait_status(lambda s: "Docker" in s["reason"], "it is told")
+    shop.trimtab("deploy", "shop", check=False)
+    time.sleep(5)  # several rounds of a stack that is asked for each second
+    assert host.unit_state("docker.service") == "inactive"
+    host.run(["systemctl", "start", "docker.service"])
+    shop.wait_synced()
+    assert shop.ids() == ids and shop.runs_of_migration() == 1
+    assert host.unit_state("shop.service") == "active"
+
+
+def test_daemons_that_are_killed_or_hang_come_back_and_go_on(shop):
+    host = shop.host
+    # The daemon, while it pulls.
+    commit = shop.push(filler=30_000_000)
+    shop.wait_phase("pulling")
+    first = daemon_pid(host)
+    host.run(["kill", "-9", str(first)])
+    shop.wait_synced(commit)
+    assert daemon_pid(host) != first
+    # Docker, while services are started.
+    commit = shop.push()
+    shop.wait_status(lambda s: s["attempt"] and s["attempt"]["phase"] in ("starting", "gating"),
+                     "it starts services")
+    host.run(["systemctl", "restart", "docker.service"])
+    shop.wait_synced(commit, seconds=150)
+    assert sorted(shop.containers()) == ["api", "cron", "migrate", "proxy"]
+    # The bus.
+    host.run(["systemctl", "restart", "dbus.service"], check=False)
+    host.run(["systemctl", "stop", "shop"])
+    shop.wait_status(lambda s: s["state"] == "stopped", "it sees units after the bus came back")
+    host.run(["systemctl", "start", "shop"])
+    shop.wait_synced(commit)
+    # One that hangs is noticed.
+    host.put("/etc/systemd/system/trimtabd.service.d/fast.conf", "[Service]\nWatchdogSec=3\n")
+    host.run(["systemctl", "daemon-reload"])
+    host.run(["systemctl", "restart", "trimtabd"])
+    hanging = daemon_pid(host)
+    host.run(["kill", "-STOP", str(hanging)])
+    host.wait_for(lambda: daemon_pid(host) not in (0, hanging), "the watchdog starts another")
+    shop.wait_synced(commit)
+
+
+def test_an_upgrade_in_the_middle_of_a_deployment_resumes_it(shop, deb, tmp_path):
+    host = shop.host
+    kept = {name: shop.ids()[name] for name in ("proxy", "cron", "migrate")}
+    commit = shop.push("slow 6")
+    shop.wait_phase("gating")
+    host.install(installed_stack.repack(deb, "9.0.0", tmp_path))
+    shop.wait_synced(commit)
+    assert {name: shop.ids()[name] for name in kept} == kept
+    assert shop.runs_of_migration() == 1
+    assert [r["outcome"] for r in shop.releases()] == ["good", "good"]
+
+
+def test_a_reboot_in_the_middle_of_a_deployment_ends_with_one_whole_release(shop):
+    host = shop.host
+    commit = shop.push("slow 6")
+    shop.wait_phase("gating")
+    host.cut_network()
+    host.crash()
+    host.boot()
+    shop.wait_synced(commit)
+    host.restore_network()
+
+
+def test_a_docker_that_comes_late_at_boot_is_waited_for(shop):
+    host = shop.host
+    host.run(["systemctl", "disable", "docker.service", "docker.socket"])
+    host.put("/etc/systemd/system/shop.service.d/late.conf", "[Unit]\nWants=\n")
+    host.run(["systemctl", "mask", "--runtime", "docker.service", "docker.socket"], check=False)
+    host.run(["systemctl", "mask", "docker.service", "docker.socket"])
+    host.reboot()
+    shop.wait_status(lambda s: "Docker" in s["reason"] or s["unit"]["problem"], "it is told")
+    host.run(["systemctl", "unmask", "docker.service", "docker.socket"])
+    host.run(["systemctl", "start", "docker.service"])
+    shop.wait_synced(seconds=120)
+
+
+def test_another_host_key_of_the_remote_is_refused(shop):
+    host = shop.host
+    pinned = pathlib.Path(shop.forge.settings["KNOWN_HOSTS_OTHER"]).read_text()
+    host.put("/etc/trimtab/known_hosts.shop", pinned)
+    commit = shop.push()
+    status = shop.wait_status(lambda s: s["state"] == "failed", "the remote is not trusted")
+    assert "host key" in status["reason"]
+    assert host.read("/etc/trimtab/known_hosts.shop") == pinned
+    assert shop.status()["release"] == 1
+    host.put("/etc/trimtab/known_hosts.shop",
+             pathlib.Path(shop.forge.settings["KNOWN_HOSTS"]).read_text())
+    shop.wait_synced(commit)
+
+
+def test_a_pause_and_a_changed_configuration(shop):
+    host = shop.host
+    shop.trimtab("pause", "shop")
+    host.run(["systemctl", "restart", "trimtabd"])
+    shop.write_settings(keep=3)
+    host.run(["systemctl", "reload", "trimtabd"])
+    commit = shop.push()
+    shop.wait_status(lambda s: s["git"]["commit"] == commit, "the push is seen")
+    assert shop.status()["state"] == "paused" and shop.status()["release"] == 1
+    # What is wrong in a file changes nothing of what it said.
+    host.put("/etc/trimtab/stacks.d/shop.yaml", "git: {url: /x, reff: main}\n")
+    host.run(["systemctl", "reload", "trimtabd"])
+    host.wait_for(lambda: 'unknown key' in json.dumps(json.loads(
+        shop.trimtab("status", "--json").stdout)["problems"]), "the mistake is told")
+    assert shop.status()["state"] == "paused"
+    shop.write_settings()
+    host.run(["systemctl", "reload", "trimtabd"])
+    shop.trimtab("resume", "shop")
+    shop.wait_synced(commit)
+    # A stack that leaves the configuration runs on.
+    host.run(["rm", "/etc/trimtab/stacks.d/shop.yaml"])
+    host.run(["systemctl", "reload", "trimtabd"])
+    host.wait_for(lambda: not json.loads(shop.trimtab("status", "--json").stdout)["stacks"],
+                  "it is no longer kept")
+    assert {c[2] for s, c in shop.containers().items() if s != "migrate"} == {"running"}
+
+
+def test_removing_leaves_a_stack_that_boots_and_purging_leaves_what_is_the_users(shop):
+    host = shop.host
+    before = shop.ids()
+    host.put(f"{DIRECTORY}/.env", "SECRET=1\n")
+    host.run(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "remove", "--yes", "trimtab"])
+    assert not host.exists("/usr/sbin/trimtabd")
+    assert shop.ids() == before
+    host.reboot()
+    host.wait_for(lambda: {c[2] for s, c in shop.containers().items() if s != "migrate"}
+                  == {"running"}, "the stack is up without trimtab")
+    assert shop.ids() == before
+    host.run(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "purge", "--yes", "trimtab"])
+    assert not host.exists("/etc/trimtab") and not host.exists("/var/lib/trimtab")
+    assert shop.ids() == before
+    assert host.read(f"{DIRECTORY}/.env") == "SECRET=1\n"
+    assert host.exists(f"{DIRECTORY}/compose.yaml")
+    assert "shop_data" in host.docker("volume", "ls", "-q").split()
