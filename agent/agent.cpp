@@ -42,6 +42,8 @@ constexpr int exit_configuration = 2;
 // A phase that must not be cut is given this long when the daemon is to stop.
 constexpr auto stop_patience = std::chrono::seconds(80);
 
+constexpr const char* docker_unit = "docker.service";
+
 constexpr auto memory_interval = std::chrono::seconds(30);
 
 // How often `systemctl status` is told how things are.
@@ -95,6 +97,7 @@ class Agent {
  private:
   void take_findings(const LoadResult& loaded);
   void build_parts();
+  Task<Result<void>> may_use_docker();
   Result<void> listen();
   Result<void> add_stack(const StackSettings& settings);
   void start_stack(KeptStack& stack);
@@ -125,6 +128,7 @@ class Agent {
   Api::Stacks stacks_;
   std::unique_ptr<Api> api_;
   std::unique_ptr<http::Server> server_;
+  bool docker_is_active_ = false;  // as far as systemd has told
   bool compose_found_ = false;
   bool owns_socket_ = false;
   TaskGroup watchers_;
@@ -171,9 +175,11 @@ Result<void> Agent::prepare() {
 }
 
 // Connecting to the socket of a Docker that an operator stopped would start it again.
-Task<Result<void>> docker_is_not_stopped(Units& units) {
-  const Result<UnitState> state = co_await units.state("docker.service");
+Task<Result<void>> Agent::may_use_docker() {
+  if (docker_is_active_) co_return Result<void>();
+  const Result<UnitState> state = co_await units_->state(docker_unit);
   if (!state || state->load != "loaded") co_return Result<void>();
+  docker_is_active_ = state->active == "active";
   const bool down = state->active == "inactive" || state->active == "failed";
   const bool stopped = state->active == "deactivating" || (down && !state->has_job);
   if (!stopped) co_return Result<void>();
@@ -188,7 +194,7 @@ void Agent::build_parts() {
     units_ = std::make_unique<SystemdUnits>(executor_);
     const bool socket_of_service = socket == "/run/docker.sock" || socket == "/var/run/docker.sock";
     if (socket_of_service) {
-      may_connect = [this] { return docker_is_not_stopped(*units_); };
+      may_connect = [this] { return may_use_docker(); };
     }
   } else {
     spdlog::info("systemd does not run here: no unit boots the stacks");
@@ -206,8 +212,9 @@ void Agent::build_parts() {
       },
       look_anew, look_anew);
   if (units_) {
-    units_->watch("docker.service", [this](const std::string& active) {
-      if (active == "active") engine_->look_now();
+    units_->watch(docker_unit, [this](const std::string& active) {
+      docker_is_active_ = active == "active";
+      if (docker_is_active_) engine_->look_now();
     });
   }
 }

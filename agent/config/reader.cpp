@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <cstdlib>
 #include <regex>
 #include <system_error>
 
@@ -99,11 +100,20 @@ fs::path without_trailing_slash(const std::string& text) {
   return path;
 }
 
+bool is_credential_of_a_service(const fs::path& path) {
+  return path.string().starts_with("/run/credentials/");
+}
+
 void check_file(const fs::path& path, Privacy privacy, YamlPlace place, Document& document) {
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) {
     const int failure = errno;
-    if (failure == ENOENT || failure == ENOTDIR) {
+    if (is_credential_of_a_service(path)) {
+      // systemd shows it to the service alone, while that runs.
+      if (std::getenv("CREDENTIALS_DIRECTORY") == nullptr) return;
+      document.report(place, path.string() + " does not exist: name it by LoadCredential= in the " +
+                                 "unit trimtabd.service");
+    } else if (failure == ENOENT || failure == ENOTDIR) {
       document.report(place, path.string() + " does not exist");
     } else {
       // Whoever checks a configuration may see less than the daemon does.

@@ -195,6 +195,8 @@ Task<void> SystemdUnits::follow_signals() {
   auto connect = [this, units]() -> std::shared_ptr<Signals> { return connect_signals(units); };
   signals_ = co_await on_call_thread(std::move(connect));
   if (!signals_) signals_wanted_ = true;
+  if (!lost) co_return;
+  for (const std::string& unit : units) tell(unit, "");
 }
 
 std::shared_ptr<SystemdUnits::Signals> SystemdUnits::connect_signals(

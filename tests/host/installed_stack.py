@@ -127,6 +127,14 @@ class InstalledStack:
         """Waits until a deployment is in the phase."""
         self.wait_status(lambda s: s["attempt"] and s["attempt"]["phase"] == phase, phase)
 
+    def push_and_wait_for_gate(self):
+        """Pushes a version that is watched for long, and returns its commit once that goes on."""
+        self.write_settings(gate={"stable": "8s", "timeout": "90s"})
+        self.host.run(["systemctl", "reload", "trimtabd"])
+        commit = self.push()
+        self.wait_phase("gating")
+        return commit
+
     def releases(self):
         return json.loads(self.trimtab("history", "shop", "--json").stdout)["releases"]
 

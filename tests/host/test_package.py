@@ -111,9 +111,7 @@ def test_an_operator_who_stops_the_unit_has_stopped_the_stack(shop):
 
 def test_stopping_the_unit_in_the_middle_of_a_deployment_stops_it(shop):
     host = shop.host
-    shop.push_images("2", "slow 8")
-    commit = shop.push("slow 8")
-    shop.wait_phase("gating")
+    commit = shop.push_and_wait_for_gate()
     host.run(["systemctl", "stop", "shop"])
     shop.wait_status(lambda s: s["state"] == "stopped", "stopped")
     time.sleep(2)  # long enough for a daemon that did not heed it
@@ -195,8 +193,7 @@ def test_daemons_that_are_killed_or_hang_come_back_and_go_on(shop):
 def test_an_upgrade_in_the_middle_of_a_deployment_resumes_it(shop, deb, tmp_path):
     host = shop.host
     kept = {name: shop.ids()[name] for name in ("proxy", "cron", "migrate")}
-    commit = shop.push("slow 6")
-    shop.wait_phase("gating")
+    commit = shop.push_and_wait_for_gate()
     host.install(installed_stack.repack(deb, "9.0.0", tmp_path))
     shop.wait_synced(commit)
     assert {name: shop.ids()[name] for name in kept} == kept
@@ -206,8 +203,7 @@ def test_an_upgrade_in_the_middle_of_a_deployment_resumes_it(shop, deb, tmp_path
 
 def test_a_reboot_in_the_middle_of_a_deployment_ends_with_one_whole_release(shop):
     host = shop.host
-    commit = shop.push("slow 6")
-    shop.wait_phase("gating")
+    commit = shop.push_and_wait_for_gate()
     host.cut_network()
     host.crash()
     host.boot()
@@ -240,6 +236,20 @@ def test_another_host_key_of_the_remote_is_refused(shop):
     host.put("/etc/trimtab/known_hosts.shop",
              pathlib.Path(shop.forge.settings["KNOWN_HOSTS"]).read_text())
     shop.wait_synced(commit)
+
+
+def test_a_secret_may_be_a_credential_of_the_service(shop):
+    host = shop.host
+    host.run(["mv", "/etc/trimtab/keys/shop", "/root/shop-key"])
+    host.put("/etc/systemd/system/trimtabd.service.d/key.conf",
+             "[Service]\nLoadCredential=shop-key:/root/shop-key\n")
+    shop.settings["git"]["key"] = "/run/credentials/trimtabd.service/shop-key"
+    shop.write_settings()
+    # The command sees no credentials, and does not call them missing.
+    assert host.run(["trimtab", "check"]).returncode == 0
+    host.run(["systemctl", "daemon-reload"])
+    host.run(["systemctl", "restart", "trimtabd"])
+    shop.wait_synced(shop.push())
 
 
 def test_a_pause_and_a_changed_configuration(shop):
