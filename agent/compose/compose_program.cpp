@@ -53,6 +53,7 @@ Task<Result<ComposeTool>> find_compose(std::string docker_socket) {
     Command command = compose_command(tool, docker_socket);
     command.argv.insert(command.argv.end(), {"version", "--short"});
     const Result<Exit> exit = co_await run(std::move(command));
+    if (!exit && exit.error().code == Errc::cancelled) co_return exit.error();
     if (!exit || !exit->ok()) continue;
     const std::optional<ComposeTool> found = read_version(argv, exit->out);
     if (!found) continue;

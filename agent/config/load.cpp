@@ -222,6 +222,14 @@ void check_stack(const StackSettings& stack, Document& document) {
   if (stack.directory == "/") {
     document.report_key("directory", "the root directory cannot be a stack's checkout");
   }
+  for (const char* own : {"/etc/trimtab/", "/var/lib/trimtab/"}) {
+    if ((stack.directory.string() + "/").starts_with(own)) {
+      document.report_key("directory", std::string(own) +
+                                           " is trimtab's own, and goes when its "
+                                           "package is purged; take /srv/" +
+                                           stack.name + " or the like");
+    }
+  }
   if (stack.gate.stable >= stack.gate.timeout) {
     const std::string key = document.has("gate.stable") ? "gate.stable" : "gate.timeout";
     document.report_key(key, "gate.stable (" + format_duration(stack.gate.stable) +
@@ -286,6 +294,7 @@ void refuse_same(std::vector<LoadedStack>& stacks, const std::string& key,
 void check_stacks(std::vector<LoadedStack>& stacks) {
   refuse_same(stacks, "directory",
               [](const StackSettings& stack) { return stack.directory.string(); });
+  refuse_same(stacks, "unit", [](const StackSettings& stack) { return stack.unit; });
   // A compose file's `name:` may make a default project another one, but that is not known here.
   refuse_same(stacks, "project", [](const StackSettings& stack) {
     return stack.project.empty() ? stack.name : stack.project;

@@ -154,6 +154,11 @@ class InstalledStack:
     def ids(self):
         return {service: told[0] for service, told in self.containers().items()}
 
+    def version_served(self, service):
+        """The version that the service's container answers with."""
+        container = self.ids()[service]
+        return self.host.docker("exec", container, "wget", "-qO-", "http://127.0.0.1:8080/")
+
     def runs_of_migration(self):
         """How often the one-shot service has run, from its volume."""
         mount = self.host.docker("volume", "inspect", "-f", "{{.Mountpoint}}", "shop_runs")

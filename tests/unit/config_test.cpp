@@ -217,6 +217,36 @@ TEST_F(Config, TwoStacksWithOneDirectoryAreBothRefused) {
   EXPECT_EQ(result.stacks[0].name, "wiki");
 }
 
+TEST_F(Config, TwoStacksWithOneUnitAreBothRefused) {
+  write("stacks.d/blog.yaml", std::string(minimal) + "unit: shop.service\n");
+  write("stacks.d/shop.yaml", minimal);
+  const LoadResult result = load_config(directory_);
+  EXPECT_EQ(lines(result), (Lines{"stacks.d/blog.yaml:2:1: unit \"shop.service\" is also that of "
+                                  "stacks.d/shop.yaml; each stack needs its own",
+                                  "stacks.d/shop.yaml: unit \"shop.service\" is also that of "
+                                  "stacks.d/blog.yaml; each stack needs its own"}));
+}
+
+TEST_F(Config, WhatIsNoUnitIsRefused) {
+  for (const char* unit : {"shop", "shop.target", ".service", "../shop.service", "a b.service"}) {
+    write("stacks.d/shop.yaml", std::string(minimal) + "unit: \"" + unit + "\"\n");
+    EXPECT_EQ(lines(load_config(directory_)),
+              Lines{std::string("stacks.d/shop.yaml:2:7: expected the name of a service unit such "
+                                "as shop.service, found \"") +
+                    unit + "\""});
+  }
+}
+
+TEST_F(Config, WhatIsTrimtabsOwnIsNoCheckout) {
+  for (const char* own : {"/etc/trimtab", "/var/lib/trimtab"}) {
+    write("stacks.d/shop.yaml", std::string(minimal) + "directory: " + own + "/x\n");
+    EXPECT_EQ(lines(load_config(directory_)),
+              Lines{std::string("stacks.d/shop.yaml:2:1: ") + own +
+                    "/ is trimtab's own, and goes when its package is purged; take /srv/shop or "
+                    "the like"});
+  }
+}
+
 TEST_F(Config, TwoStacksWithOneProjectAreBothRefused) {
   write("stacks.d/blog.yaml", std::string(minimal) + "project: shop\n");
   write("stacks.d/shop.yaml", minimal);
