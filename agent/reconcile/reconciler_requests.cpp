@@ -196,6 +196,13 @@ Task<void> Reconciler::serve_rollback(Request request) {
   next.plan = make_return_plan(target_of(older, *older_rendering), target_of(now, *now_rendering),
                                observed_);
   next.unwell = unwell_services(now, *now_rendering, observed_);
+  // People are told what is done now, not what was when it was deployed first.
+  Release shown = older;
+  shown.plan = next.plan;
+  if (const Result<void> saved = store_.save(shown); !saved) {
+    finish_request(request.id, "failed", std::nullopt, saved.error().text());
+    co_return;
+  }
   next.request = request.id;
   next.started_at = wall_now();
   co_await attempt(std::move(next), false);

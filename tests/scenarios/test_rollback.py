@@ -153,6 +153,15 @@ def test_an_operator_goes_back_and_it_stays_so(host):
     assert stack.execute("api", "cat", "/data/starts").split() == ["1", "2", "3", "2", "1", "2", "3"]
 
 
+def test_going_back_tells_what_is_done_for_it(host):
+    stack = deployed(host)
+    push_good(stack, "2")
+    told = host.trimtab("rollback", "shop", "1", "--wait").stdout
+    assert "started    api in" in told, told
+    actions = {step["service"]: step["action"] for step in stack.release(1)["plan"]}
+    assert actions == {"api": "recreate", "web": "none"}
+
+
 def test_a_broken_release_that_is_asked_for_again_is_tried_once_more(host):
     stack = deployed(host)
     push_bad(stack, "2", "needs-key")
