@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import subprocess
 import time
 
 import installed_stack
@@ -65,6 +66,27 @@ def test_installing_starts_a_daemon_that_says_how_things_are(shop):
         score = host.run(["systemd-analyze", "security", "trimtabd.service"]).stdout
         exposure = float(score.split("Overall exposure level for trimtabd.service:")[1].split()[0])
         assert exposure <= 4.0, score
+
+
+def test_init_by_flags_sets_up_a_stack_that_the_next_push_deploys(debian, forge, deb):
+    debian.install(deb)
+    stack = InstalledStack(debian, forge)
+    commit = stack.push()
+    debian.put("/root/deploy-key", pathlib.Path(forge.settings["SSH_KEY"]).read_text(), "0600")
+    fingerprint = subprocess.run(["ssh-keygen", "-lf", forge.settings["KNOWN_HOSTS"]], check=True,
+                                 capture_output=True, text=True).stdout.split()[1]
+    init = ["trimtab", "init", "--name", "shop", "--url", stack.settings["git"]["url"],
+            "--key", "/root/deploy-key", "--yes"]
+    # A host that nobody vouches for is not trusted.
+    refused = debian.run(init, check=False)
+    assert refused.returncode == 1 and "fingerprint" in refused.stderr + refused.stdout
+    assert not debian.exists("/etc/trimtab/stacks.d/shop.yaml")
+    said = debian.run([*init, "--host-fingerprint", fingerprint]).stdout
+    assert "systemctl reload trimtabd" in said, said
+    assert debian.run(["trimtab", "check"]).returncode == 0
+    debian.run(["systemctl", "reload", "trimtabd"])
+    stack.wait_synced(commit)
+    stack.wait_synced(stack.push())
 
 
 def test_the_stack_boots_without_network_and_without_trimtab(shop):
@@ -216,11 +238,9 @@ def test_a_reboot_in_the_middle_of_a_deployment_ends_with_one_whole_release(shop
 
 def test_a_docker_that_comes_late_at_boot_is_waited_for(shop):
     host = shop.host
-    host.run(["systemctl", "disable", "docker.service", "docker.socket"])
-    host.put("/etc/systemd/system/shop.service.d/late.conf", "[Unit]\nWants=\n")
-    host.run(["systemctl", "mask", "--runtime", "docker.service", "docker.socket"], check=False)
+    host.power_off()
     host.run(["systemctl", "mask", "docker.service", "docker.socket"])
-    host.reboot()
+    host.boot()
     shop.wait_status(lambda s: "Docker" in s["reason"], "it is told")
     host.run(["systemctl", "unmask", "docker.service", "docker.socket"])
     host.run(["systemctl", "start", "docker.service"])
