@@ -118,6 +118,12 @@ std::string Reconciler::check() {
 }
 
 Task<void> Reconciler::serve(Request request) {
+  // Nothing is begun that Compose, too, would need Docker for: its asking wakes a Docker that was
+  // stopped.
+  if (engine_.error()) {
+    finish_request(request.id, "failed", std::nullopt, engine_.error()->text());
+    co_return;
+  }
   if (request.kind == Request::Kind::rollback) {
     co_await serve_rollback(request);
     co_return;
@@ -213,6 +219,7 @@ Task<Result<PlanAnswer>> Reconciler::plan() {
   if (executing_) co_return busy(settings_.name);
   const Turn::Holder turn = co_await staging_turn_.take();
   if (executing_) co_return busy(settings_.name);
+  if (engine_.error()) co_return *engine_.error();
   Result<RefTip> tip = co_await git_->ask();
   if (!tip) co_return tip.error();
   const Result<std::string> fetched = co_await git_->fetch(*tip);

@@ -171,7 +171,9 @@ def test_docker_that_is_stopped_is_not_woken_and_all_comes_back_with_it(shop):
     # As an upgrade of its package does it: stop, then start.
     host.run(["systemctl", "stop", "docker.service"])
     shop.wait_status(lambda s: "Docker" in s["reason"], "it is told")
-    shop.trimtab("deploy", "shop", check=False)
+    told = shop.trimtab("deploy", "shop", "--wait", check=False)
+    assert told.returncode == 1 and "Docker is stopped" in told.stdout + told.stderr, told
+    shop.trimtab("plan", "shop", check=False)
     time.sleep(5)  # several rounds of a stack that is asked for each second
     assert host.unit_state("docker.service") == "inactive"
     host.run(["systemctl", "start", "docker.service"])
