@@ -209,8 +209,8 @@ Task<Result<LiveCheckout::Survey>> LiveCheckout::survey(fs::path directory, std:
   std::vector<std::string> others(begun.begin(), begun.end());
   if (!head.empty() && head != base) others.push_back(head);
   // What is there already can only have been edited.
-  const bool stays = others.empty() && to == base;
-  if (stays) {
+  found.stays = others.empty() && to == base;
+  if (found.stays) {
     found.after = found.before;
     found.pending = *base_status;
     found.edits = std::move(*base_status);
@@ -249,7 +249,7 @@ Task<Result<LiveCheckout::Survey>> LiveCheckout::survey(fs::path directory, std:
   }
   fs::remove(scratch, ignored);
 
-  if (!stays) {
+  if (!found.stays) {
     auto edits = co_await differences(directory, index());
     if (!edits) co_return edits.error();
     found.edits = std::move(*edits);
@@ -358,7 +358,7 @@ Task<Result<SwitchReport>> LiveCheckout::bring_to(fs::path directory, std::strin
     report.saved_patch = std::move(*patch);
   }
 
-  if (report.changed.empty() && report.local_edits.empty()) co_return report;
+  if (found->stays && found->edits.empty()) co_return report;
 
   std::set<std::string> begun = unfinished();
   begun.insert(to);

@@ -39,10 +39,11 @@ class LiveCheckout {
 
   // How the directory differs from what it should hold.
   struct Survey {
-    Entries before;  // what its tracked files were when they were last written
-    Status edits;    // differences from those
-    Entries after;   // what they will be
-    Status pending;  // differences from those
+    Entries before;      // what its tracked files were when they were last written
+    Status edits;        // differences from those
+    Entries after;       // what they will be
+    bool stays = false;  // the commit is there already, and nothing was begun
+    Status pending;      // differences from those
     std::vector<std::string> collisions;
   };
 
