@@ -5,9 +5,7 @@
 #include <systemd/sd-daemon.h>
 
 #include <atomic>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <thread>
 
 #include "common/text.hpp"
@@ -33,11 +31,6 @@ using Properties = std::map<std::string, sdbus::Variant>;
 std::string text_of(const Properties& properties, const char* name) {
   const auto found = properties.find(name);
   return found == properties.end() ? std::string() : found->second.get<std::string>();
-}
-
-template <class R, class F>
-Task<R> call_it(F call) {
-  co_return call();
 }
 
 }  // namespace
@@ -88,16 +81,29 @@ SystemdUnits::~SystemdUnits() {
   call_thread_.join();
 }
 
-template <class F>
-Task<std::invoke_result_t<F>> SystemdUnits::on_call_thread(F call) {
-  using R = std::invoke_result_t<F>;
-  co_return co_await asio::co_spawn(call_thread_, call_it<R, F>(std::move(call)),
-                                    asio::use_awaitable);
+// The answer comes by way of the loop. One who waits no longer is not told; the call goes on to its
+// end on its thread, which the destructor waits for.
+template <class T>
+Task<Result<T>> SystemdUnits::on_call_thread(std::function<Result<T>()> call) {
+  struct Pending {
+    explicit Pending(const asio::any_io_executor& loop) : answered(loop) {}
+    WakeEvent answered;
+    Result<T> answer = Error{Errc::cancelled, "systemd was asked, and then the daemon stopped", {}};
+  };
+  auto pending = std::make_shared<Pending>(loop_);
+  asio::post(call_thread_, [loop = loop_, pending, call = std::move(call)]() mutable {
+    asio::post(loop, [pending = std::move(pending), answer = call()]() mutable {
+      pending->answer = std::move(answer);
+      pending->answered.notify();
+    });
+  });
+  co_await pending->answered.wait();
+  co_return std::move(pending->answer);
 }
 
 Task<Result<UnitState>> SystemdUnits::state(std::string unit) {
   co_await follow_signals();
-  auto ask = [this, unit]() -> Result<UnitState> {
+  std::function<Result<UnitState>()> ask = [this, unit]() -> Result<UnitState> {
     return calls_->guarded("tell of " + unit, [&]() -> Result<UnitState> {
       sdbus::ObjectPath path;
       calls_->object(manager_path)
@@ -130,7 +136,7 @@ Task<Result<UnitState>> SystemdUnits::state(std::string unit) {
 }
 
 Task<Result<void>> SystemdUnits::reload() {
-  auto ask = [this]() -> Result<void> {
+  std::function<Result<void>()> ask = [this]() -> Result<void> {
     return calls_->guarded("read its unit files again", [&]() -> Result<void> {
       calls_->object(manager_path)
           ->callMethod("Reload")
@@ -143,7 +149,7 @@ Task<Result<void>> SystemdUnits::reload() {
 }
 
 Task<Result<void>> SystemdUnits::enable(std::string unit) {
-  auto ask = [this, unit]() -> Result<void> {
+  std::function<Result<void>()> ask = [this, unit]() -> Result<void> {
     return calls_->guarded("enable " + unit, [&]() -> Result<void> {
       bool carries_install_info = false;
       std::vector<sdbus::Struct<std::string, std::string, std::string>> changes;
@@ -160,7 +166,7 @@ Task<Result<void>> SystemdUnits::enable(std::string unit) {
 }
 
 Task<Result<void>> SystemdUnits::start(std::string unit) {
-  auto ask = [this, unit]() -> Result<void> {
+  std::function<Result<void>()> ask = [this, unit]() -> Result<void> {
     return calls_->guarded("start " + unit, [&]() -> Result<void> {
       sdbus::ObjectPath job;
       calls_->object(manager_path)
@@ -192,8 +198,10 @@ Task<void> SystemdUnits::follow_signals() {
   signals_wanted_ = false;
   std::vector<std::string> units;
   for (const auto& [unit, changed] : watched_) units.push_back(unit);
-  auto connect = [this, units]() -> std::shared_ptr<Signals> { return connect_signals(units); };
-  signals_ = co_await on_call_thread(std::move(connect));
+  std::function<Result<std::shared_ptr<Signals>>()> connect =
+      [this, units]() -> Result<std::shared_ptr<Signals>> { return connect_signals(units); };
+  const auto connected = co_await on_call_thread(std::move(connect));
+  signals_ = connected ? *connected : nullptr;
   if (!signals_) signals_wanted_ = true;
   if (!lost) co_return;
   for (const std::string& unit : units) tell(unit, "");

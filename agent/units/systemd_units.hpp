@@ -26,8 +26,8 @@ class SystemdUnits final : public Units {
  private:
   struct Calls;
   struct Signals;
-  template <class F>
-  Task<std::invoke_result_t<F>> on_call_thread(F call);
+  template <class T>
+  Task<Result<T>> on_call_thread(std::function<Result<T>()> call);
   void tell(const std::string& unit, const std::string& active);
   Task<void> follow_signals();
   std::shared_ptr<Signals> connect_signals(const std::vector<std::string>& units);
