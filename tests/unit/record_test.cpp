@@ -151,7 +151,8 @@ TEST(Record, IntentAndRejectedContentSurviveARestart) {
     ASSERT_TRUE(store.reject(""));
     ASSERT_TRUE(store.pardon("k1"));
     ASSERT_TRUE(store.pardon("never seen"));
-    ASSERT_TRUE(store.set_intent({true, "moving house", moment("2026-11-23T00:07:23.000Z"), "c9"}));
+    ASSERT_TRUE(store.set_intent(
+        {true, "moving house", moment("2026-11-23T00:07:23.000Z"), "c9", "shop.service"}));
   }
   const Store store = open(folder / "shop");
   EXPECT_TRUE(store.problems().empty());
@@ -159,6 +160,7 @@ TEST(Record, IntentAndRejectedContentSurviveARestart) {
   EXPECT_TRUE(store.intent().paused);
   EXPECT_EQ(store.intent().paused_why, "moving house");
   EXPECT_EQ(store.intent().held_commit, "c9");
+  EXPECT_EQ(store.intent().unit, "shop.service");
 }
 
 TEST(Record, OnlyItsOwnerCanReadWhatIsKept) {
