@@ -69,15 +69,26 @@ void TaskGroup::spawn(std::string name, Task<void> task) {
       throw;
     }
   };
-  asio::co_spawn(executor_, std::move(task),
+  asio::co_spawn(executor_, run(&*member, std::move(task)),
                  asio::bind_cancellation_slot(member->signal.slot(), std::move(done)));
+}
+
+// Asio 1.28 never tells of the end of a coroutine that was cancelled before its first turn.
+Task<void> TaskGroup::run(Member* member, Task<void> task) {
+  member->started = true;
+  if (member->cancelled) co_return;
+  co_await std::move(task);
 }
 
 void TaskGroup::cancel() {
   // Asio posts the handlers of cancelled operations: no member ends inside this loop.
   for (auto next = members_.begin(); next != members_.end();) {
     auto current = next++;
-    current->signal.emit(asio::cancellation_type::terminal);
+    if (current->started) {
+      current->signal.emit(asio::cancellation_type::terminal);
+    } else {
+      current->cancelled = true;
+    }
   }
 }
 

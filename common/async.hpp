@@ -63,7 +63,10 @@ class TaskGroup {
   struct Member {
     std::string name;
     asio::cancellation_signal signal;
+    bool started = false;
+    bool cancelled = false;  // before it started
   };
+  static Task<void> run(Member* member, Task<void> task);
   asio::any_io_executor executor_;
   std::list<Member> members_;
   asio::steady_timer empty_;

@@ -245,9 +245,20 @@ void emit(const Json& value, std::size_t indent, std::string& out) {
   }
 }
 
+// Keys that differ in what is no UTF-8 alone would become one.
+bool is_utf8(std::string_view text) {
+  try {
+    static_cast<void>(Json(std::string(text)).dump());
+    return true;
+  } catch (const Json::type_error&) {
+    return false;
+  }
+}
+
 }  // namespace
 
 Result<Json> parse_yaml(std::string_view text) {
+  if (!is_utf8(text)) return Error{Errc::invalid, "it is not UTF-8", "save the file as UTF-8"};
   try {
     const YAML::Node root = YAML::Load(std::string(text));
     return Converter().convert(root);

@@ -14,7 +14,8 @@ bool LineSplitter::feed(std::string_view bytes, const OnLine& on_line) {
     bytes.remove_prefix(taken);
     const bool ended = !bytes.empty() && bytes.front() == '\n';
     if (ended) bytes.remove_prefix(1);
-    if (!ended && partial_.size() < limit_) return true;
+    // A line that is full waits for the next byte, which may be its end.
+    if (!ended && bytes.empty()) return true;
     std::string line = std::exchange(partial_, {});
     if (ended && line.ends_with('\r')) line.pop_back();
     if (!on_line(line)) return false;

@@ -128,6 +128,7 @@ TEST(ComposeYaml, WhatIsNoComposeFileIsRefusedWithAReason) {
            Bad{"services:\n\tweb: {}", "line 2, column 5: "},
            Bad{"services:\n  web:\n    image: a\n   ports: []\n", "line 4, column 4: "},
            Bad{"a: *nowhere", "line 1, column 4: "},
+           Bad{"\xbd: 1\n\xef\xbd: 2", "it is not UTF-8"},
            Bad{deep, "it nests deeper than 64 levels"},
            Bad{std::string(100'000, '['), ""},
            Bad{"a: &a\n  b: *a", "it nests deeper than 64 levels"},

@@ -255,8 +255,7 @@ TEST(LineSplitter, CutsLongLines) {
     };
     LineSplitter splitter(4);
     for (const auto piece : pieces) EXPECT_TRUE(splitter.feed(piece, keep));
-    std::erase(lines, '|');
-    EXPECT_EQ(lines, "abcdefghabcdx");
+    EXPECT_EQ(lines, "abcd|efgh|abcd|x|");
   }
 }
 
