@@ -13,6 +13,10 @@ from installed_stack import DIRECTORY, InstalledStack
 
 ROOT = pathlib.Path(__file__).parents[2]
 
+# What does not depend on how old systemd, Docker and Compose are.
+on_one_release = pytest.mark.parametrize(
+    "release", [pytest.param("trixie", marks=pytest.mark.trixie)], indirect=True)
+
 
 @pytest.fixture(scope="session")
 def deb():
@@ -68,6 +72,7 @@ def test_installing_starts_a_daemon_that_says_how_things_are(shop):
         assert exposure <= 4.0, score
 
 
+@on_one_release
 def test_init_by_flags_sets_up_a_stack_that_the_next_push_deploys(debian, forge, deb):
     debian.install(deb)
     stack = InstalledStack(debian, forge)
@@ -131,6 +136,7 @@ def test_an_operator_who_stops_the_unit_has_stopped_the_stack(shop):
     assert shop.ids() == ids and shop.runs_of_migration() == 1
 
 
+@on_one_release
 def test_stopping_the_unit_in_the_middle_of_a_deployment_stops_it(shop):
     host = shop.host
     commit = shop.push_and_wait_for_gate()
@@ -142,6 +148,7 @@ def test_stopping_the_unit_in_the_middle_of_a_deployment_stops_it(shop):
     shop.wait_synced(commit)
 
 
+@on_one_release
 def test_a_unit_of_somebody_else_is_left_alone(debian, forge, deb):
     own = "[Unit]\nDescription=made by hand\n[Service]\nType=oneshot\nExecStart=/bin/true\n"
     debian.put("/etc/systemd/system/shop.service", own)
@@ -238,6 +245,7 @@ def test_a_reboot_in_the_middle_of_a_deployment_ends_with_one_whole_release(shop
     host.restore_network()
 
 
+@on_one_release
 def test_a_docker_that_comes_late_at_boot_is_waited_for(shop):
     host = shop.host
     host.power_off()
@@ -249,6 +257,7 @@ def test_a_docker_that_comes_late_at_boot_is_waited_for(shop):
     shop.wait_synced(seconds=120)
 
 
+@on_one_release
 def test_another_host_key_of_the_remote_is_refused(shop):
     host = shop.host
     pinned = pathlib.Path(shop.forge.settings["KNOWN_HOSTS_OTHER"]).read_text()
@@ -263,6 +272,7 @@ def test_another_host_key_of_the_remote_is_refused(shop):
     shop.wait_synced(commit)
 
 
+@on_one_release
 def test_a_secret_may_be_a_credential_of_the_service(shop):
     host = shop.host
     host.run(["mv", "/etc/trimtab/keys/shop", "/root/shop-key"])
@@ -277,6 +287,7 @@ def test_a_secret_may_be_a_credential_of_the_service(shop):
     shop.wait_synced(shop.push())
 
 
+@on_one_release
 def test_a_pause_and_a_changed_configuration(shop):
     host = shop.host
     shop.trimtab("pause", "shop")
