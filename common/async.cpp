@@ -6,6 +6,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/experimental/parallel_group.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -54,8 +55,16 @@ void TaskGroup::spawn(std::string name, Task<void> task) {
   member->name = std::move(name);
   auto done = [this, member](const std::exception_ptr& failure) {
     const std::string who = member->name;
-    members_.erase(member);
-    if (members_.empty()) empty_.cancel();
+    const auto leave = [this, member] {
+      members_.erase(member);
+      if (members_.empty()) empty_.cancel();
+    };
+    // A cancellation from outside of the loop may still be on its way to the member's signal.
+    if (member->cancelled) {
+      asio::post(executor_, leave);
+    } else {
+      leave();
+    }
     if (!failure) return;
     try {
       std::rethrow_exception(failure);
@@ -84,11 +93,8 @@ void TaskGroup::cancel() {
   // Asio posts the handlers of cancelled operations: no member ends inside this loop.
   for (auto next = members_.begin(); next != members_.end();) {
     auto current = next++;
-    if (current->started) {
-      current->signal.emit(asio::cancellation_type::terminal);
-    } else {
-      current->cancelled = true;
-    }
+    current->cancelled = true;
+    if (current->started) current->signal.emit(asio::cancellation_type::terminal);
   }
 }
 

@@ -64,7 +64,7 @@ class TaskGroup {
     std::string name;
     asio::cancellation_signal signal;
     bool started = false;
-    bool cancelled = false;  // before it started
+    bool cancelled = false;
   };
   static Task<void> run(Member* member, Task<void> task);
   asio::any_io_executor executor_;

@@ -114,7 +114,30 @@ Task<Result<void>> give_objects(CloneUpdate update) {
   co_return Result<void>();
 }
 
+// No git at work holds a lock of a ref for longer than a moment: one that stays is of a git that
+// was killed.
+constexpr auto lock_patience = std::chrono::seconds(2);
+
+Task<void> remove_stale_locks(CloneUpdate update) {
+  std::vector<std::string> refs = {"HEAD", "packed-refs", deployed_ref};
+  if (!update.ref.is_tag) {
+    refs.push_back("refs/heads/" + update.ref.name);
+    refs.push_back("refs/remotes/origin/" + update.ref.name);
+  }
+  const SteadyClock::time_point deadline = SteadyClock::now() + lock_patience;
+  for (const std::string& ref : refs) {
+    const fs::path lock = update.directory / ".git" / (ref + ".lock");
+    std::error_code ec;
+    while (fs::exists(lock, ec) && SteadyClock::now() < deadline) {
+      const Result<void> slept = co_await sleep_for(std::chrono::milliseconds(100));
+      if (!slept) co_return;
+    }
+    fs::remove(lock, ec);
+  }
+}
+
 Task<Result<void>> move_refs(CloneUpdate update) {
+  co_await remove_stale_locks(update);
   const std::string what = "set the branch of " + (update.directory / ".git").string();
   const std::string deployed = co_await resolve(update.directory, deployed_ref);
   auto ask = in_clone(update.directory, {"symbolic-ref", "-q", "HEAD"});
