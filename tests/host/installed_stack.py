@@ -123,6 +123,12 @@ class InstalledStack:
             lambda s: s["state"] == "synced" and s["healthy"] == s["services"] == 4
             and (commit is None or s["commit"] == commit), f"shop runs {commit or ''}", seconds)
 
+    def wait_looks(self, count):
+        """Waits until the remote was asked so often anew, after each of which the stack is looked at."""
+        for _ in range(count):
+            last = self.status()["git"]["checked_at"]
+            self.wait_status(lambda s, last=last: s["git"]["checked_at"] != last, "another look")
+
     def wait_phase(self, phase):
         """Waits until a deployment is in the phase."""
         self.wait_status(lambda s: s["attempt"] and s["attempt"]["phase"] == phase, phase)

@@ -4,7 +4,6 @@ import json
 import os
 import pathlib
 import subprocess
-import time
 
 import installed_stack
 import parts as real
@@ -142,7 +141,7 @@ def test_stopping_the_unit_in_the_middle_of_a_deployment_stops_it(shop):
     commit = shop.push_and_wait_for_gate()
     host.run(["systemctl", "stop", "shop"])
     shop.wait_status(lambda s: s["state"] == "stopped", "stopped")
-    time.sleep(2)  # long enough for a daemon that did not heed it
+    shop.wait_looks(3)
     assert {c[2] for c in shop.containers().values()} == {"exited"}
     host.run(["systemctl", "start", "shop"])
     shop.wait_synced(commit)
@@ -181,7 +180,7 @@ def test_docker_that_is_stopped_is_not_woken_and_all_comes_back_with_it(shop):
     told = shop.trimtab("deploy", "shop", "--wait", check=False)
     assert told.returncode == 1 and "Docker is stopped" in told.stdout + told.stderr, told
     shop.trimtab("plan", "shop", check=False)
-    time.sleep(5)  # several rounds of a stack that is asked for each second
+    shop.wait_looks(4)
     assert host.unit_state("docker.service") == "inactive"
     host.run(["systemctl", "start", "docker.service"])
     shop.wait_synced()
