@@ -49,6 +49,8 @@ def test_another_compose_changes_nothing_and_deploys_and_goes_back(make_host):
         runs = host.record_compose()
         used = ups(runs)
         host.start()
+        # The daemon answers before Compose has said its version.
+        host.wait(lambda: host.ask("status")["compose"], "the daemon knows its Compose")
         assert host.ask("status")["compose"].startswith(PROGRAMS[compose])
         status = stack.wait_state("synced")
         stack.wait_polls()
