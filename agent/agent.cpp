@@ -99,6 +99,7 @@ class Agent {
   void build_parts();
   Task<Result<void>> may_use_docker();
   Result<void> listen();
+  Task<void> take_up_webhook(DaemonSettings::Webhook settings);
   Result<void> add_stack(const StackSettings& settings);
   void start_stack(KeptStack& stack);
   Task<void> remove_stack(std::string name);
@@ -126,6 +127,7 @@ class Agent {
   Turn host_turn_;
   std::map<std::string, KeptStack> kept_;
   Api::Stacks stacks_;
+  std::unique_ptr<Webhook> webhook_;
   std::unique_ptr<Api> api_;
   std::unique_ptr<http::Server> server_;
   bool docker_is_active_ = false;  // as far as systemd has told
@@ -200,7 +202,9 @@ void Agent::build_parts() {
     spdlog::info("systemd does not run here: no unit boots the stacks");
   }
   docker_ = std::make_unique<DockerEngine>(socket.string(), std::move(may_connect));
-  registry_ = std::make_unique<RegistryClient>(config_.daemon.docker.config, "/etc/docker/certs.d");
+  registry_ = std::make_unique<RegistryClient>(
+      RegistryClientOptions{config_.daemon.docker.config, "/etc/docker/certs.d",
+                            config_.daemon.registries, proxies_of(config_.daemon)});
   compose_ = std::make_unique<ComposeProgram>(socket.string(), options_.state_dir / "empty");
   const auto look_anew = [this] {
     for (const auto& [name, stack] : stacks_) stack->on_engine_change();
@@ -228,6 +232,7 @@ Result<void> Agent::add_stack(const StackSettings& settings) {
   access.known_hosts = settings.git.known_hosts;
   access.token_file = settings.git.token_file;
   access.ca_file = settings.git.ca_file;
+  access.proxies = proxies_of(config_.daemon);
   HostPaths paths;
   paths.docker_socket = config_.daemon.docker.socket;
   paths.empty_file = fs::absolute(options_.state_dir / "empty");
@@ -270,8 +275,8 @@ Result<void> Agent::listen() {
     owns_socket_ = true;
   }
   if (!listener) return listener.error();
-  api_ =
-      std::make_unique<Api>(executor_, stacks_, *docker_, *engine_, *compose_, events_, problems_);
+  api_ = std::make_unique<Api>(executor_, stacks_, *docker_, *engine_, *compose_, events_,
+                               problems_, webhook_);
   server_ = std::make_unique<http::Server>(
       executor_, std::move(*listener), http::ServerLimits{},
       [group = config_.daemon.socket.group](const http::Peer& peer) {
@@ -281,6 +286,29 @@ Result<void> Agent::listen() {
         return api_->handle(std::move(request), peer);
       });
   return {};
+}
+
+// A webhook that cannot listen keeps nothing from its work: it is a faster way to what the
+// intervals do anyway.
+Task<void> Agent::take_up_webhook(DaemonSettings::Webhook settings) {
+  if (webhook_ && webhook_->settings() == settings) co_return;
+  if (webhook_) {
+    co_await webhook_->stop();
+    webhook_.reset();
+  }
+  if (settings.listen.empty()) co_return;
+  Webhook::Stacks stacks;
+  stacks.names = [this] {
+    std::vector<std::string> names;
+    for (const auto& [name, stack] : stacks_) names.push_back(name);
+    return names;
+  };
+  stacks.look_now = [this](const std::string& name) {
+    const auto found = stacks_.find(name);
+    if (found != stacks_.end()) found->second->look_now();
+  };
+  webhook_ = std::make_unique<Webhook>(executor_, std::move(settings), std::move(stacks));
+  webhook_->start();
 }
 
 void Agent::fail(const Error& error) {
@@ -301,6 +329,7 @@ Task<void> Agent::run() {
     fail(listening.error());
     co_return;
   }
+  co_await take_up_webhook(config_.daemon.webhook);
   watchers_.spawn("status socket", server_->run());
   watchers_.spawn("Docker's events", engine_->run());
   watchers_.spawn("memory", release_memory_at_times());
@@ -386,6 +415,7 @@ Task<void> Agent::reload() {
   take_findings(loaded);
   std::set<std::string> broken;
   bool daemon_broken = false;
+  bool proxies_changed = false;
   for (const Finding& finding : loaded.findings) {
     if (finding.severity != Severity::error) continue;
     broken.insert(finding.file.stem().string());
@@ -401,6 +431,10 @@ Task<void> Agent::reload() {
           "trimtabd is restarted");
       spdlog::warn("{}", problems_.back());
     }
+    co_await take_up_webhook(loaded.daemon.webhook);
+    registry_->use(loaded.daemon.registries, proxies_of(loaded.daemon));
+    proxies_changed = loaded.daemon.proxy != config_.daemon.proxy;
+    config_.daemon.proxy = loaded.daemon.proxy;
   }
   std::map<std::string, StackSettings> wanted;
   for (const StackSettings& settings : loaded.stacks) wanted[settings.name] = settings;
@@ -408,7 +442,7 @@ Task<void> Agent::reload() {
   for (const auto& [name, stack] : kept_) {
     if (broken.contains(name)) {
       wanted[name] = stack.settings;
-    } else if (!wanted.contains(name) || !(wanted[name] == stack.settings)) {
+    } else if (!wanted.contains(name) || proxies_changed || !(wanted[name] == stack.settings)) {
       leaving.push_back(name);
     }
   }
@@ -459,6 +493,7 @@ Task<void> Agent::stop() {
   for (auto& [name, stack] : kept_) co_await stack.tasks->idle();
   co_await server_->idle();
   co_await watchers_.idle();
+  if (webhook_) co_await webhook_->stop();
   registry_->close();
   if (!owns_socket_) co_return;
   std::error_code ec;

@@ -242,6 +242,7 @@ Result<void> Init::name_repository() {
   if (!address) return address.error();
   stack_.git.url = *address;
   access_.url = *address;
+  access_.proxies = proxies_of(load_config(config_dir_).daemon);
   auto remote = parse_remote(*address);
   if (!remote) return remote.error();
   remote_ = std::move(*remote);

@@ -25,10 +25,16 @@ Lines finding_lines(const Json& findings, const Screen& screen) {
 std::string pull_words(const Json& pull) {
   const std::vector<std::string> images = word_list(pull, "images");
   if (images.empty()) return "pulls nothing: all images are here";
-  std::string out = "pulls ";
-  const std::int64_t bytes = json_int(pull, "bytes", -1);
-  if (bytes >= 0) out += human_size(static_cast<std::uint64_t>(bytes)) + ": ";
-  return out + join(images, ", ");
+  const auto size = [&pull](const char* key) -> std::string {
+    const std::int64_t bytes = json_int(pull, key, -1);
+    return bytes < 0 ? "" : human_size(static_cast<std::uint64_t>(bytes));
+  };
+  std::string out = "pulls " + join(images, ", ");
+  const std::string bytes = size("bytes");
+  const std::string free = size("free_bytes");
+  if (!bytes.empty()) out += ": " + bytes + " of " + size("total_bytes");
+  if (!free.empty()) out += ", " + free + " are free";
+  return out;
 }
 
 }  // namespace

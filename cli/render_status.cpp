@@ -80,6 +80,11 @@ Lines git_lines(const Json& stack, std::size_t width, const Screen& screen) {
   if (!commit.empty() && commit != json_string(stack, "commit")) {
     out += "; " + words(git, "ref") + " is at " + short_commit(commit);
   }
+  // Worth a word where the daemon would ask by itself, and cheaper.
+  const std::string by = words(git, "asked_by");
+  if (words(git, "url").starts_with("http") && by.starts_with("git program")) {
+    out += "; asked by the " + by;
+  }
   return labelled(screen, width, "git", out);
 }
 
@@ -114,12 +119,16 @@ Lines unit_lines(const Json& stack, std::size_t width, const Screen& screen) {
                       (json_bool(unit, "enabled") ? "enabled at boot" : "not enabled at boot"));
 }
 
-Lines docker_lines(const Json& status, const Screen& screen) {
+Lines host_lines(const Json& status, const Screen& screen) {
+  std::vector<std::string> troubles;
   const std::string error = words(json_object(status, "docker"), "error");
-  if (error.empty()) return {};
+  if (!error.empty()) troubles.push_back("Docker: " + error);
+  for (const std::string& problem : word_list(status, "problems")) troubles.push_back(problem);
   Lines lines;
-  for (const std::string& line : wrap("Docker: " + error, screen.width)) {
-    lines.push_back(paint(screen, Colour::red, line));
+  for (const std::string& trouble : troubles) {
+    for (const std::string& line : wrap(trouble, screen.width)) {
+      lines.push_back(paint(screen, Colour::red, line));
+    }
   }
   return lines;
 }
@@ -179,7 +188,7 @@ Lines render_stack(const Json& stack, const Screen& screen) {
 }
 
 Lines render_status(const Json& status, const Screen& screen) {
-  Lines lines = docker_lines(status, screen);
+  Lines lines = host_lines(status, screen);
   const Json& stacks = json_array(status, "stacks");
   if (stacks.empty()) {
     lines.emplace_back("No stack is configured; `trimtab check` shows what is read.");

@@ -1,9 +1,12 @@
 #include "common/hash.hpp"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <vector>
 
 namespace trimtab {
@@ -17,19 +20,68 @@ const unsigned char* bytes(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
 }
 
-}  // namespace
-
-std::string sha256_hex(std::string_view data) {
+std::string sha256(std::string_view data) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned length = 0;
   EVP_Digest(data.data(), data.size(), digest.data(), &length, EVP_sha256(), nullptr);
+  return {digest.begin(), digest.begin() + length};
+}
+
+}  // namespace
+
+std::string hex_encode(std::string_view data) {
   std::string out;
-  out.reserve(2 * std::size_t{length});
-  for (unsigned i = 0; i < length; ++i) {
-    out += hex_lower[digest[i] >> 4U];
-    out += hex_lower[digest[i] & 0xFU];
+  out.reserve(2 * data.size());
+  for (const char c : data) {
+    const auto byte = static_cast<unsigned char>(c);
+    out += hex_lower[byte >> 4U];
+    out += hex_lower[byte & 0xFU];
   }
   return out;
+}
+
+std::string sha256_hex(std::string_view data) {
+  return hex_encode(sha256(data));
+}
+
+void HmacSha256::Free::operator()(evp_mac_ctx_st* context) const {
+  EVP_MAC_CTX_free(context);
+}
+
+HmacSha256::HmacSha256(std::string_view key) {
+  EVP_MAC* const hmac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+  context_.reset(EVP_MAC_CTX_new(hmac));
+  EVP_MAC_free(hmac);  // the context keeps its own reference
+  std::string digest = "SHA256";
+  const std::array parameters{OSSL_PARAM_construct_utf8_string("digest", digest.data(), 0),
+                              OSSL_PARAM_construct_end()};
+  EVP_MAC_init(context_.get(), bytes(key), key.size(), parameters.data());
+}
+
+HmacSha256::~HmacSha256() = default;
+
+void HmacSha256::add(std::string_view piece) {
+  EVP_MAC_update(context_.get(), bytes(piece), piece.size());
+}
+
+std::string HmacSha256::finish() {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> code{};
+  std::size_t length = 0;
+  EVP_MAC_final(context_.get(), code.data(), &length, code.size());
+  return {code.begin(), code.begin() + static_cast<std::ptrdiff_t>(length)};
+}
+
+std::string hmac_sha256(std::string_view key, std::string_view data) {
+  HmacSha256 hmac(key);
+  hmac.add(data);
+  return hmac.finish();
+}
+
+bool equal_secrets(std::string_view one, std::string_view other) {
+  // Digests have one length, whatever that of the secrets is.
+  const std::string left = sha256(one);
+  const std::string right = sha256(other);
+  return CRYPTO_memcmp(left.data(), right.data(), left.size()) == 0;
 }
 
 std::string base64_encode(std::string_view data) {
@@ -59,6 +111,22 @@ std::optional<std::string> base64_decode(std::string_view text) {
   const int length = EVP_DecodeBlock(buffer.data(), bytes(text), static_cast<int>(text.size()));
   if (length < 0) return std::nullopt;
   return std::string(buffer.begin(), buffer.begin() + length - static_cast<int>(padding));
+}
+
+std::optional<std::string> percent_decode(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out += text[i];
+      continue;
+    }
+    unsigned value = 0;
+    const char* const end = text.data() + i + 3;
+    if (i + 3 > text.size() || std::from_chars(end - 2, end, value, 16).ptr != end) return {};
+    out += static_cast<char>(value);
+    i += 2;
+  }
+  return out;
 }
 
 std::string percent_encode(std::string_view text) {

@@ -4,20 +4,23 @@
 #include <openssl/x509v3.h>
 
 #include <algorithm>
-#include <boost/asio/connect.hpp>
-#include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
+#include <deque>
 #include <optional>
+#include <vector>
 
+#include "common/hash.hpp"
 #include "common/http_parser.hpp"
+#include "common/url.hpp"
 
 namespace trimtab::http {
 
@@ -28,10 +31,21 @@ using boost::system::error_code;
 using LocalSocket = asio::local::stream_protocol::socket;
 using TlsStream = asio::ssl::stream<tcp::socket>;
 
+// Of name, proxy and TLS together. Other steps have what is left of the exchange's time.
+constexpr std::chrono::seconds connect_time{15};
+constexpr std::chrono::milliseconds attempt_delay{250};
+constexpr std::size_t most_addresses = 8;
 constexpr std::size_t header_bytes = 64 * 1024;
 constexpr std::size_t read_bytes = 16 * 1024;
 // Also bounds what the header limit does not: chunk extensions and trailers.
 constexpr std::size_t buffer_bytes = header_bytes + read_bytes;
+
+// duration::max() must not wrap around.
+SteadyClock::time_point after(SteadyClock::duration duration) {
+  const auto now = SteadyClock::now();
+  const bool never = duration > SteadyClock::time_point::max() - now;
+  return never ? SteadyClock::time_point::max() : now + duration;
+}
 
 // A connected byte stream; destroying it closes it.
 class Transport {
@@ -65,12 +79,6 @@ struct Exchange {
   std::optional<MessageParser<false>> parser;
 };
 
-bool is_address(const std::string& host) {
-  error_code ec;
-  asio::ip::make_address(host, ec);
-  return !ec;
-}
-
 std::string authority(const Endpoint& endpoint) {
   if (!endpoint.unix_path.empty()) return "localhost";
   const bool v6 = endpoint.host.find(':') != std::string::npos;
@@ -90,10 +98,19 @@ bool is_plain(std::string_view text) {
   });
 }
 
+std::string proxy_authorization(const Proxy& proxy) {
+  if (proxy.credentials.empty()) return {};
+  return "Proxy-Authorization: Basic " + base64_encode(proxy.credentials) + "\r\n";
+}
+
 // The bytes of the request; invalid where a value could smuggle in a line or a second request.
 Result<std::string> serialize(const Request& request, const Endpoint& endpoint) {
   bool plain = is_plain(request.target) && request.target.find(' ') == std::string::npos;
-  std::string wire = request.method + " " + request.target + " HTTP/1.1\r\n";
+  // A proxy for plain HTTP is told the whole address (RFC 9112, section 3.2.2).
+  const bool absolute = !endpoint.proxy.host.empty() && !endpoint.tls;
+  const std::string server = absolute ? "http://" + authority(endpoint) : "";
+  std::string wire = request.method + " " + server + request.target + " HTTP/1.1\r\n";
+  if (absolute) wire += proxy_authorization(endpoint.proxy);
   wire += "Host: " + authority(endpoint) + "\r\n";
   for (const auto& [name, value] : request.headers) {
     plain = plain && is_plain(name) && is_plain(value);
@@ -141,25 +158,130 @@ Task<Result<std::unique_ptr<Transport>>> connect_unix(const Endpoint& endpoint) 
   co_return transport;
 }
 
-// Result<T> must be default-constructible, which a socket is not: hence the pointer.
-Task<Result<std::unique_ptr<tcp::socket>>> connect_host(const Endpoint& endpoint) {
+// Attempts to reach one of several addresses that run beside each other. Shared with the handlers
+// of the attempts, which may be called after nobody waits any more.
+struct Attempts {
+  explicit Attempts(const asio::any_io_executor& executor) : changed(executor) {}
+
+  std::vector<std::unique_ptr<tcp::socket>> sockets;
+  std::unique_ptr<tcp::socket> connected;
+  bool over = false;
+  std::size_t failed = 0;
+  error_code error;  // of the last that failed
+  asio::steady_timer changed;
+};
+
+void start_attempt(const std::shared_ptr<Attempts>& attempts, const tcp::endpoint& address) {
+  auto socket = std::make_unique<tcp::socket>(attempts->changed.get_executor());
+  tcp::socket& opened = *socket;
+  const std::size_t index = attempts->sockets.size();
+  attempts->sockets.push_back(std::move(socket));
+  opened.async_connect(address, [attempts, index](const error_code& ec) {
+    if (attempts->over) return;
+    if (ec) {
+      ++attempts->failed;
+      attempts->error = ec;
+    } else if (!attempts->connected) {
+      attempts->connected = std::move(attempts->sockets[index]);
+    }
+    attempts->changed.cancel();
+  });
+}
+
+// IPv6 and IPv4 in turn, beginning with what the resolver prefers: as RFC 8305, section 4.
+std::vector<tcp::endpoint> in_turns(const tcp::resolver::results_type& found) {
+  std::deque<tcp::endpoint> first;
+  std::deque<tcp::endpoint> second;
+  for (const auto& entry : found) {
+    const bool like_first =
+        first.empty() || entry.endpoint().protocol() == first.front().protocol();
+    (like_first ? first : second).push_back(entry.endpoint());
+  }
+  std::vector<tcp::endpoint> addresses;
+  while (addresses.size() < most_addresses && !(first.empty() && second.empty())) {
+    for (auto* const family : {&first, &second}) {
+      if (family->empty()) continue;
+      addresses.push_back(family->front());
+      family->pop_front();
+    }
+  }
+  return addresses;
+}
+
+// Happy eyeballs (RFC 8305, section 5): an address that does not answer delays the next by a
+// quarter of a second, not by the system's minutes. Result<T> must be default-constructible, which
+// a socket is not: hence the pointer.
+Task<Result<std::unique_ptr<tcp::socket>>> connect_host(const Endpoint& endpoint, std::string host,
+                                                        std::uint16_t port) {
   const auto executor = co_await asio::this_coro::executor;
   tcp::resolver resolver(executor);
   error_code ec;
-  const std::string port = std::to_string(endpoint.port);
   const auto flags = tcp::resolver::numeric_service;
-  const tcp::resolver::results_type addresses = co_await resolver.async_resolve(
-      endpoint.host, port, flags, asio::redirect_error(asio::use_awaitable, ec));
+  const tcp::resolver::results_type found = co_await resolver.async_resolve(
+      host, std::to_string(port), flags, asio::redirect_error(asio::use_awaitable, ec));
   if (ec) {
     co_return Error{
-        Errc::unavailable, "cannot find the address of " + endpoint.host + ": " + ec.message(), {}};
+        Errc::unavailable, "cannot find the address of " + host + ": " + ec.message(), {}};
   }
-  auto socket = std::make_unique<tcp::socket>(executor);
-  co_await asio::async_connect(*socket, addresses, asio::redirect_error(asio::use_awaitable, ec));
-  if (ec) co_return refused_connection(endpoint, ec);
+  const std::vector<tcp::endpoint> addresses = in_turns(found);
+  const auto attempts = std::make_shared<Attempts>(executor);
+  // Those that are still under way when one has won or the caller was cancelled.
+  const auto give_up = [](Attempts* all) {
+    all->over = true;
+    all->sockets.clear();
+  };
+  const std::unique_ptr<Attempts, decltype(give_up)> under_way(attempts.get(), give_up);
+  while (!attempts->connected && attempts->failed < addresses.size()) {
+    const bool more = attempts->sockets.size() < addresses.size();
+    if (more) start_attempt(attempts, addresses[attempts->sockets.size()]);
+    attempts->changed.expires_after(attempt_delay);
+    if (!more) attempts->changed.expires_at(SteadyClock::time_point::max());
+    co_await attempts->changed.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+    const auto cancelled = co_await asio::this_coro::cancellation_state;
+    if (cancelled.cancelled() != asio::cancellation_type::none) {
+      co_return broken(endpoint, "cannot connect to", asio::error::operation_aborted);
+    }
+  }
+  if (!attempts->connected) co_return refused_connection(endpoint, attempts->error);
+  auto socket = std::move(attempts->connected);
   error_code ignored;
   socket->set_option(tcp::no_delay(true), ignored);
   co_return socket;
+}
+
+// Through the proxy to the server's port (RFC 9110, section 9.3.6).
+Task<Result<void>> open_tunnel(const Endpoint& endpoint, tcp::socket& socket) {
+  const std::string through =
+      "the proxy " + endpoint.proxy.host + ":" + std::to_string(endpoint.proxy.port);
+  const bool v6 = endpoint.host.find(':') != std::string::npos;
+  const std::string target =
+      (v6 ? "[" + endpoint.host + "]" : endpoint.host) + ":" + std::to_string(endpoint.port);
+  const std::string wire = "CONNECT " + target + " HTTP/1.1\r\nHost: " + target + "\r\n" +
+                           proxy_authorization(endpoint.proxy) + "\r\n";
+  error_code ec;
+  co_await asio::async_write(socket, asio::buffer(wire),
+                             asio::redirect_error(asio::use_awaitable, ec));
+  boost::beast::flat_buffer buffer{buffer_bytes};
+  MessageParser<false> parser(header_bytes, 0);
+  parser.skip(true);
+  while (!parser.is_header_done()) {
+    const auto space = buffer.prepare(read_bytes);
+    ec = {};
+    const std::size_t count =
+        co_await socket.async_read_some(space, asio::redirect_error(asio::use_awaitable, ec));
+    if (ec) co_return broken(endpoint, through + " gave no way to", ec);
+    buffer.commit(count);
+    const error_code fed = parser.feed(buffer);
+    if (fed && fed != boost::beast::http::error::need_more) {
+      co_return Error{Errc::invalid, through + " does not speak HTTP/1.1", {}};
+    }
+  }
+  if (parser.status / 100 == 2) co_return Result<void>();
+  const bool login = parser.status == 407;
+  co_return Error{login ? Errc::denied : Errc::unavailable,
+                  through + " gives no way to " + place(endpoint) + ": it answers " +
+                      std::to_string(parser.status),
+                  login ? "it wants another user and password, in https_proxy" : ""};
 }
 
 // A context that trusts the system's store and the endpoint's own file. Of the store only the
@@ -188,7 +310,7 @@ Result<std::unique_ptr<asio::ssl::context>> make_tls_context(const Endpoint& end
 
 // The certificate must be for this host, by name or by address.
 bool expect_host(SSL* ssl, const std::string& host) {
-  if (is_address(host)) {
+  if (is_ip_address(host)) {
     return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str()) == 1;
   }
   SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
@@ -216,9 +338,18 @@ Task<Result<std::unique_ptr<Transport>>> connect(const Endpoint& endpoint) {
     auto local = co_await connect_unix(endpoint);
     co_return local;
   }
-  auto connected = co_await connect_host(endpoint);
-  if (!connected) co_return connected.error();
+  const bool proxied = !endpoint.proxy.host.empty();
+  auto connected = co_await connect_host(endpoint, proxied ? endpoint.proxy.host : endpoint.host,
+                                         proxied ? endpoint.proxy.port : endpoint.port);
+  if (!connected) {
+    if (!proxied) co_return connected.error();
+    co_return connected.error().context("the proxy " + endpoint.proxy.host);
+  }
   tcp::socket socket = std::move(**connected);
+  if (proxied && endpoint.tls) {
+    auto tunnel = co_await open_tunnel(endpoint, socket);
+    if (!tunnel) co_return tunnel.error();
+  }
   std::unique_ptr<Transport> transport;
   if (!endpoint.tls) {
     transport = std::make_unique<StreamTransport<tcp::socket>>(std::move(socket));
@@ -307,7 +438,9 @@ Task<Result<void>> Connection::Impl::open(Exchange& exchange, Request request,
   for (;;) {
     const bool was_kept = exchange.transport != nullptr;
     if (!was_kept) {
-      auto connected = co_await connect(endpoint);
+      auto connecting = connect(endpoint);
+      auto connected = co_await with_deadline(
+          after(connect_time), "connecting to " + place(endpoint), std::move(connecting));
       if (!connected) co_return connected.error();
       exchange.transport = std::move(*connected);
     }
@@ -339,13 +472,6 @@ Response take_response(MessageParser<false>& parser) {
   response.headers = std::move(parser.headers);
   response.body = std::move(parser.body);
   return response;
-}
-
-// duration::max() must not wrap around.
-SteadyClock::time_point after(SteadyClock::duration duration) {
-  const auto now = SteadyClock::now();
-  const bool never = duration > SteadyClock::time_point::max() - now;
-  return never ? SteadyClock::time_point::max() : now + duration;
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "common/async.hpp"
 #include "common/http.hpp"
+#include "common/proxy.hpp"
 
 namespace trimtab::http {
 
@@ -19,6 +20,7 @@ struct Endpoint {
   std::uint16_t port = 0;
   bool tls = false;
   std::string ca_file;  // PEM file trusted besides the system's store; empty: the store alone
+  Proxy proxy = {};     // of `host`
 };
 
 struct Limits {

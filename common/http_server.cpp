@@ -10,14 +10,17 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/experimental/parallel_group.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <list>
@@ -31,7 +34,10 @@ namespace trimtab::http {
 namespace {
 
 using boost::system::error_code;
-using Local = asio::local::stream_protocol;
+// Unix and TCP alike: what is done with a connection is the same.
+using Protocol = asio::generic::stream_protocol;
+using Socket = Protocol::socket;
+using Acceptor = asio::basic_socket_acceptor<Protocol>;
 using Parser = MessageParser<true>;
 
 constexpr std::size_t read_bytes = 8 * 1024;
@@ -104,13 +110,20 @@ Response refusal(const error_code& ec) {
   return problem(400, "not an HTTP/1.1 request: " + ec.message());
 }
 
+// What answers: allow and handler for clients that the kernel knows, else the receiver.
+struct Service {
+  Authorizer allow;
+  Handler handler;
+  Receiver receiver;
+};
+
 class Session;
 // Sessions whose client has not sent a whole request, the longest waiting first.
 using Waiting = std::list<Session*>;
 
 class Session {
  public:
-  Session(Local::socket socket, const ServerLimits& limits, Waiting& waiting)
+  Session(Socket socket, const ServerLimits& limits, Waiting& waiting)
       : socket_(std::move(socket)),
         limits_(limits),
         waiting_(waiting),
@@ -119,24 +132,26 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  Task<void> run(const Authorizer& allow, const Handler& handler);
+  Task<void> run(const Service& service);
   // Writes within the write timeout; on failure the session is over.
   Task<bool> write(std::string bytes);
   void hang_up() {
     error_code ignored;
-    socket_.shutdown(Local::socket::shutdown_both, ignored);
+    socket_.shutdown(Socket::shutdown_both, ignored);
   }
 
  private:
   Task<Result<void>> wait_for_bytes();
-  // An answer where the request is refused by its form alone.
-  Task<Result<std::optional<Response>>> read_request(Parser& parser);
+  // An answer where the request is refused by its form alone, or answered by its head.
+  Task<Result<std::optional<Response>>> read_request(Parser& parser, const Receiver& receiver,
+                                                     Reception& reception);
+  std::optional<Response> receive(Parser& parser, const Receiver& receiver, Reception& reception);
   Task<void> stream(Reply reply, bool chunked);
   Task<void> until_closed();
   Task<void> linger();
   Task<Result<void>> discard(std::size_t count);
 
-  Local::socket socket_;
+  Socket socket_;
   const ServerLimits& limits_;
   Waiting& waiting_;
   boost::beast::flat_buffer buffer_;
@@ -165,7 +180,7 @@ class ReplyStream final : public Stream {
   bool open_ = true;
 };
 
-Task<Result<void>> write_all(Local::socket& socket, const std::string& bytes) {
+Task<Result<void>> write_all(Socket& socket, const std::string& bytes) {
   error_code ec;
   co_await asio::async_write(socket, asio::buffer(bytes),
                              asio::redirect_error(asio::use_awaitable, ec));
@@ -184,17 +199,43 @@ Task<bool> Session::write(std::string bytes) {
 
 Task<Result<void>> Session::wait_for_bytes() {
   error_code ec;
-  co_await socket_.async_wait(Local::socket::wait_read,
-                              asio::redirect_error(asio::use_awaitable, ec));
+  co_await socket_.async_wait(Socket::wait_read, asio::redirect_error(asio::use_awaitable, ec));
   if (ec) co_return Error{Errc::cancelled, ec.message(), {}};
   co_return Result<void>();
 }
 
-Task<Result<std::optional<Response>>> Session::read_request(Parser& parser) {
+std::optional<Response> Session::receive(Parser& parser, const Receiver& receiver,
+                                         Reception& reception) {
+  Request head{parser.method, parser.target, std::move(parser.headers), {}};
+  reception = receiver(head);
+  if (reception.at_once) return std::move(reception.at_once);
+  const auto length = parser.content_length();
+  if (length && *length > limits_.body_bytes) {
+    return refusal(boost::beast::http::error::body_limit);
+  }
+  parser.pass_body_to([&reception, left = limits_.body_bytes](std::string_view piece) mutable {
+    if (piece.size() > left) return false;
+    left -= piece.size();
+    reception.on_body(piece);
+    return true;
+  });
+  return std::nullopt;
+}
+
+Task<Result<std::optional<Response>>> Session::read_request(Parser& parser,
+                                                            const Receiver& receiver,
+                                                            Reception& reception) {
+  bool received = false;
   for (;;) {
     error_code ec = parser.feed(buffer_);
+    if (receiver && !received && parser.is_header_done()) {
+      received = true;
+      std::optional<Response> answer = receive(parser, receiver, reception);
+      if (answer) co_return answer;
+    }
     if (parser.is_done()) co_return std::optional<Response>();
     if (!ec) continue;
+    if (parser.refused_body) ec = boost::beast::http::error::body_limit;
     if (ec != boost::beast::http::error::need_more) co_return std::optional(refusal(ec));
     const std::size_t room = buffer_.max_size() - buffer_.size();
     if (room == 0) co_return std::optional(refusal(boost::beast::http::error::header_limit));
@@ -246,21 +287,26 @@ Task<Result<void>> Session::discard(std::size_t count) {
 
 Task<void> Session::linger() {
   error_code ignored;
-  socket_.shutdown(Local::socket::shutdown_send, ignored);
+  socket_.shutdown(Socket::shutdown_send, ignored);
   auto discarding = discard(linger_bytes);
   const auto deadline = SteadyClock::now() + linger_time;
   auto done = co_await with_deadline(deadline, "waiting for a client", std::move(discarding));
   if (!done) spdlog::debug("http server: {}", done.error().message);
 }
 
-Task<void> Session::run(const Authorizer& allow, const Handler& handler) {
+std::optional<Peer> peer_of(Socket& socket) {
   ucred credentials{};
   socklen_t size = sizeof(credentials);
-  if (::getsockopt(socket_.native_handle(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
+  if (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
     spdlog::warn("http server: cannot tell who is connecting: {}", std::strerror(errno));
-    co_return;
+    return std::nullopt;
   }
-  const Peer peer{credentials.uid, credentials.gid, credentials.pid};
+  return Peer{credentials.uid, credentials.gid, credentials.pid};
+}
+
+Task<void> Session::run(const Service& service) {
+  std::optional<Peer> peer;
+  if (service.handler && !(peer = peer_of(socket_))) co_return;
   for (bool first = true;; first = false) {
     waiting_.push_back(this);
     if (!first && buffer_.size() == 0) {
@@ -270,14 +316,15 @@ Task<void> Session::run(const Authorizer& allow, const Handler& handler) {
       if (!more) co_return;
     }
     Parser parser(limits_.header_bytes, limits_.body_bytes);
-    auto reading = read_request(parser);
+    Reception reception;
+    auto reading = read_request(parser, service.receiver, reception);
     const auto deadline = SteadyClock::now() + limits_.request_timeout;
     auto read = co_await with_deadline(deadline, "reading a request", std::move(reading));
     if (!read) co_return;  // nobody to answer, or one that would have to be waited for
     waiting_.remove(this);
     std::optional<Response> refused = std::move(*read);
-    if (!refused && !allow(peer)) {
-      spdlog::warn("http server: refused uid {} (pid {})", peer.uid, peer.pid);
+    if (!refused && peer && !service.allow(*peer)) {
+      spdlog::warn("http server: refused uid {} (pid {})", peer->uid, peer->pid);
       refused = problem(403, "this user may not talk to trimtab");
     }
     if (refused) {
@@ -288,9 +335,14 @@ Task<void> Session::run(const Authorizer& allow, const Handler& handler) {
     }
     const bool keep_alive = parser.keep_alive();
     const bool is_head = parser.method == "HEAD";
-    Request request{parser.method, parser.target, std::move(parser.headers),
-                    std::move(parser.body)};
-    Reply reply = co_await handler(std::move(request), peer);
+    Reply reply;
+    if (peer) {
+      Request request{parser.method, parser.target, std::move(parser.headers),
+                      std::move(parser.body)};
+      reply = co_await service.handler(std::move(request), *peer);
+    } else {
+      reply.response = reception.at_end();
+    }
     if (reply.streamer && !is_head) {
       co_await stream(std::move(reply), parser.version >= 11);
       co_return;
@@ -323,17 +375,59 @@ Result<UniqueFd> listen_unix(const std::string& path, unsigned mode, const std::
   return listener;
 }
 
+Result<UniqueFd> listen_tcp(const std::string& address) {
+  const std::size_t colon = address.rfind(':');
+  std::string host = address.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  std::uint16_t port = 0;
+  const char* const end = address.data() + address.size();
+  bool numeric = false;
+  if (colon != std::string::npos) {
+    const auto [stop, error] = std::from_chars(address.data() + colon + 1, end, port);
+    numeric = stop == end && error == std::errc();
+  }
+  error_code ec;
+  const auto ip = asio::ip::make_address(host, ec);
+  if (!numeric || ec) {
+    return Error{Errc::invalid, address + ": not an ADDRESS:PORT to listen at", {}};
+  }
+  const asio::ip::tcp::endpoint endpoint(ip, port);
+  UniqueFd listener(::socket(endpoint.protocol().family(),
+                             SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP));
+  if (!listener.valid()) return os_error("make a socket for", address, errno);
+  // What is left of old connections must not keep a new start from the port.
+  const int on = 1;
+  ::setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  const bool listens =
+      ::bind(listener.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) == 0 &&
+      ::listen(listener.get(), SOMAXCONN) == 0;
+  if (listens) return listener;
+  switch (errno) {
+    case EADDRINUSE:
+      return Error{Errc::conflict, "cannot listen at " + address + ": another program does",
+                   "`ss -ltnp` shows which"};
+    case EADDRNOTAVAIL:
+      return Error{Errc::unavailable,
+                   "cannot listen at " + address + ": this host does not have the address",
+                   "`ip address` shows what it has"};
+    case EACCES:
+      return Error{Errc::denied, "cannot listen at " + address + ": not allowed",
+                   "choose a port above 1023"};
+    default:
+      return os_error("listen at", address, errno);
+  }
+}
+
 struct Server::Impl {
-  Local::acceptor acceptor;
+  Acceptor acceptor;
   ServerLimits limits;
-  Authorizer allow;
-  Handler handler;
+  Service service;
   TaskGroup sessions;
   Waiting waiting;
 
-  Task<void> serve(Local::socket socket) {
+  Task<void> serve(Socket socket) {
     Session session(std::move(socket), limits, waiting);
-    co_await session.run(allow, handler);
+    co_await session.run(service);
   }
 
   // Clients that say nothing must not keep out one that has something to say.
@@ -348,7 +442,7 @@ struct Server::Impl {
 namespace {
 
 // One try, without waiting: a refused client must not cost a session.
-void turn_away(Local::socket socket) {
+void turn_away(Socket socket) {
   const std::string busy = whole(problem(503, "too many connections"), false, true);
   error_code ec;
   socket.non_blocking(true, ec);
@@ -359,8 +453,14 @@ void turn_away(Local::socket socket) {
 
 Server::Server(asio::any_io_executor executor, UniqueFd listener, ServerLimits limits,
                Authorizer allow, Handler handler)
-    : impl_(new Impl{Local::acceptor(executor, Local(), listener.release()), limits,
-                     std::move(allow), std::move(handler), TaskGroup(executor), Waiting()}) {}
+    : impl_(new Impl{Acceptor(executor, Protocol(AF_UNIX, 0), listener.release()), limits,
+                     Service{std::move(allow), std::move(handler), {}}, TaskGroup(executor),
+                     Waiting()}) {}
+
+Server::Server(asio::any_io_executor executor, UniqueFd listener, ServerLimits limits,
+               Receiver receiver)
+    : impl_(new Impl{Acceptor(executor, Protocol(AF_INET, IPPROTO_TCP), listener.release()), limits,
+                     Service{{}, {}, std::move(receiver)}, TaskGroup(executor), Waiting()}) {}
 
 Server::~Server() = default;
 
@@ -368,7 +468,7 @@ Task<void> Server::run() {
   Impl& impl = *impl_;
   while (impl.acceptor.is_open()) {
     error_code ec;
-    Local::socket socket =
+    Socket socket =
         co_await impl.acceptor.async_accept(asio::redirect_error(asio::use_awaitable, ec));
     if (ec == asio::error::operation_aborted) co_return;
     if (ec) {

@@ -1,10 +1,12 @@
-// An HTTP/1.1 server on a Unix socket for a few local clients: bounded in every direction.
+// An HTTP/1.1 server on a Unix socket for a few local clients, or on a TCP address for anybody:
+// bounded in every direction.
 #pragma once
 
 #include <sys/types.h>
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -53,16 +55,35 @@ using Handler = std::function<Task<Reply>(Request, Peer)>;
 // Says whether this peer may talk at all; a refused one gets 403 and is closed.
 using Authorizer = std::function<bool(const Peer&)>;
 
+// How a request is gone on with once its head is here. Its body is not kept: whoever may send one
+// need not be trusted with our memory.
+struct Reception {
+  // An answer that needs no body; the connection ends with it.
+  std::optional<Response> at_once;
+  // Else each piece of the body is handed to `on_body`, and `at_end` answers.
+  std::function<void(std::string_view)> on_body;
+  std::function<Response()> at_end;
+};
+
+// `head` is a request without its body.
+using Receiver = std::function<Reception(const Request& head)>;
+
 // Listens on a Unix socket: removes a stale socket file (nobody answers there), binds, sets mode
 // and, where `group` exists, the group. conflict if somebody answers there or the path is no
 // socket.
 Result<UniqueFd> listen_unix(const std::string& path, unsigned mode, const std::string& group);
+
+// Listens on ADDRESS:PORT (IPv6 in brackets; port 0: one that is free). conflict if the port is
+// taken.
+Result<UniqueFd> listen_tcp(const std::string& address);
 
 class Server {
  public:
   // `listener` is a listening Unix socket: of listen_unix() or of systemd.
   Server(asio::any_io_executor executor, UniqueFd listener, ServerLimits limits, Authorizer allow,
          Handler handler);
+  // `listener` is of listen_tcp().
+  Server(asio::any_io_executor executor, UniqueFd listener, ServerLimits limits, Receiver receiver);
   // stop() and idle() must have been called.
   ~Server();
   // Accepts until stop() or cancellation; survives every error of accept (EMFILE: waits, goes on).

@@ -4,6 +4,7 @@
 
 #include <boost/assert/source_location.hpp>
 #include <boost/system/result.hpp>
+#include <chrono>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -30,10 +31,12 @@ struct Error {
   Errc code = Errc::failed;
   std::string message;
   std::string hint;
+  std::chrono::seconds retry_after{
+      0};  // the other side asked for that much patience; 0: it did not
 
   // The same error, with "while …: " in front of the message.
   [[nodiscard]] Error context(const std::string& where) const {
-    return Error{code, where + ": " + message, hint};
+    return Error{code, where + ": " + message, hint, retry_after};
   }
   // "message; hint", or the message alone.
   [[nodiscard]] std::string text() const { return hint.empty() ? message : message + "; " + hint; }

@@ -62,6 +62,12 @@ Result<Url> parse_url(std::string_view text) {
   return url;
 }
 
+bool is_ip_address(const std::string& host) {
+  boost::system::error_code ec;
+  boost::asio::ip::make_address(host, ec);
+  return !ec;
+}
+
 bool is_loopback_host(const std::string& host) {
   boost::system::error_code ec;
   const auto address = boost::asio::ip::make_address(host, ec);

@@ -22,6 +22,9 @@ struct Url {
 // does not quote it, for that reason.
 Result<Url> parse_url(std::string_view text);
 
+// Whether an IPv4 or IPv6 address (without brackets) rather than a name.
+bool is_ip_address(const std::string& host);
+
 // Whether "localhost" or an address of this host's loopback (IPv6 without brackets).
 bool is_loopback_host(const std::string& host);
 

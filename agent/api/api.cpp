@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "agent/api/stack_json.hpp"
+#include "common/hash.hpp"
 #include "common/text.hpp"
 
 namespace trimtab {
@@ -77,21 +78,11 @@ http::Reply problem(const Error& error) {
   return problem(status, error.message, error.hint);
 }
 
-std::string percent_decode(std::string_view text) {
-  std::string result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    unsigned value = 0;
-    const bool coded =
-        text[i] == '%' && i + 2 < text.size() &&
-        std::from_chars(&text[i + 1], &text[i + 1] + 2, value, 16).ptr == &text[i + 1] + 2;
-    if (coded) {
-      result += static_cast<char>(value);
-      i += 2;
-    } else {
-      result += text[i] == '+' ? ' ' : text[i];
-    }
-  }
-  return result;
+// A part of a path or query, in which forms write + for a space; left as it is where it is
+// malformed.
+std::string decode(std::string text) {
+  std::replace(text.begin(), text.end(), '+', ' ');
+  return percent_decode(text).value_or(text);
 }
 
 int int_of(const std::string& text, int fallback) {
@@ -130,14 +121,15 @@ struct Api::Route {
 
 Api::Api(asio::any_io_executor executor, Stacks& stacks, Docker& docker,
          const EngineWatcher& engine, const Compose& compose, EventBus& events,
-         const std::vector<std::string>& problems)
+         const std::vector<std::string>& problems, const std::unique_ptr<Webhook>& webhook)
     : executor_(std::move(executor)),
       stacks_(stacks),
       docker_(docker),
       engine_(engine),
       compose_(compose),
       events_(events),
-      problems_(problems) {}
+      problems_(problems),
+      webhook_(webhook) {}
 
 Task<http::Reply> Api::handle(http::Request request, http::Peer peer) {
   Route route;
@@ -145,13 +137,13 @@ Task<http::Reply> Api::handle(http::Request request, http::Peer peer) {
   const std::string_view target = request.target;
   const auto question = target.find('?');
   for (const std::string& part : split(target.substr(0, question), '/')) {
-    if (!part.empty()) route.path.push_back(percent_decode(part));
+    if (!part.empty()) route.path.push_back(decode(part));
   }
   if (question != std::string_view::npos) {
     for (const std::string& pair : split(target.substr(question + 1), '&')) {
       const auto equals = pair.find('=');
       const std::string value = equals == std::string::npos ? "" : pair.substr(equals + 1);
-      route.query.emplace(percent_decode(pair.substr(0, equals)), percent_decode(value));
+      route.query.emplace(decode(pair.substr(0, equals)), decode(value));
     }
   }
   if (!request.body.empty()) {
@@ -196,6 +188,16 @@ http::Reply Api::status() const {
   body["compose"] = compose.version.empty() ? std::string() : compose.display();
   body["problems"] = Json::array();
   for (const std::string& problem : problems_) body["problems"].push_back(problem);
+  body["webhook"] = nullptr;
+  if (webhook_) {
+    const std::string error = webhook_->error();
+    if (!error.empty()) body["problems"].push_back("webhook: " + error);
+    body["webhook"] = Json::object();
+    body["webhook"]["address"] = webhook_->settings().listen;
+    body["webhook"]["error"] = error;
+    const std::optional<WallTime> called_at = webhook_->called_at();
+    body["webhook"]["called_at"] = called_at ? Json(format_time(*called_at)) : Json(nullptr);
+  }
   body["docker"]["version"] = engine_.engine() ? engine_.engine()->version : std::string();
   body["docker"]["api_version"] = engine_.engine() ? engine_.engine()->api_version : std::string();
   body["docker"]["error"] = engine_.error() ? engine_.error()->text() : std::string();

@@ -8,6 +8,7 @@
 
 #include "agent/docker/docker.hpp"
 #include "agent/reconcile/reconciler.hpp"
+#include "agent/webhook/webhook.hpp"
 #include "common/http_server.hpp"
 
 namespace trimtab {
@@ -19,7 +20,8 @@ class Api {
 
   // All outlive it.
   Api(asio::any_io_executor executor, Stacks& stacks, Docker& docker, const EngineWatcher& engine,
-      const Compose& compose, EventBus& events, const std::vector<std::string>& problems);
+      const Compose& compose, EventBus& events, const std::vector<std::string>& problems,
+      const std::unique_ptr<Webhook>& webhook);
 
   Task<http::Reply> handle(http::Request request, http::Peer peer);
 
@@ -38,6 +40,7 @@ class Api {
   const Compose& compose_;
   EventBus& events_;
   const std::vector<std::string>& problems_;  // of the configuration
+  const std::unique_ptr<Webhook>& webhook_;   // null: none is configured
 };
 
 }  // namespace trimtab

@@ -114,6 +114,7 @@ Json git_json(const Reconciler& stack) {
   json["checked_at"] = time_or_null(tip.asked_at);
   json["interval_seconds"] = seconds(stack.settings().git.interval);
   json["error"] = tip.error ? tip.error->text() : std::string();
+  json["asked_by"] = stack.git_asked_by();
   return json;
 }
 
@@ -245,6 +246,25 @@ Json release_json(const Release& release, bool current, bool brief) {
   return json;
 }
 
+Json pull_json(const PlanAnswer& answer) {
+  std::optional<std::uint64_t> bytes = 0;
+  std::optional<std::uint64_t> total = 0;
+  Json images = Json::array();
+  for (const ImagePull& pull : answer.pulls) {
+    images.push_back(pull.reference);
+    // One that is not known makes the sum unknown.
+    bytes =
+        bytes && pull.missing_bytes ? std::optional(*bytes + *pull.missing_bytes) : std::nullopt;
+    total = total && pull.total_bytes ? std::optional(*total + *pull.total_bytes) : std::nullopt;
+  }
+  Json json;
+  json["bytes"] = bytes ? Json(*bytes) : Json(nullptr);
+  json["total_bytes"] = total ? Json(*total) : Json(nullptr);
+  json["free_bytes"] = answer.free_bytes ? Json(*answer.free_bytes) : Json(nullptr);
+  json["images"] = std::move(images);
+  return json;
+}
+
 Json plan_json(const std::string& stack, const PlanAnswer& answer) {
   Json json;
   json["stack"] = stack;
@@ -254,8 +274,7 @@ Json plan_json(const std::string& stack, const PlanAnswer& answer) {
   json["verdict"] = answer.verdict;
   json["steps"] = to_json(answer.plan);
   json["findings"] = to_json(answer.findings);
-  json["pull"]["bytes"] = nullptr;
-  json["pull"]["images"] = strings_json(answer.pulls);
+  json["pull"] = pull_json(answer);
   return json;
 }
 

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "agent/config/reader.hpp"
+#include "agent/model/reference.hpp"
+#include "common/proxy.hpp"
 #include "common/text.hpp"
 #include "common/url.hpp"
 
@@ -129,6 +132,30 @@ std::string probe_url_complaint(std::string_view url) {
     return "user names and passwords do not belong in the url, which is shown and logged";
   }
   return web_url_complaint(url);
+}
+
+std::string registry_complaint(const std::string& host) {
+  const auto reference = parse_reference(host + "/team/image");
+  if (reference && reference->registry == host) return {};
+  return "expected a registry as images name it, such as docker.io, ghcr.io or 127.0.0.1:5000, "
+         "found " +
+         in_quotes(host);
+}
+
+std::string proxy_complaint(const std::string& address) {
+  const auto proxy = http::parse_proxy(address);
+  if (!proxy) return proxy.error().message;
+  if (proxy->credentials.empty()) return {};
+  return "a proxy's password does not belong into this file, which others may read; set "
+         "https_proxy in the service's environment instead";
+}
+
+std::string listen_complaint(const std::string& address) {
+  // Names are refused: which address one stands for may change.
+  const auto url = http::parse_url("http://" + address + "/");
+  const bool has_port = address.find_last_of(':') != address.npos && !address.ends_with(']');
+  if (url && url->target == "/" && has_port && http::is_ip_address(url->host)) return {};
+  return "expected ADDRESS:PORT such as 127.0.0.1:9000 or [::1]:9000, found " + in_quotes(address);
 }
 
 }  // namespace trimtab

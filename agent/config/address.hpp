@@ -18,6 +18,15 @@ std::string git_url_complaint(std::string_view url);
 // The same for a url that the gate asks over HTTP.
 std::string probe_url_complaint(std::string_view url);
 
+// The same for a registry as images name it: docker.io, ghcr.io, 127.0.0.1:5000.
+std::string registry_complaint(const std::string& host);
+
+// The same for a proxy; quotes nothing, as above.
+std::string proxy_complaint(const std::string& address);
+
+// The same for ADDRESS:PORT to listen at.
+std::string listen_complaint(const std::string& address);
+
 // Whether one of the path's segments is "..".
 bool has_parent_segment(std::string_view path);
 

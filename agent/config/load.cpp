@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -55,6 +56,25 @@ std::string service_complaint(const std::string& text) {
   return "expected the name of a service of the compose file, found " + in_quotes(text);
 }
 
+std::string username_complaint(const std::string& text) {
+  // Basic's separator.
+  if (text.find(':') == text.npos) return {};
+  return "a user name has no colon; the password belongs into password_file";
+}
+
+std::string aws_profile_complaint(const std::string& text) {
+  if (text.find_first_of("[]") == text.npos) return {};
+  return "expected the name of a profile without brackets, found " + in_quotes(text);
+}
+
+std::string host_pattern_complaint(const std::string& text) {
+  if (is_word(text, letters_and_digits, "", 1) || text == "*") return {};
+  constexpr std::string_view allowed =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]";
+  if (text.find_first_not_of(allowed) == text.npos) return {};
+  return "expected a host, .DOMAIN or *, found " + in_quotes(text);
+}
+
 std::string group_complaint(const std::string& text) {
   constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
   if (is_word(text, letters, "0123456789.-", 32)) return {};
@@ -99,6 +119,9 @@ Reader service_name(std::string& into) {
 Reader profile_name(std::string& into) {
   return text(into, profile_complaint);
 }
+Reader host_pattern(std::string& into) {
+  return text(into, host_pattern_complaint);
+}
 Reader relative_file(std::string& into) {
   return text(into, relative_file_complaint);
 }
@@ -117,6 +140,35 @@ Reader rollback_mode(RollbackMode& into) {
 // The tables: what the files may hold. A new key is one line here, one in settings.hpp, and its
 // description in config/*.schema.json.
 
+Reader registry_section(RegistrySettings& registry) {
+  Reader keys = section({
+      {"host", text(registry.host, registry_complaint),
+       "host is missing: the registry, as images name it"},
+      {"username", text(registry.username, username_complaint)},
+      {"password_file", existing_file(registry.password_file, Privacy::secret)},
+      {"aws_credentials_file", existing_file(registry.aws_credentials_file, Privacy::secret)},
+      {"aws_profile", text(registry.aws_profile, aws_profile_complaint)},
+  });
+  return {[&registry, read = keys.read](const YamlNode& node, Document& document) {
+            read(node, document);
+            if (node.kind != YamlNode::Kind::mapping || registry.host.empty()) return;
+            const auto has = [&node](std::string_view key) {
+              return std::any_of(node.keys.begin(), node.keys.end(),
+                                 [key](const YamlNode& one) { return one.text == key; });
+            };
+            const bool aws = has("aws_credentials_file") || has("aws_profile");
+            const bool login = has("username") || has("password_file");
+            const bool whole = has("username") && has("password_file");
+            if (aws ? login : !whole) {
+              document.report(node.place,
+                              in_quotes(registry.host) +
+                                  " needs username and password_file, or for Amazon ECR "
+                                  "aws_credentials_file or aws_profile");
+            }
+          },
+          keys.keys};
+}
+
 Reader daemon_reader(DaemonSettings& daemon) {
   return section({
       {"docker", section({
@@ -129,6 +181,18 @@ Reader daemon_reader(DaemonSettings& daemon) {
       {"log", section({
                   {"level", choice(daemon.log.level, {"debug", "info", "warning", "error"})},
               })},
+      {"registries", list_of(daemon.registries, registry_section)},
+      {"proxy", section({
+                    {"http", text(daemon.proxy.http, proxy_complaint)},
+                    {"https", text(daemon.proxy.https, proxy_complaint)},
+                    {"except", list_of(daemon.proxy.except, host_pattern)},
+                })},
+      {"webhook", section({
+                      {"listen", text(daemon.webhook.listen, listen_complaint),
+                       "webhook.listen is missing: the ADDRESS:PORT to listen at"},
+                      {"secret_file", existing_file(daemon.webhook.secret_file, Privacy::secret),
+                       "webhook.secret_file is missing: the file of what callers must know"},
+                  })},
   });
 }
 
@@ -247,9 +311,18 @@ void read_document(std::string_view text, const Reader& reader, Document& docume
   reader.read(std::get<YamlNode>(parsed), document);
 }
 
+void check_daemon(const DaemonSettings& daemon, Document& document) {
+  std::set<std::string> hosts;
+  for (const RegistrySettings& registry : daemon.registries) {
+    if (registry.host.empty() || hosts.insert(registry.host).second) continue;
+    document.report_key("registries", in_quotes(registry.host) + " is listed twice");
+  }
+}
+
 DaemonSettings read_daemon(std::string_view text, Document& document) {
   DaemonSettings daemon;
   read_document(text, daemon_reader(daemon), document);
+  check_daemon(daemon, document);
   return document.has_errors() ? DaemonSettings{} : daemon;
 }
 
@@ -436,6 +509,14 @@ LoadResult load_config(const fs::path& config_dir) {
   LoadResult result = load(daemon_files, std::move(stack_files));
   result.findings.insert(result.findings.end(), findings.begin(), findings.end());
   return result;
+}
+
+http::Proxies proxies_of(const DaemonSettings& daemon) {
+  http::Proxies proxies = http::proxies_from_environment();
+  if (!daemon.proxy.http.empty()) proxies.http = daemon.proxy.http;
+  if (!daemon.proxy.https.empty()) proxies.https = daemon.proxy.https;
+  if (!daemon.proxy.except.empty()) proxies.except = daemon.proxy.except;
+  return proxies;
 }
 
 }  // namespace trimtab

@@ -58,4 +58,7 @@ std::vector<std::string> stack_keys();
 // Whether a text may be the name of a stack: [a-z0-9][a-z0-9_-]{0,62}.
 bool is_stack_name(std::string_view text);
 
+// The proxies of the settings; what these leave open, the environment may say.
+http::Proxies proxies_of(const DaemonSettings& daemon);
+
 }  // namespace trimtab

@@ -7,6 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "agent/model/login.hpp"
+#include "common/proxy.hpp"
+
 namespace trimtab {
 
 enum class RollbackMode { automatic, manual };
@@ -26,10 +29,19 @@ struct DaemonSettings {
     std::string level = "info";  // debug, info, warning or error, as set_up_log takes it
     friend bool operator==(const Log&, const Log&) = default;
   };
+  // Listens for pushes; off while `listen` is empty.
+  struct Webhook {
+    std::string listen;                 // ADDRESS:PORT, IPv6 in brackets
+    std::filesystem::path secret_file;  // what callers must know
+    friend bool operator==(const Webhook&, const Webhook&) = default;
+  };
 
   Docker docker;
   Socket socket;
   Log log;
+  std::vector<RegistrySettings> registries;
+  http::Proxies proxy;  // what is empty here comes from the environment
+  Webhook webhook;
 
   friend bool operator==(const DaemonSettings&, const DaemonSettings&) = default;
 };

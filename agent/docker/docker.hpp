@@ -30,6 +30,9 @@ class Docker {
 
   // not_found where no such image is there. The reference may be an id, a tag or repo@digest.
   virtual Task<Result<Image>> image(std::string reference) = 0;
+  // The tags NAME:TAG that are here and whose names begin with the prefix, which ends with a slash
+  // and has one name after it.
+  virtual Task<Result<std::vector<std::string>>> tags_below(std::string prefix) = 0;
   // Pulls `repository`@`digest` and confirms that the image is there afterwards.
   virtual Task<Result<void>> pull(std::string repository, std::string digest,
                                   std::optional<RegistryLogin> login,

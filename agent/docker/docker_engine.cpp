@@ -67,8 +67,12 @@ std::string engine_time(std::int64_t nanoseconds) {
 
 std::string auth_header(const RegistryLogin& login) {
   Json credentials = Json::object();
-  credentials["username"] = login.username;
-  credentials["password"] = login.password;
+  if (login.identity_token.empty()) {
+    credentials["username"] = login.username;
+    credentials["password"] = login.password;
+  } else {
+    credentials["identitytoken"] = login.identity_token;
+  }
   credentials["serveraddress"] = login.server;
   return base64url_encode(dump_json(credentials));
 }
@@ -271,6 +275,21 @@ Task<Result<Image>> DockerEngine::image(std::string reference) {
   auto json = co_await get(std::move(path), std::move(what));
   if (!json) co_return json.error();
   co_return parse_image(*json);
+}
+
+Task<Result<std::vector<std::string>>> DockerEngine::tags_below(std::string prefix) {
+  Json filters = Json::object();
+  filters["reference"] = Json::array({prefix + "*"});
+  std::string path = "/images/json?filters=" + percent_encode(dump_json(filters));
+  auto listed = co_await get(std::move(path), "cannot list images");
+  if (!listed) co_return listed.error();
+  std::vector<std::string> tags;
+  for (const Json& entry : *listed) {
+    for (const std::string& tag : parse_listed_tags(entry)) {
+      if (tag.starts_with(prefix)) tags.push_back(tag);
+    }
+  }
+  co_return tags;
 }
 
 Task<Result<void>> DockerEngine::pull(std::string repository, std::string digest,

@@ -24,6 +24,7 @@ class DockerEngine final : public Docker {
   Task<Result<std::vector<Container>>> project_containers(std::string project) override;
   Task<Result<std::vector<Container>>> all_containers() override;
   Task<Result<Image>> image(std::string reference) override;
+  Task<Result<std::vector<std::string>>> tags_below(std::string prefix) override;
   Task<Result<void>> pull(std::string repository, std::string digest,
                           std::optional<RegistryLogin> login,
                           std::function<void(const PullProgress&)> on_progress) override;

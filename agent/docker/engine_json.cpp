@@ -194,10 +194,15 @@ Image parse_image(const Json& inspected) {
   image.id = json_string(inspected, "Id");
   image.repo_digests = strings(json_array(inspected, "RepoDigests"));
   image.repo_tags = strings(json_array(inspected, "RepoTags"));
+  image.layers = strings(json_array(json_object(inspected, "RootFS"), "Layers"));
   image.size = size_of(inspected, "Size");
   image.os = json_string(inspected, "Os");
   image.architecture = json_string(inspected, "Architecture");
   return image;
+}
+
+std::vector<std::string> parse_listed_tags(const Json& entry) {
+  return strings(json_array(entry, "RepoTags"));
 }
 
 std::optional<EngineEvent> parse_event(const Json& event) {

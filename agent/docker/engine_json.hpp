@@ -32,6 +32,8 @@ Container parse_listed_container(const Json& entry);
 Container parse_container(const Json& inspected);
 // GET /images/NAME/json.
 Image parse_image(const Json& inspected);
+// The tags in an entry of GET /images/json.
+std::vector<std::string> parse_listed_tags(const Json& entry);
 // A line of GET /events; none where it is not about a container of a compose project.
 std::optional<EngineEvent> parse_event(const Json& event);
 

@@ -7,6 +7,7 @@
 #include "agent/compose/compose_yaml.hpp"
 #include "agent/execute/demand.hpp"
 #include "agent/execute/probe.hpp"
+#include "agent/execute/puller.hpp"
 #include "agent/model/reference.hpp"
 #include "agent/model/service.hpp"
 #include "agent/plan/diff.hpp"
@@ -161,62 +162,36 @@ Task<Executor::Done> Executor::perform(Phase phase) {
 
 // --- pulling
 
+Task<Result<void>> Executor::pull_images(std::map<std::string, ImagePin> images) {
+  Progress& progress = parts_.progress;
+  PullerParts parts{parts_.settings.name, parts_.registry, parts_.docker,
+                    [&progress](const std::string& image, const PullProgress& sums) {
+                      progress.pulling(image, sums);
+                    },
+                    [&progress](const std::string& line) { progress.remark(line); }};
+  Puller puller(std::move(parts), hooks_.pull_bytes);
+  co_return co_await puller.pull(std::move(images));
+}
+
 Task<Executor::Done> Executor::pull() {
   Done done;
   const Release release = *parts_.store.find(attempt_.release);
-  for (const auto& [service, pin] : release.images) {
-    const Result<void> pulled = co_await pull_one(service, pin);
-    if (!pulled) {
-      // A registry that asks for a login, or Docker being away, is cured without a new release.
-      const bool world = is_transient(pulled.error().code) || pulled.error().code == Errc::denied;
-      done.result = world ? PhaseResult::failed_by_world : PhaseResult::failed_by_content;
-      done.failure = Failure{world ? FailureClass::world : FailureClass::content,
-                             "pulling",
-                             pulled.error().message,
-                             pulled.error().hint,
-                             {}};
-      co_return done;
-    }
+  const Result<void> pulled = co_await pull_images(release.images);
+  if (!pulled) {
+    // A registry that asks for a login, or Docker being away, is cured without a new release.
+    const bool world = is_transient(pulled.error().code) || pulled.error().code == Errc::denied;
+    done.result = world ? PhaseResult::failed_by_world : PhaseResult::failed_by_content;
+    done.failure = Failure{world ? FailureClass::world : FailureClass::content,
+                           "pulling",
+                           pulled.error().message,
+                           pulled.error().hint,
+                           {}};
+    co_return done;
   }
   if (!attempt_.operator_rollback && hooks_.superseded(release)) {
     done.result = PhaseResult::superseded;
   }
   co_return done;
-}
-
-Task<Result<void>> Executor::pull_one(std::string service, ImagePin pin) {
-  const Result<Image> here = co_await parts_.docker.image(pin.pinned);
-  if (!here && here.error().code != Errc::not_found) co_return here.error();
-  if (!here && pin.local) {
-    co_return Error{Errc::not_found,
-                    "the image " + pin.reference + " of service " + service +
-                        " was on this host alone and is gone",
-                    "build it again, or push it to a registry"};
-  }
-  if (!here) {
-    const Result<ImageReference> reference = parse_reference(pin.pinned);
-    if (!reference) co_return reference.error();
-    // A broken file of logins does not keep public images from being pulled.
-    std::optional<RegistryLogin> login;
-    const auto known = parts_.registry.login_for(reference->registry);
-    if (known) {
-      login = *known;
-    } else {
-      parts_.progress.remark(known.error().text());
-    }
-    std::function<void(const PullProgress&)> on_progress =
-        [this, image = pin.reference](const PullProgress& progress) {
-          parts_.progress.pulling(image, progress);
-        };
-    const Result<void> pulled = co_await parts_.docker.pull(reference->familiar_name(),
-                                                            reference->digest, login, on_progress);
-    if (!pulled) co_return pulled.error();
-  }
-  // An image pulled by digest has no tag, and anyone's `docker image prune` would take it.
-  const auto at = pin.pinned.find("sha256:");
-  const std::string tag = at == std::string::npos ? "kept" : short_digest(pin.pinned.substr(at));
-  co_return co_await parts_.docker.tag_image(
-      pin.pinned, "trimtab.local/" + parts_.settings.name + "/" + service, tag);
 }
 
 // --- switching
@@ -558,12 +533,12 @@ Task<Executor::Done> Executor::roll_back() {
     observed.containers = *containers;
     plan = make_rollback_plan(target_of(good, *rendering), attempt_.plan, observed);
     // Everything that will be needed is here before anything is stopped.
+    std::map<std::string, ImagePin> needed;
     for (const std::string& service : plan.to_apply()) {
       const auto pin = good.images.find(service);
-      if (result && pin != good.images.end()) {
-        result = co_await pull_one(service, pin->second);
-      }
+      if (pin != good.images.end()) needed.insert(*pin);
     }
+    result = co_await pull_images(std::move(needed));
   }
   if (result) {
     const Result<SwitchReport> report = co_await move_checkout(attempt_.release, attempt_.fallback);

@@ -47,6 +47,7 @@ struct ExecutorHooks {
   std::function<bool(const Release&)> superseded;
   // Makes sure that the release's compose.yaml is one that the present Compose can read.
   std::function<Task<Result<void>>(int release)> make_readable;
+  std::map<std::string, std::uint64_t> pull_bytes;  // see Puller
 };
 
 struct AttemptResult {
@@ -78,7 +79,7 @@ class Executor {
   void note_failure(Failure failure);
   Task<Done> perform(Phase phase);
   Task<Done> pull();
-  Task<Result<void>> pull_one(std::string service, ImagePin pin);
+  Task<Result<void>> pull_images(std::map<std::string, ImagePin> images);
   Task<Done> switch_over();
   Task<Result<SwitchReport>> move_checkout(int from, int to);
   Task<Done> start();

@@ -7,6 +7,7 @@
 
 #include "agent/model/facts.hpp"
 #include "common/async.hpp"
+#include "common/proxy.hpp"
 
 namespace trimtab {
 
@@ -16,6 +17,7 @@ struct GitAccess {
   std::filesystem::path known_hosts;  // pinned host keys; empty: /etc/trimtab/known_hosts
   std::filesystem::path token_file;   // for https; "token" or "user:token"; empty: none
   std::filesystem::path ca_file;      // PEM, trusted besides the system's; empty: none
+  http::Proxies proxies;              // for https:// and http://
 };
 
 // What bringing the live directory to a commit did.
@@ -36,6 +38,12 @@ class Git {
   // Where does the branch, or the newest tag of the pattern (by version order), point? One cheap
   // question to the remote; fetches nothing.
   virtual Task<Result<RefTip>> ask() = 0;
+
+  // How it is asked: "https, protocol 2", or "git program: " and why; "" before the first question.
+  [[nodiscard]] virtual std::string asked_by() const = 0;
+
+  // No question is expected for a while: closes the connection that is kept for the next one.
+  virtual void let_go() = 0;
 
   // Brings the ref's history into the bare repository and gives the commit that it has there.
   virtual Task<Result<std::string>> fetch(RefTip tip) = 0;

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "common/retry_after.hpp"
 #include "common/text.hpp"
 
 namespace trimtab {
@@ -82,6 +83,10 @@ const std::vector<Rule>& remote_rules() {
        Errc::not_found,
        "there is no repository at {url}, or none that these credentials may see",
        "check git.url and the access of the key or token"},
+      {{"returned error: 429"},
+       Errc::unavailable,
+       "{host} says that it is asked too often (429)",
+       "it is asked again later; a longer git.interval may help"},
       {{"couldn't find remote ref", "no such remote ref"},
        Errc::not_found,
        "the ref went away from {url} while it was read",
@@ -113,7 +118,6 @@ const std::vector<Rule>& remote_rules() {
         "Operation too slow",
         "transfer closed",
         "RPC failed",
-        "returned error: 429",
         "returned error: 5",
         "Could not read from remote repository",
         "Recv failure",
@@ -183,6 +187,42 @@ Error explain_remote_failure(std::string_view standard_error, const Remote& remo
     replace_all(*text, "{words}", words);
   }
   return error;
+}
+
+Error explain_status(const http::Response& response, const Remote& remote,
+                     const GitAccess& access) {
+  const int status = response.status;
+  const bool clear =
+      status == 401 || status == 403 || status == 404 || status == 429 || status / 100 == 5;
+  if (!clear) {
+    const std::string number = std::to_string(status);
+    return Error{Errc::invalid, status / 100 == 3 ? "it redirects" : "it answers " + number, {}};
+  }
+  // In Git's own words for it, so that one table says what they mean.
+  Error error = explain_remote_failure(
+      "The requested URL returned error: " + std::to_string(status), remote, access);
+  error.retry_after = http::retry_after(response.header("Retry-After"), wall_now());
+  return error;
+}
+
+Error explain_connection_failure(const Error& failure, const Remote& remote,
+                                 const GitAccess& access) {
+  switch (failure.code) {
+    case Errc::untrusted:
+      return explain_remote_failure("SSL certificate problem", remote, access);
+    case Errc::timed_out:
+      return no_answer_in_time(remote);
+    case Errc::invalid:
+    case Errc::too_large:
+    case Errc::cancelled:
+      return failure;
+    default:
+      return failure.context(remote.url + " cannot be reached");
+  }
+}
+
+Error no_answer_in_time(const Remote& remote) {
+  return Error{Errc::timed_out, remote.url + " did not answer in time", "it is tried again"};
 }
 
 Error explain_local_failure(const std::string& what, std::string_view standard_error) {

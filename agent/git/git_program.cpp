@@ -43,7 +43,17 @@ GitProgram::GitProgram(GitAccess access, std::string ref, fs::path repository, f
       wanted_(parse_ref(ref)),
       repository_(std::move(repository)),
       state_(std::move(state) / "git"),
-      live_(repository_, state_) {}
+      live_(repository_, state_) {
+  if (remote_) web_.emplace(access_, *remote_);
+}
+
+std::string GitProgram::asked_by() const {
+  return web_ ? web_->asked_by() : std::string();
+}
+
+void GitProgram::let_go() {
+  if (web_) web_->let_go();
+}
 
 GitCall GitProgram::call(std::vector<std::string> arguments) const {
   GitCall made;
@@ -72,9 +82,17 @@ Task<Result<void>> GitProgram::prepare() {
   co_return Result<void>();
 }
 
-Task<Result<std::vector<AdvertisedRef>>> GitProgram::list(std::string kind, std::string ref) {
-  std::vector<std::string> arguments = {"ls-remote", kind, "--", access_.url};
-  if (!ref.empty()) arguments.push_back(ref);
+Task<Result<std::vector<AdvertisedRef>>> GitProgram::list(std::string prefix) {
+  if (web_) {
+    auto listed = co_await web_->list(prefix);
+    if (!listed) co_return listed.error();
+    if (*listed) co_return std::move(**listed);
+  }
+  // With --heads or --tags Git tells the server what it wants; else it gets every ref there is.
+  const bool tags = prefix.starts_with("refs/tags/");
+  std::vector<std::string> arguments = {"ls-remote", tags ? "--tags" : "--heads", "--",
+                                        access_.url};
+  if (!tags && !prefix.ends_with('/')) arguments.push_back(prefix);
   auto ask = remote_call(std::move(arguments));
   if (!ask) co_return ask.error();
   ask->timeout = std::chrono::minutes(1);
@@ -85,8 +103,8 @@ Task<Result<std::vector<AdvertisedRef>>> GitProgram::list(std::string kind, std:
 
 Task<Error> GitProgram::missing_ref() {
   constexpr std::size_t most_named = 5;
-  std::string all = wanted_->is_tag ? "--tags" : "--heads";
-  auto refs = co_await list(std::move(all), "");
+  std::string all = wanted_->is_tag ? "refs/tags/" : "refs/heads/";
+  auto refs = co_await list(std::move(all));
   if (!refs) co_return refs.error();
   std::vector<std::string> names;
   for (const AdvertisedRef& ref : *refs) {
@@ -114,10 +132,7 @@ Task<Error> GitProgram::missing_ref() {
 
 Task<Result<RefTip>> GitProgram::ask() {
   if (!wanted_) co_return wanted_.error();
-  // With --heads or --tags Git tells the server what it wants; else it gets every ref there is.
-  const std::string kind = wanted_->is_tag ? "--tags" : "--heads";
-  const std::string ref = wanted_->is_tag ? "" : "refs/heads/" + wanted_->name;
-  auto refs = co_await list(kind, ref);
+  auto refs = co_await list(wanted_->prefix());
   if (!refs) co_return refs.error();
   auto tip = find_tip(*refs, *wanted_);
   if (tip) co_return std::move(*tip);

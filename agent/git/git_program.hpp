@@ -1,10 +1,11 @@
-// The seam to Git by the program git.
+// The seam to Git by the program git; questions to the remote go without it where they can.
 #pragma once
 
 #include "agent/git/git.hpp"
 #include "agent/git/git_child.hpp"
 #include "agent/git/live_checkout.hpp"
 #include "agent/git/remote.hpp"
+#include "agent/git/smart_http.hpp"
 
 namespace trimtab {
 
@@ -18,6 +19,8 @@ class GitProgram final : public Git {
              std::filesystem::path state);
 
   Task<Result<RefTip>> ask() override;
+  [[nodiscard]] std::string asked_by() const override;
+  void let_go() override;
   Task<Result<std::string>> fetch(RefTip tip) override;
   Task<Result<std::string>> find_commit(std::string text) override;
   Task<Result<CommitInfo>> describe(std::string commit) override;
@@ -37,7 +40,8 @@ class GitProgram final : public Git {
   Task<Result<void>> prepare();
   [[nodiscard]] GitCall call(std::vector<std::string> arguments) const;
   [[nodiscard]] Result<GitCall> remote_call(std::vector<std::string> arguments) const;
-  Task<Result<std::vector<AdvertisedRef>>> list(std::string kind, std::string ref);
+  // The remote's refs that begin with `prefix`, which is in refs/heads/ or refs/tags/.
+  Task<Result<std::vector<AdvertisedRef>>> list(std::string prefix);
   Task<Error> missing_ref();
 
   GitAccess access_;
@@ -46,6 +50,7 @@ class GitProgram final : public Git {
   std::filesystem::path repository_;
   std::filesystem::path state_;
   LiveCheckout live_;
+  std::optional<SmartHttp> web_;  // none without a remote
   bool prepared_ = false;
 };
 

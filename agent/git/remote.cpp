@@ -108,30 +108,18 @@ std::string server_of(const Remote& remote) {
 
 Result<void> add_web_access(const GitAccess& access, const Remote& remote,
                             std::map<std::string, std::string>& environment) {
-  for (const char* const name : {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
-                                 "ALL_PROXY", "no_proxy", "NO_PROXY"}) {
-    if (const char* const value = std::getenv(name)) environment[name] = value;
+  for (const auto& [name, value] : http::proxy_variables(access.proxies)) {
+    environment[name] = value;
   }
   if (!access.ca_file.empty()) {
     add_git_config(environment, "http.sslCAInfo", access.ca_file.string());
     add_git_config(environment, "http.sslCAPath", "/etc/ssl/certs");
   }
-  if (access.token_file.empty()) return {};
-  if (remote.protocol == GitProtocol::http) {
-    const auto url = http::parse_url(remote.url);
-    if (!url || !http::is_loopback_host(url->host)) {
-      return Error{Errc::invalid, "git.token_file: the token would go over http:// in the clear",
-                   "use https://"};
-    }
-  }
-  auto token = read_secret_file(access.token_file);
-  if (!token) {
-    Error error = token.error().context("git.token_file");
-    if (error.hint.empty()) error.hint = "write the access token into that file, mode 0600";
-    return error;
-  }
+  const auto authorization = web_authorization(access, remote);
+  if (!authorization) return authorization.error();
+  if (authorization->empty()) return {};
   add_git_config(environment, "http." + server_of(remote) + ".extraHeader",
-                 "Authorization: " + basic_authorization(*token, remote.host));
+                 "Authorization: " + *authorization);
   // Git would send the header to whatever host a redirect names.
   add_git_config(environment, "http.followRedirects", "false");
   return {};
@@ -179,6 +167,11 @@ Result<Remote> parse_remote(std::string_view url) {
 
 bool WantedRef::matches_tag(const std::string& tag) const {
   return ::fnmatch(name.c_str(), tag.c_str(), FNM_NOESCAPE) == 0;
+}
+
+std::string WantedRef::prefix() const {
+  if (!is_tag) return std::string(heads_prefix) + name;
+  return std::string(tags_prefix) + name.substr(0, name.find_first_of("*?"));
 }
 
 Result<WantedRef> parse_ref(std::string_view text) {
@@ -244,6 +237,24 @@ std::string basic_authorization(std::string_view token, std::string_view host) {
     pair = user + ":" + pair;
   }
   return "Basic " + base64_encode(pair);
+}
+
+Result<std::string> web_authorization(const GitAccess& access, const Remote& remote) {
+  if (access.token_file.empty()) return std::string();
+  if (remote.protocol == GitProtocol::http) {
+    const auto url = http::parse_url(remote.url);
+    if (!url || !http::is_loopback_host(url->host)) {
+      return Error{Errc::invalid, "git.token_file: the token would go over http:// in the clear",
+                   "use https://"};
+    }
+  }
+  auto token = read_secret_file(access.token_file);
+  if (!token) {
+    Error error = token.error().context("git.token_file");
+    if (error.hint.empty()) error.hint = "write the access token into that file, mode 0600";
+    return error;
+  }
+  return basic_authorization(*token, remote.host);
 }
 
 void add_git_config(std::map<std::string, std::string>& environment, const std::string& key,

@@ -29,6 +29,8 @@ struct WantedRef {
   std::string name;  // the branch, or the pattern; without refs/heads/ or refs/tags/
 
   [[nodiscard]] bool matches_tag(const std::string& tag) const;
+  // How all the refs that it may mean begin: refs/heads/production, refs/tags/v for v*.
+  [[nodiscard]] std::string prefix() const;
 };
 
 // A branch name (production, refs/heads/production), or a tag pattern: with * or ? in it, or behind
@@ -48,6 +50,10 @@ std::optional<RefTip> find_tip(const std::vector<AdvertisedRef>& refs, const Wan
 // The value of an Authorization header for a token ("token" or "user:token"): the user that the
 // forge on this host wants where the file names none.
 std::string basic_authorization(std::string_view token, std::string_view host);
+
+// The value of the Authorization header for this https:// or http:// remote; "" where no token is
+// configured. Fails where the token file cannot be used, or the token would go in the clear.
+Result<std::string> web_authorization(const GitAccess& access, const Remote& remote);
 
 // Adds one setting to an environment for Git; it wins over every file.
 void add_git_config(std::map<std::string, std::string>& environment, const std::string& key,

@@ -27,7 +27,7 @@ Task<Result<std::string>> remote_output(GitCall call, Remote remote, GitAccess a
   auto exit = co_await run_git(std::move(call));
   if (!exit) {
     if (exit.error().code != Errc::timed_out) co_return exit.error();
-    co_return Error{Errc::timed_out, remote.url + " did not answer in time", "it is tried again"};
+    co_return no_answer_in_time(remote);
   }
   if (!exit->ok()) co_return explain_remote_failure(exit->err, remote, access);
   co_return std::move(exit->out);

@@ -68,7 +68,8 @@ struct Image {
   std::string id;
   std::vector<std::string> repo_digests;  // familiar form: acme/backend@sha256:…
   std::vector<std::string> repo_tags;
-  std::uint64_t size = 0;  // bytes
+  std::vector<std::string> layers;  // diff ids, from the base up
+  std::uint64_t size = 0;           // bytes
   std::string os;
   std::string architecture;
 };

@@ -8,7 +8,10 @@
 #include "agent/model/service.hpp"
 #include "agent/plan/diff.hpp"
 #include "agent/plan/preflight/preflight.hpp"
+#include "agent/reconcile/host_disk.hpp"
 #include "agent/reconcile/host_ports.hpp"
+#include "agent/reconcile/image_pulls.hpp"
+#include "agent/reconcile/kept_images.hpp"
 #include "agent/resolve/verdict.hpp"
 #include "common/failpoint.hpp"
 
@@ -92,6 +95,9 @@ Task<void> Reconciler::retire_releases() {
     const Result<void> dropped = co_await git_->drop(number);
     if (!dropped) spdlog::warn("{}: {}", settings_.name, dropped.error().text());
   }
+  if (retired->empty() || engine_.error()) co_return;
+  const Result<void> removed = co_await remove_retired_images(docker_, store_, settings_.name);
+  if (!removed) spdlog::warn("{}: {}", settings_.name, removed.error().text());
 }
 
 void Reconciler::request_stop() {
@@ -298,6 +304,7 @@ Task<void> Reconciler::consider(Goal goal) {
     co_return;
   }
   waiting_commit_.clear();
+  image_questions_ = 0;
   co_await judge_draft(goal, std::move(*made.draft));
 }
 
@@ -335,13 +342,14 @@ Task<void> Reconciler::judge_draft(Goal goal, Draft draft) {
                    release_text(current->number) + " is what Git and the registry ask for");
     co_return;
   }
-  std::vector<PreflightFinding> findings = co_await preflight(&draft);
-  if (has_errors(findings)) {
-    const Result<void> recorded = record_rejection(goal, draft.release, std::move(findings));
+  Examination examination = co_await examine(&draft);
+  if (has_errors(examination.findings)) {
+    const Result<void> recorded =
+        record_rejection(goal, draft.release, std::move(examination.findings));
     if (!recorded) try_later(goal, recorded.error());
     co_return;
   }
-  co_await deploy_draft(goal, std::move(draft), std::move(*plan), std::move(findings));
+  co_await deploy_draft(goal, std::move(draft), std::move(*plan), std::move(examination));
 }
 
 Result<Plan> Reconciler::make_plan_for(const Draft& draft, bool repair) const {
@@ -354,7 +362,8 @@ Result<Plan> Reconciler::make_plan_for(const Draft& draft, bool repair) const {
   return make_plan(next, &now, observed_, repair);
 }
 
-Task<std::vector<PreflightFinding>> Reconciler::preflight(const Draft* draft) {
+Task<Reconciler::Examination> Reconciler::examine(const Draft* draft) {
+  Examination examination;
   preflight::Input input;
   input.project = draft->release.project;
   input.directory = settings_.directory.string();
@@ -396,7 +405,22 @@ Task<std::vector<PreflightFinding>> Reconciler::preflight(const Draft* draft) {
   const auto collisions =
       co_await git_->collisions(settings_.directory, from, draft->release.commit);
   if (collisions) input.collisions = *collisions;
-  co_return preflight::check(input);
+  Platform host;
+  if (const auto& engine = engine_.engine()) {
+    host = platform_of_host(engine->os, engine->architecture);
+    input.image_directory = engine->root_directory;
+    input.free_bytes = free_bytes(engine->root_directory);
+  }
+  PullForecast forecast =
+      co_await forecast_pulls(docker_, registry_, host, draft->release, current);
+  input.pulls = forecast.pulls;
+  examination.findings = std::move(forecast.findings);
+  for (PreflightFinding& finding : preflight::check(input)) {
+    examination.findings.push_back(std::move(finding));
+  }
+  examination.pulls = std::move(forecast.pulls);
+  examination.free_bytes = input.free_bytes;
+  co_return examination;
 }
 
 std::string Reconciler::describe_cause(const Draft& draft) const {
@@ -420,8 +444,7 @@ std::string Reconciler::describe_cause(const Draft& draft) const {
 
 // --- acting
 
-Task<void> Reconciler::deploy_draft(Goal goal, Draft draft, Plan plan,
-                                    std::vector<PreflightFinding> findings) {
+Task<void> Reconciler::deploy_draft(Goal goal, Draft draft, Plan plan, Examination examination) {
   const Release* const good = good_release();
   Release release = draft.release;
   release.number = store_.next_number();
@@ -443,7 +466,11 @@ Task<void> Reconciler::deploy_draft(Goal goal, Draft draft, Plan plan,
   ++release.tries;
   release.cause = goal.cause.empty() ? describe_cause(draft) : goal.cause;
   release.plan = plan;
-  release.findings = std::move(findings);
+  release.findings = std::move(examination.findings);
+  pull_bytes_.clear();
+  for (const ImagePull& pull : examination.pulls) {
+    if (pull.missing_bytes) pull_bytes_[pull.pinned] = *pull.missing_bytes;
+  }
   if (written) {
     written = store_.save_rendering(release.number, emit_yaml(draft.rendering.model));
   }
@@ -495,6 +522,7 @@ Task<void> Reconciler::attempt(Attempt attempt, bool resumed) {
            facts_.tip.value->commit != release.commit && store_.intent().held_commit.empty() &&
            (!last_request_ || last_request_->outcome != "in_progress");
   };
+  hooks.pull_bytes = pull_bytes_;
   hooks.make_readable = [this](int release) { return make_readable(draft_parts(), release, true); };
   executing_ = std::make_unique<Executor>(parts, std::move(hooks));
   const std::optional<AttemptResult> result = co_await executing_->run(std::move(attempt), resumed);

@@ -52,7 +52,8 @@ struct PlanAnswer {
   std::string verdict;  // nothing to do, would deploy, rejected, waiting
   Plan plan;
   std::vector<PreflightFinding> findings;
-  std::vector<std::string> pulls;  // images that are not here yet
+  std::vector<ImagePull> pulls;             // images that are not here yet
+  std::optional<std::uint64_t> free_bytes;  // where the Engine keeps images
 };
 
 // Where things are on this host that the stack's unit names.
@@ -99,6 +100,9 @@ class Reconciler final : private Progress {
   Result<std::string> pause(std::string why);
   Result<std::string> resume();
   std::string check();
+  // Something was pushed: the remote and the registries are asked at once. Unlike check(), what was
+  // judged before is not judged anew.
+  void look_now();
   // What a deploy would do now. Asks the remote and renders; changes nothing that runs.
   Task<Result<PlanAnswer>> plan();
 
@@ -107,6 +111,8 @@ class Reconciler final : private Progress {
   [[nodiscard]] const Store& store() const { return store_; }
   [[nodiscard]] const Situation& situation() const { return situation_; }
   [[nodiscard]] const Facts& facts() const { return facts_; }
+  // As Git::asked_by says.
+  [[nodiscard]] std::string git_asked_by() const { return git_->asked_by(); }
   [[nodiscard]] const Observed& observed() const { return observed_; }
   [[nodiscard]] const std::vector<std::string>& drift() const { return drift_; }
   [[nodiscard]] const std::optional<AttemptView>& attempt() const { return attempt_view_; }
@@ -138,9 +144,13 @@ class Reconciler final : private Progress {
   Task<void> consider(Goal goal);
   Task<void> judge_draft(Goal goal, Draft draft);
   Task<Result<void>> prepare_current();
-  Task<std::vector<PreflightFinding>> preflight(const Draft* draft);
-  Task<void> deploy_draft(Goal goal, Draft draft, Plan plan,
-                          std::vector<PreflightFinding> findings);
+  struct Examination {
+    std::vector<ImagePull> pulls;
+    std::optional<std::uint64_t> free_bytes;
+    std::vector<PreflightFinding> findings;
+  };
+  Task<Examination> examine(const Draft* draft);
+  Task<void> deploy_draft(Goal goal, Draft draft, Plan plan, Examination examination);
   Task<void> attempt(Attempt attempt, bool resumed);
   void after(const AttemptResult& result, int number, const std::string& request);
   Task<void> retire_releases();
@@ -160,6 +170,8 @@ class Reconciler final : private Progress {
   [[nodiscard]] Situation situation_of_failed(const Release& release, Outcome outcome) const;
 
   void on_facts_asked();
+  void tell_of_remote();
+  void tell_of_registries();
   void on_unit_change(const std::string& active);
   StackUnit stack_unit() const;
   void tell(Milestone milestone, spdlog::level::level_enum level, const std::string& message,
@@ -192,6 +204,8 @@ class Reconciler final : private Progress {
   Turn staging_turn_;  // the staging folder has one user at a time
 
   Facts facts_;
+  std::optional<Errc> told_remote_error_;  // that the log has told
+  std::map<std::string, Errc> told_registry_errors_;
   std::string told_commit_;                          // of the facts that events have told
   std::map<std::string, std::string> told_digests_;  // by image
   Observed observed_;
@@ -204,12 +218,14 @@ class Reconciler final : private Progress {
   Situation situation_;
   std::optional<SteadyClock::time_point> retry_at_;
   int world_failures_ = 0;
+  int image_questions_ = 0;     // asked in vain for the images that are waited for
   std::string waiting_commit_;  // that waits for images, and since when
   SteadyClock::time_point waiting_since_;
   std::optional<Request> request_;
   std::optional<RequestResult> last_request_;
   std::optional<AttemptView> attempt_view_;
   SteadyClock::time_point last_pull_event_{};
+  std::map<std::string, std::uint64_t> pull_bytes_;  // of the attempt, as far as known
   std::unique_ptr<Executor> executing_;
   bool stop_requested_ = false;
   bool docker_was_lost_ = false;

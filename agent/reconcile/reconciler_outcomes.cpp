@@ -11,6 +11,8 @@ namespace trimtab {
 namespace {
 
 constexpr std::chrono::milliseconds first_retry = std::chrono::seconds(30);
+// How rare questions for an image that is waited for become.
+constexpr int most_image_intervals = 4;
 
 // Whether the host alone keeps the release from being deployed.
 bool is_by_host(const std::vector<PreflightFinding>& findings) {
@@ -130,17 +132,22 @@ void Reconciler::wait_for_images(const Goal& goal, const Release& release,
   if (waiting_commit_ != release.commit) {
     waiting_commit_ = release.commit;
     waiting_since_ = SteadyClock::now();
+    image_questions_ = 0;
   }
   const auto waited = SteadyClock::now() - waiting_since_;
   const std::string names = join(missing, ", ");
   if (waited < settings_.images.wait) {
+    // Each time later, though never so late that the budget ends unseen.
+    const std::chrono::milliseconds asked_again =
+        std::min({next_interval(settings_.images.interval, image_questions_++, random_jitter()),
+                  settings_.images.interval * most_image_intervals,
+                  std::chrono::ceil<std::chrono::milliseconds>(settings_.images.wait - waited)});
     verdict_ = Situation{
         StackState::waiting,
         short_commit(release.commit) + " waits for an image that is not in its registry: " + names,
-        "asked again every " + format_duration(settings_.images.interval) + ", given up after " +
+        "asked again in " + human_duration(asked_again) + ", given up after " +
             format_duration(settings_.images.wait)};
-    retry_at_ = SteadyClock::now() + std::min<std::chrono::milliseconds>(settings_.images.interval,
-                                                                         settings_.images.wait);
+    retry_at_ = SteadyClock::now() + asked_again;
     return;
   }
   PreflightFinding finding;

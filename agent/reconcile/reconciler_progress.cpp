@@ -26,8 +26,48 @@ void Reconciler::on_engine_change() {
   wake_.notify();
 }
 
+// One line where the remote begins to refuse or to be away, and one where it is back.
+void Reconciler::tell_of_remote() {
+  const std::optional<Error>& error = facts_.tip.error;
+  if (!error) {
+    if (!std::exchange(told_remote_error_, std::nullopt)) return;
+    tell(Milestone::remark, spdlog::level::info, settings_.git.url + " answers again");
+    return;
+  }
+  const bool told =
+      told_remote_error_ && (*told_remote_error_ == error->code ||
+                             (is_transient(*told_remote_error_) && is_transient(error->code)));
+  told_remote_error_ = error->code;
+  if (!told) tell(Milestone::waiting, spdlog::level::warn, error->text());
+}
+
+// The same for each registry of a watched image.
+void Reconciler::tell_of_registries() {
+  std::map<std::string, Error> errors;
+  for (const auto& [image, reference] : image_watcher_.watched()) {
+    const auto fact = facts_.digests.find(image);
+    if (fact == facts_.digests.end() || !fact->second.error) continue;
+    errors.emplace(reference.registry, *fact->second.error);
+  }
+  for (const auto& [registry, error] : errors) {
+    const auto told = told_registry_errors_.find(registry);
+    const bool known =
+        told != told_registry_errors_.end() &&
+        (told->second == error.code || (is_transient(told->second) && is_transient(error.code)));
+    told_registry_errors_[registry] = error.code;
+    if (!known) tell(Milestone::waiting, spdlog::level::warn, error.text());
+  }
+  std::erase_if(told_registry_errors_, [&](const auto& told) {
+    if (errors.contains(told.first)) return false;
+    tell(Milestone::remark, spdlog::level::info, told.first + " answers again");
+    return true;
+  });
+}
+
 // A watcher has asked: tells what is new and has the reconciler look at it.
 void Reconciler::on_facts_asked() {
+  tell_of_remote();
+  tell_of_registries();
   if (facts_.tip.value && facts_.tip.value->commit != told_commit_) {
     told_commit_ = facts_.tip.value->commit;
     Json data;

@@ -117,6 +117,15 @@ std::string Reconciler::check() {
   return new_request_id();
 }
 
+void Reconciler::look_now() {
+  git_watcher_.look_now();
+  image_watcher_.look_now();
+  if (waiting_commit_.empty() || !retry_at_) return;
+  // What was pushed may be the image that is waited for.
+  retry_at_ = SteadyClock::now();
+  wake_.notify();
+}
+
 Task<void> Reconciler::serve(Request request) {
   // Nothing is begun that Compose, too, would need Docker for: its asking wakes a Docker that was
   // stopped.
@@ -249,14 +258,13 @@ Task<Result<PlanAnswer>> Reconciler::plan() {
     answer.findings.push_back(finding);
     co_return answer;
   }
-  answer.findings = co_await preflight(&draft);
+  Examination examination = co_await examine(&draft);
+  answer.findings = std::move(examination.findings);
+  answer.pulls = std::move(examination.pulls);
+  answer.free_bytes = examination.free_bytes;
   Result<Plan> plan = make_plan_for(draft, true);
   if (!plan) co_return plan.error();
   answer.plan = std::move(*plan);
-  for (const auto& [service, pin] : draft.release.images) {
-    const Result<Image> here = co_await docker_.image(pin.pinned);
-    if (!here && !pin.local) answer.pulls.push_back(pin.reference);
-  }
   const bool rejected =
       has_errors(answer.findings) || store_.rejected().contains(draft.release.content_key);
   answer.verdict = answer.plan.empty() ? "nothing to do" : rejected ? "rejected" : "would deploy";

@@ -19,11 +19,6 @@ constexpr std::size_t largest_config = 1024 * 1024;
 constexpr std::string_view docker_hub = "docker.io";
 constexpr std::string_view docker_hub_key = "https://index.docker.io/v1/";
 
-// The name under which `docker login` stores a registry, and the Engine expects it.
-std::string server_key(const std::string& registry) {
-  return registry == docker_hub ? std::string(docker_hub_key) : registry;
-}
-
 // Old versions of Docker stored https://HOST/v1/ where today's store HOST.
 std::string_view host_of_key(std::string_view key) {
   for (const std::string_view scheme : {"https://", "http://"})
@@ -38,17 +33,11 @@ bool key_names(std::string_view key, const std::string& registry) {
 
 // The registry's member of `section`: the exact key, else the first that names its host.
 const Json* find_entry(const Json& section, const std::string& registry) {
-  if (const auto exact = section.find(server_key(registry)); exact != section.end()) return &*exact;
+  if (const auto exact = section.find(docker_server(registry)); exact != section.end())
+    return &*exact;
   for (auto entry = section.begin(); entry != section.end(); ++entry)
     if (key_names(entry.key(), registry)) return &entry.value();
   return nullptr;
-}
-
-Error unsupported(const std::string& registry, const std::string& what) {
-  return Error{
-      Errc::invalid,
-      "the login for " + registry + " is kept by " + what + ", which trimtab does not support yet",
-      "log in on this host with a config.json that has neither credsStore nor credHelpers"};
 }
 
 Error malformed(const std::string& registry, const std::string& why) {
@@ -58,7 +47,10 @@ Error malformed(const std::string& registry, const std::string& why) {
 
 Result<std::optional<RegistryLogin>> login_of(const Json& entry, const std::string& registry) {
   RegistryLogin login;
-  login.server = server_key(registry);
+  login.server = docker_server(registry);
+  // A password beside it is a placeholder.
+  login.identity_token = json_string(entry, "identitytoken");
+  if (!login.identity_token.empty()) return std::optional<RegistryLogin>(std::move(login));
   login.username = json_string(entry, "username");
   login.password = json_string(entry, "password");
   if (const auto encoded = json_string(entry, "auth"); !encoded.empty()) {
@@ -79,42 +71,49 @@ Result<std::optional<RegistryLogin>> login_of(const Json& entry, const std::stri
 
 }  // namespace
 
-Result<std::optional<RegistryLogin>> find_login(const Json& config, const std::string& registry) {
-  if (const Json* helper = find_entry(json_object(config, "credHelpers"), registry);
-      helper != nullptr && helper->is_string())
-    return unsupported(registry, "the credential helper docker-credential-" +
-                                     printable(helper->get<std::string>()));
+std::string docker_server(const std::string& registry) {
+  return registry == docker_hub ? std::string(docker_hub_key) : registry;
+}
 
-  const Json* entry = find_entry(json_object(config, "auths"), registry);
-  if (entry == nullptr) return std::optional<RegistryLogin>();
-  if (!entry->is_object()) return malformed(registry, "its entry is no object");
-  if (!json_string(*entry, "identitytoken").empty())
-    return unsupported(registry, "an identity token");
-  auto login = login_of(*entry, registry);
-  if (!login || login->has_value()) return login;
+Result<StoredLogin> find_login(const Json& config, const std::string& registry) {
+  StoredLogin stored;
+  if (const Json* helper = find_entry(json_object(config, "credHelpers"), registry)) {
+    if (!helper->is_string()) return malformed(registry, "its credential helper is no name");
+    stored.helper = helper->get<std::string>();
+    stored.named = true;
+    if (!stored.helper.empty()) return stored;
+  }
 
-  // An empty entry beside a credsStore says that the login is in that store.
-  if (const auto store = json_string(config, "credsStore"); !store.empty())
-    return unsupported(registry, "the credential store docker-credential-" + printable(store));
-  return login;
+  if (const Json* entry = find_entry(json_object(config, "auths"), registry)) {
+    if (!entry->is_object()) return malformed(registry, "its entry is no object");
+    auto login = login_of(*entry, registry);
+    if (!login) return login.error();
+    stored.login = std::move(*login);
+    stored.named = true;
+    if (stored.login) return stored;
+  }
+  // `docker login` leaves an empty entry beside a store, but stores are also filled by others.
+  stored.helper = json_string(config, "credsStore");
+  return stored;
 }
 
 DockerConfigFile::DockerConfigFile(std::filesystem::path path) : path_(std::move(path)) {}
 
-Result<std::optional<RegistryLogin>> DockerConfigFile::login_for(const std::string& registry) {
+Result<StoredLogin> DockerConfigFile::find(const std::string& registry) {
   refresh();
   if (!content_) {
     if (problem_) return *problem_;
-    return std::optional<RegistryLogin>();
+    return StoredLogin{};
   }
-  auto login = find_login(*content_, registry);
-  if (!login) return login.error().context(path_.string());
-  return login;
+  auto stored = find_login(*content_, registry);
+  if (!stored) return stored.error().context(path_.string());
+  return stored;
 }
 
 void DockerConfigFile::refresh() {
   struct stat status {};
   if (::stat(path_.c_str(), &status) != 0 && errno == ENOENT) {
+    if (stamp_) ++generation_;
     stamp_.reset();
     content_.reset();
     problem_.reset();
@@ -126,6 +125,7 @@ void DockerConfigFile::refresh() {
                     status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec};
   if (stamp_ == stamp) return;
   stamp_ = stamp;
+  ++generation_;
   problem_.reset();
 
   auto text = read_file(path_, largest_config);

@@ -7,17 +7,27 @@
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "agent/model/login.hpp"
 #include "common/json.hpp"
 
 namespace trimtab {
 
-// The login that a parsed config.json has for a registry ("docker.io", "ghcr.io",
-// "127.0.0.1:5000"); none where it knows nothing of it. Errc::invalid where the registry's entry is
-// malformed, or asks for a credential helper or an identity token, which trimtab does not support.
-Result<std::optional<RegistryLogin>> find_login(const Json& config, const std::string& registry);
+// Where Docker's config.json has the login for one registry.
+struct StoredLogin {
+  std::optional<RegistryLogin> login;  // in the file itself
+  std::string helper;                  // else the NAME of the docker-credential-NAME that has it
+  // The file names this registry; else the helper is the store of all that are not named.
+  bool named = false;
+};
+
+// How config.json, `docker login` and the Engine call a registry ("docker.io", "ghcr.io",
+// "127.0.0.1:5000"): only Docker Hub has another name there.
+std::string docker_server(const std::string& registry);
+
+// What a parsed config.json says of a registry; neither login nor helper where it has none for it.
+// Errc::invalid where the registry's entry is malformed.
+Result<StoredLogin> find_login(const Json& config, const std::string& registry);
 
 // The file, read anew when it was replaced or edited.
 class DockerConfigFile {
@@ -27,9 +37,10 @@ class DockerConfigFile {
   // As find_login. No file: no logins. While the file cannot be read or is no JSON (somebody is
   // writing it), its last good content counts and one warning is logged; Errc::invalid where there
   // never was any.
-  Result<std::optional<RegistryLogin>> login_for(const std::string& registry);
+  Result<StoredLogin> find(const std::string& registry);
 
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  // Another number for each content that find() has seen, good or not.
+  [[nodiscard]] int generation() const { return generation_; }
 
  private:
   // What tells one content of the file from another without reading it.
@@ -47,6 +58,7 @@ class DockerConfigFile {
   std::optional<Stamp> stamp_;
   std::optional<Json> content_;   // the last good one
   std::optional<Error> problem_;  // of the content that stamp_ stands for
+  int generation_ = 0;
 };
 
 }  // namespace trimtab

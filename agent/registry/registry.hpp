@@ -5,6 +5,7 @@
 #include <string>
 
 #include "agent/model/login.hpp"
+#include "agent/model/manifest.hpp"
 #include "agent/model/reference.hpp"
 #include "common/async.hpp"
 
@@ -19,9 +20,17 @@ class Registry {
   // (certificate), unavailable (cannot be reached, 429, 5xx), timed_out, invalid.
   virtual Task<Result<std::string>> digest_of(ImageReference reference) = 0;
 
-  // The login that Docker's config.json has for this registry ("docker.io", "ghcr.io", …), read
-  // anew if the file changed; none: anonymous.
-  virtual Result<std::optional<RegistryLogin>> login_for(const std::string& registry) = 0;
+  // What the image of this digest is made of, for this host; costs a pull of the registry's quota,
+  // as far as that has one. Errors as above; invalid also where it is for other platforms only.
+  virtual Task<Result<ImageManifest>> manifest_of(ImageReference reference, Platform host) = 0;
+
+  // The login to this registry ("docker.io", "ghcr.io", …) as it is now: of trimtab.yaml, of
+  // Docker's config.json, or made by AWS; none: anonymous.
+  virtual Task<Result<std::optional<RegistryLogin>>> login_for(std::string registry) = 0;
+
+  // The registry refused the login that it was given: the next login_for makes a new one, where
+  // it can be made.
+  virtual void forget_login(const std::string& registry) = 0;
 };
 
 }  // namespace trimtab

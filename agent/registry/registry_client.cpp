@@ -11,6 +11,7 @@
 #include "agent/registry/registry_token.hpp"
 #include "common/hash.hpp"
 #include "common/http_client.hpp"
+#include "common/text.hpp"
 #include "common/url.hpp"
 
 namespace trimtab {
@@ -24,6 +25,9 @@ constexpr std::chrono::seconds question_time{30};
 constexpr std::chrono::seconds idle_time{90};
 constexpr std::size_t largest_answer = 4 * 1024 * 1024;  // the specification's bound of a manifest
 constexpr int most_redirects = 3;
+constexpr std::size_t most_validators = 1000;
+// After a 429 that names no time.
+constexpr std::chrono::seconds usual_patience{10};
 
 // All kinds in one line: for a kind that is not accepted, a registry answers with another manifest
 // or with none, and some proxies keep only the first of several lines.
@@ -33,16 +37,21 @@ constexpr const char* accepted_manifests =
     "application/vnd.oci.image.manifest.v1+json, "
     "application/vnd.docker.distribution.manifest.v2+json";
 
-http::Request manifest_request(const std::string& method, const ImageReference& reference,
-                               const std::string& authorization) {
+http::Request question(const std::string& method, std::string target) {
   http::Request request;
   request.method = method;
-  request.target = "/v2/" + reference.repository + "/manifests/" +
-                   (reference.tag.empty() ? reference.digest : reference.tag);
+  request.target = std::move(target);
   request.headers.emplace_back("Accept", accepted_manifests);
   request.headers.emplace_back("User-Agent", "trimtab/" TRIMTAB_VERSION);
-  if (!authorization.empty()) request.headers.emplace_back("Authorization", authorization);
   return request;
+}
+
+std::string manifest_target(const ImageReference& reference, const std::string& name) {
+  return "/v2/" + reference.repository + "/manifests/" + name;
+}
+
+std::string tag_or_digest(const ImageReference& reference) {
+  return reference.tag.empty() ? reference.digest : reference.tag;
 }
 
 http::Limits answer_limits() {
@@ -84,6 +93,16 @@ std::string basic_credentials(const RegistryLogin& login) {
   return base64_encode(login.username + ":" + login.password);
 }
 
+// A refusal where the login could not be had, for a reason that is the one to tell.
+Error refusal_without(const std::string& registry, Error error, const Error& no_login) {
+  if (error.code != Errc::denied) return error;
+  // Where it cannot be had just now, waiting may cure it.
+  if (is_transient(no_login.code)) error.code = no_login.code;
+  error.message = registry + " wants a login: " + no_login.message;
+  error.hint = no_login.hint;
+  return error;
+}
+
 // The digest of the manifest in the answer to a GET.
 Result<std::string> digest_of_body(const ImageReference& reference, const http::Response& response,
                                    bool login) {
@@ -106,6 +125,15 @@ struct RegistryClient::Server {
   std::optional<http::Connection> connection;
   enum class Head { unknown, works, broken } head = Head::unknown;
   std::map<std::string, Challenge> challenges;  // the last one, by repository
+  // Of a registry without HEAD: what an unchanged manifest is recognised by, by target.
+  struct Validator {
+    std::string etag;
+    std::string digest;
+  };
+  std::map<std::string, Validator> validators;
+  // It asked to be left alone until then.
+  SteadyClock::time_point quiet_until = SteadyClock::time_point::min();
+  Error quiet_because;
 
   bool busy = false;
   asio::steady_timer freed;  // cancelled when no longer busy
@@ -135,14 +163,28 @@ class RegistryClient::Turn {
   ServerPtr server_;
 };
 
-RegistryClient::RegistryClient(std::filesystem::path docker_config,
-                               std::filesystem::path certificates)
-    : docker_config_(std::move(docker_config)), certificates_(std::move(certificates)) {}
+RegistryClient::RegistryClient(RegistryClientOptions options)
+    : logins_(LoginSettings{std::move(options.docker_config), std::move(options.registries),
+                            options.proxies}),
+      certificates_(std::move(options.certificates)),
+      proxies_(std::move(options.proxies)) {}
 
 RegistryClient::~RegistryClient() = default;
 
-Result<std::optional<RegistryLogin>> RegistryClient::login_for(const std::string& registry) {
-  return docker_config_.login_for(registry);
+void RegistryClient::use(std::vector<RegistrySettings> registries, http::Proxies proxies) {
+  logins_.use(std::move(registries), proxies);
+  if (proxies_ == proxies) return;
+  proxies_ = std::move(proxies);
+  for (const auto& [registry, server] : servers_)
+    if (!server->busy) server->connection.reset();
+}
+
+Task<Result<std::optional<RegistryLogin>>> RegistryClient::login_for(std::string registry) {
+  co_return co_await logins_.login_for(std::move(registry));
+}
+
+void RegistryClient::forget_login(const std::string& registry) {
+  logins_.forget(registry);
 }
 
 void RegistryClient::close() {
@@ -192,16 +234,13 @@ Task<Result<std::string>> RegistryClient::ask_in_turn(ServerPtr server, ImageRef
   }
   const Turn turn(server);
 
-  // An unusable config.json matters where the registry wants a login, and only there.
-  const auto login = login_for(server->registry);
+  // Logins that cannot be had matter where the registry wants a login, and only there.
+  const auto login = co_await login_for(server->registry);
   const Login usable = login ? *login : Login();
   auto digest = co_await ask_digest(server, std::move(reference), usable);
   if (digest) co_return digest;
-  Error error = digest.error();
-  if (error.code == Errc::denied && !login) {
-    error.message = server->registry + " wants a login: " + login.error().message;
-    error.hint = login.error().hint;
-  }
+  Error error =
+      login ? digest.error() : refusal_without(server->registry, digest.error(), login.error());
   if (error.code == Errc::untrusted && error.hint.empty()) {
     error.hint = "if it has a CA of its own, put that CA's certificate into " +
                  (certificates_ / server->registry / "ca.crt").string();
@@ -213,8 +252,9 @@ Task<Result<std::string>> RegistryClient::ask_digest(ServerPtr server, ImageRefe
                                                      Login login) {
   using Head = Server::Head;
   const bool has_login = login.has_value();
+  const std::string target = manifest_target(reference, tag_or_digest(reference));
   if (server->head != Head::broken) {
-    auto head = co_await ask(server, "HEAD", reference, login);
+    auto head = co_await ask(server, question("HEAD", target), reference, login);
     if (!head) co_return head.error();
     const auto& response = head->response;
     const auto digest = response.header("Docker-Content-Digest");
@@ -228,7 +268,9 @@ Task<Result<std::string>> RegistryClient::ask_digest(ServerPtr server, ImageRefe
     if (missing || busy) co_return refusal(reference, response, has_login);
     if (is_refusal(response.status)) {
       // The answer to a HEAD has no body that would say why, and some servers refuse only the HEAD.
-      auto request = manifest_request("GET", reference, head->authorization);
+      auto request = question("GET", target);
+      if (!head->authorization.empty())
+        request.headers.emplace_back("Authorization", head->authorization);
       auto manifest = co_await exchange(server, std::move(request));
       if (!manifest) co_return manifest.error();
       auto digest_by_get = digest_of_body(reference, *manifest, has_login);
@@ -236,22 +278,116 @@ Task<Result<std::string>> RegistryClient::ask_digest(ServerPtr server, ImageRefe
       co_return digest_by_get;
     }
   }
-  auto get = co_await ask(server, "GET", reference, login);
+  auto request = question("GET", target);
+  const auto known = server->validators.find(target);
+  const bool validate = known != server->validators.end();
+  if (validate) request.headers.emplace_back("If-None-Match", known->second.etag);
+  auto get = co_await ask(server, std::move(request), reference, login);
   if (!get) co_return get.error();
+  if (validate && get->response.status == 304) co_return known->second.digest;
   auto digest = digest_of_body(reference, get->response, has_login);
-  if (digest) server->head = Head::broken;
+  if (!digest) co_return digest;
+  server->head = Head::broken;
+  server->validators.erase(target);
+  const auto etag = get->response.header("ETag");
+  if (!etag.empty() && server->validators.size() < most_validators)
+    server->validators[target] = Server::Validator{std::string(etag), *digest};
   co_return digest;
 }
 
-Task<Result<RegistryClient::Answer>> RegistryClient::ask(ServerPtr server, std::string method,
+Task<Result<ImageManifest>> RegistryClient::manifest_of(ImageReference reference, Platform host) {
+  const auto executor = co_await asio::this_coro::executor;
+  auto server = server_for(reference.registry, executor);
+  if (!server) co_return server.error();
+  const auto deadline = SteadyClock::now() + question_time;
+  std::string what = "asking " + reference.registry + " for " + image_in_registry(reference);
+  auto asked = ask_manifest(*server, std::move(reference), std::move(host));
+  auto answer = co_await with_deadline(deadline, std::move(what), std::move(asked));
+  co_return answer;
+}
+
+Task<Result<ImageManifest>> RegistryClient::ask_manifest(ServerPtr server, ImageReference reference,
+                                                         Platform host) {
+  while (server->busy) {
+    error_code ec;
+    co_await server->freed.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+  }
+  const Turn turn(server);
+  const auto known = co_await login_for(server->registry);
+  const Login login = known ? *known : Login();
+  const auto explained = [&](const Error& error) {
+    return known ? error : refusal_without(server->registry, error, known.error());
+  };
+
+  std::string digest = reference.digest;
+  auto body = co_await get(server, reference, manifest_target(reference, digest), digest, login);
+  if (body && is_index(*body)) {
+    const auto index = parse_index(*body);
+    if (!index) co_return index.error();
+    auto own = digest_for(*index, host);
+    if (!own) co_return own.error();
+    digest = std::move(*own);
+    body = co_await get(server, reference, manifest_target(reference, digest), digest, login);
+  }
+  if (!body) co_return explained(body.error());
+  const auto manifest = parse_manifest(*body);
+  if (!manifest) co_return manifest.error();
+  const std::string blob = "/v2/" + reference.repository + "/blobs/" + manifest->config;
+  const auto config = co_await get(server, reference, blob, manifest->config, login);
+  if (!config) co_return config.error();
+  auto image = parse_image_config(*config, *manifest);
+  if (image && !image->platform.architecture.empty() && !runs_on(image->platform, host)) {
+    co_return Error{
+        Errc::invalid,
+        "it is for " + printable(image->platform.text()) + ", and this host is " + host.text(),
+        "build it for " + host.text() + " (docker buildx build --platform)"};
+  }
+  co_return image;
+}
+
+Task<Result<std::string>> RegistryClient::get(ServerPtr server, ImageReference reference,
+                                              std::string target, std::string digest, Login login) {
+  auto request = question("GET", std::move(target));
+  auto answer = co_await ask(server, std::move(request), reference, login);
+  if (!answer) co_return answer.error();
+  if (answer->response.status != 200)
+    co_return refusal(reference, answer->response, login.has_value());
+  if ("sha256:" + sha256_hex(answer->response.body) != digest) {
+    co_return Error{Errc::failed, server->registry + " gives other bytes than those of " + digest,
+                    "something on the way to it changes them"};
+  }
+  co_return std::move(answer->response.body);
+}
+
+Task<Result<RegistryClient::Answer>> RegistryClient::ask(ServerPtr server, http::Request asked,
                                                          ImageReference reference, Login login) {
+  auto answer = co_await ask_with(server, asked, reference, login);
+  const bool refused =
+      answer ? is_refusal(answer->response.status) : answer.error().code == Errc::denied;
+  if (!refused || !login) co_return answer;
+  // Logins that were made for a time may have ended before it.
+  auto renewed = co_await logins_.login_for(server->registry);
+  if (renewed && *renewed == login) {
+    logins_.forget(server->registry);
+    renewed = co_await logins_.login_for(server->registry);
+  }
+  if (!renewed || !*renewed || *renewed == login) co_return answer;
+  answer = co_await ask_with(server, std::move(asked), std::move(reference), std::move(*renewed));
+  co_return answer;
+}
+
+Task<Result<RegistryClient::Answer>> RegistryClient::ask_with(ServerPtr server, http::Request asked,
+                                                              ImageReference reference,
+                                                              Login login) {
   Answer answer;
   // Twice: the first refusal may come of a token that is no longer good, or of not having asked for
   // one yet.
   for (int attempt = 0; attempt < 2; ++attempt) {
     auto authorization = co_await authorize(server, reference, login);
     if (!authorization) co_return authorization.error();
-    auto request = manifest_request(method, reference, authorization->header);
+    auto request = asked;
+    if (!authorization->header.empty())
+      request.headers.emplace_back("Authorization", authorization->header);
     auto response = co_await exchange(server, std::move(request));
     if (!response) co_return response.error();
     answer.response = std::move(*response);
@@ -280,7 +416,8 @@ Task<Result<RegistryClient::Authorization>> RegistryClient::authorize(ServerPtr 
     auto token = co_await get_token(server, std::move(reference), known->second, std::move(login));
     co_return token;
   }
-  if (!login) co_return Authorization{};
+  // An identity token is good for token servers alone.
+  if (!login || !login->identity_token.empty()) co_return Authorization{};
   Authorization basic;
   basic.header = "Basic " + basic_credentials(*login);
   basic.fresh = true;
@@ -292,7 +429,10 @@ Task<Result<RegistryClient::Authorization>> RegistryClient::get_token(ServerPtr 
                                                                       Challenge challenge,
                                                                       Login login) {
   const std::string realm = challenge.parameter("realm");
-  const std::string credentials = login ? basic_credentials(*login) : std::string();
+  const bool identity = login && !login->identity_token.empty();
+  const std::string credentials = identity ? login->identity_token
+                                  : login  ? basic_credentials(*login)
+                                           : std::string();
   const std::string username = login ? login->username : std::string();
   const auto url = http::parse_url(realm);
   if (!url) {
@@ -322,10 +462,20 @@ Task<Result<RegistryClient::Authorization>> RegistryClient::get_token(ServerPtr 
   endpoint.port = url->port;
   endpoint.tls = url->tls;
   endpoint.ca_file = server->endpoint.ca_file;  // as the Engine: what the registry's folder says
+  auto proxy = http::proxy_for(proxies_, url->tls, url->host);
+  if (!proxy) co_return proxy.error();
+  endpoint.proxy = std::move(*proxy);
   http::Request request;
   request.target = target;
   request.headers.emplace_back("User-Agent", "trimtab/" TRIMTAB_VERSION);
-  if (login) request.headers.emplace_back("Authorization", "Basic " + credentials);
+  if (identity) {
+    request.method = "POST";
+    request.target = url->target;
+    request.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
+    request.body = token_form(challenge, reference.repository, login->identity_token);
+  } else if (login) {
+    request.headers.emplace_back("Authorization", "Basic " + credentials);
+  }
   http::Connection connection(endpoint);
   auto response = co_await connection.exchange(std::move(request), answer_limits());
   if (!response) co_return response.error();
@@ -357,6 +507,9 @@ Task<Result<http::Response>> RegistryClient::exchange(ServerPtr server, http::Re
     endpoint.port = url->port;
     endpoint.tls = true;
     endpoint.ca_file = server->endpoint.ca_file;
+    auto proxy = http::proxy_for(proxies_, true, url->host);
+    if (!proxy) co_return proxy.error();
+    endpoint.proxy = std::move(*proxy);
     http::Connection connection(endpoint);
     response = co_await connection.exchange(request, answer_limits());
   }
@@ -378,13 +531,30 @@ Task<Result<http::Response>> RegistryClient::exchange_here(ServerPtr server,
 }
 
 Task<Result<http::Response>> RegistryClient::send(ServerPtr server, http::Request request) {
+  if (const auto now = SteadyClock::now(); now < server->quiet_until) {
+    const auto quiet = server->quiet_until - now;
+    Error error = server->quiet_because;
+    error.retry_after = std::chrono::ceil<std::chrono::seconds>(quiet);
+    co_return error;
+  }
   if (!server->connection) {
     server->endpoint.ca_file = ca_file(server->registry);
+    auto proxy = http::proxy_for(proxies_, server->endpoint.tls, server->endpoint.host);
+    if (!proxy) co_return proxy.error();
+    server->endpoint.proxy = std::move(*proxy);
     server->connection.emplace(server->endpoint);
   }
   auto response = co_await server->connection->exchange(std::move(request), answer_limits());
   // The next question starts anew: the CA file or the scheme may be another one by then.
   if (!response) server->connection.reset();
+  const bool quiet_wanted =
+      response && (response->status == 429 || !response->header("Retry-After").empty());
+  if (quiet_wanted && response->status >= 400) {
+    server->quiet_because = busy(server->registry, *response);
+    const auto asked_for = server->quiet_because.retry_after;
+    const auto patience = asked_for.count() == 0 ? usual_patience : asked_for;
+    server->quiet_until = SteadyClock::now() + patience;
+  }
   co_return response;
 }
 

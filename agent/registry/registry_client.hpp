@@ -6,26 +6,38 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
-#include "agent/registry/docker_config.hpp"
+#include "agent/registry/logins.hpp"
 #include "agent/registry/registry.hpp"
 #include "agent/registry/www_authenticate.hpp"
 #include "common/http.hpp"
 
 namespace trimtab {
 
+struct RegistryClientOptions {
+  std::filesystem::path docker_config;  // Docker's config.json, which need not exist
+  // The folder whose HOST[:PORT]/ca.crt is trusted for that registry besides the system's store, as
+  // the Engine does with /etc/docker/certs.d.
+  std::filesystem::path certificates;
+  std::vector<RegistrySettings> registries;
+  http::Proxies proxies;
+};
+
 // Asks over one kept-alive connection a registry, one question at a time, 30 s at most for each.
 // Registries on this host's loopback may speak plain HTTP, as the Engine allows them to.
 class RegistryClient final : public Registry {
  public:
-  // `docker_config`: Docker's config.json, which need not exist. `certificates`: the folder whose
-  // HOST[:PORT]/ca.crt is trusted for that registry besides the system's store, as the Engine does
-  // with /etc/docker/certs.d.
-  RegistryClient(std::filesystem::path docker_config, std::filesystem::path certificates);
+  explicit RegistryClient(RegistryClientOptions options);
   ~RegistryClient() override;
 
+  // Other logins and proxies, from the next question on.
+  void use(std::vector<RegistrySettings> registries, http::Proxies proxies);
+
   Task<Result<std::string>> digest_of(ImageReference reference) override;
-  Result<std::optional<RegistryLogin>> login_for(const std::string& registry) override;
+  Task<Result<ImageManifest>> manifest_of(ImageReference reference, Platform host) override;
+  Task<Result<std::optional<RegistryLogin>>> login_for(std::string registry) override;
+  void forget_login(const std::string& registry) override;
 
   // Closes the connections, and the timers that would do so later and keep the loop running until
   // then. Call it when no question is in flight.
@@ -56,9 +68,16 @@ class RegistryClient final : public Registry {
   Result<ServerPtr> server_for(const std::string& registry, const asio::any_io_executor& executor);
   Task<Result<std::string>> ask_in_turn(ServerPtr server, ImageReference reference);
   Task<Result<std::string>> ask_digest(ServerPtr server, ImageReference reference, Login login);
-  // One question for the manifest, with the logins and tokens that it takes.
-  Task<Result<Answer>> ask(ServerPtr server, std::string method, ImageReference reference,
+  Task<Result<ImageManifest>> ask_manifest(ServerPtr server, ImageReference reference,
+                                           Platform host);
+  // The bytes below `target`, which must be those of the digest.
+  Task<Result<std::string>> get(ServerPtr server, ImageReference reference, std::string target,
+                                std::string digest, Login login);
+  // One question about the image, with the logins and tokens that it takes.
+  Task<Result<Answer>> ask(ServerPtr server, http::Request request, ImageReference reference,
                            Login login);
+  Task<Result<Answer>> ask_with(ServerPtr server, http::Request request, ImageReference reference,
+                                Login login);
   Task<Result<Authorization>> authorize(ServerPtr server, ImageReference reference, Login login);
   Task<Result<Authorization>> get_token(ServerPtr server, ImageReference reference,
                                         Challenge challenge, Login login);
@@ -69,8 +88,9 @@ class RegistryClient final : public Registry {
   // The PEM file that is trusted for the registry; "" if there is none.
   [[nodiscard]] std::string ca_file(const std::string& registry) const;
 
-  DockerConfigFile docker_config_;
+  Logins logins_;
   std::filesystem::path certificates_;
+  http::Proxies proxies_;
   std::map<std::string, ServerPtr> servers_;   // by registry
   std::map<std::string, CachedToken> tokens_;  // by realm, service, scope and login
 };

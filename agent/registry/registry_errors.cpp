@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "agent/registry/ecr.hpp"
 #include "common/json.hpp"
+#include "common/retry_after.hpp"
 #include "common/text.hpp"
 
 namespace trimtab {
@@ -11,25 +13,22 @@ namespace {
 
 constexpr std::size_t longest_message = 300;
 
-std::string one_line(std::string_view text) {
-  std::string line = printable(text.substr(0, longest_message));
-  std::replace(line.begin(), line.end(), '\n', ' ');
-  return std::string(trim(line));
-}
-
 std::string with_message(std::string text, const http::Response& response) {
   const auto message = registry_message(response.body);
   return message.empty() ? text : text + ": " + message;
 }
 
-// Seconds or a date, as the server likes.
-std::string when_to_retry(const http::Response& response) {
-  const auto after = one_line(response.header("Retry-After"));
-  if (after.empty()) return {};
-  const bool seconds =
-      std::all_of(after.begin(), after.end(), [](char c) { return c >= '0' && c <= '9'; });
-  return seconds ? " and asks to come back in " + after + " s"
-                 : " and asks to come back after " + after;
+// Where its login comes from is for the user to choose, but for Amazon's.
+std::string login_hint(const std::string& registry, bool login) {
+  if (!parse_ecr_registry(registry)) {
+    return (login ? "check the image's name and the login's rights, or run `docker login "
+                  : "check the image's name, or run `docker login ") +
+           registry + "` as root";
+  }
+  return login
+             ? "check the image's name and that the AWS keys' user may pull it; a login to Amazon "
+               "ECR by `docker login` ends after 12 hours"
+             : "give trimtab AWS keys: aws_credentials_file in trimtab.yaml";
 }
 
 Error denied(const ImageReference& reference, const http::Response& response, bool login) {
@@ -39,20 +38,11 @@ Error denied(const ImageReference& reference, const http::Response& response, bo
     return Error{
         Errc::denied,
         with_message(registry + " refuses " + image + " to the login it was given", response),
-        "check the image's name and the login's rights, or run `docker login " + registry +
-            "` as root"};
+        login_hint(registry, true)};
   }
   return Error{Errc::denied,
                with_message(registry + " refuses " + image + " without a login", response),
-               "check the image's name, or run `docker login " + registry + "` as root"};
-}
-
-Error busy(const std::string& who, const http::Response& response) {
-  const std::string what = response.status == 429 ? " is asked too often (429)"
-                                                  : " has a problem of its own (" +
-                                                        std::to_string(response.status) + ")";
-  return Error{Errc::unavailable, with_message(who + what + when_to_retry(response), response),
-               "it is asked again later"};
+               login_hint(registry, false)};
 }
 
 Error unexpected(const std::string& who, const http::Response& response) {
@@ -69,10 +59,29 @@ bool is_busy(int status) {
 
 }  // namespace
 
+Error busy(const std::string& host, const http::Response& response) {
+  const auto patience = http::retry_after(response.header("Retry-After"), wall_now());
+  std::string text = host + (response.status == 429 ? " is asked too often (429)"
+                                                    : " has a problem of its own (" +
+                                                          std::to_string(response.status) + ")");
+  if (patience.count() > 0) {
+    text += " and asks to come back in " +
+            human_duration(std::chrono::duration_cast<std::chrono::milliseconds>(patience));
+  }
+  return Error{Errc::unavailable, with_message(std::move(text), response),
+               "it is asked again later", patience};
+}
+
 std::string image_in_registry(const ImageReference& reference) {
   const bool hub = reference.registry == "docker.io";
   const std::string name = hub ? reference.familiar_name() : reference.repository;
   return reference.tag.empty() ? name + "@" + reference.digest : name + ":" + reference.tag;
+}
+
+std::string one_line(std::string_view text) {
+  std::string line = printable(text.substr(0, longest_message));
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  return std::string(trim(line));
 }
 
 std::string registry_message(std::string_view body) {

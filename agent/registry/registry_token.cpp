@@ -19,6 +19,11 @@ bool is_visible_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7f'; });
 }
 
+std::string scope_of(const Challenge& challenge, const std::string& repository) {
+  const auto scope = challenge.parameter("scope");
+  return scope.empty() ? "repository:" + repository + ":pull" : scope;
+}
+
 }  // namespace
 
 std::string token_target(const http::Url& realm, const Challenge& challenge,
@@ -31,12 +36,19 @@ std::string token_target(const http::Url& realm, const Challenge& challenge,
   };
   if (const auto service = challenge.parameter("service"); !service.empty())
     add("service", service);
-  auto scope = challenge.parameter("scope");
-  if (scope.empty()) scope = "repository:" + repository + ":pull";
-  for (const auto& one : split(scope, ' '))
+  for (const auto& one : split(scope_of(challenge, repository), ' '))
     if (!one.empty()) add("scope", one);
   if (!username.empty()) add("account", username);
   return target;
+}
+
+std::string token_form(const Challenge& challenge, const std::string& repository,
+                       const std::string& identity_token) {
+  // No offline access is asked for, so that the identity token in config.json stays the one.
+  return "grant_type=refresh_token&client_id=trimtab&service=" +
+         percent_encode(challenge.parameter("service")) +
+         "&scope=" + percent_encode(scope_of(challenge, repository)) +
+         "&refresh_token=" + percent_encode(identity_token);
 }
 
 Result<Token> parse_token(std::string_view body) {

@@ -16,6 +16,11 @@ namespace trimtab {
 std::string token_target(const http::Url& realm, const Challenge& challenge,
                          const std::string& repository, const std::string& username);
 
+// The form that asks the realm for a token in exchange for an identity token, OAuth 2's refresh
+// token (the distribution project's token/oauth). Holds the identity token.
+std::string token_form(const Challenge& challenge, const std::string& repository,
+                       const std::string& identity_token);
+
 struct Token {
   std::string text;                 // never empty, and safe in a header
   std::chrono::seconds lifetime{};  // from its receipt on

@@ -51,4 +51,29 @@ void pin_images(Json& model, const std::map<std::string, ImagePin>& pins) {
   }
 }
 
+std::string kept_tag_prefix(const std::string& stack) {
+  return "trimtab.local/" + stack + "/";
+}
+
+KeptTag kept_tag(const std::string& stack, const std::string& service, const ImagePin& pin) {
+  const auto at = pin.pinned.find("sha256:");
+  return {kept_tag_prefix(stack) + service,
+          at == std::string::npos ? "kept" : short_digest(pin.pinned.substr(at))};
+}
+
+std::vector<std::string> stale_tags(const std::vector<std::string>& tags, const std::string& stack,
+                                    const std::map<int, Release>& releases) {
+  std::set<std::string> wanted;
+  for (const auto& [number, release] : releases) {
+    for (const auto& [service, pin] : release.images) {
+      wanted.insert(kept_tag(stack, service, pin).text());
+    }
+  }
+  std::vector<std::string> stale;
+  for (const std::string& tag : tags) {
+    if (!wanted.contains(tag)) stale.push_back(tag);
+  }
+  return stale;
+}
+
 }  // namespace trimtab

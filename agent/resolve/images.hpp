@@ -40,4 +40,20 @@ Result<std::vector<ImageNeed>> image_needs(const Json& model, const std::string&
 // Writes the pins into the model's services; `build:` goes away, since nothing is built here.
 void pin_images(Json& model, const std::map<std::string, ImagePin>& pins);
 
+// What all kept tags of the stack's images begin with.
+std::string kept_tag_prefix(const std::string& stack);
+
+// The local tag by which an image of a release is kept from being pruned, by anybody.
+struct KeptTag {
+  std::string repository;  // trimtab.local/STACK/SERVICE
+  std::string tag;
+
+  [[nodiscard]] std::string text() const { return repository + ":" + tag; }
+};
+KeptTag kept_tag(const std::string& stack, const std::string& service, const ImagePin& pin);
+
+// Those of `tags`, all of them kept tags of the stack's, that none of the releases names.
+std::vector<std::string> stale_tags(const std::vector<std::string>& tags, const std::string& stack,
+                                    const std::map<int, Release>& releases);
+
 }  // namespace trimtab

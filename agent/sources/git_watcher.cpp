@@ -4,6 +4,13 @@
 
 namespace trimtab {
 
+namespace {
+
+// Servers close a connection that is idle for longer.
+constexpr std::chrono::seconds longest_idle{60};
+
+}  // namespace
+
 GitWatcher::GitWatcher(asio::any_io_executor executor, Git& git, std::chrono::milliseconds interval,
                        Fact<RefTip>& fact, std::function<void()> asked)
     : git_(git),
@@ -15,14 +22,22 @@ GitWatcher::GitWatcher(asio::any_io_executor executor, Git& git, std::chrono::mi
 Task<void> GitWatcher::run() {
   for (;;) {
     Result<RefTip> tip = co_await git_.ask();
+    std::chrono::milliseconds patience{0};
     if (tip) {
       fact_.succeed(std::move(*tip));
     } else {
+      patience = tip.error().retry_after;
       fact_.fail(tip.error());
     }
     asked_();
-    const auto wait = next_interval(interval_, fact_.failures, random_jitter());
-    co_await wake_.wait_until(SteadyClock::now() + wait);
+    const auto wait = std::max(patience, next_interval(interval_, fact_.failures, random_jitter()));
+    if (wait > longest_idle) git_.let_go();
+    const auto now = SteadyClock::now();
+    bool woken = co_await wake_.wait_until(now + wait);
+    // A hint is no reason to ask a server that wants to be left alone.
+    while (woken && SteadyClock::now() < now + patience) {
+      woken = co_await wake_.wait_until(now + patience);
+    }
   }
 }
 

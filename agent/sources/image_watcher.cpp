@@ -24,6 +24,7 @@ void ImageWatcher::watch(std::map<std::string, ImageReference> images) {
 Task<void> ImageWatcher::run() {
   for (;;) {
     int failures = 0;
+    std::chrono::milliseconds patience{0};
     const std::map<std::string, ImageReference> images = images_;
     for (const auto& [text, reference] : images) {
       Result<std::string> digest = co_await registry_.digest_of(reference);
@@ -33,11 +34,12 @@ Task<void> ImageWatcher::run() {
         fact.succeed(std::move(*digest));
       } else {
         fact.fail(digest.error());
+        patience = std::max<std::chrono::milliseconds>(patience, digest.error().retry_after);
       }
       failures = std::max(failures, fact.failures);
     }
     asked_();
-    const auto wait = next_interval(interval_, failures, random_jitter());
+    const auto wait = std::max(patience, next_interval(interval_, failures, random_jitter()));
     co_await wake_.wait_until(SteadyClock::now() + wait);
   }
 }

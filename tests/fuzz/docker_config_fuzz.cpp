@@ -7,9 +7,10 @@ void run(std::string_view input) {
   const auto config = parse_json(input);
   if (!config) return;
   for (const char* registry : {"docker.io", "ghcr.io"}) {
-    const auto login = find_login(*config, registry);
-    if (login && login->has_value()) require(!(*login)->username.empty());
-    if (!login) require(login.error().code == Errc::invalid && !login.error().message.empty());
+    const auto stored = find_login(*config, registry);
+    if (stored && stored->login)
+      require(!stored->login->username.empty() || !stored->login->identity_token.empty());
+    if (!stored) require(stored.error().code == Errc::invalid && !stored.error().message.empty());
   }
 }
 

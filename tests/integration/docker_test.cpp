@@ -254,7 +254,7 @@ TEST_F(Docker, PullsByDigestAndShowsProgress) {
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().code, Errc::not_found);
   PullProgress last;
-  auto pulled = await(engine_.pull(repository(), digest, RegistryLogin{"user", "secret", "x"},
+  auto pulled = await(engine_.pull(repository(), digest, RegistryLogin{"user", "secret", {}, "x"},
                                    [&](const PullProgress& progress) { last = progress; }));
   ASSERT_TRUE(pulled) << pulled.error().text();
   EXPECT_FALSE(last.status.empty());

@@ -4,8 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <set>
 
 #include "agent/git/git_program.hpp"
+#include "agent/sources/git_watcher.hpp"
 #include "tests/lib/git_servers.hpp"
 
 namespace trimtab {
@@ -616,17 +619,34 @@ class GitOverNetwork : public testing::Test {
     put(developer / "compose.yaml", "services: {}\n");
     commit = developer.push("one");
   }
-  GitProgram program(const GitAccess& access) {
+  GitProgram program(const GitAccess& access, const std::string& ref = "production") {
     ++count;
-    return {access, "production", folder / ("repo" + std::to_string(count) + ".git"),
+    return {access, ref, folder / ("repo" + std::to_string(count) + ".git"),
             folder / ("state" + std::to_string(count))};
+  }
+  // What a program git of our own says, as a line of ls-remote; "" where it names no such ref.
+  std::string by_git(const std::string& url, const std::string& ref) const {
+    return git(folder.path(), {"ls-remote", url, ref});
+  }
+  // The requests of trimtab itself, without git's, since the last call.
+  std::vector<std::string> own_requests() {
+    std::vector<std::string> own;
+    const auto lines = split(content(servers["ACCESS_LOG"]), '\n');
+    for (; seen_requests + 1 < lines.size(); ++seen_requests) {
+      if (lines[seen_requests].ends_with("\"trimtab/" TRIMTAB_VERSION "\"")) {
+        own.push_back(lines[seen_requests]);
+      } else {
+        ++foreign_requests;
+      }
+    }
+    return own;
   }
   void expect_works(const GitAccess& access) {
     auto repository = program(access);
-    const auto tip = await(repository.ask());
+    const auto tip = await(loop, repository.ask());
     ASSERT_TRUE(tip) << tip.error().text();
     EXPECT_EQ(tip->commit, commit);
-    const auto fetched = await(repository.fetch(*tip));
+    const auto fetched = await(loop, repository.fetch(*tip));
     ASSERT_TRUE(fetched) << fetched.error().text();
     EXPECT_EQ(*fetched, commit);
   }
@@ -635,11 +655,11 @@ class GitOverNetwork : public testing::Test {
       auto repository = program(access);
       Error error;
       if (by_fetch) {
-        const auto fetched = await(repository.fetch({"refs/heads/production", commit}));
+        const auto fetched = await(loop, repository.fetch({"refs/heads/production", commit}));
         ASSERT_FALSE(fetched);
         error = fetched.error();
       } else {
-        const auto tip = await(repository.ask());
+        const auto tip = await(loop, repository.ask());
         ASSERT_FALSE(tip);
         error = tip.error();
       }
@@ -656,8 +676,11 @@ class GitOverNetwork : public testing::Test {
   TemporaryFolder folder;
   GitServers servers{folder.path()};
   Developer developer{folder / "work", folder / "repos/shop.git"};
+  asio::io_context loop;  // outlives the connections that a GitProgram keeps
   std::string commit;
   int count = 0;
+  std::size_t seen_requests = 0;
+  std::size_t foreign_requests = 0;
 };
 
 TEST_F(GitOverNetwork, Http) {
@@ -703,6 +726,228 @@ TEST_F(GitOverNetwork, HttpsWithACertificateOfItsOwnAuthority) {
   expect_fails(access, Errc::untrusted, "TLS certificate");
   access.ca_file = servers["CA_FILE"];
   expect_works(access);
+}
+
+TEST_F(GitOverNetwork, AsksManyTimesOnOneConnectionAndStartsNoGit) {
+  GitAccess access;
+  access.url = servers["HTTPS_PRIVATE"] + "/shop.git/";
+  access.token_file = secret(servers["TOKEN"]);
+  access.ca_file = servers["CA_FILE"];
+  auto repository = program(access);
+  EXPECT_EQ(repository.asked_by(), "");
+  for (int i = 0; i < 4; ++i) {
+    put(developer / "a", std::to_string(i));
+    const RefTip pushed{"refs/heads/production", developer.push("next")};
+    const auto tip = await(loop, repository.ask());
+    ASSERT_TRUE(tip) << tip.error().text();
+    EXPECT_EQ(*tip, pushed);
+  }
+  EXPECT_EQ(repository.asked_by(), "https, protocol 2");
+  const auto requests = own_requests();
+  ASSERT_EQ(requests.size(), 5U) << join(requests, "\n");
+  std::set<std::string> connections;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const auto words = split(requests[i], ' ');
+    ASSERT_EQ(words.size(), 8U) << requests[i];
+    EXPECT_EQ(words[1], i == 0 ? "GET" : "POST");
+    EXPECT_EQ(words[3], "200");
+    connections.insert(words[6]);
+  }
+  EXPECT_EQ(connections.size(), 1U);
+  EXPECT_EQ(foreign_requests, 0U);
+
+  repository.let_go();
+  ASSERT_TRUE(await(loop, repository.ask()));
+  const auto later = own_requests();
+  ASSERT_EQ(later.size(), 1U) << join(later, "\n");
+  EXPECT_FALSE(connections.contains(split(later[0], ' ')[6])) << later[0];
+}
+
+TEST_F(GitOverNetwork, AnswersTwoQuestionsAtOnce) {
+  GitAccess access;
+  access.url = servers["HTTP_OPEN"] + "/shop.git";
+  auto repository = program(access);
+  std::vector<std::string> commits;
+  for (int i = 0; i < 2; ++i) {
+    auto done = [&](std::exception_ptr, const Result<RefTip>& tip) {
+      commits.push_back(tip ? tip->commit : tip.error().text());
+    };
+    asio::co_spawn(loop, repository.ask(), done);
+  }
+  test::run_loop(loop);
+  EXPECT_EQ(commits, (std::vector<std::string>{commit, commit}));
+}
+
+TEST_F(GitOverNetwork, SaysTheSameAsTheProgramGit) {
+  git(developer.work(), {"tag", "light"});
+  git(developer.work(), {"tag", "-a", "-m", "release", "v1.9"});
+  put(developer / "a", "2");
+  const std::string second = developer.push("two", "main");
+  developer.push("two", "main-two");
+  git(developer.work(), {"tag", "-a", "-m", "release", "v1.10"});
+  git(developer.work(), {"push", "-q", "--tags", "origin"});
+  GitAccess access;
+  access.url = servers["HTTP_OPEN"] + "/shop.git";
+  const struct {
+    std::string ref;
+    std::string name;
+    std::string by_git;
+  } rows[] = {
+      {"production", "refs/heads/production", "refs/heads/production"},
+      {"main", "refs/heads/main", "refs/heads/main"},
+      {"v*", "refs/tags/v1.10", "refs/tags/v1.10^{}"},
+      {"refs/tags/v1.9", "refs/tags/v1.9", "refs/tags/v1.9^{}"},
+      {"l?ght", "refs/tags/light", "refs/tags/light"},
+  };
+  for (const auto& row : rows) {
+    auto repository = program(access, row.ref);
+    const auto tip = await(loop, repository.ask());
+    ASSERT_TRUE(tip) << row.ref << ": " << tip.error().text();
+    EXPECT_EQ(tip->name, row.name);
+    EXPECT_EQ(tip->commit + "\t" + row.by_git, by_git(access.url, row.by_git));
+    EXPECT_EQ(repository.asked_by(), "http, protocol 2");
+  }
+  // A prefix of names that exist is no name.
+  auto missing = program(access, "mai");
+  const auto none = await(loop, missing.ask());
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().code, Errc::not_found);
+  EXPECT_EQ(none.error().text(), access.url +
+                                     " has no branch mai; it has main, main-two, production: set "
+                                     "git.ref, or push that branch (did you mean main?)");
+
+  const Developer nothing(folder / "nothing", folder / "repos/empty.git");
+  access.url = servers["HTTP_OPEN"] + "/empty.git";
+  auto empty = program(access);
+  EXPECT_EQ(await(loop, empty.ask()).error().hint, "it has no branch at all: push one");
+}
+
+TEST_F(GitOverNetwork, ReadsRefsOfARepositoryWithSha256) {
+  const fs::path work = folder / "sha256";
+  put(work / "a", "1");
+  git(work, {"init", "-q", "--object-format=sha256"});
+  git(work, {"add", "-A"});
+  git(work, {"commit", "-q", "-m", "one"});
+  git(folder.path(),
+      {"clone", "-q", "--bare", work.string(), (folder / "repos/long.git").string()});
+  GitAccess access;
+  access.url = servers["HTTP_OPEN"] + "/long.git";
+  auto repository = program(access);
+  const auto tip = await(loop, repository.ask());
+  ASSERT_TRUE(tip) << tip.error().text();
+  EXPECT_EQ(tip->commit, git(work, {"rev-parse", "HEAD"}));
+  EXPECT_EQ(tip->commit.size(), 64U);
+  EXPECT_EQ(repository.asked_by(), "http, protocol 2");
+}
+
+TEST_F(GitOverNetwork, LeavesToGitWhatItAloneCanAsk) {
+  git(developer.bare(), {"update-server-info"});
+  const struct {
+    std::string base;
+    std::string asked_by;
+  } rows[] = {
+      {"HTTP_VERSION_0", "git program: it does not speak version 2 of Git's protocol"},
+      {"HTTP_DUMB", "git program: it does not speak Git's smart protocol"},
+  };
+  for (const auto& row : rows) {
+    GitAccess access;
+    access.url = servers[row.base] + "/shop.git";
+    auto repository = program(access);
+    own_requests();
+    for (int i = 0; i < 3; ++i) {
+      const auto tip = await(loop, repository.ask());
+      ASSERT_TRUE(tip) << tip.error().text();
+      EXPECT_EQ(tip->commit, commit);
+    }
+    EXPECT_EQ(repository.asked_by(), row.asked_by);
+    EXPECT_EQ(own_requests().size(), 1U) << row.base;  // it is not tried at each question
+  }
+  GitAccess moved;
+  moved.url = servers["HTTP_MOVED"] + "/shop.git";
+  auto repository = program(moved);
+  EXPECT_EQ(await(loop, repository.ask()).error().code, Errc::denied);
+  EXPECT_EQ(repository.asked_by(), "git program: it redirects");
+}
+
+TEST_F(GitOverNetwork, SaysHowLongABusyServerWantsToBeLeftAlone) {
+  GitAccess access;
+  access.url = servers["HTTP_BUSY"] + "/shop.git";
+  auto repository = program(access);
+  const auto tip = await(loop, repository.ask());
+  ASSERT_FALSE(tip);
+  EXPECT_EQ(tip.error().code, Errc::unavailable);
+  EXPECT_EQ(tip.error().retry_after, std::chrono::seconds(120));
+  EXPECT_NE(tip.error().message.find("asked too often (429)"), std::string::npos)
+      << tip.error().text();
+}
+
+TEST_F(GitOverNetwork, IsWatchedAsOftenAsTheServerWants) {
+  const struct {
+    std::string base;
+    std::size_t at_least;
+    std::size_t at_most;
+  } rows[] = {{"HTTP_BROKEN", 4, 1000}, {"HTTP_BUSY", 1, 1}, {"HTTP_OPEN", 4, 1000}};
+  for (const auto& row : rows) {
+    GitAccess access;
+    access.url = servers[row.base] + "/shop.git";
+    auto repository = program(access);
+    Fact<RefTip> fact;
+    TaskGroup group(loop.get_executor());
+    std::size_t answers = 0;
+    GitWatcher* hinted = nullptr;
+    asio::steady_timer hint(loop);
+    // Each answer is followed by a hint, which a server that asked for patience must not feel.
+    const auto on_answer = [&] {
+      if (++answers >= 4) return group.cancel();
+      hint.expires_after(std::chrono::milliseconds(20));
+      hint.async_wait([&](const boost::system::error_code&) { hinted->look_now(); });
+    };
+    GitWatcher watcher(loop.get_executor(), repository, std::chrono::hours(1), fact, on_answer);
+    hinted = &watcher;
+    own_requests();
+    group.spawn("watch", watcher.run());
+    loop.restart();
+    // Ends by itself unless the watcher is patient.
+    loop.run_for(std::chrono::seconds(row.at_most == 1 ? 1 : 30));
+    group.cancel();
+    test::run_loop(loop);
+    const std::size_t requests = own_requests().size();
+    EXPECT_GE(requests, row.at_least) << row.base;
+    EXPECT_LE(requests, row.at_most) << row.base;
+    EXPECT_EQ(fact.error.has_value(), row.base != "HTTP_OPEN");
+  }
+}
+
+TEST_F(GitOverNetwork, SeesATokenThatIsRevokedAndANewOne) {
+  GitAccess access;
+  access.url = servers["HTTP_PRIVATE"] + "/shop.git";
+  access.token_file = secret(servers["TOKEN"]);
+  auto repository = program(access);
+  ASSERT_TRUE(await(loop, repository.ask()));
+  secret("revoked");
+  EXPECT_EQ(await(loop, repository.ask()).error().code, Errc::denied);
+  secret(servers["TOKEN"]);
+  EXPECT_EQ(await(loop, repository.ask()).value().commit, commit);
+  EXPECT_EQ(repository.asked_by(), "http, protocol 2");
+  own_requests();
+  EXPECT_EQ(foreign_requests, 0U);
+}
+
+TEST_F(GitOverNetwork, AsksAgainWhereTheRepositoryBecameAnotherOne) {
+  GitAccess access;
+  access.url = servers["HTTP_OPEN"] + "/shop.git";
+  auto repository = program(access);
+  ASSERT_TRUE(await(loop, repository.ask()));
+  fs::remove_all(developer.bare());
+  EXPECT_EQ(await(loop, repository.ask()).error().code, Errc::not_found);
+  const fs::path work = folder / "sha256";
+  put(work / "a", "1");
+  git(work, {"init", "-q", "--object-format=sha256"});
+  git(work, {"add", "-A"});
+  git(work, {"commit", "-q", "-m", "one"});
+  git(folder.path(), {"clone", "-q", "--bare", work.string(), developer.bare().string()});
+  EXPECT_EQ(await(loop, repository.ask()).value().commit.size(), 64U);
+  EXPECT_EQ(repository.asked_by(), "http, protocol 2");
 }
 
 TEST_F(GitOverNetwork, Ssh) {

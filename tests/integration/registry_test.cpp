@@ -3,8 +3,11 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -104,16 +107,23 @@ class RegistryClientTest : public testing::Test {
   }
 
   [[nodiscard]] std::filesystem::path config() const { return folder_ / "config.json"; }
-  void use_certificates(const std::filesystem::path& folder) {
+  [[nodiscard]] RegistryClientOptions options() const {
+    return RegistryClientOptions{config(), about("certificates"), {}, {}};
+  }
+  void use(RegistryClientOptions options) {
     client_->close();
-    client_ = std::make_unique<RegistryClient>(config(), folder);
+    client_ = std::make_unique<RegistryClient>(std::move(options));
+  }
+  void use_certificates(const std::filesystem::path& folder) {
+    auto changed = options();
+    changed.certificates = folder;
+    use(std::move(changed));
   }
 
   static std::unique_ptr<test::ServerScript> script_;
   test::TemporaryFolder folder_;
   asio::io_context loop_;
-  std::unique_ptr<RegistryClient> client_ =
-      std::make_unique<RegistryClient>(config(), about("certificates"));
+  std::unique_ptr<RegistryClient> client_ = std::make_unique<RegistryClient>(options());
 };
 
 std::unique_ptr<test::ServerScript> RegistryClientTest::script_;
@@ -319,6 +329,378 @@ TEST_F(RegistryClientTest, ComesBackWithTheRegistry) {
   EXPECT_ERROR(ask("tls", "team/app:1"), Errc::unavailable, address("tls"));
   EXPECT_TRUE(json_bool(script_->command("start tls"), "ok"));
   EXPECT_DIGEST(ask("tls", "team/app:1"), pushed("team/app:1"));
+}
+
+TEST_F(RegistryClientTest, GetsATokenForAnIdentityToken) {
+  const auto log_in_with = [this](const std::string& token) {
+    std::ofstream(folder_ / "next.json")
+        << R"({"auths":{")" << address("token") << R"(":{"auth":"MDAwMDAwMDA6","identitytoken":")"
+        << token << R"("}}})";
+    std::filesystem::rename(folder_ / "next.json", config());
+  };
+  log_in_with(about("identity_token"));
+  const std::string digest = push("identity/app:1");
+  const int before = count_in(about("token_log"), "\"POST /token HTTP/1.1\" 200");
+  for (int i = 0; i < 5; ++i) EXPECT_DIGEST(ask("token", "identity/app:1"), digest);
+  EXPECT_EQ(count_in(about("token_log"), "\"POST /token HTTP/1.1\" 200"), before + 1);
+  EXPECT_EQ(count_in(about("token_log"), "identity"), 0);
+  log_in_with("battery");
+  EXPECT_ERROR(ask("token", "identity/app:1"), Errc::denied, "invalid refresh token");
+}
+
+TEST_F(RegistryClientTest, PrefersTheLoginOfTheSettings) {
+  const Json& login = json_object(script_->about(), "login");
+  const auto password_file = folder_ / "password";
+  RegistrySettings registry;
+  registry.host = address("basic");
+  registry.username = json_string(login, "username");
+  registry.password_file = password_file;
+  auto with_login = options();
+  with_login.registries = {registry};
+  use(std::move(with_login));
+  log_in(address("basic"), "ana", "battery");
+
+  EXPECT_ERROR(ask("basic", "team/app:1"), Errc::denied, password_file.string());
+  std::ofstream(password_file) << json_string(login, "password") << "\n";
+  EXPECT_DIGEST(ask("basic", "team/app:1"), pushed("team/app:1"));
+  std::ofstream(password_file) << "battery\n";
+  EXPECT_ERROR(ask("basic", "team/app:1"), Errc::denied, "to the login it was given");
+  // As a reload of trimtab.yaml does.
+  log_in("basic");
+  client_->use({}, {});
+  EXPECT_DIGEST(ask("basic", "team/app:1"), pushed("team/app:1"));
+  client_->use({registry}, {});
+  EXPECT_ERROR(ask("basic", "team/app:1"), Errc::denied, "to the login it was given");
+  // Others have theirs in config.json as before.
+  log_in("token");
+  EXPECT_DIGEST(ask("token", "team/app:1"), pushed("team/app:1"));
+}
+
+// An environment variable for the time of a test.
+class Variable {
+ public:
+  Variable(std::string name, const std::string& value) : name_(std::move(name)) {
+    if (const char* const before = std::getenv(name_.c_str())) before_ = before;
+    ::setenv(name_.c_str(), value.c_str(), 1);
+  }
+  Variable(const Variable&) = delete;
+  Variable& operator=(const Variable&) = delete;
+  ~Variable() {
+    if (before_) {
+      ::setenv(name_.c_str(), before_->c_str(), 1);
+    } else {
+      ::unsetenv(name_.c_str());
+    }
+  }
+
+ private:
+  std::string name_;
+  std::optional<std::string> before_;
+};
+
+// Credential helpers in a folder of their own, first in PATH.
+class CredentialHelperTest : public RegistryClientTest {
+ protected:
+  // A shell script; it notes each of its runs.
+  void write_helper(const std::string& name, const std::string& script) {
+    const auto path = programs_ / ("docker-credential-" + name);
+    std::ofstream(path) << "#!/bin/sh\necho \"$@\" >> " << runs_of(name).string() << "\n" << script;
+    std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+  }
+  [[nodiscard]] std::filesystem::path runs_of(const std::string& name) const {
+    return folder_ / ("runs-of-" + name);
+  }
+  [[nodiscard]] int runs(const std::string& name) const {
+    return count_in(runs_of(name).string(), "get");
+  }
+  static std::string answer(const std::string& user, const std::string& secret) {
+    Json login = Json::object();
+    login["ServerURL"] = "x";
+    login["Username"] = user;
+    login["Secret"] = secret;
+    return dump_json(login);
+  }
+  static std::string good_answer() {
+    const Json& login = json_object(script_->about(), "login");
+    return answer(json_string(login, "username"), json_string(login, "password"));
+  }
+  // {registry: NAME}
+  void use_helpers(const std::map<std::string, std::string>& helpers) const {
+    Json document = Json::object();
+    document["credHelpers"] = helpers;
+    std::ofstream(folder_ / "next.json") << dump_json(document);
+    std::filesystem::rename(folder_ / "next.json", config());
+  }
+
+  test::TemporaryFolder programs_;
+  Variable path_{"PATH", programs_.path().string() + ":" + std::getenv("PATH")};
+};
+
+TEST_F(CredentialHelperTest, IsAskedOnceForManyQuestions) {
+  write_helper("good",
+               "cat > " + (folder_ / "asked").string() + "\necho '" + good_answer() + "'\n");
+  use_helpers({{address("basic"), "good"}});
+  for (int i = 0; i < 5; ++i) EXPECT_DIGEST(ask("basic", "team/app:1"), pushed("team/app:1"));
+  EXPECT_EQ(runs("good"), 1);
+  EXPECT_EQ(count_in((folder_ / "asked").string(), address("basic")), 1);
+  // `docker login` writes the file anew.
+  use_helpers({{address("basic"), "good"}});
+  EXPECT_DIGEST(ask("basic", "team/app:1"), pushed("team/app:1"));
+  EXPECT_EQ(runs("good"), 2);
+}
+
+TEST_F(CredentialHelperTest, IsAskedAgainWhenItsLoginIsRefused) {
+  const auto secret = folder_ / "secret.json";
+  write_helper("changing", "cat " + secret.string() + "\n");
+  use_helpers({{address("basic"), "changing"}, {address("token"), "changing"}});
+  for (const char* server : {"basic", "token"}) {
+    std::ofstream(secret) << answer("ana", "battery");
+    EXPECT_ERROR(ask(server, "team/app:1"), Errc::denied, "docker login " + address(server));
+    std::ofstream(secret) << good_answer();
+    EXPECT_DIGEST(ask(server, "team/app:1"), pushed("team/app:1"));
+  }
+}
+
+TEST_F(CredentialHelperTest, MayGiveAnIdentityToken) {
+  write_helper("acr", "echo '" + answer("<token>", about("identity_token")) + "'\n");
+  use_helpers({{address("token"), "acr"}});
+  EXPECT_DIGEST(ask("token", "team/app:1"), pushed("team/app:1"));
+}
+
+TEST_F(CredentialHelperTest, GetsAClosedEnvironment) {
+  const auto environment = (folder_ / "environment").string();
+  const Variable ours("TRIMTAB_TEST_SECRET", "battery");
+  const Variable amazons("AWS_PROFILE", "shop");
+  write_helper("good", "env > " + environment + "\necho '" + good_answer() + "'\n");
+  use_helpers({{address("basic"), "good"}});
+  EXPECT_DIGEST(ask("basic", "team/app:1"), pushed("team/app:1"));
+  EXPECT_EQ(count_in(environment, "AWS_PROFILE=shop"), 1);
+  EXPECT_EQ(count_in(environment, "HOME="), 1);
+  EXPECT_EQ(count_in(environment, "battery"), 0);
+}
+
+TEST_F(CredentialHelperTest, ThatFailsIsToldInItsWords) {
+  const struct {
+    const char *name, *script;
+    Errc code;
+    const char* said;
+  } rows[] = {
+      {"none", "echo credentials not found in native keychain; exit 1", Errc::denied,
+       "without a login"},
+      {"words", "echo no AWS keys; echo noise >&2; exit 1", Errc::unavailable, "no AWS keys"},
+      {"errors", "echo gpg is locked >&2; exit 2", Errc::unavailable, "gpg is locked"},
+      {"leaky", "echo '{\"Secret\":\"battery\"}'; exit 1", Errc::unavailable, "exit code 1"},
+      {"floods", "head -c 1000000 /dev/zero", Errc::denied, "with no login"},
+      {"broken", "echo battery", Errc::denied, "with no login"},
+  };
+  for (const auto& row : rows) {
+    write_helper(row.name, std::string(row.script) + "\n");
+    use_helpers({{address("basic"), row.name}});
+    EXPECT_ERROR(ask("basic", "team/app:1"), row.code, row.said);
+    EXPECT_EQ(runs(row.name), 1) << row.name;
+  }
+  use_helpers({{address("basic"), "missing"}});
+  EXPECT_ERROR(ask("basic", "team/app:1"), Errc::denied,
+               "docker-credential-missing, which is not installed");
+  use_helpers({{address("basic"), "../../bin/sh"}});
+  EXPECT_ERROR(ask("basic", "team/app:1"), Errc::denied, "names no helper");
+}
+
+TEST_F(CredentialHelperTest, ThatHangsIsEndedAndHoldsUpNobodyElse) {
+  const auto child = (folder_ / "child").string();
+  write_helper("hangs", "sleep 1000 &\necho $! > " + child + "\nwait\n");
+  use_helpers({{address("basic"), "hangs"}});
+  std::optional<Result<std::string>> hung;
+  const auto keep = [&](const std::exception_ptr& failure, Result<std::string> result) {
+    EXPECT_FALSE(failure);
+    hung = std::move(result);
+  };
+  const auto begun = SteadyClock::now();
+  asio::co_spawn(loop_, client_->digest_of(image("basic", "team/app:1")), keep);
+  while (!std::filesystem::exists(child)) {
+    ASSERT_LT(SteadyClock::now() - begun, std::chrono::seconds(9));
+    loop_.run_one_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_DIGEST(ask("plain", "team/app:1"), pushed("team/app:1"));
+  EXPECT_FALSE(hung);
+  while (!hung && SteadyClock::now() - begun < std::chrono::seconds(25))
+    loop_.run_one_for(std::chrono::milliseconds(100));
+  ASSERT_TRUE(hung);
+  EXPECT_ERROR(*hung, Errc::timed_out, "docker-credential-hangs did not end within 10 s");
+  EXPECT_NE(hung->error().hint.find("passphrase"), std::string::npos);
+  // The next question does not wait again.
+  EXPECT_ERROR(ask("basic", "team/app:1"), Errc::timed_out, "did not end within 10 s");
+  EXPECT_EQ(runs("hangs"), 1);
+  pid_t started = 0;
+  std::ifstream(child) >> started;
+  ASSERT_GT(started, 0);
+  EXPECT_FALSE(std::filesystem::exists("/proc/" + std::to_string(started) + "/exe") &&
+               ::kill(started, 0) == 0);
+}
+
+// Amazon ECR on loopback: its registry is `basic`, reached through a proxy by a name of Amazon's.
+class EcrTest : public RegistryClientTest {
+ protected:
+  static void SetUpTestSuite() {
+    RegistryClientTest::SetUpTestSuite();
+    amazon_ = std::make_unique<test::ServerScript>("ecr_server");
+    obey("accept " + address("basic") + " " + about("htpasswd"));
+  }
+  static void TearDownTestSuite() {
+    amazon_.reset();
+    RegistryClientTest::TearDownTestSuite();
+  }
+  void SetUp() override {
+    for (const char* command : {"lifetime 43200", "clock 0", "fail 0"}) obey(command);
+    write_keys(key("access_key_id"), key("secret_access_key"));
+    auto proxied = options();
+    proxied.proxies.https = "http://" + json_string(amazon_->about(), "address");
+    use(std::move(proxied));
+    logins_before_ = given("logins");
+  }
+
+  static void obey(const std::string& command) {
+    EXPECT_TRUE(json_bool(amazon_->command(command), "ok")) << command;
+  }
+  static std::int64_t given(const char* what) { return json_int(amazon_->command("count"), what); }
+  [[nodiscard]] std::int64_t logins() const { return given("logins") - logins_before_; }
+  static std::string key(const char* part) {
+    return json_string(json_object(amazon_->about(), "keys"), part);
+  }
+  [[nodiscard]] std::filesystem::path keys() const { return folder_ / ".aws" / "credentials"; }
+  void write_keys(const std::string& id, const std::string& secret,
+                  const std::string& more = {}) const {
+    std::filesystem::create_directories(keys().parent_path());
+    std::ofstream(keys()) << "[default]\naws_access_key_id = " << id
+                          << "\naws_secret_access_key = " << secret << "\n"
+                          << more;
+  }
+  Result<std::string> ask_ecr() {
+    return ask(parse_reference(about("ecr_name") + "/team/app:1").value());
+  }
+
+  static std::unique_ptr<test::ServerScript> amazon_;
+  std::int64_t logins_before_ = 0;
+  Variable endpoint_{"AWS_ENDPOINT_URL_ECR", "http://" + json_string(amazon_->about(), "address")};
+  Variable home_{"HOME", folder_.path().string()};
+};
+
+std::unique_ptr<test::ServerScript> EcrTest::amazon_;
+
+TEST_F(EcrTest, GivesALoginThatServesManyQuestions) {
+  for (int i = 0; i < 10; ++i) EXPECT_DIGEST(ask_ecr(), pushed("team/app:1"));
+  EXPECT_EQ(logins(), 1);
+}
+
+TEST_F(EcrTest, GivesOneLoginToThoseWhoAskAtOnce) {
+  int answered = 0;
+  const auto note = [&](const std::exception_ptr& failure,
+                        Result<std::optional<RegistryLogin>> login) {
+    EXPECT_FALSE(failure);
+    ++answered;
+    ASSERT_TRUE(login) << login.error().text();
+    ASSERT_TRUE(*login);
+    EXPECT_EQ((*login)->username, "AWS");
+  };
+  for (int i = 0; i < 4; ++i) asio::co_spawn(loop_, client_->login_for(about("ecr_name")), note);
+  test::run_loop(loop_);
+  EXPECT_EQ(answered, 4);
+  EXPECT_EQ(logins(), 1);
+}
+
+TEST_F(EcrTest, TakesTemporaryKeysWithTheirToken) {
+  write_keys(json_string(amazon_->about(), "temporary_key_id"), key("secret_access_key"),
+             "aws_session_token = " + key("session_token") + "\n");
+  EXPECT_DIGEST(ask_ecr(), pushed("team/app:1"));
+}
+
+TEST_F(EcrTest, TakesTheKeysThatTheSettingsName) {
+  std::filesystem::rename(keys(), folder_ / "shop-keys");
+  RegistrySettings registry;
+  registry.host = about("ecr_name");
+  registry.aws_credentials_file = folder_ / "shop-keys";
+  auto with_keys = options();
+  with_keys.proxies.https = "http://" + json_string(amazon_->about(), "address");
+  with_keys.registries = {registry};
+  use(std::move(with_keys));
+  // Not even asked: the settings name the registry.
+  log_in(about("ecr_name"), "AWS", "battery");
+  EXPECT_DIGEST(ask_ecr(), pushed("team/app:1"));
+  EXPECT_EQ(logins(), 1);
+}
+
+TEST_F(EcrTest, MakesANewLoginBeforeTheOldOneEnds) {
+  obey("lifetime 0");
+  EXPECT_DIGEST(ask_ecr(), pushed("team/app:1"));
+  obey("lifetime 43200");
+  EXPECT_DIGEST(ask_ecr(), pushed("team/app:1"));
+  EXPECT_EQ(logins(), 2);
+  EXPECT_DIGEST(ask_ecr(), pushed("team/app:1"));
+  EXPECT_EQ(logins(), 2);
+}
+
+TEST_F(EcrTest, MakesANewLoginWhenTheOldOneIsRefused) {
+  EXPECT_DIGEST(ask_ecr(), pushed("team/app:1"));
+  obey("revoke");
+  EXPECT_DIGEST(ask_ecr(), pushed("team/app:1"));
+  EXPECT_EQ(logins(), 2);
+  // As the Engine's refusal makes it.
+  client_->forget_login(about("ecr_name"));
+  EXPECT_DIGEST(ask_ecr(), pushed("team/app:1"));
+  EXPECT_EQ(logins(), 3);
+}
+
+TEST_F(EcrTest, UsesTheLastLoginWhileAmazonGivesNone) {
+  obey("lifetime 10");
+  EXPECT_DIGEST(ask_ecr(), pushed("team/app:1"));
+  obey("fail 500");
+  const auto before = given("requests");
+  const auto deadline = SteadyClock::now() + std::chrono::seconds(20);
+  while (given("requests") == before) {
+    ASSERT_LT(SteadyClock::now(), deadline) << "no new login was asked for";
+    EXPECT_DIGEST(ask_ecr(), pushed("team/app:1"));
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  EXPECT_EQ(logins(), 1);
+  client_->forget_login(about("ecr_name"));
+  EXPECT_ERROR(ask_ecr(), Errc::unavailable, "gives no login now (500");
+}
+
+TEST_F(EcrTest, UsesTheLoginOfConfigUntilItIsRefused) {
+  const Json& login = json_object(script_->about(), "login");
+  log_in(about("ecr_name"), json_string(login, "username"), json_string(login, "password"));
+  EXPECT_DIGEST(ask_ecr(), pushed("team/app:1"));
+  EXPECT_EQ(logins(), 0);
+  // `aws ecr get-login-password | docker login` half a day ago.
+  log_in(about("ecr_name"), "AWS", "battery");
+  EXPECT_DIGEST(ask_ecr(), pushed("team/app:1"));
+  EXPECT_EQ(logins(), 1);
+  std::filesystem::remove(keys());
+  client_->forget_login(about("ecr_name"));
+  EXPECT_ERROR(ask_ecr(), Errc::denied, "ends after 12 hours");
+}
+
+TEST_F(EcrTest, SaysWhatIsWrongWithTheKeysAndReadsThemAnew) {
+  write_keys(key("access_key_id"), "battery");
+  EXPECT_ERROR(ask_ecr(), Errc::denied, "secret key does not belong to its id");
+  write_keys("AKIAUNKNOWN", key("secret_access_key"));
+  EXPECT_ERROR(ask_ecr(), Errc::denied, "does not know the AWS access key");
+  write_keys(json_string(amazon_->about(), "temporary_key_id"), key("secret_access_key"));
+  EXPECT_ERROR(ask_ecr(), Errc::denied, "does not know the AWS access key");
+  std::filesystem::remove(keys());
+  EXPECT_ERROR(ask_ecr(), Errc::denied, "there are no AWS keys: " + keys().string());
+  write_keys(key("access_key_id"), key("secret_access_key"));
+  for (const char* clock : {"clock 400", "clock -400"}) {
+    obey(clock);
+    EXPECT_ERROR(ask_ecr(), Errc::denied, "clock is wrong");
+  }
+  obey("clock 0");
+  EXPECT_DIGEST(ask_ecr(), pushed("team/app:1"));
+}
+
+TEST_F(EcrTest, SendsNoRequestUnencryptedToOtherHosts) {
+  const Variable moved("AWS_ENDPOINT_URL_ECR", "http://ecr.example.com");
+  EXPECT_ERROR(ask_ecr(), Errc::denied, "AWS_ENDPOINT_URL_ECR is not https");
 }
 
 }  // namespace

@@ -228,7 +228,10 @@ def test_refused_credentials_are_told_apart_and_can_be_mended(host, servers):
     wait_told(stack, "failed", "refuses access", "release 1 keeps running")
     token.write_text(servers["TOKEN"] + "\n")
     look_now(stack)
-    wait_told(stack, "synced")
+    assert wait_told(stack, "synced")["git"]["asked_by"] == "http, protocol 2"
+    # One line where it begins, however often it is asked, and one where it ends.
+    for words in ("refuses access", "answers again"):
+        assert host.log.read_text().count(words) == 2, host.log.read_text()
     host.stop()
 
     # SSH: another host key fails closed, whatever the key of ours.

@@ -330,7 +330,8 @@ TEST(Render, PlanSaysWhatChangesAndWhy) {
       {"service": "cache", "action": "none", "risk": "none", "reasons": []}],
     "findings": [{"name": "env-key", "severity": "warning", "message": ".env lacks SMTP_HOST",
                   "hint": "add it to /srv/shop/.env"}],
-    "pull": {"bytes": 38000000, "images": ["acme/backend:latest"]}
+    "pull": {"bytes": 38000000, "total_bytes": 112000000, "free_bytes": 4100000000,
+             "images": ["acme/backend:latest"]}
   })");
   EXPECT_EQ(text(render_plan(plan, screen())), R"(
 shop: release 42 → b81d2f0 "Faster search"
@@ -339,7 +340,7 @@ shop: release 42 → b81d2f0 "Faster search"
   db       recreate  data at risk; image changed
   cron     leave     stopped by hand
   frontend, cache: unchanged
-  pulls 38 MB: acme/backend:latest
+  pulls acme/backend:latest: 38 MB of 112 MB, 4.1 GB are free
   warning  .env lacks SMTP_HOST
            add it to /srv/shop/.env)");
 

@@ -5,6 +5,8 @@
 
 #include "agent/git/git_errors.hpp"
 #include "agent/git/git_program.hpp"
+#include "agent/git/pkt_line.hpp"
+#include "agent/git/protocol_v2.hpp"
 #include "agent/git/remote.hpp"
 #include "agent/git/version_order.hpp"
 #include "common/hash.hpp"
@@ -171,6 +173,161 @@ TEST(LsRemote, FindsTheNewestTagAndPeelsIt) {
   EXPECT_EQ(find_tip(refs, {true, "x*"}), std::nullopt);
 }
 
+TEST(PktLines, AreReadWithTheirSpecialFrames) {
+  using Kind = PktLine::Kind;
+  const std::string bytes = "0009peel\n000100080bin00040000" + pkt_line("x") + "0002";
+  const auto lines = parse_pkt_lines(bytes);
+  ASSERT_TRUE(lines) << lines.error().text();
+  const std::vector<PktLine> expected = {
+      {Kind::data, "peel"}, {Kind::delimiter, ""}, {Kind::data, "0bin"},     {Kind::data, ""},
+      {Kind::flush, ""},    {Kind::data, "x"},     {Kind::response_end, ""},
+  };
+  EXPECT_EQ(*lines, expected);
+  EXPECT_TRUE(parse_pkt_lines("").value().empty());
+  EXPECT_EQ(pkt_line("command=ls-refs"), "0014command=ls-refs\n");
+  const std::string longest(65515, 'x');
+  EXPECT_EQ(parse_pkt_lines(pkt_line(longest)).value().front().text, longest);
+}
+
+TEST(PktLines, RefuseOtherBytes) {
+  for (const std::string& bytes :
+       {std::string("0"), std::string("000"), std::string("0003"), std::string("0005"),
+        std::string("0009peel"), std::string("xyz0"), std::string("-001"), std::string("+001"),
+        std::string(" 001"), std::string("0x10"), std::string("<html><body>log in</body></html>"),
+        "fff1" + std::string(65517, 'x'), "ffff" + std::string(70000, 'x'),
+        std::string("0000\0", 5)}) {
+    const auto lines = parse_pkt_lines(bytes);
+    ASSERT_FALSE(lines) << bytes.substr(0, 40);
+    EXPECT_EQ(lines.error().code, Errc::invalid);
+  }
+}
+
+TEST(Advertisement, IsReadInBothForms) {
+  const std::string capabilities = pkt_line("version 2") + pkt_line("agent=git/2.39.5") +
+                                   pkt_line("ls-refs=unborn") + pkt_line("fetch=shallow") +
+                                   pkt_line("object-format=sha256") + "0000";
+  EXPECT_EQ(parse_advertisement(capabilities).value().object_format, "sha256");
+  EXPECT_EQ(parse_advertisement(pkt_line("# service=git-upload-pack") + "0000" + capabilities)
+                .value()
+                .object_format,
+            "sha256");
+  // Older servers know of no formats.
+  EXPECT_EQ(parse_advertisement(pkt_line("version 2") + pkt_line("ls-refs") + "0000")
+                .value()
+                .object_format,
+            "");
+}
+
+TEST(Advertisement, OfAnotherKindSaysWhy) {
+  const std::string id(40, 'a');
+  const struct {
+    std::string body;
+    std::string_view part;
+  } rows[] = {
+      {"", "empty"},
+      {"0000", "version 2"},
+      {pkt_line("# service=git-upload-pack") + "0000", "empty"},
+      {pkt_line("# service=git-upload-pack") + "0000" + pkt_line("version 1") +
+           pkt_line(id + " HEAD") + "0000",
+       "does not speak version 2"},
+      {pkt_line(id + " HEAD\0multi_ack") + "0000", "does not speak version 2"},
+      {pkt_line("version 2") + pkt_line("fetch") + "0000", "offers no ls-refs"},
+      {pkt_line("version 2") + pkt_line("ls-refs"), "its end is missing"},
+      {pkt_line("version 2") + pkt_line("ls-refs") + pkt_line("object-format=md5") + "0000",
+       "unknown way"},
+      {pkt_line("ERR go\x1b[1m away"), "it says: go?[1m away"},
+      {id + "\trefs/heads/main\n", "not in Git's format"},
+      {"<!DOCTYPE html>", "not in Git's format"},
+  };
+  for (const auto& row : rows) {
+    const auto server = parse_advertisement(row.body);
+    ASSERT_FALSE(server) << row.body;
+    EXPECT_EQ(server.error().code, Errc::invalid);
+    EXPECT_NE(server.error().message.find(row.part), std::string::npos) << server.error().text();
+  }
+}
+
+TEST(LsRefs, AsksForAPrefix) {
+  EXPECT_EQ(ls_refs_request({"sha1"}, "refs/heads/main"),
+            "0014command=ls-refs\n0017object-format=sha1\n0001"
+            "0009peel\n001fref-prefix refs/heads/main\n0000");
+  EXPECT_EQ(ls_refs_request({""}, "refs/tags/v"),
+            "0014command=ls-refs\n00010009peel\n001bref-prefix refs/tags/v\n0000");
+}
+
+TEST(LsRefs, ReadsTheAnswer) {
+  const std::string id(40, 'a');
+  const std::string commit(40, 'b');
+  const auto refs = parse_refs(pkt_line(id + " HEAD symref-target:refs/heads/main") +
+                                   pkt_line(id + " refs/heads/main") +
+                                   pkt_line(id + " refs/tags/v1 peeled:" + commit) + "0000",
+                               {"sha1"});
+  ASSERT_TRUE(refs) << refs.error().text();
+  ASSERT_EQ(refs->size(), 4U);
+  EXPECT_EQ((*refs)[1].name, "refs/heads/main");
+  EXPECT_EQ((*refs)[2].object, id);
+  EXPECT_EQ((*refs)[3].name, "refs/tags/v1^{}");
+  EXPECT_EQ((*refs)[3].object, commit);
+  EXPECT_TRUE(parse_refs("0000", {""}).value().empty());
+  const std::string long_id(64, 'c');
+  EXPECT_EQ(parse_refs(pkt_line(long_id + " refs/heads/x") + "0000", {"sha256"}).value()[0].object,
+            long_id);
+}
+
+TEST(LsRefs, RefusesOtherAnswers) {
+  const std::string id(40, 'a');
+  const std::string good = pkt_line(id + " refs/heads/main");
+  const struct {
+    std::string body;
+    std::string_view part;
+  } rows[] = {
+      {"", "empty"},
+      {good, "its end is missing"},
+      {good + "0000" + good + "0000", "separator"},
+      {good + "00010000", "separator"},
+      {pkt_line("unborn HEAD symref-target:refs/heads/main") + "0000", "no ref"},
+      {pkt_line(id) + "0000", "no ref"},
+      {pkt_line(std::string(40, 'A') + " refs/heads/main") + "0000", "no ref"},
+      {pkt_line(std::string(64, 'a') + " refs/heads/main") + "0000", "no ref"},
+      {pkt_line(id + " main") + "0000", "no ref"},
+      {pkt_line(id + " refs/tags/v1:refs/heads/x") + "0000", "no ref"},
+      {pkt_line(id + " refs/tags/v1\n") + "0000", "no ref"},
+      {pkt_line(id + " refs/tags/../v1") + "0000", "no ref"},
+      {pkt_line(id + " refs/tags/" + std::string(2000, 'x')) + "0000", "no ref"},
+      {pkt_line(id + " refs/tags/v1 peeled:x") + "0000", "points to no object"},
+      {pkt_line("ERR upload-pack: not here"), "it says: upload-pack: not here"},
+  };
+  for (const auto& row : rows) {
+    const auto refs = parse_refs(row.body, {"sha1"});
+    ASSERT_FALSE(refs) << row.body;
+    EXPECT_EQ(refs.error().code, Errc::invalid);
+    EXPECT_NE(refs.error().message.find(row.part), std::string::npos) << refs.error().text();
+  }
+  std::string many;
+  for (int i = 0; i < 100'001; ++i) many += good;
+  EXPECT_EQ(parse_refs(many + "0000", {"sha1"}).error().code, Errc::too_large);
+}
+
+TEST(Ref, HasTheLongestPrefixOfWhatItMayMean) {
+  const struct {
+    std::string_view ref;
+    std::string_view prefix;
+  } rows[] = {
+      {"production", "refs/heads/production"},
+      {"refs/heads/a/b", "refs/heads/a/b"},
+      {"v*", "refs/tags/v"},
+      {"*", "refs/tags/"},
+      {"release-?.*", "refs/tags/release-"},
+      {"refs/tags/v1", "refs/tags/v1"},
+      {"api/v*", "refs/tags/api/v"},
+  };
+  for (const auto& row : rows) {
+    const auto wanted = parse_ref(row.ref);
+    ASSERT_TRUE(wanted) << row.ref;
+    EXPECT_EQ(wanted->prefix(), row.prefix) << row.ref;
+  }
+}
+
 TEST(Credentials, TakeTheUserThatTheForgeWants) {
   const struct {
     std::string_view token;
@@ -313,7 +470,7 @@ TEST(GitErrors, SayWhatGitsWordsMean) {
       {"fatal: unable to access 'https://x/': The requested URL returned error: 503",
        Errc::unavailable, "cannot be reached"},
       {"fatal: unable to access 'https://x/': The requested URL returned error: 429",
-       Errc::unavailable, "cannot be reached"},
+       Errc::unavailable, "asked too often (429)"},
       {"fatal: unable to access 'https://x/': The requested URL returned error: 302", Errc::invalid,
        "redirects"},
       {"error: RPC failed; curl 56 Recv failure: Connection reset by peer\nfatal: early EOF",
@@ -331,6 +488,68 @@ TEST(GitErrors, SayWhatGitsWordsMean) {
     EXPECT_EQ(error.code, row.code) << row.words << "\n" << error.text();
     EXPECT_NE(error.message.find(row.part), std::string::npos) << error.text();
     EXPECT_EQ(error.text().find('{'), std::string::npos) << error.text();
+  }
+}
+
+TEST(GitErrors, SayWhatAnAnswerMeans) {
+  const Remote remote{GitProtocol::https, "https://x.example/y.git", "x.example"};
+  const struct {
+    int status;
+    const char* retry_after;
+    Errc code;
+    std::string_view part;
+    int seconds;
+  } rows[] = {
+      {401, "", Errc::denied, "x.example refuses access to https://x.example/y.git: the token", 0},
+      {403, "", Errc::denied, "refuses access", 0},
+      {403, "60", Errc::denied, "refuses access", 60},
+      {404, "", Errc::not_found, "there is no repository at https://x.example/y.git", 0},
+      {429, "17", Errc::unavailable, "x.example says that it is asked too often (429)", 17},
+      {429, "", Errc::unavailable, "too often", 0},
+      {500, "", Errc::unavailable, "returned error: 500", 0},
+      {503, "3600", Errc::unavailable, "returned error: 503", 3600},
+      // For the program git to make something of.
+      {301, "", Errc::invalid, "it redirects", 0},
+      {302, "5", Errc::invalid, "it redirects", 0},
+      {204, "", Errc::invalid, "it answers 204", 0},
+      {400, "", Errc::invalid, "it answers 400", 0},
+      {405, "", Errc::invalid, "it answers 405", 0},
+  };
+  for (const auto& row : rows) {
+    http::Response response;
+    response.status = row.status;
+    if (*row.retry_after != '\0') response.headers.emplace_back("Retry-After", row.retry_after);
+    const Error error = explain_status(response, remote, GitAccess{});
+    EXPECT_EQ(error.code, row.code) << row.status;
+    EXPECT_NE(error.message.find(row.part), std::string::npos) << error.text();
+    EXPECT_EQ(error.retry_after, std::chrono::seconds(row.code == Errc::invalid ? 0 : row.seconds))
+        << row.status;
+  }
+}
+
+TEST(GitErrors, SayWhatAFailedConnectionMeans) {
+  const Remote remote{GitProtocol::https, "https://x.example/y.git", "x.example"};
+  const struct {
+    Errc code;
+    Errc expected;
+    std::string_view text;
+  } rows[] = {
+      {Errc::unavailable, Errc::unavailable,
+       "https://x.example/y.git cannot be reached: why; advice"},
+      {Errc::denied, Errc::denied, "https://x.example/y.git cannot be reached: why; advice"},
+      {Errc::untrusted, Errc::untrusted,
+       "the TLS certificate of x.example cannot be verified; name the authority that signed it as "
+       "git.ca_file; check the clock with `timedatectl`"},
+      {Errc::timed_out, Errc::timed_out,
+       "https://x.example/y.git did not answer in time; it is tried again"},
+      {Errc::cancelled, Errc::cancelled, "why; advice"},
+      {Errc::invalid, Errc::invalid, "why; advice"},
+  };
+  for (const auto& row : rows) {
+    const Error failure{row.code, "why", "advice"};
+    const Error error = explain_connection_failure(failure, remote, GitAccess{});
+    EXPECT_EQ(error.code, row.expected);
+    EXPECT_EQ(error.text(), row.text);
   }
 }
 
@@ -352,6 +571,21 @@ TEST(GitTree, ReadsEntriesWithAnyPath) {
   EXPECT_EQ((*entries)[1].mode, "160000");
   EXPECT_TRUE(parse_tree("").value().empty());
   EXPECT_FALSE(parse_tree("100644 blob\tx"));
+}
+
+TEST(GitProgram, SaysWhyTheProgramAsks) {
+  const TemporaryFolder folder;
+  for (const auto& [url, asked_by] : std::vector<std::pair<std::string, std::string>>{
+           {"git@github.com:acme/shop.git", "git program: it is asked over SSH"},
+           {"/srv/shop.git", "git program: it is a path"},
+           {"https://x.example/shop?a=b", "git program: its URL is an unusual one"},
+           {"https://x.example/shop", ""},
+           {"ext::sh", ""}}) {
+    GitAccess access;
+    access.url = url;
+    const GitProgram git(access, "main", folder / "repo.git", folder / "state");
+    EXPECT_EQ(git.asked_by(), asked_by) << url;
+  }
 }
 
 TEST(GitProgram, WillNotAskWithAnUrlOrRefThatIsNone) {

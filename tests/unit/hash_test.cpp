@@ -10,6 +10,32 @@ TEST(Hash, Sha256OfKnownTexts) {
   EXPECT_EQ(sha256_hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+TEST(Hash, HmacOfRfc4231) {
+  const struct {
+    std::string key;
+    std::string data;
+    std::string_view code;
+  } rows[] = {{std::string(20, '\x0b'), "Hi There",
+               "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
+              {"Jefe", "what do ya want for nothing?",
+               "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
+              {std::string(131, '\xaa'), "Test Using Larger Than Block-Size Key - Hash Key First",
+               "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"}};
+  for (const auto& row : rows) {
+    EXPECT_EQ(hex_encode(hmac_sha256(row.key, row.data)), row.code);
+    HmacSha256 in_pieces(row.key);
+    for (const char c : row.data) in_pieces.add(std::string_view(&c, 1));
+    EXPECT_EQ(hex_encode(in_pieces.finish()), row.code);
+  }
+}
+
+TEST(Hash, ComparesSecretsOfAnyLength) {
+  EXPECT_TRUE(equal_secrets("tok3n", "tok3n"));
+  for (const auto* const other : {"", "tok3", "tok3nn", "Tok3n"}) {
+    EXPECT_FALSE(equal_secrets("tok3n", other)) << other;
+  }
+}
+
 TEST(Hash, Base64OfTheRfc) {
   const struct {
     std::string_view plain;

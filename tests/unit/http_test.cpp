@@ -441,10 +441,12 @@ Certificate make_certificate(const fs::path& directory, const std::string& alter
   return files;
 }
 
-// Answers one request over TLS (or plainly) on a loopback port.
+// Answers one request over TLS (or plainly) on a loopback port, perhaps as a proxy that first
+// answers to a CONNECT.
 class TlsPeer {
  public:
-  TlsPeer(const Certificate& files, bool tls) : context_(asio::ssl::context::tls_server) {
+  TlsPeer(const Certificate& files, bool tls, std::string answer_to_connect = {})
+      : answer_to_connect_(std::move(answer_to_connect)), context_(asio::ssl::context::tls_server) {
     context_.use_certificate_chain_file(files.certificate);
     context_.use_private_key_file(files.key, asio::ssl::context::pem);
     thread_ = std::thread([this, tls] { serve(tls); });
@@ -454,18 +456,26 @@ class TlsPeer {
   TlsPeer& operator=(const TlsPeer&) = delete;
 
   [[nodiscard]] std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
+  // Once the client has its answer.
+  [[nodiscard]] const std::string& asked() const { return asked_; }
 
  private:
   template <class Stream>
   void answer(Stream& stream) {
     boost::system::error_code ec;
     std::array<char, 1024> request{};
-    stream.read_some(asio::buffer(request), ec);
+    const std::size_t count = stream.read_some(asio::buffer(request), ec);
+    asked_.append(request.data(), count);
     const std::string bytes = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
     asio::write(stream, asio::buffer(bytes), ec);
   }
   void serve(bool tls) {
     auto socket = acceptor_.accept();
+    if (!answer_to_connect_.empty()) {
+      asked_ = receive_head(socket.native_handle());
+      send_all(socket.native_handle(), answer_to_connect_);
+      if (answer_to_connect_.find(" 200 ") == std::string::npos) return;
+    }
     if (!tls) return answer(socket);
     asio::ssl::stream<asio::ip::tcp::socket> stream(std::move(socket), context_);
     boost::system::error_code ec;
@@ -473,6 +483,8 @@ class TlsPeer {
     if (!ec) answer(stream);
   }
 
+  std::string answer_to_connect_;
+  std::string asked_;
   asio::io_context loop_;
   asio::ssl::context context_;
   asio::ip::tcp::acceptor acceptor_{loop_, {asio::ip::address_v4::loopback(), 0}};
@@ -524,6 +536,59 @@ INSTANTIATE_TEST_SUITE_P(
                 "IP address mismatch"},
         TlsCase{"NotTls", "localhost", "DNS:localhost", true, false, Errc::invalid, "TLS"}),
     [](const auto& one) { return std::string(one.param.name); });
+
+Endpoint proxied(const TlsPeer& proxy, const Certificate& files, bool tls) {
+  Endpoint endpoint;
+  endpoint.host = "registry.example.org";  // which nobody here could find
+  endpoint.port = tls ? 443 : 80;
+  endpoint.tls = tls;
+  endpoint.ca_file = files.certificate;
+  endpoint.proxy = {"127.0.0.1", proxy.port(), "ana:secret"};
+  return endpoint;
+}
+
+TEST_F(Http, AProxyMakesATunnelInWhichTheServersCertificateCounts) {
+  const Certificate files = make_certificate(directory_, "DNS:registry.example.org");
+  const TlsPeer proxy(files, true, "HTTP/1.1 200 Connection established\r\n\r\n");
+  Connection client(proxied(proxy, files, true));
+  auto got = run(client.exchange(get("/v2/"), Limits{}));
+  ASSERT_TRUE(got) << got.error().message;
+  EXPECT_EQ(got->body, "ok");
+  EXPECT_TRUE(proxy.asked().starts_with(
+      "CONNECT registry.example.org:443 HTTP/1.1\r\nHost: registry.example.org:443\r\n"
+      "Proxy-Authorization: Basic YW5hOnNlY3JldA==\r\n\r\n"
+      "GET /v2/ HTTP/1.1\r\n"))
+      << proxy.asked();
+}
+
+TEST_F(Http, AProxyIsToldTheWholeAddressOfAPlainRequest) {
+  const Certificate files = make_certificate(directory_, "DNS:localhost");
+  const TlsPeer proxy(files, false);
+  Connection client(proxied(proxy, files, false));
+  ASSERT_TRUE(run(client.exchange(get("/v2/"), Limits{})));
+  EXPECT_TRUE(proxy.asked().starts_with(
+      "GET http://registry.example.org/v2/ HTTP/1.1\r\n"
+      "Proxy-Authorization: Basic YW5hOnNlY3JldA==\r\nHost: registry.example.org\r\n"))
+      << proxy.asked();
+}
+
+TEST_F(Http, AProxyThatGivesNoWayIsNamed) {
+  const Certificate files = make_certificate(directory_, "DNS:localhost");
+  const std::pair<const char*, Errc> refusals[] = {
+      {"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", Errc::denied},
+      {"HTTP/1.1 503 Service Unavailable\r\n\r\n", Errc::unavailable},
+      {"SSH-2.0-OpenSSH_9.2\r\n\r\n", Errc::invalid},
+  };
+  for (const auto& [answer, code] : refusals) {
+    const TlsPeer proxy(files, true, answer);
+    Connection client(proxied(proxy, files, true));
+    auto got = run(client.exchange(get("/"), Limits{}));
+    ASSERT_FALSE(got);
+    EXPECT_EQ(got.error().code, code) << got.error().message;
+    EXPECT_NE(got.error().message.find("the proxy 127.0.0.1:"), std::string::npos);
+    EXPECT_EQ(got.error().text().find("secret"), std::string::npos);
+  }
+}
 
 TEST_F(Http, UnreadableCaFileIsNamed) {
   asio::io_context loop;

@@ -295,6 +295,33 @@ INSTANTIATE_TEST_SUITE_P(
              .unset_variables = {"X"}}),
     testing::PrintToStringParamName());
 
+TEST(PreflightDisk, SaysWhatTheImagesNeedAndWhatIsFree) {
+  const Rendering next = rendering(R"({"services": {"api": {"image": "acme/api"}}})");
+  Input input;
+  input.next = &next;
+  input.image_directory = "/var/lib/docker";
+  ImagePull sized;
+  sized.missing_bytes = 300'000'000;
+  sized.total_bytes = 500'000'000;
+  input.pulls = {sized, ImagePull{}};  // of the second, the registry did not tell
+  const auto disk_findings = [&] { return disk_space(input); };
+  EXPECT_TRUE(disk_findings().empty()) << "unknown";
+  input.free_bytes = 1'300'000'000;
+  EXPECT_TRUE(disk_findings().empty()) << "just enough";
+  input.free_bytes = 1'299'999'999;
+  const Findings found = disk_findings();
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].name, "disk-space");
+  EXPECT_EQ(found[0].severity, Severity::error);
+  EXPECT_EQ(found[0].cls, FailureClass::world);
+  EXPECT_EQ(found[0].message,
+            "the images need 1.3 GB (1300000000 bytes) in /var/lib/docker, where 1.3 GB "
+            "(1299999999 bytes) are free: 300 MB to transfer, and room to unpack them");
+  input.pulls = {};
+  input.free_bytes = 0;
+  EXPECT_TRUE(disk_findings().empty()) << "nothing to pull";
+}
+
 TEST(PreflightHints, NameTheEnvFileAndTheDollar) {
   const Rendering next = rendering(one_service);
   Input input;

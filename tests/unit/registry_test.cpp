@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/registry/credential_helper.hpp"
 #include "agent/registry/docker_config.hpp"
 #include "agent/registry/registry_errors.hpp"
 #include "agent/registry/registry_token.hpp"
@@ -86,6 +87,16 @@ TEST(TokenTarget, AsksForTheChallengesScopes) {
     EXPECT_EQ(token_target(row.realm, row.challenge, "acme/backend", row.username), row.expected);
 }
 
+TEST(TokenForm, GivesTheIdentityTokenInExchange) {
+  const Challenge challenge{
+      "bearer", {{"service", "test registry"}, {"scope", "repository:a:pull repository:b:pull"}}};
+  EXPECT_EQ(token_form(challenge, "acme/backend", "a+b/c="),
+            "grant_type=refresh_token&client_id=trimtab&service=test%20registry"
+            "&scope=repository%3Aa%3Apull%20repository%3Ab%3Apull&refresh_token=a%2Bb%2Fc%3D");
+  EXPECT_NE(token_form({"bearer", {}}, "acme/backend", "x").find("acme%2Fbackend%3Apull"),
+            std::string::npos);
+}
+
 TEST(Token, IsReadWithItsLifetime) {
   const struct {
     std::string body, text;
@@ -145,14 +156,51 @@ TEST(DockerConfig, FindsTheLoginOfARegistry) {
        "ana", "pw", "ghcr.io"},
       {R"({"credHelpers":{"quay.io":"pass"},"auths":{"ghcr.io":{"auth":"YW5hOnB3"}}})", "ghcr.io",
        "ana", "pw", "ghcr.io"},
+      // No helper of its own.
+      {R"({"credHelpers":{"ghcr.io":""},"auths":{"ghcr.io":{"auth":"YW5hOnB3"}}})", "ghcr.io",
+       "ana", "pw", "ghcr.io"},
   };
   for (const auto& row : rows) {
-    const auto login = find_login(config_of(row.config), row.registry);
-    ASSERT_TRUE(login) << row.config << login.error().text();
-    ASSERT_TRUE(login->has_value()) << row.config;
-    EXPECT_EQ((*login)->username, row.username) << row.config;
-    EXPECT_EQ((*login)->password, row.password) << row.config;
-    EXPECT_EQ((*login)->server, row.server) << row.config;
+    const auto stored = find_login(config_of(row.config), row.registry);
+    ASSERT_TRUE(stored) << row.config << stored.error().text();
+    const RegistryLogin expected{row.username, row.password, "", row.server};
+    EXPECT_EQ(stored->login, expected) << row.config;
+    EXPECT_TRUE(stored->named) << row.config;
+    EXPECT_EQ(stored->helper, "") << row.config;
+  }
+}
+
+TEST(DockerConfig, FindsAnIdentityToken) {
+  for (const char* config :
+       {R"({"auths":{"ghcr.io":{"identitytoken":"eyJ.x"}}})",
+        R"({"auths":{"ghcr.io":{"auth":"MDAwMDAwMDA6","identitytoken":"eyJ.x"}}})"}) {
+    const auto stored = find_login(config_of(config), "ghcr.io");
+    ASSERT_TRUE(stored) << config;
+    const RegistryLogin expected{"", "", "eyJ.x", "ghcr.io"};
+    EXPECT_EQ(stored->login, expected) << config;
+  }
+}
+
+TEST(DockerConfig, FindsTheHelperThatHasTheLogin) {
+  const struct {
+    const char *config, *registry, *helper;
+    bool named;
+  } rows[] = {
+      {R"({"credHelpers":{"r.example":"ecr-login"}})", "r.example", "ecr-login", true},
+      {R"({"credHelpers":{"https://index.docker.io/v1/":"pass"}})", "docker.io", "pass", true},
+      {R"({"credHelpers":{"r.example":"one"},"credsStore":"two",
+           "auths":{"r.example":{"auth":"YW5hOnB3"}}})",
+       "r.example", "one", true},
+      {R"({"credsStore":"pass","auths":{"ghcr.io":{}}})", "ghcr.io", "pass", true},
+      {R"({"credsStore":"pass"})", "ghcr.io", "pass", false},
+      {R"({"credsStore":"pass","credHelpers":{"quay.io":"x"}})", "ghcr.io", "pass", false},
+  };
+  for (const auto& row : rows) {
+    const auto stored = find_login(config_of(row.config), row.registry);
+    ASSERT_TRUE(stored) << row.config << stored.error().text();
+    EXPECT_EQ(stored->helper, row.helper) << row.config;
+    EXPECT_EQ(stored->named, row.named) << row.config;
+    EXPECT_FALSE(stored->login) << row.config;
   }
 }
 
@@ -167,13 +215,13 @@ TEST(DockerConfig, HasNoLoginForOtherRegistries) {
       {R"({"auths":{"ghcr.io.example":{"auth":"YW5hOnB3"}}})", "ghcr.io"},
       {R"({"auths":{"r.example:5000":{"auth":"YW5hOnB3"}}})", "r.example"},
       {R"({"auths":{"index.docker.io":{"auth":"YW5hOnB3"}}})", "ghcr.io"},
-      {R"({"credsStore":"pass"})", "ghcr.io"},
       {R"({"credHelpers":{"quay.io":"pass"}})", "ghcr.io"},
   };
   for (const auto& row : rows) {
-    const auto login = find_login(config_of(row.config), row.registry);
-    ASSERT_TRUE(login) << row.config << login.error().text();
-    EXPECT_FALSE(login->has_value()) << row.config;
+    const auto stored = find_login(config_of(row.config), row.registry);
+    ASSERT_TRUE(stored) << row.config << stored.error().text();
+    EXPECT_FALSE(stored->login) << row.config;
+    EXPECT_EQ(stored->helper, "") << row.config;
   }
 }
 
@@ -181,12 +229,7 @@ TEST(DockerConfig, SaysWhichEntryItCannotUse) {
   const struct {
     const char *config, *registry, *said;
   } rows[] = {
-      {R"({"credsStore":"pass","auths":{"ghcr.io":{}}})", "ghcr.io", "docker-credential-pass"},
-      {R"({"credHelpers":{"r.example":"ecr-login"}})", "r.example", "docker-credential-ecr-login"},
-      {R"({"credHelpers":{"https://index.docker.io/v1/":"pass"}})", "docker.io",
-       "docker-credential-pass"},
-      {R"({"auths":{"ghcr.io":{"auth":"YW5hOnB3","identitytoken":"secret"}}})", "ghcr.io",
-       "identity token"},
+      {R"({"credHelpers":{"ghcr.io":{"secret":7}}})", "ghcr.io", "no name"},
       {R"({"auths":{"ghcr.io":{"auth":"secret!"}}})", "ghcr.io", "base64"},
       {R"({"auths":{"ghcr.io":{"auth":"c2VjcmV0"}}})", "ghcr.io", "user:password"},
       {R"({"auths":{"ghcr.io":{"auth":"OnNlY3JldA=="}}})", "ghcr.io", "user:password"},
@@ -197,6 +240,55 @@ TEST(DockerConfig, SaysWhichEntryItCannotUse) {
     const auto login = find_login(config_of(row.config), row.registry);
     ASSERT_FALSE(login) << row.config;
     EXPECT_EQ(login.error().code, Errc::invalid) << row.config;
+    EXPECT_NE(login.error().message.find(row.said), std::string::npos) << login.error().text();
+    EXPECT_FALSE(login.error().hint.empty());
+    EXPECT_EQ(login.error().text().find("secret"), std::string::npos) << login.error().text();
+  }
+}
+
+TEST(CredentialHelper, AnswersWithALogin) {
+  const struct {
+    Exit exit;
+    std::optional<RegistryLogin> expected;
+  } rows[] = {
+      {{0, 0,
+        R"({"ServerURL":"ghcr.io","Username":"ana","Secret":"p:w"})"
+        "\n",
+        "a warning"},
+       RegistryLogin{"ana", "p:w", "", "ghcr.io"}},
+      {{0, 0, R"({"Username":"<token>","Secret":"eyJ.x"})", ""},
+       RegistryLogin{"", "", "eyJ.x", "ghcr.io"}},
+      {{1, 0, "credentials not found in native keychain\n", ""}, std::nullopt},
+  };
+  for (const auto& row : rows) {
+    const auto login = parse_helper_answer("pass", "ghcr.io", row.exit);
+    ASSERT_TRUE(login) << row.exit.out << login.error().text();
+    EXPECT_EQ(*login, row.expected) << row.exit.out;
+  }
+}
+
+TEST(CredentialHelper, IsNotQuotedWhereItMayHaveSaidASecret) {
+  const struct {
+    Exit exit;
+    Errc code;
+    const char* said;
+  } rows[] = {
+      {{1, 0, "", "gpg: decryption failed"}, Errc::unavailable, ": gpg: decryption failed"},
+      {{1, 0, "no AWS\ncredentials\n", "debug"}, Errc::unavailable, ": no AWS credentials"},
+      {{1, 0, R"({"Secret":"secret"})", ""}, Errc::unavailable, "(exit code 1)"},
+      {{139, 11, "", ""}, Errc::unavailable, "(exit code 139)"},
+      {{0, 0, "", ""}, Errc::invalid, "with no login"},
+      {{0, 0, "secret", ""}, Errc::invalid, "with no login"},
+      {{0, 0, R"(["secret"])", ""}, Errc::invalid, "with no login"},
+      {{0, 0, R"({"Username":"","Secret":"secret"})", ""}, Errc::invalid, "with no login"},
+      {{0, 0, R"({"Username":"ana","Secret":""})", ""}, Errc::invalid, "with no login"},
+      {{0, 0, R"({"Username":"ana","Secret":"secret"})", "", true}, Errc::invalid, "no login"},
+  };
+  for (const auto& row : rows) {
+    const auto login = parse_helper_answer("pass", "ghcr.io", row.exit);
+    ASSERT_FALSE(login) << row.exit.out;
+    EXPECT_EQ(login.error().code, row.code) << row.exit.out;
+    EXPECT_NE(login.error().message.find("docker-credential-pass"), std::string::npos);
     EXPECT_NE(login.error().message.find(row.said), std::string::npos) << login.error().text();
     EXPECT_FALSE(login.error().hint.empty());
     EXPECT_EQ(login.error().text().find("secret"), std::string::npos) << login.error().text();
@@ -230,9 +322,9 @@ class DockerConfigFileTest : public testing::Test {
   }
   // "" for none, "!" for an error.
   std::string user() {
-    const auto login = file_.login_for("ghcr.io");
-    if (!login) return "!";
-    return login->has_value() ? (*login)->username : std::string();
+    const auto stored = file_.find("ghcr.io");
+    if (!stored) return "!";
+    return stored->login ? stored->login->username : std::string();
   }
   [[nodiscard]] int warnings() const {
     int count = 0;
@@ -291,10 +383,10 @@ TEST_F(DockerConfigFileTest, KeepsTheLastGoodContentWhileItIsHalfWritten) {
 TEST_F(DockerConfigFileTest, SaysWhatIsWrongWhereItWasNeverGood) {
   file_ = DockerConfigFile(path());
   replace("{");
-  const auto login = file_.login_for("ghcr.io");
-  ASSERT_FALSE(login);
-  EXPECT_EQ(login.error().code, Errc::invalid);
-  EXPECT_EQ(login.error().message, path().string() + ": not valid JSON");
+  const auto stored = file_.find("ghcr.io");
+  ASSERT_FALSE(stored);
+  EXPECT_EQ(stored.error().code, Errc::invalid);
+  EXPECT_EQ(stored.error().message, path().string() + ": not valid JSON");
   EXPECT_EQ(warnings(), 1);
 }
 
@@ -339,11 +431,10 @@ TEST(RegistryErrors, SayWhatHappenedAndWhatToDo) {
        Errc::unavailable,
        "docker.io is asked too often (429) and asks to come back in 30 s: toomanyrequests"},
       {"nginx",
-       {429, {{"Retry-After", "Wed, 21 Oct 2026 07:28:00 GMT"}}, ""},
+       {429, {{"Retry-After", "Wed, 21 Oct 2020 07:28:00 GMT"}}, ""},
        false,
        Errc::unavailable,
-       "docker.io is asked too often (429) and asks to come back after Wed, 21 Oct 2026 07:28:00 "
-       "GMT"},
+       "docker.io is asked too often (429)"},
       {"ghcr.io/a/b",
        {503, {}, "<html>busy</html>"},
        false,
@@ -366,6 +457,12 @@ TEST(RegistryErrors, SayWhatHappenedAndWhatToDo) {
     EXPECT_EQ(error.message, row.message);
     EXPECT_FALSE(error.hint.empty()) << row.message;
   }
+}
+
+TEST(RegistryErrors, SayForAmazonThatItsLoginsEnd) {
+  const auto backend = image("123456789012.dkr.ecr.eu-central-1.amazonaws.com/acme/backend");
+  EXPECT_NE(refusal(backend, {403, {}, ""}, true).hint.find("12 hours"), std::string::npos);
+  EXPECT_NE(refusal(backend, {401, {}, ""}, false).hint.find("AWS keys"), std::string::npos);
 }
 
 TEST(RegistryErrors, TellAWrongLoginFromNone) {

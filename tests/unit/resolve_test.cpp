@@ -119,6 +119,26 @@ TEST(Images, PinningReplacesImageAndBuild) {
 
 // ---- Paths ----------------------------------------------------------------------------------
 
+TEST(KeptTags, ThoseThatNoReleaseNamesAreStale) {
+  const std::string old_digest = "sha256:" + std::string(64, 'a');
+  const std::string new_digest = "sha256:" + std::string(64, 'b');
+  const ImagePin old_pin{"acme/api:latest", "acme/api@" + old_digest};
+  const ImagePin new_pin{"acme/api:latest", "acme/api@" + new_digest};
+  const ImagePin local{"built", "sha256:" + std::string(64, 'c'), true};
+  const KeptTag tag = kept_tag("shop", "api", old_pin);
+  EXPECT_EQ(tag.repository, "trimtab.local/shop/api");
+  EXPECT_EQ(tag.tag, "aaaaaaaaaaaa");
+
+  std::map<int, Release> releases;
+  releases[3].images = {{"api", new_pin}, {"web", local}};
+  const std::vector<std::string> tags = {
+      kept_tag("shop", "api", old_pin).text(), kept_tag("shop", "api", new_pin).text(),
+      kept_tag("shop", "web", local).text(), kept_tag("shop", "gone", new_pin).text()};
+  EXPECT_EQ(stale_tags(tags, "shop", releases), (std::vector<std::string>{tags[0], tags[3]}));
+  releases[2].images = {{"api", old_pin}, {"gone", new_pin}};
+  EXPECT_TRUE(stale_tags(tags, "shop", releases).empty());
+}
+
 TEST(Paths, StagedOnesBecomeLiveOnes) {
   struct Row {
     const char* before;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/model/manifest.hpp"
 #include "agent/model/observed.hpp"
 #include "agent/model/release.hpp"
 
@@ -23,6 +24,9 @@ struct Input {
   std::vector<Container> all_containers;  // of the whole host
   std::vector<PortHolder> port_holders;   // of the ports that `next` publishes
   std::vector<std::string> collisions;    // untracked files where the commit has a different one
+  std::vector<ImagePull> pulls;
+  std::string image_directory;              // where the Engine keeps images
+  std::optional<std::uint64_t> free_bytes;  // there; unset where it is not known
 };
 
 using Findings = std::vector<PreflightFinding>;
@@ -37,6 +41,7 @@ Findings volume_changed(const Input& input);
 Findings network_changed(const Input& input);
 Findings untracked_collision(const Input& input);
 Findings host_access(const Input& input);
+Findings disk_space(const Input& input);
 
 // All of them, errors first.
 Findings check(const Input& input);

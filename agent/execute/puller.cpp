@@ -1,0 +1,130 @@
+#include "agent/execute/puller.hpp"
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/experimental/parallel_group.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <utility>
+
+#include "agent/resolve/images.hpp"
+
+namespace trimtab {
+
+namespace {
+
+constexpr int most_tries = 4;
+constexpr std::chrono::seconds first_pause{1};
+constexpr std::chrono::seconds longest_pause{60};
+
+}  // namespace
+
+Puller::Puller(PullerParts parts, std::map<std::string, std::uint64_t> expected)
+    : parts_(std::move(parts)), expected_(std::move(expected)) {}
+
+Task<Result<void>> Puller::pull(std::map<std::string, ImagePin> images) {
+  for (auto& [service, pin] : images) waiting_.push_back({service, std::move(pin)});
+  const auto executor = co_await asio::this_coro::executor;
+  // Three at a time, as many as the Engine transfers layers. When this is cancelled, the group
+  // cancels them and waits for them.
+  auto group =
+      asio::experimental::make_parallel_group(asio::co_spawn(executor, work(), asio::deferred),
+                                              asio::co_spawn(executor, work(), asio::deferred),
+                                              asio::co_spawn(executor, work(), asio::deferred));
+  auto wait = group.async_wait(asio::experimental::wait_for_all(), asio::use_awaitable);
+  const auto outcome = co_await std::move(wait);
+  for (const std::exception_ptr& thrown :
+       {std::get<1>(outcome), std::get<2>(outcome), std::get<3>(outcome)}) {
+    if (thrown) std::rethrow_exception(thrown);
+  }
+  if (failure_) co_return *failure_;
+  co_return Result<void>();
+}
+
+Task<void> Puller::work() {
+  while (!waiting_.empty() && !failure_) {
+    Item item = std::move(waiting_.front());
+    waiting_.pop_front();
+    const Result<void> brought = co_await bring(std::move(item));
+    if (!brought && !failure_) failure_ = brought.error();
+  }
+}
+
+Task<Result<void>> Puller::bring(Item item) {
+  const Result<Image> here = co_await parts_.docker.image(item.pin.pinned);
+  if (!here && here.error().code != Errc::not_found) co_return here.error();
+  if (!here && item.pin.local) {
+    co_return Error{Errc::not_found,
+                    "the image " + item.pin.reference + " of service " + item.service +
+                        " was on this host alone and is gone",
+                    "build it again, or push it to a registry"};
+  }
+  if (!here) {
+    const Result<void> pulled = co_await pull_patiently(item.pin);
+    if (!pulled) co_return pulled.error();
+  }
+  // An image pulled by digest has no tag, and anyone's `docker image prune` would take it.
+  const KeptTag tag = kept_tag(parts_.stack, item.service, item.pin);
+  co_return co_await parts_.docker.tag_image(item.pin.pinned, tag.repository, tag.tag);
+}
+
+Task<Result<void>> Puller::pull_patiently(ImagePin pin) {
+  const Result<ImageReference> reference = parse_reference(pin.pinned);
+  if (!reference) co_return reference.error();
+  std::chrono::seconds pause = first_pause;
+  bool login_renewed = false;
+  for (int tries = 1;; ++tries) {
+    const Result<void> pulled = co_await pull_once(pin, *reference);
+    if (pulled) co_return pulled;
+    const Error& error = pulled.error();
+    if (error.code == Errc::denied && !login_renewed) {
+      // The login may have ended in the middle of a long pull.
+      login_renewed = true;
+      parts_.registry.forget_login(reference->registry);
+      continue;
+    }
+    const bool curable = error.code == Errc::unavailable || error.code == Errc::timed_out;
+    if (!curable || tries == most_tries) co_return pulled;
+    const auto wait = std::clamp(error.retry_after, pause, longest_pause);
+    parts_.on_remark(error.text() + "; pulled again in " + human_duration(wait));
+    const Result<void> slept = co_await sleep_for(wait);
+    if (!slept) co_return slept;
+    pause = std::min(pause * 2, longest_pause);
+  }
+}
+
+Task<Result<void>> Puller::pull_once(ImagePin pin, ImageReference reference) {
+  // A broken file of logins does not keep public images from being pulled.
+  std::optional<RegistryLogin> login;
+  const auto known = co_await parts_.registry.login_for(reference.registry);
+  if (known) {
+    login = *known;
+  } else {
+    parts_.on_remark(known.error().text());
+  }
+  std::function<void(const PullProgress&)> on_progress = [this, pin](const PullProgress& progress) {
+    note(pin, progress);
+  };
+  const Result<void> pulled =
+      co_await parts_.docker.pull(reference.familiar_name(), reference.digest, login, on_progress);
+  // Refused for want of a login that can be had later.
+  const bool wants_login = !pulled && pulled.error().code == Errc::denied;
+  if (wants_login && !known && is_transient(known.error().code)) co_return known.error();
+  co_return pulled;
+}
+
+void Puller::note(const ImagePin& pin, const PullProgress& progress) {
+  progress_[pin.pinned] = progress;
+  PullProgress sums;
+  // The Engine tells a layer's size only once it begins with it.
+  std::map<std::string, std::uint64_t> totals = expected_;
+  for (const auto& [pinned, known] : progress_) {
+    sums.current += known.current;
+    totals[pinned] = std::max(totals[pinned], known.total);
+  }
+  for (const auto& [pinned, total] : totals) sums.total += total;
+  parts_.on_progress(pin.reference, sums);
+}
+
+}  // namespace trimtab

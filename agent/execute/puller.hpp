@@ -1,0 +1,55 @@
+// Brings the images of a release onto this host: several at a time, by digest, tried again where
+// the network failed.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "agent/docker/docker.hpp"
+#include "agent/model/release.hpp"
+#include "agent/registry/registry.hpp"
+
+namespace trimtab {
+
+struct PullerParts {
+  std::string stack;
+  Registry& registry;
+  Docker& docker;
+  // What is pulled and the sums over all images that were not here.
+  std::function<void(const std::string& image, const PullProgress& sums)> on_progress;
+  std::function<void(const std::string& line)> on_remark;
+};
+
+class Puller {
+ public:
+  // `expected`: bytes that an image will take, as far as they are known, by pinned reference.
+  Puller(PullerParts parts, std::map<std::string, std::uint64_t> expected);
+
+  // All of them, by service: present, and tagged so that no prune takes them. The first error ends
+  // it; what is complete by then stays. Errors: those of Docker::pull; not_found for an image that
+  // was on this host alone.
+  Task<Result<void>> pull(std::map<std::string, ImagePin> images);
+
+ private:
+  struct Item {
+    std::string service;
+    ImagePin pin;
+  };
+
+  Task<void> work();
+  Task<Result<void>> bring(Item item);
+  // Tries again what waiting may cure: what was transferred of it before is not lost.
+  Task<Result<void>> pull_patiently(ImagePin pin);
+  Task<Result<void>> pull_once(ImagePin pin, ImageReference reference);
+  void note(const ImagePin& pin, const PullProgress& progress);
+
+  PullerParts parts_;
+  std::map<std::string, std::uint64_t> expected_;
+  std::map<std::string, PullProgress> progress_;  // by pinned reference
+  std::deque<Item> waiting_;
+  std::optional<Error> failure_;
+};
+
+}  // namespace trimtab

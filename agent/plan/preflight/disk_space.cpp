@@ -1,0 +1,32 @@
+#include "agent/plan/preflight/preflight.hpp"
+#include "common/text.hpp"
+
+namespace trimtab::preflight {
+namespace {
+
+// A layer is kept compressed until it is unpacked, which makes it some three times as large.
+constexpr std::uint64_t disk_per_byte = 4;
+// What everything else on the host goes on writing meanwhile.
+constexpr std::uint64_t reserve = 100'000'000;
+
+}  // namespace
+
+Findings disk_space(const Input& input) {
+  std::uint64_t missing = 0;
+  for (const ImagePull& pull : input.pulls) missing += pull.missing_bytes.value_or(0);
+  if (missing == 0 || !input.free_bytes) return {};
+  const std::uint64_t needed = missing * disk_per_byte + reserve;
+  if (*input.free_bytes >= needed) return {};
+  PreflightFinding finding;
+  finding.name = "disk-space";
+  finding.cls = FailureClass::world;
+  finding.message = "the images need " + human_size(needed) + " (" + std::to_string(needed) +
+                    " bytes) in " + input.image_directory + ", where " +
+                    human_size(*input.free_bytes) + " (" + std::to_string(*input.free_bytes) +
+                    " bytes) are free: " + human_size(missing) +
+                    " to transfer, and room to unpack them";
+  finding.hint = "`docker system df` shows what takes the room; `docker image prune` frees some";
+  return {finding};
+}
+
+}  // namespace trimtab::preflight

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+
+namespace trimtab {
+
+// Bytes that are free on the file system of this folder; unset where it cannot be asked.
+std::optional<std::uint64_t> free_bytes(const std::filesystem::path& folder);
+
+}  // namespace trimtab

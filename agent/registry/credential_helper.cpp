@@ -1,0 +1,121 @@
+#include "agent/registry/credential_helper.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/registry/registry_errors.hpp"
+#include "common/json.hpp"
+#include "common/text.hpp"
+
+namespace trimtab {
+
+namespace {
+
+constexpr std::chrono::seconds longest_run{10};
+constexpr std::size_t largest_answer = 64 * 1024;
+constexpr std::string_view prefix = "docker-credential-";
+
+// A part of a file's name, not of a path.
+bool is_helper_name(std::string_view name) {
+  constexpr std::string_view allowed =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+  return !name.empty() && name.size() <= 100 && name.find_first_not_of(allowed) == name.npos;
+}
+
+// Besides PATH: where the clouds' helpers (ecr-login, gcr and gcloud, acr-env) find their keys and
+// settings, and pass its store. All else stays ours.
+std::map<std::string, std::string> helper_environment(const http::Proxies& proxies) {
+  constexpr std::string_view names[] = {"HOME", "GNUPGHOME", "PASSWORD_STORE_DIR"};
+  constexpr std::string_view families[] = {"AWS_", "AZURE_", "CLOUDSDK_", "GOOGLE_"};
+  auto environment = base_environment();
+  environment["HOME"] = "/root";
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const auto name = text.substr(0, text.find('='));
+    const bool wanted =
+        std::find(std::begin(names), std::end(names), name) != std::end(names) ||
+        std::any_of(std::begin(families), std::end(families),
+                    [name](std::string_view family) { return name.starts_with(family); });
+    if (wanted && name.size() < text.size())
+      environment[std::string(name)] = text.substr(name.size() + 1);
+  }
+  environment.merge(http::proxy_variables(proxies));
+  return environment;
+}
+
+// What a helper that failed says, on one line. Nothing of what may be an answer after all.
+std::string complaint(const Exit& exit) {
+  const std::string_view said = trim(trim(exit.out).empty() ? exit.err : exit.out);
+  if (said.find('{') != said.npos) return {};
+  return one_line(said);
+}
+
+}  // namespace
+
+Result<std::optional<RegistryLogin>> parse_helper_answer(const std::string& name,
+                                                         const std::string& server,
+                                                         const Exit& exit) {
+  const std::string program = std::string(prefix) + name;
+  if (!exit.ok()) {
+    // The protocol's words; helpers say them on standard output.
+    if (trim(exit.out) == "credentials not found in native keychain")
+      return std::optional<RegistryLogin>();
+    const std::string said = complaint(exit);
+    // Mostly its keys are missing, or whom it asks cannot be reached: never the image's fault.
+    return Error{
+        Errc::unavailable,
+        program + " gives no login for " + server +
+            (said.empty() ? " (exit code " + std::to_string(exit.code) + ")" : ": " + said),
+        "`echo " + server + " | " + program + " get` as root shows it"};
+  }
+  const Error no_login{Errc::invalid, program + " answers for " + server + " with no login",
+                       "check that it is a credential helper of Docker"};
+  if (exit.out_truncated) return no_login;
+  const auto answer = parse_json(exit.out);
+  if (!answer || !answer->is_object()) return no_login;
+  RegistryLogin login;
+  login.server = server;
+  const std::string username = json_string(*answer, "Username");
+  std::string secret = json_string(*answer, "Secret");
+  if (secret.empty()) return no_login;
+  if (username == "<token>") {
+    login.identity_token = std::move(secret);
+  } else if (username.empty()) {
+    return no_login;
+  } else {
+    login.username = username;
+    login.password = std::move(secret);
+  }
+  return std::optional<RegistryLogin>(std::move(login));
+}
+
+Task<Result<std::optional<RegistryLogin>>> ask_helper(std::string name, std::string server,
+                                                      http::Proxies proxies) {
+  if (!is_helper_name(name)) {
+    co_return Error{Errc::invalid, "\"" + one_line(name) + "\" names no helper",
+                    "credsStore and credHelpers in config.json hold the part of its name after " +
+                        std::string(prefix)};
+  }
+  Command command;
+  command.argv = {std::string(prefix) + name, "get"};
+  command.environment = helper_environment(proxies);
+  command.input = server;
+  command.timeout = longest_run;
+  command.output_limit = largest_answer;
+  const auto exit = co_await run(std::move(command));
+  if (!exit) {
+    Error error = exit.error();
+    if (error.code == Errc::timed_out)
+      error.hint = "run it as root by hand: it may wait for a passphrase that nobody enters";
+    if (error.code != Errc::not_found) co_return error;
+    co_return Error{Errc::not_found,
+                    "the login for " + server + " is kept by " + std::string(prefix) + name +
+                        ", which is not installed",
+                    "install it, or remove it from config.json and run `docker login` again"};
+  }
+  co_return parse_helper_answer(name, server, *exit);
+}
+
+}  // namespace trimtab

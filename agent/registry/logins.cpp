@@ -1,0 +1,182 @@
+#include "agent/registry/logins.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <boost/asio/this_coro.hpp>
+#include <utility>
+
+#include "agent/registry/aws_credentials.hpp"
+#include "agent/registry/credential_helper.hpp"
+#include "common/files.hpp"
+
+namespace trimtab {
+
+namespace {
+
+// A helper is a process, and some ask a server: not for each image of each look.
+constexpr std::chrono::minutes answer_life{5};
+// So that one that hangs does not hold up every look.
+constexpr std::chrono::minutes hang_life{1};
+// Before AWS is asked again when it gave no login although the last one nears its end.
+constexpr std::chrono::minutes aws_patience{5};
+constexpr std::chrono::hours longest_aws_login{12};
+
+Result<std::optional<RegistryLogin>> from_file(const RegistrySettings& settings) {
+  auto password = read_secret_file(settings.password_file);
+  if (!password) return password.error().context("the password for " + settings.host);
+  RegistryLogin login;
+  login.username = settings.username;
+  login.password = std::move(*password);
+  login.server = docker_server(settings.host);
+  return std::optional<RegistryLogin>(std::move(login));
+}
+
+}  // namespace
+
+// What was made for one registry.
+struct Logins::Kept {
+  explicit Kept(asio::any_io_executor executor) : turn(std::move(executor)) {}
+
+  // The answer, if it is of this source and still good.
+  [[nodiscard]] bool serves(const std::string& wanted) const {
+    return answer && source == wanted && SteadyClock::now() < renew_at;
+  }
+
+  Turn turn;           // one maker at a time
+  std::string source;  // of the answer
+  std::optional<Result<Login>> answer;
+  SteadyClock::time_point renew_at;
+  SteadyClock::time_point ends_at;  // a login of AWS: until then it may still be used
+
+  // Of Amazon ECR: what config.json had, and what of that was refused.
+  Login given;
+  Login refused;
+};
+
+Logins::Logins(LoginSettings settings)
+    : settings_(std::move(settings)), docker_config_(settings_.docker_config) {}
+
+Logins::~Logins() = default;
+
+void Logins::use(std::vector<RegistrySettings> registries, http::Proxies proxies) {
+  settings_.registries = std::move(registries);
+  settings_.proxies = std::move(proxies);
+}
+
+Logins::Kept& Logins::kept_for(const std::string& registry, const asio::any_io_executor& executor) {
+  auto& kept = kept_[registry];
+  if (!kept) kept = std::make_unique<Kept>(executor);
+  return *kept;
+}
+
+Task<Result<std::optional<RegistryLogin>>> Logins::login_for(std::string registry) {
+  const auto executor = co_await asio::this_coro::executor;
+  const auto ecr = parse_ecr_registry(registry);
+  const auto entry =
+      std::find_if(settings_.registries.begin(), settings_.registries.end(),
+                   [&](const RegistrySettings& one) { return one.host == registry; });
+  if (entry != settings_.registries.end()) {
+    if (!entry->password_file.empty()) co_return from_file(*entry);
+    if (!ecr) {
+      co_return Error{Errc::invalid,
+                      registry +
+                          " has AWS keys in trimtab.yaml, but its name is not one of Amazon "
+                          "ECR, such as 123456789012.dkr.ecr.eu-central-1.amazonaws.com",
+                      "correct its host there, or give it username and password_file"};
+    }
+    co_return co_await from_aws(std::move(registry), *ecr, *entry);
+  }
+
+  auto stored = docker_config_.find(registry);
+  if (!ecr) {
+    if (!stored) co_return stored.error();
+    co_return co_await from_config(std::move(registry), std::move(*stored));
+  }
+  Kept& kept = kept_for(registry, executor);
+  const bool usable = stored && (stored->login || !stored->helper.empty());
+  // One that `docker login` left there ends after twelve hours.
+  const bool refused = usable && stored->login && stored->login == kept.refused;
+  if (usable && stored->named && !refused) {
+    kept.given = stored->login;
+    co_return co_await from_config(std::move(registry), std::move(*stored));
+  }
+  RegistrySettings unset;
+  auto made = co_await from_aws(registry, *ecr, std::move(unset));
+  if (made || made.error().code != Errc::not_found) co_return made;
+  if (!stored) co_return stored.error();
+  if (usable) co_return co_await from_config(std::move(registry), std::move(*stored));
+  co_return made;
+}
+
+void Logins::forget(const std::string& registry) {
+  const auto kept = kept_.find(registry);
+  if (kept == kept_.end()) return;
+  kept->second->answer.reset();
+  if (kept->second->given) kept->second->refused = std::exchange(kept->second->given, {});
+}
+
+Task<Result<std::optional<RegistryLogin>>> Logins::from_config(std::string registry,
+                                                               StoredLogin stored) {
+  if (stored.helper.empty()) co_return std::move(stored.login);
+  co_return co_await from_helper(std::move(registry), std::move(stored.helper));
+}
+
+Task<Result<std::optional<RegistryLogin>>> Logins::from_helper(std::string registry,
+                                                               std::string helper) {
+  const auto executor = co_await asio::this_coro::executor;
+  Kept& kept = kept_for(registry, executor);
+  const auto turn = co_await kept.turn.take();
+  // `docker login` writes config.json even where the login goes to a store.
+  const std::string source = helper + " " + std::to_string(docker_config_.generation());
+  if (kept.serves(source)) co_return *kept.answer;
+  std::string server = docker_server(registry);
+  auto answer = co_await ask_helper(std::move(helper), std::move(server), settings_.proxies);
+  kept.answer.reset();
+  const bool hangs = !answer && answer.error().code == Errc::timed_out;
+  if (answer || hangs) {
+    kept.source = source;
+    kept.answer = answer;
+    kept.renew_at = SteadyClock::now() + (hangs ? hang_life : answer_life);
+  }
+  co_return answer;
+}
+
+Task<Result<std::optional<RegistryLogin>>> Logins::from_aws(std::string registry, EcrRegistry ecr,
+                                                            RegistrySettings settings) {
+  const auto executor = co_await asio::this_coro::executor;
+  Kept& kept = kept_for(registry, executor);
+  const auto turn = co_await kept.turn.take();
+  const std::string source =
+      "AWS " + settings.aws_credentials_file.string() + " " + settings.aws_profile;
+  if (kept.serves(source)) co_return *kept.answer;
+
+  Result<EcrLogin> made;
+  auto keys = find_aws_keys(settings);
+  if (keys) {
+    made = co_await get_ecr_login(std::move(ecr), std::move(*keys), settings_.proxies);
+  } else {
+    made = keys.error();
+  }
+  const auto now = SteadyClock::now();
+  if (!made) {
+    if (!kept.answer || kept.source != source || now >= kept.ends_at) co_return made.error();
+    spdlog::warn("no new login for {}, the last one is used on: {}", registry, made.error().text());
+    kept.renew_at = std::min(now + aws_patience, kept.ends_at);
+    co_return *kept.answer;
+  }
+  RegistryLogin login;
+  login.username = std::move(made->username);
+  login.password = std::move(made->password);
+  login.server = docker_server(registry);
+  const auto life = std::clamp<SteadyClock::duration>(
+      made->expires_at - wall_now(), SteadyClock::duration::zero(), longest_aws_login);
+  kept.source = source;
+  kept.answer = Login(std::move(login));
+  // Half of it is left for the longest pull, and for hours in which AWS cannot be asked.
+  kept.renew_at = now + life / 2;
+  kept.ends_at = now + life;
+  co_return *kept.answer;
+}
+
+}  // namespace trimtab

@@ -1,0 +1,166 @@
+#include "agent/webhook/webhook.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include "agent/webhook/hook_call.hpp"
+#include "common/files.hpp"
+#include "common/json.hpp"
+
+namespace trimtab {
+namespace {
+
+// Few senders have something to say at a time, and each connection costs two buffers.
+constexpr std::size_t most_connections = 16;
+constexpr auto idle_timeout = std::chrono::seconds(10);
+// What holds the port, or lacks the address, may go away.
+constexpr auto listen_interval = std::chrono::seconds(10);
+// Calls that come closer together cause one look more, at the end of it.
+constexpr auto look_interval = std::chrono::seconds(1);
+constexpr int most_refusals_in_second = 10;
+constexpr auto warning_interval = std::chrono::minutes(1);
+
+}  // namespace
+
+Webhook::Webhook(asio::any_io_executor executor, DaemonSettings::Webhook settings, Stacks stacks)
+    : executor_(executor),
+      settings_(std::move(settings)),
+      stacks_(std::move(stacks)),
+      tasks_(std::move(executor)) {}
+
+void Webhook::start() {
+  static_cast<void>(read_secret());
+  tasks_.spawn("webhook", listen());
+}
+
+Task<void> Webhook::stop() {
+  if (server_) server_->stop();
+  tasks_.cancel();
+  if (server_) co_await server_->idle();
+  co_await tasks_.idle();
+}
+
+std::string Webhook::error() const {
+  if (listen_error_) return listen_error_->text();
+  return secret_error_ ? secret_error_->text() : std::string();
+}
+
+Task<void> Webhook::listen() {
+  for (;;) {
+    Result<UniqueFd> listener = http::listen_tcp(settings_.listen);
+    if (listener) {
+      http::ServerLimits limits;
+      limits.connections = most_connections;
+      limits.body_bytes = largest_hook_body;
+      limits.idle_timeout = idle_timeout;
+      server_ = std::make_unique<http::Server>(
+          executor_, std::move(*listener), limits,
+          [this](const http::Request& head) { return receive(head); });
+      listen_error_.reset();
+      spdlog::info("webhook: listens at {}", settings_.listen);
+      co_await server_->run();
+      co_return;
+    }
+    if (!listen_error_) spdlog::error("webhook: {}", listener.error().text());
+    listen_error_ = listener.error();
+    const Result<void> slept = co_await sleep_for(listen_interval);
+    if (!slept) co_return;
+  }
+}
+
+// Anew for each call, so that a changed secret counts at once.
+Result<std::string> Webhook::read_secret() {
+  Result<std::string> secret = read_secret_file(settings_.secret_file);
+  if (secret) {
+    secret_error_.reset();
+  } else {
+    if (!secret_error_) spdlog::error("webhook: {}", secret.error().text());
+    secret_error_ = secret.error();
+  }
+  return secret;
+}
+
+http::Reception Webhook::receive(const http::Request& head) {
+  http::Reception reception;
+  const Result<std::string> secret = read_secret();
+  if (!secret) {
+    reception.at_once = http::problem(503, "the secret cannot be read; trimtabd's log says why");
+    return reception;
+  }
+  auto call = std::make_shared<HookCall>(head, *secret);
+  if (const auto refusal = call->refused_by_head()) {
+    reception.at_once = refuse(*refusal);
+    return reception;
+  }
+  reception.on_body = [call](std::string_view piece) { call->add(piece); };
+  reception.at_end = [this, call] { return answer(*call); };
+  return reception;
+}
+
+http::Response Webhook::answer(HookCall& call) {
+  const std::vector<std::string> names = stacks_.names();
+  if (const auto refusal = call.refused(names)) return refuse(*refusal);
+  called_at_ = wall_now();
+  Json woken = Json::array();
+  for (const std::string& name : names) {
+    if (!call.stack().empty() && call.stack() != name) continue;
+    wake(name);
+    woken.push_back(name);
+  }
+  Json body;
+  body["stacks"] = std::move(woken);
+  http::Response response;
+  response.status = 202;
+  response.headers = {{"Content-Type", "application/json"}};
+  response.body = dump_json(body) + "\n";
+  return response;
+}
+
+// Who knows the secret is always served: otherwise, anybody could keep pushes from being seen.
+http::Response Webhook::refuse(const HookRefusal& refusal) {
+  const auto now = SteadyClock::now();
+  ++refused_since_warning_;
+  if (!warned_at_ || now - *warned_at_ >= warning_interval) {
+    spdlog::warn("webhook: refused {} {}, the last one with {}: {}", refused_since_warning_,
+                 refused_since_warning_ == 1 ? "call" : "calls", refusal.status, refusal.detail);
+    warned_at_ = now;
+    refused_since_warning_ = 0;
+  }
+  if (now - second_began_ >= std::chrono::seconds(1)) {
+    second_began_ = now;
+    refused_in_second_ = 0;
+  }
+  if (++refused_in_second_ > most_refusals_in_second) {
+    http::Response response = http::problem(429, "too many calls that are refused");
+    response.headers.emplace_back("Retry-After", "1");
+    return response;
+  }
+  http::Response response = http::problem(refusal.status, refusal.detail);
+  if (refusal.status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
+  if (refusal.status == 405) response.headers.emplace_back("Allow", "POST");
+  return response;
+}
+
+void Webhook::wake(const std::string& stack) {
+  const auto found = looks_.find(stack);
+  const auto since =
+      SteadyClock::now() - (found == looks_.end() ? SteadyClock::time_point() : found->second.at);
+  if (found == looks_.end() || since >= look_interval) {
+    look(stack);
+  } else if (!found->second.again) {
+    found->second.again = true;
+    tasks_.spawn("webhook: look at " + stack, look_later(stack, look_interval - since));
+  }
+}
+
+Task<void> Webhook::look_later(std::string stack, SteadyClock::duration wait) {
+  const Result<void> slept = co_await sleep_for(wait);
+  if (slept) look(stack);
+}
+
+void Webhook::look(const std::string& stack) {
+  looks_[stack] = Look{SteadyClock::now(), false};
+  spdlog::info("{}: looks now, since the webhook was called", stack);
+  stacks_.look_now(stack);
+}
+
+}  // namespace trimtab

@@ -1,0 +1,72 @@
+// Listens for those who push, so that what they pushed is looked at now and not at the next
+// interval.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/config/settings.hpp"
+#include "common/async.hpp"
+#include "common/http_server.hpp"
+#include "common/text.hpp"
+
+namespace trimtab {
+
+class HookCall;
+struct HookRefusal;
+
+class Webhook {
+ public:
+  // What it wakes.
+  struct Stacks {
+    std::function<std::vector<std::string>()> names;
+    std::function<void(const std::string&)> look_now;  // nothing where the stack is gone
+  };
+
+  Webhook(asio::any_io_executor executor, DaemonSettings::Webhook settings, Stacks stacks);
+  // Listens, again and again if it cannot, until stop().
+  void start();
+  // Completes when nothing of it runs any more; it may then be destroyed.
+  Task<void> stop();
+
+  [[nodiscard]] const DaemonSettings::Webhook& settings() const { return settings_; }
+  // Why calls are not taken, in words; "" if they are.
+  [[nodiscard]] std::string error() const;
+  // When the last call with the secret came.
+  [[nodiscard]] std::optional<WallTime> called_at() const { return called_at_; }
+
+ private:
+  struct Look {
+    SteadyClock::time_point at;
+    bool again = false;  // another one is due
+  };
+  Task<void> listen();
+  Result<std::string> read_secret();
+  http::Reception receive(const http::Request& head);
+  http::Response answer(HookCall& call);
+  http::Response refuse(const HookRefusal& refusal);
+  void wake(const std::string& stack);
+  Task<void> look_later(std::string stack, SteadyClock::duration wait);
+  void look(const std::string& stack);
+
+  asio::any_io_executor executor_;
+  DaemonSettings::Webhook settings_;
+  Stacks stacks_;
+  TaskGroup tasks_;
+  std::unique_ptr<http::Server> server_;
+  std::optional<Error> listen_error_;
+  std::optional<Error> secret_error_;
+  std::optional<WallTime> called_at_;
+  std::map<std::string, Look> looks_;
+  // Of calls without the secret.
+  SteadyClock::time_point second_began_;
+  int refused_in_second_ = 0;
+  std::optional<SteadyClock::time_point> warned_at_;
+  int refused_since_warning_ = 0;
+};
+
+}  // namespace trimtab

@@ -1,0 +1,388 @@
+"""What images do: wrong machines, cut transfers, full disks, quotas, logins, old ones that go."""
+
+import base64
+import json
+import pathlib
+import re
+import socket
+import subprocess
+import tempfile
+import threading
+
+import parts as real
+import pytest
+
+INDEX = "application/vnd.oci.image.index.v1+json"
+
+
+def shop(host, version="1", **settings):
+    settings = {"gate": {"timeout": "20s", "stable": "300ms"}, **settings}
+    host.push("web", "latest", version=version, health=False)
+    return host.stack("shop", services(host), **settings)
+
+
+def services(host, tag="latest", at=None):
+    image = host.image("web", tag)
+    return {"web": {"image": image.replace(host.registry.address, at) if at else image}}
+
+
+def look_now(stack):
+    code, body = stack.host.post(f"/v1/stacks/{stack.name}/check")
+    assert code == 202, body
+
+
+def wait_finding(stack, name):
+    """Waits for a release that was rejected for this; returns it."""
+    def found():
+        assert stack.releases(), "none yet"
+        release = max(stack.releases(), key=lambda one: one["number"])
+        assert release["outcome"] == "rejected", release["outcome"]
+        release = stack.release(release["number"])
+        assert name in [finding["name"] for finding in release["findings"]], release["findings"]
+        return release
+    return stack.host.wait(found, name)
+
+
+def push_index(host, tag, **platforms):
+    """A list of images by architecture, as buildx makes them; returns its digest."""
+    repository = f"host{host.number}/web"
+    entries = []
+    for architecture, version in platforms.items():
+        digest = host.push("web", f"{tag}-{architecture}", version=version, health=False,
+                           architecture=architecture)
+        _, _, body = host.registry.request("GET", f"/v2/{repository}/manifests/{digest}", headers={
+            "Accept": "application/vnd.docker.distribution.manifest.v2+json"})
+        entries.append({"mediaType": json.loads(body)["mediaType"], "digest": digest,
+                        "size": len(body), "platform": {"os": "linux",
+                                                        "architecture": architecture}})
+    index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}
+    return host.registry.push_manifest(repository, tag, json.dumps(index).encode(), INDEX)
+
+
+def test_an_image_for_other_machines_is_refused_before_anything_stops(host):
+    stack = shop(host)
+    host.start()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    before = stack.instances()
+    push_index(host, "foreign", arm64="2", riscv64="2")
+    stack.push(services(host, "foreign"))
+    release = wait_finding(stack, "image-platform")
+    reason = release["failure"]["reason"]
+    assert host.image("web", "foreign") in reason and "linux/arm64, linux/riscv64" in reason
+    assert "this host is linux/amd64" in reason
+    # One image without a list of platforms says it in its configuration.
+    host.push("web", "arm", version="3", architecture="arm64")
+    stack.push(services(host, "arm"))
+    host.wait(lambda: len(stack.releases()) == 3, "the next is looked at")
+    assert "it is for linux/arm64" in wait_finding(stack, "image-platform")["failure"]["reason"]
+    assert stack.instances() == before
+    # A list that has this host's is as good as an image.
+    digest = push_index(host, "both", arm64="4", amd64="4")
+    stack.wait_commit(stack.push(services(host, "both")))
+    assert stack.version("web") == "4" and stack.running_digest("web") == [digest]
+
+
+class Cutter:
+    """Stands before the registry and breaks transfers off after so many bytes of an answer."""
+
+    def __init__(self, registry, limit):
+        self.upstream = tuple(registry.address.split(":"))
+        self.limit = limit  # None: no more
+        self.cuts = 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection((self.upstream[0], int(self.upstream[1])))
+            threading.Thread(target=self.pump, args=(client, server, None), daemon=True).start()
+            threading.Thread(target=self.pump, args=(server, client, self.limit),
+                             daemon=True).start()
+
+    def pump(self, source, target, limit):
+        passed = 0
+        try:
+            while piece := source.recv(65536):
+                passed += len(piece)
+                if limit is not None and passed > limit:
+                    self.cuts += 1
+                    break
+                target.sendall(piece)
+        except OSError:
+            pass
+        for end in source, target:
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def close(self):
+        self.listener.close()
+
+
+def test_a_transfer_that_breaks_off_is_tried_again_while_the_old_version_runs(host):
+    stack = shop(host)
+    host.start()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    before = stack.instances()
+    host.push("web", "2", version="2", health=False, filler=5_000_000)
+    cutter = Cutter(host.registry, limit=3_000_000)
+    try:
+        commit = stack.push(services(host, "2", at=cutter.address))
+        stack.wait_phase("pulling")
+        host.wait(lambda: cutter.cuts > 0, "it is cut")
+        pull = stack.status()["attempt"]["pull"]
+        assert 5_000_000 < pull["total"] < 8_000_000  # known before all layers were begun
+        assert stack.instances() == before
+        cutter.limit = None
+        stack.wait_commit(commit, 120)
+    finally:
+        cutter.close()
+    assert stack.version("web") == "2"
+    assert [r["outcome"] for r in stack.releases()] == ["good", "good"]
+
+
+@pytest.fixture
+def small_engine():
+    """An Engine whose images lie on a disk of 80 MB."""
+    with tempfile.TemporaryDirectory(prefix="trimtab-engine-") as folder:
+        engine = real.Engine(folder)
+        data = pathlib.Path(folder) / "data"
+        data.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=80M", "tmpfs", data], check=True)
+        try:
+            engine.start()
+            yield engine, data
+        finally:
+            engine.close()
+
+
+def test_a_disk_that_is_too_small_is_told_with_its_bytes_before_anything_is_pulled(
+        small_engine, make_host):
+    engine, data = small_engine
+    host = make_host(engine=engine)
+    stack = shop(host)
+    host.start()
+    release = wait_finding(stack, "disk-space")
+    reason = release["failure"]["reason"]
+    needed, free = re.findall(r"\((\d+) bytes\)", reason)
+    status = real.os.statvfs(data)
+    assert int(needed) > 100_000_000 and abs(int(free) - status.f_bavail * status.f_frsize) < 5_000_000
+    assert str(data) in reason
+    assert "docker system df" in release["failure"]["hint"]
+    assert engine.docker("image", "ls", "-q") == ""
+    plan = host.ask("plan", "shop", code=None)
+    assert plan["pull"]["bytes"] == plan["pull"]["total_bytes"] > 500_000
+    assert plan["pull"]["free_bytes"] < 80 << 20
+    # With room, the same commit is deployed.
+    subprocess.run(["mount", "-o", "remount,size=600M", data], check=True)
+    host.trimtab("deploy", "shop", "--wait")
+    assert stack.version("web") == "1"
+
+
+def kept_tags(host):
+    listed = host.engine.docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}",
+                                "trimtab.local/shop/*")
+    return set(listed.split())
+
+
+def test_images_of_releases_that_are_kept_no_more_go_and_others_stay(host):
+    stack = shop(host, keep=0)
+    host.start()
+    digests = []
+    for version in "1", "2", "3", "4", "5":
+        digests.append(host.push("web", version, version=version, health=False))
+        stack.wait_commit(stack.push(services(host, version)))
+
+    def short(digest):
+        return f"trimtab.local/shop/web:{digest.removeprefix('sha256:')[:12]}"
+    host.wait(lambda: kept_tags(host) == {short(digest) for digest in digests[-2:]},
+              "the images of the kept releases alone are here")
+    for digest in digests[:3]:
+        repository = host.image("web", "x").rsplit(":", 1)[0]
+        assert host.engine.docker("image", "inspect", f"{repository}@{digest}", check=False) == "[]"
+    # What others do to make room takes nothing of them, or not for long.
+    host.engine.docker("image", "prune", "-f")
+    assert kept_tags(host) == {short(digest) for digest in digests[-2:]}
+    host.engine.docker("image", "prune", "-a", "-f")
+    host.trimtab("rollback", "shop", "--wait")
+    assert stack.version("web") == "4"
+    assert stack.running_digest("web") == [digests[-2]]
+
+
+def test_fifty_looks_at_eight_tags_cost_no_manifest_and_one_connection(host):
+    names = [f"web{i}" for i in range(8)]
+    for name in names:
+        host.push(name, "latest", version="1", health=False)
+    stack = host.stack("shop", {name: {"image": host.image(name)} for name in names},
+                       images={"interval": "1h"}, gate={"timeout": "60s", "stable": "300ms"})
+    log = host.registry.process.log
+
+    def questions():
+        """The daemon's own, since the stack was deployed: (method, connection)."""
+        lines = log.read_text(errors="replace")[begun:].splitlines()
+        return [re.search(r"request.method=(\w+) .*remoteaddr=\"([^\"]+)", line).groups()
+                for line in lines if "useragent=trimtab/" in line and f"/host{host.number}/" in line
+                and "response completed" in line]
+    begun = 0
+    host.start()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    begun = len(log.read_text(errors="replace"))
+    for look in range(1, 51):
+        look_now(stack)
+        host.wait(lambda: len(questions()) >= 8 * look, "all tags are asked for")
+    assert {method for method, _ in questions()} == {"HEAD"}
+    assert len({connection for _, connection in questions()}) == 1
+    digest = host.push("web3", "latest", version="2", health=False)
+    look_now(stack)
+    host.wait(lambda: stack.running_digest("web3") == [digest], "the new image runs")
+
+
+def test_a_commit_that_waits_for_its_image_gives_way_to_a_newer_one(host):
+    stack = shop(host, images={"interval": "1s", "wait": "10m"})
+    host.start()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    stack.push(services(host, "never"))
+    status = stack.wait_state("waiting")
+    assert host.image("web", "never") in status["reason"] and "asked again in" in status["next"]
+    assert "10m" in status["next"]
+    digest = host.push("web", "2", version="2", health=False)
+    stack.wait_commit(stack.push(services(host, "2")))
+    assert stack.running_digest("web") == [digest]
+    assert [r["outcome"] for r in stack.releases()] == ["good", "good"]
+
+
+def test_a_login_that_is_refused_is_told_and_counts_as_soon_as_it_is_replaced(make_host, tmp_path):
+    """Behind nginx, as many a registry is, with a login."""
+    upstream = real.Registry(tmp_path / "registry")
+    upstream.start()
+    folder = tmp_path / "nginx"
+    folder.mkdir()
+    (folder / "users").write_text("")
+
+    def allow(password):
+        subprocess.run(["htpasswd", "-B", "-C", "4", "-b", folder / "users", "ana", password],
+                       check=True, capture_output=True)
+    allow("first")
+    port = real.free_port()
+    (folder / "nginx.conf").write_text(f"""
+        user root; worker_processes 1; daemon off; pid {folder}/pid; error_log stderr;
+        events {{ worker_connections 64; }}
+        http {{
+          access_log {folder}/access combined; client_max_body_size 0;
+          client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2;
+          fastcgi_temp_path {folder}/t3; uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
+          server {{
+            listen 127.0.0.1:{port};
+            location / {{
+              auth_basic team; auth_basic_user_file {folder}/users;
+              proxy_set_header Host $http_host; proxy_pass http://{upstream.address};
+            }}
+          }}
+        }}""")
+    nginx = real.Process("nginx", ["nginx", "-e", "stderr", "-c", folder / "nginx.conf"], folder)
+    nginx.start()
+    nginx.wait_until(lambda: socket.create_connection(("127.0.0.1", port), 1).close() is None,
+                     "nginx listens")
+    try:
+        host = make_host(registry=upstream)
+        address = f"127.0.0.1:{port}"
+        config = pathlib.Path(host.daemon_settings["docker"]["config"])
+        original = json.loads(config.read_text()) if config.exists() else {}
+
+        def log_in(password):
+            auth = base64.b64encode(f"ana:{password}".encode()).decode()
+            config.write_text(json.dumps({**original, "auths": {address: {"auth": auth}}}))
+        log_in("first")
+        host.push("web", "latest", version="1", health=False)
+        stack = host.stack("shop", services(host, at=address), images={"interval": "1s"},
+                           gate={"timeout": "20s", "stable": "300ms"})
+        host.start()
+        stack.wait_commit(stack.git("rev-parse", "HEAD"))
+        before = stack.instances()
+        # The password is changed at the registry, and here later.
+        subprocess.run(["htpasswd", "-D", folder / "users", "ana"], check=True, capture_output=True)
+        allow("second")
+        digest = host.push("web", "latest", version="2", health=False)
+
+        def errors():
+            return [item["error"] for item in stack.status()["images"]["errors"]]
+        host.wait(lambda: any("refuses" in error for error in errors()), "it is told")
+        assert "docker login" in str(errors()) and "first" not in str(stack.status())
+        assert stack.instances() == before
+        # Half written: what was read before stays in use, and it is no crash.
+        whole = config.read_text()
+        config.write_text(whole[:len(whole) // 2])
+        look_now(stack)
+        host.wait(lambda: "the logins read before stay in use" in host.log.read_text(), "a warning")
+        log_in("second")
+        look_now(stack)
+        host.wait(lambda: stack.running_digest("web") == [digest.replace(upstream.address, address)],
+                  "the new image runs", 90)
+        assert errors() == []
+        log = host.log.read_text()
+        assert log.count("refuses host") == log.count("answers again") == 1
+        assert "second" not in host.log.read_text()
+    finally:
+        nginx.stop()
+        upstream.stop()
+
+
+def test_a_registry_that_is_asked_too_often_is_left_alone_for_as_long_as_it_asks(make_host,
+                                                                                 tmp_path):
+    folder = tmp_path / "nginx"
+    folder.mkdir()
+    port = real.free_port()
+    upstream = real.Registry(tmp_path / "registry")
+    upstream.start()
+
+    def configure(directives):
+        (folder / "nginx.conf").write_text(f"""
+            user root; worker_processes 1; daemon off; pid {folder}/pid; error_log stderr;
+            events {{ worker_connections 64; }}
+            http {{
+              access_log {folder}/access combined;
+              client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2;
+              fastcgi_temp_path {folder}/t3; uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
+              server {{ listen 127.0.0.1:{port}; location / {{ {directives} }} }}
+            }}""")
+    pass_on = f"proxy_set_header Host $http_host; proxy_pass http://{upstream.address};"
+    configure(pass_on)
+    nginx = real.Process("nginx", ["nginx", "-e", "stderr", "-c", folder / "nginx.conf"], folder)
+    nginx.start()
+    nginx.wait_until(lambda: socket.create_connection(("127.0.0.1", port), 1).close() is None,
+                     "nginx listens")
+    try:
+        host = make_host(registry=upstream)
+        images = {}
+        for name in "a", "b", "c", "d":
+            host.push(name, "latest", version="1", health=False)
+            images[name] = {"image": host.image(name).replace(upstream.address,
+                                                              f"127.0.0.1:{port}")}
+        stack = host.stack("shop", images, images={"interval": "1s"},
+                           gate={"timeout": "20s", "stable": "300ms"})
+        host.start()
+        stack.wait_commit(stack.git("rev-parse", "HEAD"))
+        configure("add_header Retry-After 600 always; return 429;")
+        nginx.child.send_signal(real.signal.SIGHUP)
+        access = folder / "access"
+
+        def refusals():
+            return access.read_text().count('" 429 ')
+        host.wait(lambda: refusals() > 0, "it is refused")
+        host.wait(lambda: len(stack.status()["images"]["errors"]) == 4, "all four wait")
+        assert "asks to come back in" in str(stack.status()["images"]["errors"])
+        for _ in range(5):
+            look_now(stack)
+        stack.wait_polls(3)
+        # One question learned it for all tags of the registry, and nobody has asked since.
+        assert refusals() == 1
+        assert stack.status()["healthy"] == 4
+    finally:
+        nginx.stop()
+        upstream.stop()
