@@ -9,7 +9,8 @@
 namespace trimtab {
 
 // Removes the images that the stack's releases once had and no release in the store names any more.
-// What a container, another stack's release or a tag of somebody else's uses stays.
-Task<Result<void>> remove_retired_images(Docker& docker, const Store& store, std::string stack);
+// What a container, another stack's release or a tag of somebody else's uses stays. False where a
+// tag could not go yet.
+Task<Result<bool>> remove_retired_images(Docker& docker, const Store& store, std::string stack);
 
 }  // namespace trimtab

@@ -95,9 +95,12 @@ Task<void> Reconciler::retire_releases() {
     const Result<void> dropped = co_await git_->drop(number);
     if (!dropped) spdlog::warn("{}: {}", settings_.name, dropped.error().text());
   }
-  if (retired->empty() || engine_.error()) co_return;
-  const Result<void> removed = co_await remove_retired_images(docker_, store_, settings_.name);
-  if (!removed) spdlog::warn("{}: {}", settings_.name, removed.error().text());
+  images_are_tidy_ = images_are_tidy_ && retired->empty();
+  if (images_are_tidy_ || engine_.error()) co_return;
+  const auto tidy = co_await remove_retired_images(docker_, store_, settings_.name);
+  if (!tidy) spdlog::warn("{}: {}", settings_.name, tidy.error().text());
+  // What is in use for a moment longer is tried again in a later round.
+  images_are_tidy_ = tidy && *tidy;
 }
 
 void Reconciler::request_stop() {

@@ -218,8 +218,9 @@ class Reconciler final : private Progress {
   Situation situation_;
   std::optional<SteadyClock::time_point> retry_at_;
   int world_failures_ = 0;
-  int image_questions_ = 0;     // asked in vain for the images that are waited for
-  std::string waiting_commit_;  // that waits for images, and since when
+  bool images_are_tidy_ = false;  // none is left of releases that are kept no more
+  int image_questions_ = 0;       // asked in vain for the images that are waited for
+  std::string waiting_commit_;    // that waits for images, and since when
   SteadyClock::time_point waiting_since_;
   std::optional<Request> request_;
   std::optional<RequestResult> last_request_;

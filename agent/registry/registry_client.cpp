@@ -7,6 +7,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
+#include "agent/registry/rate_limit.hpp"
 #include "agent/registry/registry_errors.hpp"
 #include "agent/registry/registry_token.hpp"
 #include "common/hash.hpp"
@@ -25,6 +26,7 @@ constexpr std::chrono::seconds question_time{30};
 constexpr std::chrono::seconds idle_time{90};
 constexpr std::size_t largest_answer = 4 * 1024 * 1024;  // the specification's bound of a manifest
 constexpr int most_redirects = 3;
+constexpr auto npos = std::string::npos;
 constexpr std::size_t most_validators = 1000;
 // After a 429 that names no time.
 constexpr std::chrono::seconds usual_patience{10};
@@ -134,6 +136,8 @@ struct RegistryClient::Server {
   // It asked to be left alone until then.
   SteadyClock::time_point quiet_until = SteadyClock::time_point::min();
   Error quiet_because;
+  // No pull is left until then; questions by HEAD cost none.
+  SteadyClock::time_point no_pulls_until = SteadyClock::time_point::min();
 
   bool busy = false;
   asio::steady_timer freed;  // cancelled when no longer busy
@@ -537,6 +541,13 @@ Task<Result<http::Response>> RegistryClient::send(ServerPtr server, http::Reques
     error.retry_after = std::chrono::ceil<std::chrono::seconds>(quiet);
     co_return error;
   }
+  const bool is_pull = request.method == "GET" && request.target.find("/manifests/") != npos;
+  if (const auto now = SteadyClock::now(); is_pull && now < server->no_pulls_until) {
+    const auto pause = std::chrono::ceil<std::chrono::seconds>(server->no_pulls_until - now);
+    co_return Error{Errc::unavailable, server->registry + " has no pull left for this host",
+                    "with a login there are more; it is asked again in " + human_duration(pause),
+                    pause};
+  }
   if (!server->connection) {
     server->endpoint.ca_file = ca_file(server->registry);
     auto proxy = http::proxy_for(proxies_, server->endpoint.tls, server->endpoint.host);
@@ -554,6 +565,10 @@ Task<Result<http::Response>> RegistryClient::send(ServerPtr server, http::Reques
     const auto asked_for = server->quiet_because.retry_after;
     const auto patience = asked_for.count() == 0 ? usual_patience : asked_for;
     server->quiet_until = SteadyClock::now() + patience;
+  }
+  if (response) {
+    const auto pause = pause_of_pulls(response->headers, wall_now());
+    if (pause.count() > 0) server->no_pulls_until = SteadyClock::now() + pause;
   }
   co_return response;
 }

@@ -12,6 +12,7 @@
 
 #include "agent/registry/credential_helper.hpp"
 #include "agent/registry/docker_config.hpp"
+#include "agent/registry/rate_limit.hpp"
 #include "agent/registry/registry_errors.hpp"
 #include "agent/registry/registry_token.hpp"
 #include "agent/registry/www_authenticate.hpp"
@@ -20,6 +21,7 @@
 namespace trimtab {
 namespace {
 
+using namespace std::chrono_literals;
 using Challenges = std::vector<Challenge>;
 
 TEST(WwwAuthenticate, IsReadAsChallenges) {
@@ -489,6 +491,33 @@ TEST(RegistryErrors, BoundAndCleanTheRegistrysWords) {
   EXPECT_EQ(registry_message(R"({"message":"\u001b[31mred"})").find('\x1b'), std::string::npos);
   const std::string lengthy = R"({"message":")" + std::string(5000, 'x') + R"("})";
   EXPECT_LE(registry_message(lengthy).size(), 300U);
+}
+
+TEST(RateLimit, APauseLastsUntilPullsAreThereAgain) {
+  const auto now = *parse_time("2026-11-23T07:00:00.000Z");
+  const auto epoch = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch());
+  struct Row {
+    http::Headers headers;
+    std::chrono::seconds pause;
+  };
+  for (const Row& row : {
+           Row{{}, 0s},
+           Row{{{"RateLimit-Remaining", "20;w=21600"}}, 0s},
+           Row{{{"ratelimit-remaining", "0;w=21600"}}, 900s},
+           Row{{{"RateLimit-Remaining", "0"}}, 900s},
+           Row{{{"RateLimit-Remaining", "0x"}}, 0s},
+           Row{{{"RateLimit-Remaining", "none"}}, 0s},
+           Row{{{"RateLimit-Remaining", "0"}, {"RateLimit-Reset", "40"}}, 40s},
+           Row{{{"RateLimit-Remaining", "0"}, {"RateLimit-Reset", "999999"}}, 3600s},
+           Row{{{"RateLimit-Remaining", "0"},
+                {"RateLimit-Reset", std::to_string(epoch.count() + 60)}},
+               60s},
+           Row{{{"RateLimit-Remaining", "0"}, {"RateLimit-Reset", "1500000000"}}, 0s},
+           Row{{{"RateLimit-Remaining", "7"}, {"RateLimit-Reset", "40"}}, 0s},
+       }) {
+    EXPECT_EQ(pause_of_pulls(row.headers, now), row.pause)
+        << (row.headers.empty() ? "" : row.headers.back().second);
+  }
 }
 
 }  // namespace
