@@ -88,6 +88,7 @@ class Cutter:
     def __init__(self, registry, limit):
         self.upstream = tuple(registry.address.split(":"))
         self.limit = limit  # None: no more
+        self.on_cut = lambda: None
         self.cuts = 0
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
@@ -111,6 +112,7 @@ class Cutter:
                 passed += len(piece)
                 if limit is not None and passed > limit:
                     self.cuts += 1
+                    self.on_cut()
                     break
                 target.sendall(piece)
         except OSError:
@@ -258,80 +260,136 @@ def test_a_commit_that_waits_for_its_image_gives_way_to_a_newer_one(host):
     assert [r["outcome"] for r in stack.releases()] == ["good", "good"]
 
 
-def test_a_login_that_is_refused_is_told_and_counts_as_soon_as_it_is_replaced(make_host, tmp_path):
-    """Behind nginx, as many a registry is, with a login."""
-    upstream = real.Registry(tmp_path / "registry")
-    upstream.start()
-    folder = tmp_path / "nginx"
-    folder.mkdir()
-    (folder / "users").write_text("")
+class GuardedRegistry:
+    """A registry behind nginx, as many are, with one user, ana."""
 
-    def allow(password):
-        subprocess.run(["htpasswd", "-B", "-C", "4", "-b", folder / "users", "ana", password],
+    def __init__(self, folder):
+        self.upstream = real.Registry(folder / "registry")
+        self.folder = folder / "nginx"
+        self.folder.mkdir()
+        self.users = self.folder / "users"
+        self.users.write_text("")
+        self.port = real.free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        self.nginx = real.Process(
+            "nginx", ["nginx", "-e", "stderr", "-c", self.folder / "nginx.conf"], self.folder)
+
+    def allow(self, password):
+        """From now on this password alone."""
+        subprocess.run(["htpasswd", "-c", "-B", "-C", "4", "-b", self.users, "ana", password],
                        check=True, capture_output=True)
-    allow("first")
-    port = real.free_port()
-    (folder / "nginx.conf").write_text(f"""
-        user root; worker_processes 1; daemon off; pid {folder}/pid; error_log stderr;
-        events {{ worker_connections 64; }}
-        http {{
-          access_log {folder}/access combined; client_max_body_size 0;
-          client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2;
-          fastcgi_temp_path {folder}/t3; uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
-          server {{
-            listen 127.0.0.1:{port};
-            location / {{
-              auth_basic team; auth_basic_user_file {folder}/users;
-              proxy_set_header Host $http_host; proxy_pass http://{upstream.address};
-            }}
-          }}
-        }}""")
-    nginx = real.Process("nginx", ["nginx", "-e", "stderr", "-c", folder / "nginx.conf"], folder)
-    nginx.start()
-    nginx.wait_until(lambda: socket.create_connection(("127.0.0.1", port), 1).close() is None,
-                     "nginx listens")
+
+    def start(self):
+        self.upstream.start()
+        folder = self.folder
+        (folder / "nginx.conf").write_text(f"""
+            user root; worker_processes 1; daemon off; pid {folder}/pid; error_log stderr;
+            events {{ worker_connections 64; }}
+            http {{
+              access_log {folder}/access combined; client_max_body_size 0;
+              client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2;
+              fastcgi_temp_path {folder}/t3; uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
+              server {{
+                listen {self.address};
+                location / {{
+                  auth_basic team; auth_basic_user_file {self.users};
+                  proxy_set_header Host $http_host; proxy_pass http://{self.upstream.address};
+                }}
+              }}
+            }}""")
+        self.nginx.start()
+        self.nginx.wait_until(
+            lambda: socket.create_connection(("127.0.0.1", self.port), 1).close() is None,
+            "nginx listens")
+
+    def stop(self):
+        self.nginx.stop()
+        self.upstream.stop()
+
+
+@pytest.fixture
+def guarded(tmp_path):
+    registry = GuardedRegistry(tmp_path)
+    registry.allow("first")
+    registry.start()
+    yield registry
+    registry.stop()
+
+
+def test_a_login_that_is_refused_is_told_and_counts_as_soon_as_it_is_replaced(make_host, guarded):
+    host = make_host(registry=guarded.upstream)
+    config = pathlib.Path(host.daemon_settings["docker"]["config"])
+    original = json.loads(config.read_text()) if config.exists() else {}
+
+    def log_in(password):
+        auth = base64.b64encode(f"ana:{password}".encode()).decode()
+        config.write_text(json.dumps({**original, "auths": {guarded.address: {"auth": auth}}}))
+    log_in("first")
+    host.push("web", "latest", version="1", health=False)
+    stack = host.stack("shop", services(host, at=guarded.address), images={"interval": "1s"},
+                       gate={"timeout": "20s", "stable": "300ms"})
+    host.start()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    before = stack.instances()
+    # The password is changed at the registry, and here later.
+    guarded.allow("second")
+    digest = host.push("web", "latest", version="2", health=False)
+
+    def errors():
+        return [item["error"] for item in stack.status()["images"]["errors"]]
+    host.wait(lambda: any("refuses" in error for error in errors()), "it is told")
+    assert "docker login" in str(errors()) and "first" not in str(stack.status())
+    assert stack.instances() == before
+    # Half written: what was read before stays in use, and it is no crash.
+    whole = config.read_text()
+    config.write_text(whole[:len(whole) // 2])
+    look_now(stack)
+    host.wait(lambda: "the logins read before stay in use" in host.log.read_text(), "a warning")
+    log_in("second")
+    look_now(stack)
+    host.wait(lambda: stack.running_digest("web") == [digest], "the new image runs", 90)
+    assert errors() == []
+    log = host.log.read_text()
+    assert log.count("refuses host") == log.count("answers again") == 1
+    assert "second" not in log
+
+
+def test_a_login_that_ends_in_the_middle_of_a_pull_is_made_anew(make_host, guarded):
+    host = make_host(registry=guarded.upstream)
+    secret = host.folder / "secret"
+    secret.write_text("first")
+    programs = host.folder / "programs"
+    programs.mkdir()
+    helper = programs / "docker-credential-vault"
+    helper.write_text("#!/bin/sh\ncat >/dev/null\n"
+                      f'printf \'{{"Username": "ana", "Secret": "%s"}}\' "$(cat {secret})"\n')
+    helper.chmod(0o755)
+    host.environment["PATH"] = f"{programs}:{host.environment.get('PATH', real.SYSTEM_PATH)}"
+    host.push("web", "latest", version="1", health=False)
+    host.push("web", "2", version="mid-pull", health=False, filler=5_000_000)
+    cutter = Cutter(guarded, limit=3_000_000)
+
+    def change_password():
+        guarded.allow("second")
+        secret.write_text("second")
+        cutter.limit = None
+    cutter.on_cut = change_password
     try:
-        host = make_host(registry=upstream)
-        address = f"127.0.0.1:{port}"
         config = pathlib.Path(host.daemon_settings["docker"]["config"])
         original = json.loads(config.read_text()) if config.exists() else {}
-
-        def log_in(password):
-            auth = base64.b64encode(f"ana:{password}".encode()).decode()
-            config.write_text(json.dumps({**original, "auths": {address: {"auth": auth}}}))
-        log_in("first")
-        host.push("web", "latest", version="1", health=False)
-        stack = host.stack("shop", services(host, at=address), images={"interval": "1s"},
+        config.write_text(json.dumps({**original, "credHelpers": {
+            guarded.address: "vault", cutter.address: "vault"}}))
+        stack = host.stack("shop", services(host, at=guarded.address),
                            gate={"timeout": "20s", "stable": "300ms"})
         host.start()
         stack.wait_commit(stack.git("rev-parse", "HEAD"))
-        before = stack.instances()
-        # The password is changed at the registry, and here later.
-        subprocess.run(["htpasswd", "-D", folder / "users", "ana"], check=True, capture_output=True)
-        allow("second")
-        digest = host.push("web", "latest", version="2", health=False)
-
-        def errors():
-            return [item["error"] for item in stack.status()["images"]["errors"]]
-        host.wait(lambda: any("refuses" in error for error in errors()), "it is told")
-        assert "docker login" in str(errors()) and "first" not in str(stack.status())
-        assert stack.instances() == before
-        # Half written: what was read before stays in use, and it is no crash.
-        whole = config.read_text()
-        config.write_text(whole[:len(whole) // 2])
-        look_now(stack)
-        host.wait(lambda: "the logins read before stay in use" in host.log.read_text(), "a warning")
-        log_in("second")
-        look_now(stack)
-        host.wait(lambda: stack.running_digest("web") == [digest.replace(upstream.address, address)],
-                  "the new image runs", 90)
-        assert errors() == []
-        log = host.log.read_text()
-        assert log.count("refuses host") == log.count("answers again") == 1
-        assert "second" not in host.log.read_text()
+        stack.wait_commit(stack.push(services(host, "2", at=cutter.address)), 120)
     finally:
-        nginx.stop()
-        upstream.stop()
+        cutter.close()
+    assert cutter.cuts == 1
+    assert stack.version("web") == "mid-pull"
+    assert [r["outcome"] for r in stack.releases()] == ["good", "good"]
+    assert "second" not in host.log.read_text() and "first" not in host.log.read_text()
 
 
 def test_a_registry_that_is_asked_too_often_is_left_alone_for_as_long_as_it_asks(make_host,
