@@ -1,12 +1,15 @@
 """Fixtures of the scenarios: whole programs on real parts."""
 
 import pathlib
+import shutil
+import subprocess
 import sys
 import tempfile
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "lib"))
+LIB = pathlib.Path(__file__).parents[1] / "lib"
+sys.path.insert(0, str(LIB))
 
 import parts as real  # noqa: E402
 from host import Host  # noqa: E402
@@ -80,6 +83,35 @@ def host(request, make_host):
 def any_compose_host(request, make_host):
     """A host with each Compose in turn."""
     return make_host(compose=request.param)
+
+
+class GitServers:
+    """Git over HTTP(S) and SSH; `told` is what tests/lib/git_servers says of itself."""
+
+    def __init__(self, told):
+        self.told = told
+
+    def __getitem__(self, name):
+        return self.told[name]
+
+    def serve(self, stack):
+        """Has the stack's repository served as /shop.git; pushing to it goes on as before."""
+        served = pathlib.Path(self["REPOS"]) / "shop.git"
+        shutil.rmtree(served, ignore_errors=True)
+        stack.origin.rename(served)
+        stack.origin.symlink_to(served)
+
+
+@pytest.fixture
+def git_servers(tmp_path):
+    with subprocess.Popen([LIB / "git_servers", tmp_path / "servers"], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, text=True) as child:
+        told = {}
+        while "READY" not in told:
+            key, _, value = child.stdout.readline().strip().partition("=")
+            assert key, "git_servers ended"
+            told[key] = value
+        yield GitServers(told)
 
 
 @pytest.hookimpl(hookwrapper=True)

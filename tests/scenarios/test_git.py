@@ -1,15 +1,10 @@
 """What Git servers and the people who push to them do."""
 
-import contextlib
 import pathlib
-import shutil
 import subprocess
 import sys
 
 import parts as real
-import pytest
-
-LIB = pathlib.Path(real.__file__).parent
 
 
 def services(host, version):
@@ -191,34 +186,18 @@ def test_of_tags_the_newest_version_is_deployed_and_one_that_moves_is_held(host)
     assert stack.version("web") == "6"
 
 
-@pytest.fixture
-def servers(tmp_path):
-    """Git over HTTP(S) and SSH, {NAME: value} as of git_servers."""
-    with contextlib.ExitStack() as stack:
-        child = stack.enter_context(subprocess.Popen(
-            [sys.executable, LIB / "git_servers", tmp_path / "servers"], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, text=True))
-        told = {}
-        while "READY" not in told:
-            key, _, value = child.stdout.readline().strip().partition("=")
-            assert key, "git_servers ended"
-            told[key] = value
-        yield told
-
-
-def test_refused_credentials_are_told_apart_and_can_be_mended(host, servers):
+def test_refused_credentials_are_told_apart_and_can_be_mended(host, git_servers):
     stack = make_stack(host)
-    shutil.rmtree(pathlib.Path(servers["REPOS"]) / "shop.git", ignore_errors=True)
-    stack.origin.rename(pathlib.Path(servers["REPOS"]) / "shop.git")
-    stack.origin.symlink_to(pathlib.Path(servers["REPOS"]) / "shop.git")
+    git_servers.serve(stack)
     token, hosts = host.folder / "token", host.folder / "known_hosts"
     token.write_text("a-wrong-one\n")
     token.chmod(0o600)
-    stack.settings["git"].update(url=servers["HTTP_PRIVATE"] + "/shop.git", token_file=str(token))
+    stack.settings["git"].update(url=git_servers["HTTP_PRIVATE"] + "/shop.git",
+                                 token_file=str(token))
     host.start()
     status = wait_told(stack, "failed", "refuses access", "git.token_file", "nothing is deployed")
     assert "a-wrong-one" not in str(status) + host.log.read_text()
-    token.write_text(servers["TOKEN"] + "\n")
+    token.write_text(git_servers["TOKEN"] + "\n")
     look_now(stack)
     stack.wait_commit(stack.git("rev-parse", "HEAD"))
     before = stack.instances()
@@ -226,7 +205,7 @@ def test_refused_credentials_are_told_apart_and_can_be_mended(host, servers):
     token.write_text("expired\n")
     look_now(stack)
     wait_told(stack, "failed", "refuses access", "release 1 keeps running")
-    token.write_text(servers["TOKEN"] + "\n")
+    token.write_text(git_servers["TOKEN"] + "\n")
     look_now(stack)
     assert wait_told(stack, "synced")["git"]["asked_by"] == "http, protocol 2"
     # One line where it begins, however often it is asked, and one where it ends.
@@ -236,16 +215,16 @@ def test_refused_credentials_are_told_apart_and_can_be_mended(host, servers):
 
     # SSH: another host key fails closed, whatever the key of ours.
     del stack.settings["git"]["token_file"]
-    hosts.write_text(pathlib.Path(servers["KNOWN_HOSTS_OTHER"]).read_text())
-    stack.settings["git"].update(url=servers["SSH"] + "/shop.git", key=servers["SSH_KEY"],
+    hosts.write_text(pathlib.Path(git_servers["KNOWN_HOSTS_OTHER"]).read_text())
+    stack.settings["git"].update(url=git_servers["SSH"] + "/shop.git", key=git_servers["SSH_KEY"],
                                  known_hosts=str(hosts))
     host.start()
     wait_told(stack, "failed", "host key", "release 1 keeps running")
-    assert hosts.read_text() == pathlib.Path(servers["KNOWN_HOSTS_OTHER"]).read_text()
-    hosts.write_text(pathlib.Path(servers["KNOWN_HOSTS"]).read_text())
+    assert hosts.read_text() == pathlib.Path(git_servers["KNOWN_HOSTS_OTHER"]).read_text()
+    hosts.write_text(pathlib.Path(git_servers["KNOWN_HOSTS"]).read_text())
     look_now(stack)
     wait_told(stack, "synced")
     assert stack.instances() == before
     stack.wait_commit(stack.push(services(host, "2")))
     assert stack.version("web") == "2"
-    assert servers["TOKEN"] not in host.log.read_text()
+    assert git_servers["TOKEN"] not in host.log.read_text()

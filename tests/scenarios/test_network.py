@@ -1,6 +1,5 @@
 """Networks as hosts have them: IPv6 alone, addresses that are silent, proxies."""
 
-import contextlib
 import http.server
 import importlib.machinery
 import importlib.util
@@ -10,7 +9,6 @@ import shutil
 import socket
 import socketserver
 import subprocess
-import sys
 import threading
 
 import parts as real
@@ -143,27 +141,11 @@ class ProxyHandler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def git_servers(tmp_path):
-    with contextlib.ExitStack() as stack:
-        child = stack.enter_context(subprocess.Popen(
-            [sys.executable, LIB / "git_servers", tmp_path / "servers"], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, text=True))
-        told = {}
-        while "READY" not in told:
-            key, _, value = child.stdout.readline().strip().partition("=")
-            assert key, "git_servers ended"
-            told[key] = value
-        yield told
-
-
 def test_a_repository_that_only_a_proxy_reaches(host, git_servers):
     proxy = Proxy("YW5hOnNlY3JldA==")  # ana:secret
     host.push("web", health=False)
     stack = host.stack("shop", {"web": {"image": host.image("web")}}, gate=GATE)
-    shutil.rmtree(pathlib.Path(git_servers["REPOS"]) / "shop.git", ignore_errors=True)
-    stack.origin.rename(pathlib.Path(git_servers["REPOS"]) / "shop.git")
-    stack.origin.symlink_to(pathlib.Path(git_servers["REPOS"]) / "shop.git")
+    git_servers.serve(stack)
     port = git_servers["HTTPS_OPEN"].split(":")[2].split("/")[0]
     url = git_servers["HTTPS_OPEN"].replace("127.0.0.1", "git.example.org")
     stack.settings["git"].update(url=f"{url}/shop.git", ca_file=git_servers["CA_FILE"])
