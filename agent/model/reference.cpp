@@ -115,7 +115,10 @@ std::string ImageReference::familiar_name() const {
   if (path.starts_with(official_images) &&
       path.find('/', official_images.size()) == std::string_view::npos)
     return std::string(path.substr(official_images.size()));
-  return repository;
+  // A user of Docker Hub whose name looks like a registry's would be taken for one.
+  const auto slash = path.find('/');
+  const bool mistakable = slash != std::string_view::npos && names_registry(path.substr(0, slash));
+  return mistakable ? std::string(docker_hub) + "/" + repository : repository;
 }
 
 std::string ImageReference::tagged() const {

@@ -120,6 +120,7 @@ TEST(Reference, IsWrittenInItsFamiliarForm) {
   const struct {
     std::string text, familiar, tagged;
   } rows[] = {
+      {"index.docker.io/ker.io/app:1", "docker.io/ker.io/app", "docker.io/ker.io/app:1"},
       {"docker.io/library/nginx:1.27", "nginx", "nginx:1.27"},
       {"acme/backend", "acme/backend", "acme/backend:latest"},
       {"docker.io/library/a/b", "library/a/b", "library/a/b:latest"},
