@@ -171,7 +171,7 @@ std::chrono::milliseconds Reconciler::back_off() {
 }
 
 void Reconciler::try_later(const Goal& goal, const Error& error) {
-  verdict_ = Situation{StackState::waiting, error.message,
+  verdict_ = Situation{state_of(error), error.message,
                        (error.hint.empty() ? "" : error.hint + "; ") + "tried again in " +
                            human_duration(back_off())};
   tell(Milestone::waiting, spdlog::level::warn, error.text());

@@ -32,6 +32,8 @@ void Reconciler::tell_of_remote() {
   if (!error) {
     if (!std::exchange(told_remote_error_, std::nullopt)) return;
     tell(Milestone::remark, spdlog::level::info, settings_.git.url + " answers again");
+    // What failed because of it need not wait out its interval.
+    if (retry_at_) retry_at_ = SteadyClock::now();
     return;
   }
   const bool told =

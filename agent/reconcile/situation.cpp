@@ -20,8 +20,8 @@ std::string ailment(const Container& container, const Release* current) {
 Situation unreachable_remote(const Error& error, const Release* current) {
   const std::string runs =
       current == nullptr ? "nothing is deployed" : release_text(current->number) + " keeps running";
-  const StackState state = is_transient(error.code) ? StackState::waiting : StackState::failed;
-  return Situation{state, error.message, (error.hint.empty() ? "" : error.hint + "; ") + runs};
+  return Situation{state_of(error), error.message,
+                   (error.hint.empty() ? "" : error.hint + "; ") + runs};
 }
 
 // Nothing is to be deployed: does what is deployed run as it should?
@@ -87,6 +87,10 @@ std::string_view to_string(StackState state) {
       return "degraded";
   }
   return "failed";
+}
+
+StackState state_of(const Error& error) {
+  return is_transient(error.code) ? StackState::waiting : StackState::failed;
 }
 
 Situation situation_of(const SituationInput& input) {

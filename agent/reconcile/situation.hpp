@@ -46,6 +46,10 @@ struct SituationInput {
   const std::vector<std::string>* drift = nullptr;
 };
 
+// Of a stack that a remote or Docker keeps from being looked at: waiting where that may end by
+// itself, failed where a person has to act.
+StackState state_of(const Error& error);
+
 // What was decided, seen through what runs and what operators said.
 Situation situation_of(const SituationInput& input);
 

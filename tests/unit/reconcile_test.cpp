@@ -8,6 +8,7 @@
 
 #include "agent/reconcile/compose_inputs.hpp"
 #include "agent/reconcile/events.hpp"
+#include "agent/reconcile/situation.hpp"
 #include "agent/reconcile/staging.hpp"
 #include "agent/sources/backoff.hpp"
 #include "common/json.hpp"
@@ -21,6 +22,41 @@ namespace {
 
 namespace fs = std::filesystem;
 using std::chrono::milliseconds;
+
+// ---- Situation ------------------------------------------------------------------------------
+
+TEST(Situation, OfAnUnreachableRemoteSaysWhetherAPersonHasToAct) {
+  struct Row {
+    Errc code;
+    StackState expected;
+  };
+  const std::vector<Row> rows{
+      {Errc::unavailable, StackState::waiting}, {Errc::timed_out, StackState::waiting},
+      {Errc::no_space, StackState::waiting},    {Errc::denied, StackState::failed},
+      {Errc::not_found, StackState::failed},
+  };
+  const Intent intent;
+  const Observed observed;
+  const std::vector<std::string> no_drift;
+  Release current;
+  current.number = 7;
+  for (const Row& row : rows) {
+    Fact<RefTip> tip;
+    tip.fail(Error{row.code, "the remote refuses", "look at the key"});
+    EXPECT_EQ(state_of(*tip.error), row.expected) << static_cast<int>(row.code);
+    SituationInput input;
+    input.stack = "shop";
+    input.decided = Situation{StackState::synced, "", ""};
+    input.intent = &intent;
+    input.current = &current;
+    input.tip = &tip;
+    input.observed = &observed;
+    input.drift = &no_drift;
+    const Situation told = situation_of(input);
+    EXPECT_EQ(told, (Situation{row.expected, "the remote refuses",
+                               "look at the key; release 7 keeps running"}));
+  }
+}
 
 // ---- Staging --------------------------------------------------------------------------------
 
