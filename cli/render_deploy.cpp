@@ -23,13 +23,19 @@ std::string present_words(const std::string& phase) {
   if (phase == "gating") return "checking";
   if (phase == "rolling_back") return "rolling back";
   if (phase == "gating_rollback") return "checking";
+  if (phase == "before" || phase == "after") return "hooks";
   return phase;
 }
 
 std::string touched_services(const Json& release) {
   std::vector<std::string> names;
   for (const Json& step : json_array(release, "plan")) {
-    if (words(step, "action") != "none") names.push_back(words(step, "service"));
+    const std::string action = words(step, "action");
+    if (action == "none") continue;
+    const std::string how = action == "roll"     ? " (rolled)"
+                            : action == "reload" ? " (reloaded)"
+                                                 : "";
+    names.push_back(words(step, "service") + how);
   }
   return names.empty() ? "nothing to start" : join(names, ", ");
 }
@@ -57,6 +63,7 @@ Told told(const Json& release, const Json& entry, const std::string& next,
   if (phase == "switching") {
     return {"switched", "to " + short_commit(json_string(release, "commit"))};
   }
+  if (phase == "before") return {"hooks", "done in " + took};
   if (phase == "starting") return {"started", touched_services(release) + " in " + took};
   if (phase == "gating" && next == "committing") return {"healthy", "after " + took, Colour::green};
   return {};
@@ -112,7 +119,7 @@ Lines live_phase(const Json& attempt, std::size_t label_width, const Screen& scr
   unbroken.width = 0;
   append(lines, labelled(unbroken, left - 2, label, room > 0 ? cut_end(text, room) : text,
                          Colour::yellow));
-  if (phase != "gating" && phase != "gating_rollback") return lines;
+  if (phase == "pulling") return lines;
 
   std::vector<Row> rows;
   for (const Json& service : json_array(attempt, "services")) {

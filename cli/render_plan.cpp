@@ -6,7 +6,8 @@ namespace {
 
 Colour action_colour(const std::string& action, const std::string& risk) {
   if (risk == "data" || action == "remove") return Colour::red;
-  return action == "reload" || action == "create" ? Colour::green : Colour::yellow;
+  const bool smooth = action == "reload" || action == "roll" || action == "create";
+  return smooth ? Colour::green : Colour::yellow;
 }
 
 Lines finding_lines(const Json& findings, const Screen& screen) {

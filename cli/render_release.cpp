@@ -98,6 +98,19 @@ Lines render_release(const std::string& stack, const Json& release, const Screen
     append(lines, table(screen, 4, timeline.front().size(), timeline));
   }
 
+  const Json& hooks = json_array(release, "hooks");
+  if (!hooks.empty()) lines.push_back("  " + paint(screen, Colour::dim, "hooks"));
+  for (const Json& hook : hooks) {
+    const std::string problem = words(hook, "problem");
+    lines.push_back("    " + words(hook, "name") + ", " + words(hook, "phase") + ": " +
+                    (problem.empty() ? paint(screen, Colour::green, "done")
+                                     : paint(screen, Colour::red, problem)) +
+                    " in " + human_duration(duration_of(hook, "seconds")));
+    for (const std::string& line : word_list(hook, "output")) {
+      lines.push_back("      " + paint(screen, Colour::dim, "|") + " " + line);
+    }
+  }
+
   const Json& failure = json_object(release, "failure");
   if (!failure.empty()) {
     append(lines,

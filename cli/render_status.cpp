@@ -119,6 +119,30 @@ Lines unit_lines(const Json& stack, std::size_t width, const Screen& screen) {
                       (json_bool(unit, "enabled") ? "enabled at boot" : "not enabled at boot"));
 }
 
+Lines certificate_lines(const Json& stack, std::size_t width, const Screen& screen) {
+  constexpr double day = 24 * 3600.0;
+  Lines lines;
+  for (const Json& one : json_array(stack, "certificates")) {
+    const std::string path = words(one, "path");
+    const std::string problem = words(one, "problem");
+    const auto expires = parse_time(json_string(one, "expires_at"));
+    if (!problem.empty() || !expires) {
+      append(lines, labelled(screen, width, "certs", path + ": " + problem, Colour::red));
+      continue;
+    }
+    const double left = std::chrono::duration<double>(*expires - screen.now).count();
+    const std::string when =
+        left < 0
+            ? "ended " + human_duration(std::chrono::seconds(static_cast<int>(-left))) + " ago"
+            : "ends in " + human_duration(std::chrono::seconds(static_cast<std::int64_t>(left)));
+    const bool self_signed = json_bool(one, "self_signed");
+    append(lines, labelled(screen, width, "certs",
+                           path + " " + when + (self_signed ? ", self-signed" : ""),
+                           left < 14 * day && !self_signed ? Colour::yellow : Colour::plain));
+  }
+  return lines;
+}
+
 Lines host_lines(const Json& status, const Screen& screen) {
   std::vector<std::string> troubles;
   const std::string error = words(json_object(status, "docker"), "error");
@@ -176,6 +200,7 @@ Lines render_stack(const Json& stack, const Screen& screen) {
   append(lines, git_lines(stack, width, screen));
   append(lines, image_lines(stack, width, screen));
   append(lines, unit_lines(stack, width, screen));
+  append(lines, certificate_lines(stack, width, screen));
   for (const std::string& text : word_list(stack, "drift")) {
     append(lines, labelled(screen, width, "drift", text, Colour::yellow));
   }

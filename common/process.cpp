@@ -332,6 +332,10 @@ UniqueFd open_if_marked(pid_t pid, const std::string& mark) {
 
 int end_orphans(const std::string& owner) {
   owner_mark() = "TRIMTAB_CHILD_OF=" + owner;
+  return end_marked(owner_mark());
+}
+
+int end_marked(const std::string& variable) {
   int ended = 0;
   const auto deadline = SteadyClock::now() + orphan_patience;
   std::error_code ec;
@@ -340,7 +344,7 @@ int end_orphans(const std::string& owner) {
     pid_t pid = 0;
     const auto [stop, failure] = std::from_chars(name.data(), name.data() + name.size(), pid);
     if (failure != std::errc() || stop != name.data() + name.size() || pid == ::getpid()) continue;
-    const UniqueFd process = open_if_marked(pid, owner_mark());
+    const UniqueFd process = open_if_marked(pid, variable);
     if (!process.valid()) continue;
     if (::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0) != 0) continue;
     ++ended;

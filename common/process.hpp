@@ -43,6 +43,10 @@ Task<Result<Exit>> run(Command command);
 // there were. From now on run() marks children as the owner's, in their environment.
 int end_orphans(const std::string& owner);
 
+// Ends (SIGKILL) every process of this host, also one in a container, that has this variable
+// ("NAME=VALUE") in its environment, waits up to 5 s for their end and gives how many there were.
+int end_marked(const std::string& variable);
+
 // Where PATH (colon separated folders) has an executable of that name; empty if nowhere.
 std::string find_program(std::string_view name, std::string_view path);
 

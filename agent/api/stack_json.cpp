@@ -136,6 +136,27 @@ Json images_json(const Reconciler& stack) {
   return json;
 }
 
+Json strings_json(const std::vector<std::string>& strings) {
+  Json list = Json::array();
+  for (const std::string& text : strings) list.push_back(text);
+  return list;
+}
+
+Json certificates_json(const std::vector<ServerCertificateFile>& files) {
+  Json list = Json::array();
+  for (const ServerCertificateFile& file : files) {
+    Json item;
+    item["service"] = file.service;
+    item["path"] = file.certificate;
+    item["names"] = strings_json(file.found ? file.found->names : file.names);
+    item["expires_at"] = file.found ? Json(format_time(file.found->expires_at)) : Json(nullptr);
+    item["self_signed"] = file.found && file.found->self_signed;
+    item["problem"] = file.missing ? "it is missing" : file.problem;
+    list.push_back(std::move(item));
+  }
+  return list;
+}
+
 Json attempt_json(const std::optional<AttemptView>& view) {
   if (!view) return nullptr;
   Json json;
@@ -174,12 +195,6 @@ Json unit_json(const std::optional<UnitView>& unit) {
   json["enabled"] = unit->enabled;
   json["problem"] = unit->problem;
   return json;
-}
-
-Json strings_json(const std::vector<std::string>& strings) {
-  Json list = Json::array();
-  for (const std::string& text : strings) list.push_back(text);
-  return list;
 }
 
 }  // namespace
@@ -224,6 +239,7 @@ Json stack_json(const Reconciler& stack) {
   json["git"] = git_json(stack);
   json["images"] = images_json(stack);
   json["unit"] = unit_json(stack.unit());
+  json["certificates"] = certificates_json(stack.certificates());
   json["drift"] = strings_json(stack.drift());
   json["next"] = stack.situation().next;
   json["checked_at"] = time_or_null(stack.facts().tip.asked_at);
@@ -242,6 +258,9 @@ Json release_json(const Release& release, bool current, bool brief) {
   json["images"] = Json::object();
   for (const auto& [service, pin] : release.images) json["images"][service] = pin.pinned;
   if (brief && json["failure"].is_object()) json["failure"]["services"] = Json::array();
+  for (Json& hook : json["hooks"]) {
+    if (brief) hook["output"] = Json::array();
+  }
   json["current"] = current;
   return json;
 }

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,7 +45,25 @@ struct UpRequest {
   // Replaces containers also where Compose sees no difference: it does not look into the files of
   // secrets and configs.
   bool force_recreate = false;
+  // For one service: what is there stays as it is, and new containers are added up to this many.
+  std::optional<int> add_up_to;
   SteadyClock::duration timeout = std::chrono::minutes(15);
+};
+
+struct RunRequest {
+  std::filesystem::path file;       // a rendered file
+  std::filesystem::path directory;  // the live directory, constant for the stack
+  std::string project;
+  std::string service;
+  std::string container;  // the name that its container gets
+  std::vector<std::string> argv;
+  std::map<std::string, std::string> environment;  // besides the service's own
+  SteadyClock::duration timeout = std::chrono::minutes(5);
+};
+
+struct RunEnd {
+  int exit_code = 0;
+  std::string output;  // its last bytes, standard output first
 };
 
 class Compose {
@@ -55,6 +75,9 @@ class Compose {
   // Creates or replaces and starts the named services, nothing else. failed with Compose's last
   // words where it said so; what really runs must be observed in either case.
   virtual Task<Result<void>> up(UpRequest request) = 0;
+  // Runs a command in a container of its own, which is like the service's but for its ports and
+  // goes when it has ended. timed_out, or cancelled, may leave that container.
+  virtual Task<Result<RunEnd>> run_once(RunRequest request) = 0;
 };
 
 }  // namespace trimtab

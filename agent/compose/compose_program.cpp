@@ -120,6 +120,10 @@ Task<Result<void>> ComposeProgram::up(UpRequest request) {
                            request.project, "up", "-d", "--no-build", "--no-deps"});
   if (tool_.family == ComposeFamily::v2) argv.insert(argv.end(), {"--pull", "never"});
   if (request.force_recreate) argv.emplace_back("--force-recreate");
+  if (request.add_up_to) {
+    const std::string scale = request.services.front() + "=" + std::to_string(*request.add_up_to);
+    argv.insert(argv.end(), {"--no-recreate", "--scale", scale});
+  }
   argv.insert(argv.end(), request.services.begin(), request.services.end());
   command.directory = request.directory.string();
   command.timeout = request.timeout;
@@ -134,6 +138,34 @@ Task<Result<void>> ComposeProgram::up(UpRequest request) {
     co_return Error{kind_of_up_failure(exit->err), explain_up_failure(exit->err), {}};
   }
   co_return Result<void>();
+}
+
+Task<Result<RunEnd>> ComposeProgram::run_once(RunRequest request) {
+  Command command = compose_command(tool_, docker_socket_);
+  std::vector<std::string>& argv = command.argv;
+  argv.insert(argv.end(),
+              {"-f", request.file.string(), "--project-directory", request.directory.string(),
+               "--env-file", empty_file_.string(), "-p", request.project, "run", "--rm",
+               "--no-deps", "-T", "--name", request.container});
+  for (const auto& [name, value] : request.environment) {
+    argv.insert(argv.end(), {"-e", name + "=" + value});
+  }
+  argv.push_back(request.service);
+  argv.insert(argv.end(), request.argv.begin(), request.argv.end());
+  // It may not be there yet: the first deployment makes it.
+  std::error_code ec;
+  if (std::filesystem::is_directory(request.directory, ec)) {
+    command.directory = request.directory.string();
+  }
+  command.timeout = request.timeout;
+  const Result<Exit> exit = co_await run(std::move(command));
+  if (!exit) co_return exit.error().context("docker compose run");
+  if (exit->signal != 0) {
+    co_return Error{Errc::unavailable,
+                    "Compose was killed by signal " + std::to_string(exit->signal),
+                    "is this host out of memory?"};
+  }
+  co_return RunEnd{exit->code, exit->out + exit->err};
 }
 
 }  // namespace trimtab

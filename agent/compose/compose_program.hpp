@@ -23,6 +23,7 @@ class ComposeProgram final : public Compose {
   [[nodiscard]] const ComposeTool& tool() const override { return tool_; }
   Task<Result<Rendered>> render(RenderRequest request) override;
   Task<Result<void>> up(UpRequest request) override;
+  Task<Result<RunEnd>> run_once(RunRequest request) override;
 
  private:
   ComposeTool tool_;

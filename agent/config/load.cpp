@@ -129,6 +129,16 @@ Reader service_list(std::vector<std::string>& into) {
   return list_of(into, service_name);
 }
 
+// One of two words.
+Reader word_is(bool& into, std::string yes, std::string no) {
+  return {
+      [&into, yes = std::move(yes), no = std::move(no)](const YamlNode& node, Document& document) {
+        std::string word;
+        choice(word, {yes, no}).read(node, document);
+        if (!word.empty()) into = word == yes;
+      }};
+}
+
 Reader rollback_mode(RollbackMode& into) {
   return {[&into](const YamlNode& node, Document& document) {
     std::string word;
@@ -217,6 +227,54 @@ Reader probe_section(ProbeSettings& probe) {
   });
 }
 
+// Unlike the items of a list of names, arguments may repeat.
+Reader arguments(std::vector<std::string>& into) {
+  return {[&into](const YamlNode& node, Document& document) {
+    if (!detail::check_list(node, document)) return;
+    if (node.items.empty()) document.report(node.place, "expected at least one item");
+    for (const YamlNode& each : node.items) {
+      std::string argument;
+      text(argument, [](const std::string&) { return std::string(); }).read(each, document);
+      into.push_back(std::move(argument));
+    }
+  }};
+}
+
+std::string hook_complaint(const std::function<bool(std::string_view)>& has) {
+  if (has("service") == has("program")) {
+    return "a hook has either service and run, or program: where it runs, and what";
+  }
+  if (has("service")) {
+    if (!has("run")) return "run is missing: the command, as a list such as [pg_dump, -U, shop]";
+    return has("args") ? "args belongs to program; a command in a service is run" : "";
+  }
+  if (has("run")) return "run belongs to service; a program takes args";
+  return has("one_off") ? "one_off belongs to service" : "";
+}
+
+Reader hook_section(HookSettings& hook) {
+  Reader keys = section({
+      {"service", text(hook.service, service_complaint)},
+      {"run", arguments(hook.run)},
+      {"one_off", boolean(hook.one_off)},
+      {"program", absolute_path(hook.program)},
+      {"args", arguments(hook.args)},
+      {"timeout", duration(hook.timeout, 1s, 24h)},
+      {"on_failure", word_is(hook.stop_on_failure, "stop", "continue")},
+  });
+  return {[read = keys.read](const YamlNode& node, Document& document) {
+            read(node, document);
+            if (node.kind != YamlNode::Kind::mapping) return;
+            const auto has = [&node](std::string_view key) {
+              return std::any_of(node.keys.begin(), node.keys.end(),
+                                 [key](const YamlNode& one) { return one.text == key; });
+            };
+            const std::string complaint = hook_complaint(has);
+            if (!complaint.empty()) document.report(node.place, complaint);
+          },
+          keys.keys};
+}
+
 Reader stack_reader(StackSettings& stack) {
   return section({
       {"git", git_section(stack.git), url_missing},
@@ -234,9 +292,17 @@ Reader stack_reader(StackSettings& stack) {
       {"gate", section({
                    {"timeout", duration(stack.gate.timeout, 1s, 24h)},
                    {"stable", duration(stack.gate.stable, 0s, 1h)},
+                   {"probation", duration(stack.gate.probation, 0s, 24h)},
                    {"probe", list_of(stack.gate.probe, probe_section)},
                })},
+      {"hooks", section({
+                    {"before", list_of(stack.hooks.before, hook_section)},
+                    {"after", list_of(stack.hooks.after, hook_section)},
+                })},
       {"rollback", rollback_mode(stack.rollback)},
+      {"certs", section({
+                    {"self_signed_until_issued", boolean(stack.certs.self_signed_until_issued)},
+                })},
       {"keep", whole_number(stack.keep, 0, 1000)},
       {"unit", text(stack.unit, unit_complaint)},
   });

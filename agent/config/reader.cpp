@@ -244,6 +244,17 @@ Reader choice(std::string& into, std::vector<std::string> words) {
   }};
 }
 
+Reader boolean(bool& into) {
+  return {[&into](const YamlNode& node, Document& document) {
+    const bool plain = node.kind == YamlNode::Kind::scalar && !node.quoted;
+    if (plain && (node.text == "true" || node.text == "false")) {
+      into = node.text == "true";
+    } else {
+      document.report(node.place, "expected true or false, found " + in_quotes(node.text));
+    }
+  }};
+}
+
 Reader whole_number(int& into, int least, int most) {
   return {[&into, least, most](const YamlNode& node, Document& document) {
     const std::string range =

@@ -68,6 +68,8 @@ Reader section(std::vector<Key> keys);
 Reader text(std::string& into, Complaint complaint);
 // One of the words.
 Reader choice(std::string& into, std::vector<std::string> words);
+// true or false.
+Reader boolean(bool& into);
 Reader whole_number(int& into, int least, int most);
 Reader duration(std::chrono::milliseconds& into, std::chrono::milliseconds least,
                 std::chrono::milliseconds most);

@@ -75,8 +75,34 @@ struct ProbeSettings {
 struct GateSettings {
   std::chrono::milliseconds timeout = std::chrono::minutes(3);
   std::chrono::milliseconds stable = std::chrono::seconds(10);
+  // For how long a release that has passed goes back by itself if it breaks; 0: not at all.
+  std::chrono::milliseconds probation = std::chrono::minutes(5);
   std::vector<ProbeSettings> probe;
   friend bool operator==(const GateSettings&, const GateSettings&) = default;
+};
+
+struct CertificateSettings {
+  // Makes a pair where the servers' configuration names one that is not there.
+  bool self_signed_until_issued = false;
+  friend bool operator==(const CertificateSettings&, const CertificateSettings&) = default;
+};
+
+// A command that is run around a deployment: in a container of `service`, or `program` on the host.
+struct HookSettings {
+  std::string service;           // "": a program
+  std::vector<std::string> run;  // argv in the container
+  bool one_off = false;          // in a container of its own of the new release
+  std::filesystem::path program;
+  std::vector<std::string> args;
+  std::chrono::milliseconds timeout = std::chrono::minutes(5);
+  bool stop_on_failure = true;
+  friend bool operator==(const HookSettings&, const HookSettings&) = default;
+};
+
+struct HooksSettings {
+  std::vector<HookSettings> before;  // after pulling, before anything is touched
+  std::vector<HookSettings> after;   // after the gate
+  friend bool operator==(const HooksSettings&, const HooksSettings&) = default;
 };
 
 // stacks.d/NAME.yaml
@@ -92,7 +118,9 @@ struct StackSettings {
   std::optional<std::string> env_file;
   ImageSettings images;
   GateSettings gate;
+  HooksSettings hooks;
   RollbackMode rollback = RollbackMode::automatic;
+  CertificateSettings certs;
   int keep = 10;     // releases kept besides the current and the last good one
   std::string unit;  // systemd's, that boots the stack; default: NAME.service
 

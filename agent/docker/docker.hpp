@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,6 +12,29 @@
 #include "common/async.hpp"
 
 namespace trimtab {
+
+struct ExecRequest {
+  std::string container;
+  std::vector<std::string> argv;
+  std::map<std::string, std::string> environment;  // besides the container's own
+};
+
+// A command in a container of its own that is thrown away.
+struct TrialRequest {
+  std::string name;   // of that container; one that was left over is removed first
+  std::string like;   // the container whose environment, user, mounts and network it gets
+  std::string image;  // reference
+  std::vector<std::string> argv;
+  // Destination → file of the host that is mounted there, read-only, in place of what `like` has.
+  std::map<std::string, std::string> files;
+  std::vector<std::string> hosts;  // names that mean 127.0.0.1 there
+  SteadyClock::duration timeout = std::chrono::seconds(30);
+};
+
+struct TrialEnd {
+  int exit_code = 0;
+  std::string output;  // its last lines, printable
+};
 
 // Errors of every call: unavailable (Docker does not answer, or was restarted in between),
 // timed_out, not_found, conflict, denied, invalid, no_space, failed; the text holds the Engine's
@@ -49,10 +73,22 @@ class Docker {
   virtual Task<Result<void>> follow_logs(std::string container, int tail, bool follow,
                                          std::function<bool(std::string_view line)> on_line) = 0;
 
+  // Runs a command in a running container and gives its exit code. on_line gets what it writes,
+  // stdout and stderr in order. The Engine cannot end such a command: cancelled or cut off, this
+  // leaves it running.
+  virtual Task<Result<int>> exec(ExecRequest request,
+                                 std::function<void(std::string_view line)> on_line) = 0;
+
   virtual Task<Result<void>> start(std::string container) = 0;
   virtual Task<Result<void>> stop(
       std::string container) = 0;  // its own stop grace; stopped is success
   virtual Task<Result<void>> restart(std::string container) = 0;
+  // Sends a signal ("HUP") to the container's first process; conflict where it does not run.
+  virtual Task<Result<void>> signal(std::string container, std::string signal) = 0;
+  // It publishes no port and is removed in any case.
+  virtual Task<Result<TrialEnd>> try_command(TrialRequest request) = 0;
+  // What the container's processes use, without the page cache; bytes.
+  virtual Task<Result<std::uint64_t>> memory_used(std::string container) = 0;
   // Removes a stopped container, never its volumes; gone is success.
   virtual Task<Result<void>> remove(std::string container) = 0;
 

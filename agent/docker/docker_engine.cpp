@@ -385,6 +385,73 @@ Task<Result<std::string>> DockerEngine::last_log_lines(std::string container, in
   co_return join(all, "\n");
 }
 
+// ---- Commands in containers
+// ----------------------------------------------------------------------
+
+Task<Result<int>> DockerEngine::exec(ExecRequest request,
+                                     std::function<void(std::string_view)> on_line) {
+  const std::string what = "cannot run " + (request.argv.empty() ? "" : request.argv.front()) +
+                           " in container " + request.container;
+  Json wanted = Json::object();
+  wanted["AttachStdout"] = true;
+  wanted["AttachStderr"] = true;
+  wanted["Cmd"] = request.argv;
+  wanted["Env"] = Json::array();
+  for (const auto& [name, value] : request.environment) {
+    wanted["Env"].push_back(name + "=" + value);
+  }
+  auto prefix = co_await version_prefix();
+  if (!prefix) co_return prefix.error();
+  http::Request create;
+  create.method = "POST";
+  create.target = *prefix + "/containers/" + path_encode(request.container) + "/exec";
+  create.headers.emplace_back("Content-Type", "application/json");
+  create.body = dump_json(wanted);
+  auto created = co_await send(std::move(create), call_timeout);
+  if (!created) co_return created.error();
+  if (created->status != 201) co_return engine_error(what, created->status, created->body);
+  auto made = parse_json(created->body);
+  if (!made) co_return made.error().context(what + ": Docker's answer");
+  const std::string id = json_string(*made, "Id");
+
+  http::Request start;
+  start.method = "POST";
+  start.target = "/exec/" + path_encode(id) + "/start";
+  start.headers.emplace_back("Content-Type", "application/json");
+  start.body = R"({"Detach":false,"Tty":false})";
+  LogReader reader(false, [&on_line](std::string_view line) {
+    on_line(line);
+    return true;
+  });
+  http::OnChunk on_chunk = [&](std::string_view bytes) { return reader.feed(bytes); };
+  std::function<void()> on_open = [] {};
+  auto response = co_await stream(std::move(start), never, std::move(on_open), std::move(on_chunk));
+  if (!response) co_return response.error();
+  if (response->status != 200) co_return engine_error(what, response->status, response->body);
+  reader.finish();
+  auto ended = co_await exec_result(id);
+  co_return ended;
+}
+
+Task<Result<int>> DockerEngine::exec_result(std::string id) {
+  // The Engine ends the stream a moment before it notes the exit code.
+  const SteadyClock::time_point deadline = SteadyClock::now() + call_timeout;
+  for (;;) {
+    auto inspected = co_await get("/exec/" + path_encode(id) + "/json",
+                                  "cannot ask how a command in a container ended");
+    if (!inspected) co_return inspected.error();
+    if (!json_bool(*inspected, "Running")) {
+      co_return static_cast<int>(json_int(*inspected, "ExitCode"));
+    }
+    if (SteadyClock::now() > deadline) {
+      co_return Error{
+          Errc::timed_out, "a command in a container closed its output but runs on", {}};
+    }
+    const Result<void> slept = co_await sleep_for(std::chrono::milliseconds(50));
+    if (!slept) co_return slept.error();
+  }
+}
+
 // ---- Containers ---------------------------------------------------------------------------------
 
 Task<Result<void>> DockerEngine::start(std::string container) {
@@ -414,6 +481,61 @@ Task<Result<void>> DockerEngine::stop(std::string container) {
 
 Task<Result<void>> DockerEngine::restart(std::string container) {
   return stop_gracefully(std::move(container), "restart");
+}
+
+Task<Result<void>> DockerEngine::signal(std::string container, std::string signal) {
+  std::string path =
+      "/containers/" + path_encode(container) + "/kill?signal=" + percent_encode(signal);
+  std::string what = "cannot send " + signal + " to container " + container;
+  auto done = co_await change("POST", std::move(path), std::move(what), 0, call_timeout);
+  co_return done;
+}
+
+Task<Result<std::uint64_t>> DockerEngine::memory_used(std::string container) {
+  std::string path = "/containers/" + path_encode(container) + "/stats?stream=0&one-shot=1";
+  std::string what = "cannot ask what container " + container + " uses";
+  auto stats = co_await get(std::move(path), std::move(what));
+  if (!stats) co_return stats.error();
+  co_return memory_of_stats(*stats);
+}
+
+Task<Result<TrialEnd>> DockerEngine::try_command(TrialRequest request) {
+  const std::string left_over = "/containers/" + path_encode(request.name) + "?force=1&v=1";
+  const std::string what = "cannot remove container " + request.name;
+  auto removed = co_await change("DELETE", left_over, what, 404, call_timeout);
+  if (!removed) co_return removed.error();
+  auto end = co_await perform_trial(std::move(request));
+  removed = co_await change("DELETE", left_over, what, 404, call_timeout);
+  if (end && !removed) co_return removed.error();
+  co_return end;
+}
+
+Task<Result<TrialEnd>> DockerEngine::perform_trial(TrialRequest request) {
+  const std::string what = "cannot try " + join(request.argv, " ");
+  auto like = co_await inspect(request.like);
+  if (!like) co_return like.error();
+  auto prefix = co_await version_prefix();
+  if (!prefix) co_return prefix.error();
+  http::Request create;
+  create.method = "POST";
+  create.target = *prefix + "/containers/create?name=" + percent_encode(request.name);
+  create.headers.emplace_back("Content-Type", "application/json");
+  create.body = dump_json(trial_container(*like, request));
+  auto created = co_await send(std::move(create), call_timeout);
+  if (!created) co_return created.error();
+  if (created->status != 201) co_return engine_error(what, created->status, created->body);
+  auto started = co_await start(request.name);
+  if (!started) co_return started.error().context(what);
+  std::string path = "/containers/" + path_encode(request.name) + "/wait";
+  auto waited = co_await call("POST", std::move(path), request.timeout);
+  if (!waited) co_return waited.error().context(what);
+  if (waited->status != 200) co_return engine_error(what, waited->status, waited->body);
+  auto ended = parse_json(waited->body);
+  if (!ended) co_return ended.error().context(what + ": Docker's answer");
+  constexpr int kept_lines = 20;
+  auto log = co_await last_log_lines(request.name, kept_lines);
+  if (!log) co_return log.error();
+  co_return TrialEnd{static_cast<int>(json_int(*ended, "StatusCode")), *log};
 }
 
 Task<Result<void>> DockerEngine::remove(std::string container) {

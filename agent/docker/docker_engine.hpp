@@ -34,9 +34,14 @@ class DockerEngine final : public Docker {
   Task<Result<std::string>> last_log_lines(std::string container, int lines) override;
   Task<Result<void>> follow_logs(std::string container, int tail, bool follow,
                                  std::function<bool(std::string_view line)> on_line) override;
+  Task<Result<int>> exec(ExecRequest request,
+                         std::function<void(std::string_view line)> on_line) override;
   Task<Result<void>> start(std::string container) override;
   Task<Result<void>> stop(std::string container) override;
   Task<Result<void>> restart(std::string container) override;
+  Task<Result<void>> signal(std::string container, std::string signal) override;
+  Task<Result<TrialEnd>> try_command(TrialRequest request) override;
+  Task<Result<std::uint64_t>> memory_used(std::string container) override;
   Task<Result<void>> remove(std::string container) override;
   Task<Result<void>> events(std::int64_t since_nano, std::function<void()> on_connected,
                             std::function<void(const EngineEvent&)> on_event) override;
@@ -60,6 +65,9 @@ class DockerEngine final : public Docker {
   // A streamed answer on a connection of its own.
   Task<Result<http::Response>> stream(http::Request request, SteadyClock::duration idle,
                                       std::function<void()> on_open, http::OnChunk on_chunk);
+  Task<Result<TrialEnd>> perform_trial(TrialRequest request);
+  // The exit code of a command whose output has ended.
+  Task<Result<int>> exec_result(std::string id);
   Error unreachable(const Error& error);
   Task<Result<void>> may_connect();
 

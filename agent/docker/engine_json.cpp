@@ -79,6 +79,16 @@ void take_bind_mounts(const Json& mounts, Container& container) {
   }
 }
 
+void take_networks(const Json& networks, Container& container) {
+  for (const auto& [name, network] : networks.items()) {
+    NetworkAddress address;
+    address.network = name;
+    address.ipv4 = json_string(network, "IPAddress");
+    address.aliases = strings(json_array(network, "Aliases"));
+    container.networks.push_back(std::move(address));
+  }
+}
+
 }  // namespace
 
 std::string ApiVersion::text() const {
@@ -174,7 +184,11 @@ Container parse_container(const Json& inspected) {
   const Json& host_config = json_object(inspected, "HostConfig");
   container.restart_policy = json_string(json_object(host_config, "RestartPolicy"), "Name", "no");
   if (container.restart_policy.empty()) container.restart_policy = "no";
-  const Json& ports = json_object(json_object(inspected, "NetworkSettings"), "Ports");
+  container.pid = small_int(state, "Pid");
+  container.hosts_path = json_string(inspected, "HostsPath");
+  const Json& network_settings = json_object(inspected, "NetworkSettings");
+  take_networks(json_object(network_settings, "Networks"), container);
+  const Json& ports = json_object(network_settings, "Ports");
   for (const auto& [inner, bindings] : ports.items()) {  // "80/tcp": [{HostIp, HostPort}] or null
     const auto slash = inner.find('/');
     const std::string protocol = slash == std::string::npos ? "tcp" : inner.substr(slash + 1);
@@ -198,7 +212,64 @@ Image parse_image(const Json& inspected) {
   image.size = size_of(inspected, "Size");
   image.os = json_string(inspected, "Os");
   image.architecture = json_string(inspected, "Architecture");
+  for (const std::string& variable : strings(json_array(json_object(inspected, "Config"), "Env"))) {
+    const auto equals = variable.find('=');
+    if (equals == std::string::npos) continue;
+    image.environment[variable.substr(0, equals)] = variable.substr(equals + 1);
+  }
   return image;
+}
+
+Json trial_container(const Json& like, const TrialRequest& request) {
+  const Json& config = json_object(like, "Config");
+  const Json& host = json_object(like, "HostConfig");
+  Json body = Json::object();
+  body["Image"] = request.image;
+  body["Entrypoint"] = Json::array({request.argv.front()});
+  body["Cmd"] = std::vector<std::string>(request.argv.begin() + 1, request.argv.end());
+  for (const char* key : {"Env", "User", "WorkingDir"}) {
+    if (config.contains(key)) body[key] = config[key];
+  }
+  body["Healthcheck"] = Json{{"Test", Json::array({"NONE"})}};
+  Json host_config = Json::object();
+  for (const char* key : {"Tmpfs", "ReadonlyRootfs", "Memory", "CapAdd", "CapDrop", "GroupAdd",
+                          "SecurityOpt", "UsernsMode", "Sysctls"}) {
+    if (host.contains(key)) host_config[key] = host[key];
+  }
+  // Binds and Mounts of the request that made `like`, as one list.
+  Json mounts = Json::array();
+  for (const Json& mount : json_array(like, "Mounts")) {
+    const std::string type = json_string(mount, "Type");
+    const std::string target = json_string(mount, "Destination");
+    if ((type != "bind" && type != "volume") || request.files.contains(target)) continue;
+    Json entry = Json::object();
+    entry["Type"] = type;
+    entry["Source"] = json_string(mount, type == "bind" ? "Source" : "Name");
+    entry["Target"] = target;
+    entry["ReadOnly"] = !json_bool(mount, "RW", true);
+    mounts.push_back(std::move(entry));
+  }
+  for (const auto& [target, source] : request.files) {
+    mounts.push_back(
+        Json{{"Type", "bind"}, {"Source", source}, {"Target", target}, {"ReadOnly", true}});
+  }
+  host_config["Mounts"] = std::move(mounts);
+  Json hosts = json_array(host, "ExtraHosts");
+  for (const std::string& name : request.hosts) hosts.push_back(name + ":127.0.0.1");
+  host_config["ExtraHosts"] = std::move(hosts);
+  const Json& networks = json_object(json_object(like, "NetworkSettings"), "Networks");
+  host_config["NetworkMode"] = networks.empty() ? "none" : networks.items().begin().key();
+  body["HostConfig"] = std::move(host_config);
+  return body;
+}
+
+std::uint64_t memory_of_stats(const Json& stats) {
+  const Json& memory = json_object(stats, "memory_stats");
+  const Json& details = json_object(memory, "stats");
+  const std::uint64_t usage = size_of(memory, "usage");
+  const std::uint64_t cache = size_of(
+      details, details.contains("total_inactive_file") ? "total_inactive_file" : "inactive_file");
+  return usage > cache ? usage - cache : 0;
 }
 
 std::vector<std::string> parse_listed_tags(const Json& entry) {

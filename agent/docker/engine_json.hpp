@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "agent/docker/docker.hpp"
 #include "agent/model/observed.hpp"
 #include "common/json.hpp"
 
@@ -32,6 +33,11 @@ Container parse_listed_container(const Json& entry);
 Container parse_container(const Json& inspected);
 // GET /images/NAME/json.
 Image parse_image(const Json& inspected);
+// The body of POST /containers/create for a trial; `like` is what an inspection of that container
+// gives.
+Json trial_container(const Json& like, const TrialRequest& request);
+// GET /containers/ID/stats: bytes in use, as `docker stats` counts them.
+std::uint64_t memory_of_stats(const Json& stats);
 // The tags in an entry of GET /images/json.
 std::vector<std::string> parse_listed_tags(const Json& entry);
 // A line of GET /events; none where it is not about a container of a compose project.

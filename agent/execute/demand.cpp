@@ -17,10 +17,9 @@ GateDemand demand_of(const Rendering& rendering, const GateSettings& settings,
   std::set<std::string> left_alone;
   std::set<std::string> removed;
   for (const Step& step : plan.steps) {
-    (step.action == Action::none     ? left_alone
-     : step.action == Action::remove ? removed
-                                     : applied)
-        .insert(step.service);
+    // A reload keeps the container, and the restarts that it had before.
+    const bool kept = step.action == Action::none || step.action == Action::reload;
+    (kept ? left_alone : step.action == Action::remove ? removed : applied).insert(step.service);
   }
   for (const std::string& name : rendering.service_names()) {
     const Json& service = rendering.service(name);

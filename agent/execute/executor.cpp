@@ -6,14 +6,18 @@
 
 #include "agent/compose/compose_yaml.hpp"
 #include "agent/execute/demand.hpp"
+#include "agent/execute/postgres.hpp"
 #include "agent/execute/probe.hpp"
 #include "agent/execute/puller.hpp"
+#include "agent/execute/reloading.hpp"
+#include "agent/execute/roller.hpp"
 #include "agent/model/reference.hpp"
 #include "agent/model/service.hpp"
 #include "agent/plan/diff.hpp"
 #include "agent/resolve/paths.hpp"
 #include "agent/units/stack_unit.hpp"
 #include "common/failpoint.hpp"
+#include "common/files.hpp"
 
 namespace trimtab {
 namespace {
@@ -36,6 +40,57 @@ bool any_port_in_common(const Rendering& next, const Container& leaving) {
   return false;
 }
 
+// The tracked files that the service mounts: path → blob.
+std::map<std::string, std::string> files_of(const Release& release, const std::string& service) {
+  const auto found = release.mounted_files.find(service);
+  return found == release.mounted_files.end() ? std::map<std::string, std::string>()
+                                              : found->second;
+}
+
+// The files of the commit that take the place of what the service mounts, by their paths in its
+// container. Not those that are new in a folder: Docker would make them in the live one.
+std::map<std::string, std::string> files_to_try(const std::map<std::string, std::string>& before,
+                                                const std::map<std::string, std::string>& after,
+                                                const std::vector<Mount>& mounts,
+                                                const std::filesystem::path& live,
+                                                const std::filesystem::path& staged) {
+  std::map<std::string, std::string> files;
+  for (const auto& [path, blob] : after) {
+    const auto old = before.find(path);
+    if (old != before.end() && old->second == blob) continue;
+    std::error_code ec;
+    // A link would lead Docker to any file of the host.
+    if (!std::filesystem::is_regular_file(std::filesystem::symlink_status(staged / path, ec))) {
+      continue;
+    }
+    const std::string target = (live / path).string();
+    for (const Mount& mount : mounts) {
+      if (mount.type != "bind") continue;
+      const bool itself = mount.source == target;
+      const bool below = target.starts_with(mount.source + "/") && old != before.end();
+      if (!itself && !below) continue;
+      files[mount.target + target.substr(mount.source.size())] = (staged / path).string();
+    }
+  }
+  return files;
+}
+
+std::vector<std::string> dependencies_first(std::vector<std::string> services,
+                                            const Rendering& rendering) {
+  std::vector<std::string> ordered;
+  while (!services.empty()) {
+    auto next = std::find_if(services.begin(), services.end(), [&](const std::string& service) {
+      const auto needs = dependencies_of(rendering.service(service));
+      return std::find_first_of(needs.begin(), needs.end(), services.begin(), services.end()) ==
+             needs.end();
+    });
+    if (next == services.end()) next = services.begin();  // Compose refuses circles
+    ordered.push_back(std::move(*next));
+    services.erase(next);
+  }
+  return ordered;
+}
+
 }  // namespace
 
 Executor::Executor(ExecutorParts parts, ExecutorHooks hooks)
@@ -53,16 +108,16 @@ void Executor::request_stop() {
 }
 
 bool Executor::may_be_interrupted() const {
-  return attempt_.phase == Phase::pulling || attempt_.phase == Phase::gating ||
+  return attempt_.phase == Phase::pulling || attempt_.phase == Phase::before ||
+         attempt_.phase == Phase::gating || attempt_.phase == Phase::after ||
          attempt_.phase == Phase::gating_rollback;
 }
 
 Task<std::optional<AttemptResult>> Executor::run(Attempt attempt, bool resumed) {
   attempt_ = std::move(attempt);
-  const bool fallback = attempt_.fallback != 0;
-  const bool automatic = parts_.settings.rollback == RollbackMode::automatic;
+  const Course course = this->course();
   Next next{attempt_.phase, std::nullopt};
-  if (resumed) next = resume_phase(attempt_.phase, attempt_.entries, fallback, automatic);
+  if (resumed) next = resume_phase(attempt_.phase, attempt_.entries, course);
   if (resumed && next.phase != attempt_.phase) {
     // What makes the daemon end each time must not be tried for ever.
     Failure failure;
@@ -100,7 +155,7 @@ Task<std::optional<AttemptResult>> Executor::run(Attempt attempt, bool resumed) 
       if (back || stop_requested_) continue;
     }
     if (done.failure) note_failure(std::move(*done.failure));
-    next = next_phase(phase, done.result, fallback, automatic);
+    next = next_phase(phase, done.result, course);
   }
   const Result<void> finished = finish(*next.end);
   if (!finished) {
@@ -108,6 +163,18 @@ Task<std::optional<AttemptResult>> Executor::run(Attempt attempt, bool resumed) 
                   attempt_.release, finished.error().text());
   }
   co_return AttemptResult{*next.end, attempt_.failure};
+}
+
+Course Executor::course() const {
+  Course course;
+  course.fallback = attempt_.fallback != 0;
+  course.automatic = parts_.settings.rollback == RollbackMode::automatic;
+  // Where nothing is started anew there is nothing to prepare, and an operator who goes back wants
+  // to be back at once.
+  const bool hooked = !attempt_.operator_rollback && !attempt_.plan.empty();
+  course.before = hooked && !parts_.settings.hooks.before.empty();
+  course.after = hooked && !parts_.settings.hooks.after.empty();
+  return course;
 }
 
 void Executor::note_failure(Failure failure) {
@@ -122,6 +189,7 @@ void Executor::note_failure(Failure failure) {
 }
 
 Task<Result<void>> Executor::begin(Phase phase) {
+  if (attempt_.phase != phase) attempt_.leaving.reset();
   attempt_.entries = attempt_.phase == phase ? attempt_.entries + 1 : 1;
   attempt_.phase = phase;
   if (auto written = parts_.store.journal(attempt_); !written) co_return written;
@@ -144,6 +212,8 @@ Task<Executor::Done> Executor::perform(Phase phase) {
   switch (phase) {
     case Phase::pulling:
       co_return co_await pull();
+    case Phase::before:
+      co_return co_await run_hooks(parts_.settings.hooks.before);
     case Phase::switching:
       co_return co_await switch_over();
     case Phase::starting:
@@ -152,6 +222,8 @@ Task<Executor::Done> Executor::perform(Phase phase) {
       co_return co_await gate();
     case Phase::committing:
       co_return co_await commit();
+    case Phase::after:
+      co_return co_await run_hooks(parts_.settings.hooks.after);
     case Phase::rolling_back:
       co_return co_await roll_back();
     case Phase::gating_rollback:
@@ -173,6 +245,54 @@ Task<Result<void>> Executor::pull_images(std::map<std::string, ImagePin> images)
   co_return co_await puller.pull(std::move(images));
 }
 
+Task<Result<void>> Executor::try_files_of(std::string service, Release release,
+                                          Rendering rendering) {
+  const auto how = reload_of(rendering.service(service));
+  const Release* const before = parts_.store.find(attempt_.fallback);
+  if (!how || how->check.empty() || before == nullptr) co_return Result<void>();
+  const auto containers = co_await parts_.docker.project_containers(parts_.project);
+  const auto ids = co_await image_ids(release);
+  if (!containers || !ids) co_return ids ? containers.error() : ids.error();
+  const auto like =
+      std::find_if(containers->begin(), containers->end(), [&](const Container& container) {
+        return container.service == service && container.state == ContainerState::running;
+      });
+  TrialRequest request;
+  request.files = files_to_try(files_of(*before, service), files_of(release, service),
+                               mounts_of(rendering.service(service)), parts_.settings.directory,
+                               parts_.store.directory() / "trial");
+  if (like == containers->end() || request.files.empty()) co_return Result<void>();
+  request.name = "trimtab-check-" + parts_.settings.name + "-" + service;
+  request.like = like->id;
+  request.image = ids->contains(service) ? ids->at(service) : like->image_id;
+  request.argv = how->check;
+  request.hosts = rendering.service_names();
+  const Result<TrialEnd> end = co_await parts_.docker.try_command(std::move(request));
+  if (!end && is_transient(end.error().code)) co_return end.error();
+  if (!end) {
+    // The check is made once more before the signal is sent.
+    parts_.progress.remark("the new files could not be tried: " + end.error().text());
+    co_return Result<void>();
+  }
+  if (end->exit_code == 0) co_return Result<void>();
+  co_return check_error(service, *how, end->exit_code, end->output);
+}
+
+Task<Result<void>> Executor::try_new_files(Release release) {
+  const std::vector<std::string> services = attempt_.plan.with(Action::reload);
+  if (services.empty()) co_return Result<void>();
+  const Result<Rendering> rendering = co_await rendering_of(release.number);
+  if (!rendering) co_return rendering.error();
+  const std::filesystem::path trial = parts_.store.directory() / "trial";
+  Result<void> tried = co_await parts_.git.stage(release.commit, trial);
+  for (const std::string& service : services) {
+    if (tried) tried = co_await try_files_of(service, release, *rendering);
+  }
+  const Result<void> removed = remove_tree(trial);
+  if (!removed) spdlog::warn("{}: {}", parts_.settings.name, removed.error().text());
+  co_return tried;
+}
+
 Task<Executor::Done> Executor::pull() {
   Done done;
   const Release release = *parts_.store.find(attempt_.release);
@@ -190,7 +310,41 @@ Task<Executor::Done> Executor::pull() {
   }
   if (!attempt_.operator_rollback && hooks_.superseded(release)) {
     done.result = PhaseResult::superseded;
+    co_return done;
   }
+  const Result<void> tried = co_await try_new_files(release);
+  if (!tried) {
+    const bool content = tried.error().code == Errc::invalid;
+    done.result = content ? PhaseResult::failed_by_content : PhaseResult::failed_by_world;
+    done.failure = co_await explain(Phase::pulling, tried.error(), content);
+    co_return done;
+  }
+  if (attempt_.operator_rollback) co_return done;
+  co_return co_await check_data(release);
+}
+
+// What an image holds is known only now.
+Task<Executor::Done> Executor::check_data(Release release) {
+  Done done;
+  const auto containers = co_await parts_.docker.project_containers(parts_.project);
+  if (!containers) co_return done;  // what comes next will say so
+  preflight::Input input;
+  input.postgres = co_await postgres_majors(parts_.docker, *containers, release.images);
+  if (input.postgres.empty()) co_return done;
+  const Result<Rendering> next = co_await rendering_of(release.number);
+  if (!next) co_return done;
+  input.next = &*next;
+  Result<Rendering> current = Error{Errc::not_found, "nothing was deployed", {}};
+  if (attempt_.fallback != 0) current = co_await rendering_of(attempt_.fallback);
+  if (current) input.current = &*current;
+  const preflight::Findings findings = preflight::postgres_major(input);
+  if (findings.empty()) co_return done;
+  done.result = PhaseResult::failed_by_content;
+  done.failure = Failure{FailureClass::content,
+                         std::string(to_string(attempt_.phase)),
+                         findings.front().message,
+                         findings.front().hint,
+                         {}};
   co_return done;
 }
 
@@ -324,14 +478,103 @@ Task<Result<void>> Executor::apply(int number, Plan plan, bool force_recreate) {
     const Result<void> applied = co_await parts_.compose.up(request);
     if (!applied) co_return applied;
   }
-  const std::vector<std::string> restarts = plan.with(Action::restart);
-  if (restarts.empty()) co_return Result<void>();
+  const Release* const going_back_to =
+      attempt_.phase == Phase::rolling_back ? parts_.store.find(number) : nullptr;
+  const SeenContainers keep = going_back_to == nullptr ? SeenContainers() : going_back_to->seen;
+  const Result<void> rolled = co_await roll(number, plan.with(Action::roll), keep);
+  if (!rolled) co_return rolled;
+  const Result<void> restarted = co_await restart(plan.with(Action::restart));
+  if (!restarted) co_return restarted;
+  co_return co_await reload(number, plan.with(Action::reload));
+}
+
+Task<Result<void>> Executor::restart(std::vector<std::string> services) {
+  if (services.empty()) co_return Result<void>();
   const auto containers = co_await parts_.docker.project_containers(parts_.project);
   if (!containers) co_return containers.error();
   for (const Container& container : *containers) {
-    if (std::find(restarts.begin(), restarts.end(), container.service) == restarts.end()) continue;
+    if (std::find(services.begin(), services.end(), container.service) == services.end()) continue;
     const Result<void> restarted = co_await parts_.docker.restart(container.id);
     if (!restarted) co_return restarted;
+  }
+  co_return Result<void>();
+}
+
+// What runs now goes, but for `keep`. A phase that is begun again goes on with what was noted.
+Task<Result<void>> Executor::note_leaving(std::vector<std::string> services, SeenContainers keep) {
+  if (attempt_.leaving) co_return Result<void>();
+  const auto containers = co_await parts_.docker.project_containers(parts_.project);
+  if (!containers) co_return containers.error();
+  SeenContainers leaving;
+  for (const Container& container : *containers) {
+    const auto kept = keep.find(container.service);
+    const bool stays = kept != keep.end() && kept->second.contains(container.id);
+    const bool rolled =
+        std::find(services.begin(), services.end(), container.service) != services.end();
+    if (rolled && !stays) leaving[container.service].insert(container.id);
+  }
+  attempt_.leaving = std::move(leaving);
+  co_return parts_.store.journal(attempt_);
+}
+
+Task<Result<void>> Executor::roll(int number, std::vector<std::string> services,
+                                  SeenContainers keep) {
+  if (services.empty()) co_return Result<void>();
+  const Result<void> noted = co_await note_leaving(services, std::move(keep));
+  if (!noted) co_return noted;
+  const Result<Rendering> rendering = co_await rendering_of(number);
+  if (!rendering) co_return rendering.error();
+  const Release release = *parts_.store.find(number);
+  const auto ids = co_await image_ids(release);
+  if (!ids) co_return ids.error();
+  Progress& progress = parts_.progress;
+  RollerParts parts{parts_.settings,
+                    parts_.project,
+                    parts_.docker,
+                    parts_.compose,
+                    parts_.engine_changed,
+                    stop_requested_,
+                    [&progress](const auto& waiting) { progress.waiting_for(waiting); },
+                    [&progress](const std::string& line) { progress.remark(line); }};
+  services = dependencies_first(std::move(services), *rendering);
+  for (const std::string& service : services) {
+    Roll wanted;
+    wanted.service = service;
+    wanted.compose_file = parts_.store.compose_file(number);
+    wanted.rendering = &*rendering;
+    if (const auto id = ids->find(service); id != ids->end()) wanted.image_id = id->second;
+    if (const auto old = attempt_.leaving->find(service); old != attempt_.leaving->end()) {
+      wanted.leaving = old->second;
+    }
+    wanted.going_back = attempt_.phase == Phase::rolling_back;
+    Roller roller(parts, std::move(wanted));
+    const Result<void> rolled = co_await roller.run();
+    roll_failure_ = roller.failure();
+    if (!rolled) co_return rolled;
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> Executor::reload(int number, std::vector<std::string> services) {
+  if (services.empty()) co_return Result<void>();
+  const Result<Rendering> rendering = co_await rendering_of(number);
+  if (!rendering) co_return rendering.error();
+  const auto containers = co_await parts_.docker.project_containers(parts_.project);
+  if (!containers) co_return containers.error();
+  const Release* const before = parts_.store.find(attempt_.fallback);
+  for (const Container& container : *containers) {
+    if (std::find(services.begin(), services.end(), container.service) == services.end()) continue;
+    const auto how = reload_of(rendering->service(container.service));
+    if (!how || container.state != ContainerState::running) continue;
+    const Result<void> reloaded = co_await reload_container(parts_.docker, container, *how);
+    if (reloaded) continue;
+    // Files that are as before are not at fault: what it misses is for the gate to say. While going
+    // back what runs matters more, too.
+    const bool by_files = attempt_.phase != Phase::rolling_back && before != nullptr &&
+                          files_of(*before, container.service) !=
+                              files_of(*parts_.store.find(number), container.service);
+    if (by_files || is_transient(reloaded.error().code)) co_return reloaded;
+    parts_.progress.remark(reloaded.error().text());
   }
   co_return Result<void>();
 }
@@ -375,8 +618,15 @@ Task<Executor::Done> Executor::start() {
   if (attempt_.plan.empty()) co_return done;
   const Result<void> applied = co_await start_services();
   if (applied) co_return done;
-  const bool content = !is_transient(applied.error().code);
+  bool content = !is_transient(applied.error().code);
   done.docker_lost = applied.error().code == Errc::unavailable;
+  if (roll_failure_) {
+    content = roll_failure_->cls == FailureClass::content;
+    roll_failure_->phase = to_string(Phase::starting);
+    done.result = content ? PhaseResult::failed_by_content : PhaseResult::failed_by_world;
+    done.failure = std::exchange(roll_failure_, std::nullopt);
+    co_return done;
+  }
   done.result = content ? PhaseResult::failed_by_content : PhaseResult::failed_by_world;
   done.failure = co_await explain(Phase::starting, applied.error(), content);
   co_return done;
@@ -534,7 +784,10 @@ Task<Executor::Done> Executor::roll_back() {
     plan = make_rollback_plan(target_of(good, *rendering), attempt_.plan, observed);
     // Everything that will be needed is here before anything is stopped.
     std::map<std::string, ImagePin> needed;
-    for (const std::string& service : plan.to_apply()) {
+    std::vector<std::string> replaced = plan.to_apply();
+    const std::vector<std::string> rolled = plan.with(Action::roll);
+    replaced.insert(replaced.end(), rolled.begin(), rolled.end());
+    for (const std::string& service : replaced) {
       const auto pin = good.images.find(service);
       if (pin != good.images.end()) needed.insert(*pin);
     }
@@ -698,12 +951,23 @@ Result<void> Executor::finish(AttemptEnd end) {
     }
     return std::nullopt;
   }();
+  const Release* const before = parts_.store.find(attempt_.fallback);
+  std::optional<WallTime> probation_until;
+  if (end == AttemptEnd::committed && before != nullptr && !attempt_.operator_rollback) {
+    // A commit that changes nothing of what runs does not end the probation of what does.
+    if (attempt_.plan.empty()) {
+      probation_until = before->probation_until;
+    } else if (parts_.settings.gate.probation.count() > 0) {
+      probation_until = wall_now() + parts_.settings.gate.probation;
+    }
+  }
   // An operator's rollback that did not work says nothing against the release it went to.
   const bool judged = !attempt_.operator_rollback || end == AttemptEnd::committed;
   Result<void> result = update(attempt_.release, [&](Release& changed) {
     if (judged) {
       changed.outcome = *outcome;
       changed.failure = end == AttemptEnd::committed ? std::nullopt : attempt_.failure;
+      changed.probation_until = probation_until;
     } else if (attempt_.failure) {
       changed.notices.push_back("going back to it failed in phase " + attempt_.failure->phase +
                                 ": " + attempt_.failure->reason);

@@ -27,6 +27,8 @@ class Progress {
   // Service → what it is waited for; empty words: ready.
   virtual void waiting_for(const std::map<std::string, std::string>& services) = 0;
   virtual void remark(const std::string& line) = 0;
+  // A hook begins, which may last so long without another sign.
+  virtual void hook_begun(const std::string& name, std::chrono::milliseconds at_most) = 0;
 };
 
 // What an executor works with; all outlive it.
@@ -74,12 +76,30 @@ class Executor {
     std::optional<Failure> failure;
   };
 
+  [[nodiscard]] Course course() const;
   Task<Result<void>> begin(Phase phase);
   void end_timeline_entry(SteadyClock::time_point begun);
   void note_failure(Failure failure);
   Task<Done> perform(Phase phase);
   Task<Done> pull();
+  Task<Done> check_data(Release release);
+  // Whether the services that are to be reloaded take their new files: tried in containers that are
+  // thrown away. invalid, with their own words, where one does not.
+  Task<Result<void>> try_new_files(Release release);
+  Task<Result<void>> try_files_of(std::string service, Release release, Rendering rendering);
   Task<Result<void>> pull_images(std::map<std::string, ImagePin> images);
+  // How a hook ended by itself, or that there is nothing to run it in.
+  struct HookEnd {
+    int exit = 0;
+    std::string skipped;
+  };
+  Task<Done> run_hooks(std::vector<HookSettings> hooks);
+  Task<Result<HookEnd>> run_hook(HookSettings hook, std::vector<std::string>* output);
+  Task<Result<HookEnd>> run_in_service(HookSettings hook, std::vector<Container> containers,
+                                       std::vector<std::string>* output);
+  Task<Result<HookEnd>> run_one_off(HookSettings hook, std::vector<std::string>* output);
+  Task<Result<HookEnd>> run_program(HookSettings hook, std::vector<std::string>* output);
+  [[nodiscard]] std::map<std::string, std::string> hook_environment() const;
   Task<Done> switch_over();
   Task<Result<SwitchReport>> move_checkout(int from, int to);
   Task<Done> start();
@@ -93,6 +113,11 @@ class Executor {
   Task<Result<std::map<std::string, std::string>>> image_ids(Release release);
   Task<Result<Rendering>> rendering_of(int number);
   Task<Result<void>> apply(int number, Plan plan, bool force_recreate);
+  Task<Result<void>> restart(std::vector<std::string> services);
+  // `keep`: containers that are as they should be.
+  Task<Result<void>> roll(int number, std::vector<std::string> services, SeenContainers keep);
+  Task<Result<void>> note_leaving(std::vector<std::string> services, SeenContainers keep);
+  Task<Result<void>> reload(int number, std::vector<std::string> services);
   // `jobs`: services that are known to do their work and exit.
   Task<Result<void>> save_boot_file(int number, std::set<std::string> jobs);
   Task<Result<void>> remove_services(std::vector<std::string> services);
@@ -110,6 +135,7 @@ class Executor {
   ExecutorHooks hooks_;
   Attempt attempt_;
   bool stop_requested_ = false;
+  std::optional<Failure> roll_failure_;
 };
 
 }  // namespace trimtab

@@ -10,28 +10,34 @@ Next end(AttemptEnd how) {
   return Next{std::nullopt, how};
 }
 
-Next give_up_forward(bool fallback, bool automatic) {
-  return fallback && automatic ? begin(Phase::rolling_back) : end(AttemptEnd::failed);
+Next give_up_forward(Course course) {
+  return course.fallback && course.automatic ? begin(Phase::rolling_back) : end(AttemptEnd::failed);
 }
 
 }  // namespace
 
-Next next_phase(Phase phase, PhaseResult result, bool fallback, bool automatic) {
+Next next_phase(Phase phase, PhaseResult result, Course course) {
   const bool done = result == PhaseResult::done;
   switch (phase) {
     case Phase::pulling:
-      if (done) return begin(Phase::switching);
+      if (done) return begin(course.before ? Phase::before : Phase::switching);
       if (result == PhaseResult::superseded) return end(AttemptEnd::superseded);
       return end(result == PhaseResult::failed_by_content ? AttemptEnd::rejected
                                                           : AttemptEnd::postponed);
+    case Phase::before:
+      if (done) return begin(Phase::switching);
+      return end(result == PhaseResult::failed_by_content ? AttemptEnd::rejected
+                                                          : AttemptEnd::postponed);
     case Phase::switching:
-      return done ? begin(Phase::starting) : give_up_forward(fallback, automatic);
+      return done ? begin(Phase::starting) : give_up_forward(course);
     case Phase::starting:
-      return done ? begin(Phase::gating) : give_up_forward(fallback, automatic);
+      return done ? begin(Phase::gating) : give_up_forward(course);
     case Phase::gating:
-      return done ? begin(Phase::committing) : give_up_forward(fallback, automatic);
+      return done ? begin(Phase::committing) : give_up_forward(course);
     case Phase::committing:
       // The release works; what is left over shows as drift.
+      return course.after ? begin(Phase::after) : end(AttemptEnd::committed);
+    case Phase::after:
       return end(AttemptEnd::committed);
     case Phase::rolling_back:
       return done ? begin(Phase::gating_rollback) : end(AttemptEnd::failed);
@@ -41,11 +47,11 @@ Next next_phase(Phase phase, PhaseResult result, bool fallback, bool automatic) 
   return end(AttemptEnd::failed);
 }
 
-Next resume_phase(Phase phase, int entries, bool fallback, bool automatic) {
+Next resume_phase(Phase phase, int entries, Course course) {
   const bool going_back = phase == Phase::rolling_back || phase == Phase::gating_rollback;
-  if (going_back && !fallback) return end(AttemptEnd::failed);
+  if (going_back && !course.fallback) return end(AttemptEnd::failed);
   if (entries < max_phase_entries) return begin(phase);
-  return next_phase(phase, PhaseResult::failed_by_world, fallback, automatic);
+  return next_phase(phase, PhaseResult::failed_by_world, course);
 }
 
 }  // namespace trimtab

@@ -34,11 +34,18 @@ struct Next {
 // A phase is begun at most this often: after so many crashes in it, it counts as failed.
 inline constexpr int max_phase_entries = 3;
 
-// After `phase` ended with `result`. `fallback`: there is a release to go back to. `automatic`:
-// failures roll back by themselves.
-Next next_phase(Phase phase, PhaseResult result, bool fallback, bool automatic);
+// What does not change while an attempt goes on.
+struct Course {
+  bool fallback = false;   // there is a release to go back to
+  bool automatic = false;  // failures roll back by themselves
+  bool before = false;     // there are hooks to run before, and after
+  bool after = false;
+};
+
+// After `phase` ended with `result`.
+Next next_phase(Phase phase, PhaseResult result, Course course);
 
 // After a start of the daemon found the attempt in `phase`, begun `entries` times already.
-Next resume_phase(Phase phase, int entries, bool fallback, bool automatic);
+Next resume_phase(Phase phase, int entries, Course course);
 
 }  // namespace trimtab

@@ -5,12 +5,14 @@
 namespace trimtab {
 namespace {
 
-constexpr std::array<std::pair<Phase, std::string_view>, 7> phase_names{{
+constexpr std::array<std::pair<Phase, std::string_view>, 9> phase_names{{
     {Phase::pulling, "pulling"},
+    {Phase::before, "before"},
     {Phase::switching, "switching"},
     {Phase::starting, "starting"},
     {Phase::gating, "gating"},
     {Phase::committing, "committing"},
+    {Phase::after, "after"},
     {Phase::rolling_back, "rolling_back"},
     {Phase::gating_rollback, "gating_rollback"},
 }};

@@ -12,10 +12,12 @@ namespace trimtab {
 
 enum class Phase {
   pulling,          // images are fetched; nothing that runs is touched
+  before,           // the stack's hooks, where it has some; what runs goes on
   switching,        // the live directory and the `current` link move
   starting,         // Compose applies the release
   gating,           // does it work?
   committing,       // it does: what it no longer has is removed, the outcome is recorded
+  after,            // the stack's hooks for then; they change nothing of the outcome
   rolling_back,     // directory, link and containers go back
   gating_rollback,  // does the old release work again?
 };
@@ -32,6 +34,8 @@ struct Attempt {
   std::string request;             // id of the operator's request, if one asked for it
   Phase phase = Phase::pulling;
   int entries = 0;  // how often the present phase was begun
+  // Of each rolled service, the containers that go; noted before the first new one comes.
+  std::optional<SeenContainers> leaving;
   WallTime started_at;
   std::optional<Failure> failure;  // why it rolls back
 };

@@ -24,6 +24,13 @@ struct PublishedPort {
   std::string protocol = "tcp";
 };
 
+// Where a container is reached in one of its networks.
+struct NetworkAddress {
+  std::string network;
+  std::string ipv4;  // "" where it has none, or does not run
+  std::vector<std::string> aliases;
+};
+
 // One container of a compose project (or, in a listing of all, of anything).
 struct Container {
   std::string id;
@@ -50,6 +57,9 @@ struct Container {
   std::string last_health_output;  // of the newest health check, bounded
   std::vector<PublishedPort> ports;
   std::map<std::string, std::string> bind_mounts;  // destination → source on the host
+  int pid = 0;             // of its first process, on the host; 0: it does not run
+  std::string hosts_path;  // what it has as /etc/hosts, on the host
+  std::vector<NetworkAddress> networks;
 };
 
 // A process of the host that listens on a port.
@@ -72,6 +82,7 @@ struct Image {
   std::uint64_t size = 0;           // bytes
   std::string os;
   std::string architecture;
+  std::map<std::string, std::string> environment;
 };
 
 // What the Engine is.

@@ -7,11 +7,13 @@
 namespace trimtab {
 namespace {
 
-constexpr std::array<std::pair<Action, std::string_view>, 5> action_names{{
+constexpr std::array<std::pair<Action, std::string_view>, 7> action_names{{
     {Action::none, "none"},
     {Action::create, "create"},
     {Action::recreate, "recreate"},
     {Action::restart, "restart"},
+    {Action::roll, "roll"},
+    {Action::reload, "reload"},
     {Action::remove, "remove"},
 }};
 

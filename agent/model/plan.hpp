@@ -12,6 +12,8 @@ enum class Action {
   create,    // no container yet
   recreate,  // a new container takes the place of the old one
   restart,   // the same container, started again
+  roll,      // as recreate, but the new container works before the old one goes
+  reload,    // the same container goes on and reads its files again
   remove,    // the release has no such service
 };
 
@@ -40,7 +42,7 @@ struct Plan {
   std::vector<Step> steps;
 
   [[nodiscard]] bool empty() const;  // no step does anything
-  // The services that Compose is to create or replace.
+  // The services that Compose is to create or replace, rolled ones left out.
   [[nodiscard]] std::vector<std::string> to_apply() const;
   [[nodiscard]] std::vector<std::string> with(Action action) const;
 

@@ -45,6 +45,16 @@ struct TimelineEntry {
   std::optional<double> seconds;  // unset while it lasts, or where the daemon ended in it
 };
 
+// How one of the stack's hooks went.
+struct HookRun {
+  std::string phase;        // before, after
+  std::string name;         // "db: pg_dump"
+  std::optional<int> exit;  // unset where it did not end by itself
+  double seconds = 0;
+  std::string problem;              // why it counts as failed; "": it does not
+  std::vector<std::string> output;  // its last lines, printable
+};
+
 // How a service's image was pinned.
 struct ImagePin {
   std::string reference;  // as the compose file writes it: acme/backend:latest
@@ -82,6 +92,9 @@ struct Release {
   SeenContainers seen;         // set when it passed its gate
   std::set<std::string> jobs;  // services that had done their work and exited with 0 by then
   int tries = 0;               // attempts begun
+  std::vector<HookRun> hooks;  // of the newest attempt
+  // Until then it goes back by itself if it breaks; unset: no longer.
+  std::optional<WallTime> probation_until;
 };
 
 // The rendered services of a release: its compose.yaml read back.

@@ -57,6 +57,10 @@ Mount mount_of_text(const std::string& text) {
   mount.source = parts[0];
   mount.target = parts[1];
   mount.type = is_path(mount.source) ? "bind" : "volume";
+  if (parts.size() > 2) {
+    const std::vector<std::string> modes = split(parts[2], ',');
+    mount.read_only = std::find(modes.begin(), modes.end(), "ro") != modes.end();
+  }
   return mount;
 }
 
@@ -65,6 +69,7 @@ Mount mount_of_object(const Json& entry) {
   mount.type = json_string(entry, "type", "volume");
   mount.source = json_string(entry, "source");
   mount.target = json_string(entry, "target");
+  mount.read_only = json_bool(entry, "read_only");
   return mount;
 }
 
@@ -166,6 +171,15 @@ std::vector<std::string> jobs_awaited_by(const Json& service) {
   return jobs;
 }
 
+std::vector<std::string> dependencies_of(const Json& service) {
+  std::vector<std::string> names;
+  for (const Json& name : json_array(service, "depends_on")) {
+    if (name.is_string()) names.push_back(name.get<std::string>());
+  }
+  for (const auto& item : json_object(service, "depends_on").items()) names.push_back(item.key());
+  return names;
+}
+
 std::vector<std::string> networks_of(const Json& service) {
   std::vector<std::string> names;
   for (const Json& name : json_array(service, "networks")) {
@@ -185,6 +199,12 @@ int replicas_of(const Json& service) {
   const Json& deploy = json_object(service, "deploy");
   if (deploy.contains("replicas")) return static_cast<int>(json_int(deploy, "replicas", 1));
   return static_cast<int>(json_int(service, "scale", 1));
+}
+
+int parallelism_of(const Json& service) {
+  const Json& update = json_object(json_object(service, "deploy"), "update_config");
+  const auto at_a_time = static_cast<int>(json_int(update, "parallelism", 1));
+  return at_a_time > 0 ? at_a_time : std::max(replicas_of(service), 1);
 }
 
 }  // namespace trimtab

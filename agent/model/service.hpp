@@ -17,6 +17,7 @@ struct Mount {
   std::string type;    // bind, volume, tmpfs, …
   std::string source;  // host path or volume name; empty: anonymous
   std::string target;
+  bool read_only = false;
 };
 
 std::vector<Mount> mounts_of(const Json& service);
@@ -36,10 +37,17 @@ std::vector<std::string> networks_of(const Json& service);
 // The services that this one waits for until they have exited with 0.
 std::vector<std::string> jobs_awaited_by(const Json& service);
 
+// The services that are started before this one.
+std::vector<std::string> dependencies_of(const Json& service);
+
 // The healthcheck's start_period, 0 where there is none.
 std::chrono::milliseconds start_period_of(const Json& service);
 
 // How many containers the service is to have (deploy.replicas or scale), 1 by default.
 int replicas_of(const Json& service);
+
+// How many of them are replaced at a time (deploy.update_config.parallelism, 0 means all), 1 by
+// default.
+int parallelism_of(const Json& service);
 
 }  // namespace trimtab

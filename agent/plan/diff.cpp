@@ -4,7 +4,9 @@
 #include <set>
 
 #include "agent/model/reference.hpp"
+#include "agent/model/reload.hpp"
 #include "agent/model/service.hpp"
+#include "agent/plan/rolling.hpp"
 
 namespace trimtab {
 namespace {
@@ -127,13 +129,6 @@ Reasons mounted_changes(const Target& next, const Target& current, const std::st
   return reasons;
 }
 
-Risk risk_of_replacing(const Json& service) {
-  const std::vector<Mount> mounts = mounts_of(service);
-  const bool keeps_data = std::any_of(mounts.begin(), mounts.end(),
-                                      [](const Mount& mount) { return mount.type == "volume"; });
-  return keeps_data ? Risk::data : Risk::restart;
-}
-
 bool all_stopped_by_hand(const std::vector<const Container*>& containers) {
   return !containers.empty() &&
          std::all_of(containers.begin(), containers.end(),
@@ -169,6 +164,52 @@ std::string difference_from_seen(const Target& target, const std::string& servic
   return "its container was replaced by hand";
 }
 
+bool any_runs(const std::vector<const Container*>& containers) {
+  return std::any_of(containers.begin(), containers.end(),
+                     [](const Container* c) { return c->state == ContainerState::running; });
+}
+
+// The service gets new containers, in the way that it asks for.
+void replace(Step& step, const Rendering& rendering,
+             const std::vector<const Container*>& containers) {
+  const Json& service = rendering.service(step.service);
+  if (containers.empty()) {
+    step.action = Action::create;
+    return;
+  }
+  step.action = Action::recreate;
+  step.risk = risk_of_replacing(service);
+  // Where nothing runs there is nothing to keep running.
+  if (!asks_for_start_first(service) || !any_runs(containers)) return;
+  const std::string obstacle = obstacle_to_rolling(rendering, step.service);
+  if (!obstacle.empty()) {
+    step.reasons.push_back("stop-first, since " + obstacle);
+    return;
+  }
+  step.action = Action::roll;
+  step.risk = Risk::none;
+}
+
+// A proxy looks up the address of what it passes requests to when it reads its configuration.
+// While a service is rolled, whoever rolls it does this too.
+void reload_for_new_addresses(Plan& plan, const Rendering& rendering, const Observed& observed) {
+  std::set<std::string> moved;
+  for (const Step& step : plan.steps) {
+    if (step.action == Action::recreate || step.action == Action::restart) {
+      moved.insert(step.service);
+    }
+  }
+  for (Step& step : plan.steps) {
+    if (step.action != Action::none || !step.reasons.empty()) continue;
+    const Json& service = rendering.service(step.service);
+    if (!reload_of(service) || !any_runs(containers_of(observed, step.service))) continue;
+    for (const std::string& name : dependencies_of(service)) {
+      if (moved.contains(name)) step.reasons.push_back(name + " may get a new address");
+    }
+    if (!step.reasons.empty()) step.action = Action::reload;
+  }
+}
+
 Step step_for(const std::string& service, const Target& next, const Target* current,
               const std::vector<const Container*>& containers, bool repair) {
   Step step;
@@ -185,12 +226,15 @@ Step step_for(const std::string& service, const Target& next, const Target* curr
   const Reasons shared = shared_changes(current->rendering->model, next.rendering->model, after);
   step.reasons.insert(step.reasons.end(), shared.begin(), shared.end());
   if (!step.reasons.empty()) {
-    step.action = containers.empty() ? Action::create : Action::recreate;
-    step.risk = containers.empty() ? Risk::none : risk_of_replacing(after);
+    replace(step, *next.rendering, containers);
     return step;
   }
   step.reasons = mounted_changes(next, *current, service);
   if (!step.reasons.empty() && !all_stopped_by_hand(containers)) {
+    if (const auto reload = reload_of(after); reload && reload->files && any_runs(containers)) {
+      step.action = Action::reload;
+      return step;
+    }
     step.action = containers.empty() ? Action::create : Action::restart;
     step.risk = containers.empty() ? Risk::none : Risk::restart;
     return step;
@@ -200,18 +244,14 @@ Step step_for(const std::string& service, const Target& next, const Target* curr
     return step;
   }
   if (current->seen == nullptr && !all_at_work(containers, true)) {
-    step.action = containers.empty() ? Action::create : Action::recreate;
-    step.risk = containers.empty() ? Risk::none : risk_of_replacing(after);
     step.reasons.push_back("does not run");
+    replace(step, *next.rendering, containers);
     return step;
   }
   const std::string by_hand = difference_from_seen(*current, service, containers);
   if (!by_hand.empty()) {
     step.reasons.push_back(by_hand);
-    if (repair) {
-      step.action = containers.empty() ? Action::create : Action::recreate;
-      step.risk = containers.empty() ? Risk::none : risk_of_replacing(after);
-    }
+    if (repair) replace(step, *next.rendering, containers);
     return step;
   }
   const bool down = !all_at_work(containers, !was_running_at_the_gate(*current, service));
@@ -285,6 +325,7 @@ Plan make_plan(const Target& next, const Target* current, const Observed& observ
     }
     plan.steps.push_back(step_for(name, next, current, containers, repair));
   }
+  reload_for_new_addresses(plan, *next.rendering, observed);
   return plan;
 }
 
@@ -326,16 +367,22 @@ Plan make_rollback_plan(const Target& good, const Plan& failed, const Observed& 
       step.action = Action::remove;
       step.reasons.push_back("a job that had done its work before");
     } else if ((!differs.empty() || good.seen == nullptr) && touched != failed.steps.end()) {
-      step.action = containers.empty() ? Action::create : Action::recreate;
-      step.risk = risk_of_replacing(good.rendering->service(name));
+      const bool rolls = touched->action == Action::roll && any_runs(containers) &&
+                         obstacle_to_rolling(*good.rendering, name).empty();
+      step.action = containers.empty() ? Action::create : rolls ? Action::roll : Action::recreate;
+      step.risk = rolls ? Risk::none : risk_of_replacing(good.rendering->service(name));
       step.reasons.push_back("put back");
     } else if (touched != failed.steps.end() && touched->action == Action::restart) {
       step.action = Action::restart;
       step.risk = Risk::restart;
       step.reasons.push_back("mounted files put back");
+    } else if (touched != failed.steps.end() && touched->action == Action::reload) {
+      step.action = Action::reload;
+      step.reasons.push_back("mounted files put back");
     }
     plan.steps.push_back(std::move(step));
   }
+  reload_for_new_addresses(plan, *good.rendering, observed);
   return plan;
 }
 

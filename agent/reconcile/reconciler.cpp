@@ -5,10 +5,15 @@
 #include <algorithm>
 
 #include "agent/compose/compose_yaml.hpp"
+#include "agent/execute/postgres.hpp"
+#include "agent/execute/reloading.hpp"
 #include "agent/model/service.hpp"
 #include "agent/plan/diff.hpp"
 #include "agent/plan/preflight/preflight.hpp"
+#include "agent/plan/rolling.hpp"
+#include "agent/reconcile/certificates.hpp"
 #include "agent/reconcile/host_disk.hpp"
+#include "agent/reconcile/host_memory.hpp"
 #include "agent/reconcile/host_ports.hpp"
 #include "agent/reconcile/image_pulls.hpp"
 #include "agent/reconcile/kept_images.hpp"
@@ -22,6 +27,8 @@ namespace fs = std::filesystem;
 
 // What runs is read again this often even if no event came.
 constexpr auto longest_wait = std::chrono::seconds(30);
+constexpr auto renewal_interval = std::chrono::seconds(5);
+constexpr auto certificates_interval = std::chrono::minutes(1);
 constexpr std::string_view tag_prefix = "refs/tags/";
 
 }  // namespace
@@ -83,6 +90,8 @@ Task<void> Reconciler::run() {
     if (stop_requested_) break;
     SteadyClock::time_point until = SteadyClock::now() + longest_wait;
     if (retry_at_) until = std::min(until, *retry_at_);
+    const auto look = probation_ ? probation_->next_look() : std::nullopt;
+    if (look) until = std::min(until, *look);
     co_await wake_.wait_until(until);
   }
 }
@@ -145,7 +154,11 @@ Task<void> Reconciler::round() {
     co_await serve(request);
     co_return;
   }
-  if (store_.intent().paused || engine_.error() || !facts_.tip.value) co_return;
+  if (store_.intent().paused || engine_.error()) co_return;
+  co_await reload_renewed();
+  const bool went_back = co_await watch_probation();
+  if (went_back) co_return;
+  if (!facts_.tip.value) co_return;
   Goal goal;
   goal.retry = retry;
   goal.tip = *facts_.tip.value;
@@ -222,9 +235,63 @@ Task<void> Reconciler::observe() {
   observed_.at = wall_now();
   drift_.clear();
   const Release* const current = store_.current();
-  if (current == nullptr || current->seen.empty()) co_return;
+  if (current == nullptr) co_return;
   const Result<Rendering> rendering = rendering_of(current->number);
+  if (rendering) look_at_certificates(*rendering);
+  if (current->seen.empty()) co_return;
   if (rendering) drift_ = trimtab::drift(target_of(*current, *rendering), observed_);
+}
+
+void Reconciler::look_at_certificates(const Rendering& rendering) {
+  const auto now = SteadyClock::now();
+  if (now < certificates_until_) return;
+  certificates_until_ = now + certificates_interval;
+  certificates_ = find_certificates(rendering, settings_.directory, settings_.directory);
+  if (!settings_.certs.self_signed_until_issued || store_.intent().paused) return;
+  const auto made = provide_certificates(certificates_);
+  if (!made) spdlog::warn("{}: {}", settings_.name, made.error().text());
+  if (!made || made->empty()) return;
+  for (const std::string& line : *made) tell(Milestone::remark, spdlog::level::info, line);
+  certificates_ = find_certificates(rendering, settings_.directory, settings_.directory);
+}
+
+Task<void> Reconciler::reload_renewed() {
+  const Release* const current = store_.current();
+  if (current == nullptr || SteadyClock::now() < renewed_until_) co_return;
+  renewed_until_ = SteadyClock::now() + renewal_interval;
+  const Result<Rendering> rendering = rendering_of(current->number);
+  if (!rendering) co_return;
+  const std::set<std::string> services =
+      renewed_files_.look(*current, *rendering, settings_.directory);
+  const std::vector<Container> containers = observed_.containers;
+  for (const Container& container : containers) {
+    if (!services.contains(container.service)) continue;
+    const auto how = reload_of(rendering->service(container.service));
+    if (!how || container.state != ContainerState::running) continue;
+    const Result<void> reloaded = co_await reload_container(docker_, container, *how);
+    if (reloaded) {
+      tell(Milestone::remark, spdlog::level::info,
+           container.service + " was reloaded: certificates or other files of it were renewed");
+    } else {
+      tell(Milestone::remark, spdlog::level::warn,
+           "files that " + container.service + " mounts were renewed: " + reloaded.error().text());
+    }
+  }
+}
+
+Task<std::vector<std::string>> Reconciler::fit_memory(const Rendering* rendering, Plan* plan) {
+  const std::vector<std::string> rolled = plan->with(Action::roll);
+  const auto available = available_memory();
+  if (!available) co_return std::vector<std::string>();
+  std::map<std::string, std::uint64_t> used;
+  const std::vector<Container> containers = observed_.containers;
+  for (const Container& container : containers) {
+    if (container.state != ContainerState::running) continue;
+    if (std::find(rolled.begin(), rolled.end(), container.service) == rolled.end()) continue;
+    const auto bytes = co_await docker_.memory_used(container.id);
+    if (bytes) used[container.service] = std::max(used[container.service], *bytes);
+  }
+  co_return keep_within_memory(*plan, *rendering, used, *available);
 }
 
 Result<Rendering> Reconciler::rendering_of(int number) const {
@@ -352,6 +419,8 @@ Task<void> Reconciler::judge_draft(Goal goal, Draft draft) {
     if (!recorded) try_later(goal, recorded.error());
     co_return;
   }
+  std::vector<std::string> stop_first = co_await fit_memory(&draft.rendering, &*plan);
+  draft.release.notices.insert(draft.release.notices.end(), stop_first.begin(), stop_first.end());
   co_await deploy_draft(goal, std::move(draft), std::move(*plan), std::move(examination));
 }
 
@@ -382,6 +451,7 @@ Task<Reconciler::Examination> Reconciler::examine(const Draft* draft) {
   input.unset_variables = draft->unset_variables;
   input.env_file = draft->env_file;
   input.built_images_missing = draft->built_images_missing;
+  input.postgres = co_await postgres_majors(docker_, observed_.containers, draft->release.images);
   const auto all = co_await docker_.all_containers();
   if (all) input.all_containers = *all;
   std::set<std::string> ports;
@@ -417,6 +487,19 @@ Task<Reconciler::Examination> Reconciler::examine(const Draft* draft) {
   PullForecast forecast =
       co_await forecast_pulls(docker_, registry_, host, draft->release, current);
   input.pulls = forecast.pulls;
+  input.certificates = find_certificates(draft->rendering, settings_.directory, store_.staging());
+  input.self_signed_until_issued = settings_.certs.self_signed_until_issued;
+  input.now = wall_now();
+  if (input.self_signed_until_issued) {
+    // Their folder comes with them.
+    for (const ServerCertificateFile& file : input.certificates) {
+      if (!file.missing) continue;
+      std::erase_if(input.missing_sources, [&](const std::string& source) {
+        return file.certificate.starts_with(source) || file.key.starts_with(source);
+      });
+    }
+  }
+  examination.certificates = input.certificates;
   examination.findings = std::move(forecast.findings);
   for (PreflightFinding& finding : preflight::check(input)) {
     examination.findings.push_back(std::move(finding));
@@ -486,6 +569,11 @@ Task<void> Reconciler::deploy_draft(Goal goal, Draft draft, Plan plan, Examinati
       release.notices.push_back("the history of " + settings_.git.ref + " was rewritten: " +
                                 short_commit(good->commit) + " is no longer part of it");
     }
+  }
+  if (written && settings_.certs.self_signed_until_issued) {
+    const auto made = provide_certificates(examination.certificates);
+    if (!made) written = made.error();
+    if (made) release.notices.insert(release.notices.end(), made->begin(), made->end());
   }
   if (written) written = co_await git_->keep(release.commit, release.number);
   if (written) written = store_.save(release);

@@ -8,9 +8,12 @@
 #include <vector>
 
 #include "agent/execute/executor.hpp"
+#include "agent/execute/probation.hpp"
+#include "agent/model/server_certificate.hpp"
 #include "agent/notify/milestones.hpp"
 #include "agent/reconcile/draft.hpp"
 #include "agent/reconcile/events.hpp"
+#include "agent/reconcile/renewed_files.hpp"
 #include "agent/reconcile/situation.hpp"
 #include "agent/reconcile/unit_keeper.hpp"
 #include "agent/sources/engine_watcher.hpp"
@@ -115,6 +118,9 @@ class Reconciler final : private Progress {
   [[nodiscard]] std::string git_asked_by() const { return git_->asked_by(); }
   [[nodiscard]] const Observed& observed() const { return observed_; }
   [[nodiscard]] const std::vector<std::string>& drift() const { return drift_; }
+  [[nodiscard]] const std::vector<ServerCertificateFile>& certificates() const {
+    return certificates_;
+  }
   [[nodiscard]] const std::optional<AttemptView>& attempt() const { return attempt_view_; }
   [[nodiscard]] const std::optional<RequestResult>& last_request() const { return last_request_; }
   [[nodiscard]] std::size_t watched_images() const { return image_watcher_.watched().size(); }
@@ -138,6 +144,11 @@ class Reconciler final : private Progress {
   Task<void> recover();
   Task<void> round();
   Task<void> observe();
+  void look_at_certificates(const Rendering& rendering);
+  // Has services read certificates that were renewed.
+  Task<void> reload_renewed();
+  // Gives up rolling where there is no memory for it; a line on each for people.
+  Task<std::vector<std::string>> fit_memory(const Rendering* rendering, Plan* plan);
   Task<void> start_what_docker_left_down(std::vector<Container> containers);
   Task<void> serve(Request request);
   Task<void> serve_rollback(Request request);
@@ -145,6 +156,7 @@ class Reconciler final : private Progress {
   Task<void> judge_draft(Goal goal, Draft draft);
   Task<Result<void>> prepare_current();
   struct Examination {
+    std::vector<ServerCertificateFile> certificates;
     std::vector<ImagePull> pulls;
     std::optional<std::uint64_t> free_bytes;
     std::vector<PreflightFinding> findings;
@@ -152,6 +164,9 @@ class Reconciler final : private Progress {
   Task<Examination> examine(const Draft* draft);
   Task<void> deploy_draft(Goal goal, Draft draft, Plan plan, Examination examination);
   Task<void> attempt(Attempt attempt, bool resumed);
+  // Goes back where the current release, on probation, breaks; then true.
+  Task<bool> watch_probation();
+  Task<void> end_probation(Failure failure);
   void after(const AttemptResult& result, int number, const std::string& request);
   Task<void> retire_releases();
   Result<void> record_rejection(const Goal& goal, Release release,
@@ -187,6 +202,7 @@ class Reconciler final : private Progress {
   void pulling(const std::string& image, const PullProgress& progress) override;
   void waiting_for(const std::map<std::string, std::string>& services) override;
   void remark(const std::string& line) override;
+  void hook_begun(const std::string& name, std::chrono::milliseconds at_most) override;
 
   asio::any_io_executor executor_;
   StackSettings settings_;
@@ -209,13 +225,19 @@ class Reconciler final : private Progress {
   std::string told_commit_;                          // of the facts that events have told
   std::map<std::string, std::string> told_digests_;  // by image
   Observed observed_;
+  RenewedFiles renewed_files_;
+  SteadyClock::time_point renewed_until_{};  // then they are looked at again
   std::vector<std::string> drift_;
-  mutable std::string cached_key_;  // content key of the rendering that was read last
+  std::vector<ServerCertificateFile> certificates_;
+  SteadyClock::time_point certificates_until_{};  // then they are looked at again
+  mutable std::string cached_key_;                // content key of the rendering that was read last
   mutable Rendering cached_rendering_;
   std::string project_;
   std::string judged_key_;  // inputs that need no second look
   Situation verdict_;       // what they were judged to be
   Situation situation_;
+  std::optional<Probation> probation_;
+  std::set<std::string> stopped_;  // ids of containers that somebody stopped, while on probation
   std::optional<SteadyClock::time_point> retry_at_;
   int world_failures_ = 0;
   bool images_are_tidy_ = false;  // none is left of releases that are kept no more

@@ -16,12 +16,15 @@ constexpr auto longest_silence = std::chrono::minutes(20);
 
 void Reconciler::on_engine_event(const EngineEvent& event) {
   if (event.project != project_) return;
+  if (event.action == "stop") stopped_.insert(event.id);
+  if (event.action == "start" || event.action == "destroy") stopped_.erase(event.id);
   engine_changed_.notify();
   if (!executing_) wake_.notify();
 }
 
 void Reconciler::on_engine_change() {
   if (engine_.error()) docker_was_lost_ = true;
+  probation_.reset();
   engine_changed_.notify();
   wake_.notify();
 }
@@ -135,6 +138,10 @@ void Reconciler::settle() {
   input.tip = &facts_.tip;
   input.observed = &observed_;
   input.drift = &drift_;
+  if (input.current != nullptr && input.current->probation_until) {
+    input.probation_left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        *input.current->probation_until - wall_now());
+  }
   const Situation now = situation_of(input);
   situate(now.state, now.reason, now.next);
 }
@@ -222,6 +229,13 @@ void Reconciler::remark(const std::string& line) {
   Json data;
   data["message"] = line;
   events_.publish("log", settings_.name, std::move(data));
+}
+
+void Reconciler::hook_begun(const std::string& name, std::chrono::milliseconds at_most) {
+  remark("hook " + name + " begins");
+  waiting_for({{name, "hook runs"}});
+  // So long it may be silent without hanging.
+  last_progress_ = SteadyClock::now() + at_most;
 }
 
 }  // namespace trimtab

@@ -265,6 +265,7 @@ Task<Result<PlanAnswer>> Reconciler::plan() {
   Result<Plan> plan = make_plan_for(draft, true);
   if (!plan) co_return plan.error();
   answer.plan = std::move(*plan);
+  co_await fit_memory(&draft.rendering, &answer.plan);
   const bool rejected =
       has_errors(answer.findings) || store_.rejected().contains(draft.release.content_key);
   answer.verdict = answer.plan.empty() ? "nothing to do" : rejected ? "rejected" : "would deploy";

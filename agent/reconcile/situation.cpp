@@ -46,9 +46,12 @@ Situation at_rest(const SituationInput& input) {
                          "` deploys this one"};
   }
   if (input.current != nullptr && input.decided == Situation{StackState::synced, "", ""}) {
-    return Situation{StackState::synced, "",
-                     "nothing to do: " + release_text(input.current->number) +
-                         " is what Git and the registry ask for"};
+    std::string next = "nothing to do: " + release_text(input.current->number) +
+                       " is what Git and the registry ask for";
+    if (input.probation_left.count() > 0) {
+      next += "; on probation for " + human_duration(input.probation_left) + " more";
+    }
+    return Situation{StackState::synced, "", std::move(next)};
   }
   return input.decided;
 }

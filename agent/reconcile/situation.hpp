@@ -44,6 +44,7 @@ struct SituationInput {
   const Fact<RefTip>* tip = nullptr;
   const Observed* observed = nullptr;
   const std::vector<std::string>* drift = nullptr;
+  std::chrono::milliseconds probation_left{0};  // of the current release; 0 and less: none
 };
 
 // Of a stack that a remote or Docker keeps from being looked at: waiting where that may end by

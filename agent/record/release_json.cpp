@@ -182,6 +182,19 @@ Json to_json(const Release& release) {
   json["seen"] = release.seen;
   json["jobs"] = release.jobs;
   json["tries"] = release.tries;
+  json["hooks"] = Json::array();
+  for (const HookRun& hook : release.hooks) {
+    Json item;
+    item["phase"] = hook.phase;
+    item["name"] = hook.name;
+    item["exit"] = hook.exit ? Json(*hook.exit) : Json(nullptr);
+    item["seconds"] = hook.seconds;
+    item["problem"] = hook.problem;
+    item["output"] = list_of(hook.output);
+    json["hooks"].push_back(std::move(item));
+  }
+  json["probation_until"] =
+      release.probation_until ? Json(format_time(*release.probation_until)) : Json(nullptr);
   return json;
 }
 
@@ -196,6 +209,7 @@ Json to_json(const Attempt& attempt) {
   json["request"] = attempt.request;
   json["phase"] = to_string(attempt.phase);
   json["entries"] = attempt.entries;
+  json["leaving"] = attempt.leaving ? Json(*attempt.leaving) : Json(nullptr);
   json["started_at"] = format_time(attempt.started_at);
   json["failure"] = attempt.failure ? to_json(*attempt.failure) : Json(nullptr);
   return json;
@@ -253,6 +267,21 @@ Result<Release> release_from_json(const Json& json) {
   const std::vector<std::string> jobs = strings_of(json_array(json, "jobs"));
   release.jobs = std::set<std::string>(jobs.begin(), jobs.end());
   release.tries = static_cast<int>(json_int(json, "tries"));
+  for (const Json& item : json_array(json, "hooks")) {
+    HookRun hook;
+    hook.phase = json_string(item, "phase");
+    hook.name = json_string(item, "name");
+    if (item.contains("exit") && item["exit"].is_number_integer()) {
+      hook.exit = static_cast<int>(json_int(item, "exit"));
+    }
+    if (item.contains("seconds") && item["seconds"].is_number()) {
+      hook.seconds = item["seconds"].get<double>();
+    }
+    hook.problem = json_string(item, "problem");
+    hook.output = strings_of(json_array(item, "output"));
+    release.hooks.push_back(std::move(hook));
+  }
+  release.probation_until = parse_time(json_string(json, "probation_until"));
   return release;
 }
 
@@ -273,6 +302,13 @@ Result<Attempt> attempt_from_json(const Json& json) {
   }
   attempt.request = json_string(json, "request");
   attempt.entries = static_cast<int>(json_int(json, "entries"));
+  if (json.contains("leaving") && json["leaving"].is_object()) {
+    attempt.leaving = SeenContainers();
+    for (const auto& item : json["leaving"].items()) {
+      const std::vector<std::string> ids = strings_of(item.value());
+      (*attempt.leaving)[item.key()] = std::set<std::string>(ids.begin(), ids.end());
+    }
+  }
   attempt.started_at = time_of(json, "started_at");
   attempt.failure = failure_from_json(json_object(json, "failure"));
   return attempt;

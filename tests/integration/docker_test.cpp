@@ -314,6 +314,49 @@ TEST_F(Docker, GivesTheLastLogLinesOfBothStreams) {
   EXPECT_EQ(*last, split(*all, '\n').back());
 }
 
+TEST_F(Docker, RunsACommandInAContainer) {
+  const std::string id = start("backend", "serve");
+  std::vector<std::string> lines;
+  const auto run = [&](std::vector<std::string> argv) {
+    lines.clear();
+    ExecRequest request;
+    request.container = id;
+    request.argv = std::move(argv);
+    request.environment = {{"WHO", "trimtab"}};
+    return await(
+        engine_.exec(std::move(request), [&](std::string_view line) { lines.emplace_back(line); }));
+  };
+  const auto well = run({"sh", "-c", "echo $WHO $VERSION; sleep 1; echo late; exit 0"});
+  ASSERT_TRUE(well) << well.error().text();
+  EXPECT_EQ(*well, 0);
+  EXPECT_EQ(lines, (std::vector<std::string>{"trimtab 1", "late"}));
+  const auto badly = run({"sh", "-c", "echo wrong >&2; exit 3"});
+  ASSERT_TRUE(badly) << badly.error().text();
+  EXPECT_EQ(*badly, 3);
+  EXPECT_EQ(lines, std::vector<std::string>{"wrong"});
+  docker(socket_, {"stop", "-t", "0", id});
+  const auto stopped = run({"true"});
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().code, Errc::conflict);
+}
+
+TEST_F(Docker, ACommandInAContainerIsEndedByItsMark) {
+  const std::string id = start("backend", "serve");
+  ExecRequest request;
+  request.container = id;
+  request.argv = {"sh", "-c", "sleep 1000 & echo ready; sleep 1000"};
+  request.environment = {{"TRIMTAB_TEST_MARK", id}};
+  int ended = 0;
+  const auto exit = await(engine_.exec(std::move(request), [&](std::string_view line) {
+    EXPECT_EQ(line, "ready");
+    ended = end_marked("TRIMTAB_TEST_MARK=" + id);
+  }));
+  ASSERT_TRUE(exit) << exit.error().text();
+  EXPECT_EQ(*exit, 137);
+  EXPECT_GE(ended, 2);
+  EXPECT_EQ(end_marked("TRIMTAB_TEST_MARK=" + id), 0);
+}
+
 TEST_F(Docker, GivesTheLogOfATerminal) {
   const std::string id = start("backend", "job 0", {"-t"});
   wait_for(id, [](const Container& one) { return one.state == ContainerState::exited; });

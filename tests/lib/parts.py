@@ -259,8 +259,16 @@ case $1 in
     fi ;;
   ignores-term) trap '' TERM ;;
 esac
-mkdir -p /www
+mkdir -p /www/cgi-bin
 echo "$VERSION" > /www/index.html
+# Takes a moment and a body, as what changes something does.
+cat > /www/cgi-bin/work <<'END'
+#!/bin/sh
+body=$(head -c "${CONTENT_LENGTH:-0}")
+sleep 0.05
+printf 'Content-Type: text/plain\r\n\r\n%s %s\n' "$VERSION" "$body"
+END
+chmod +x /www/cgi-bin/work
 env | sort > /www/env
 ln -sf /data /www/data
 httpd -p 8080 -h /www
@@ -341,14 +349,15 @@ class Registry:
         return digest
 
     def push_image(self, name, tag, version="1", behaviour="serve", health=True,
-                   architecture="amd64", filler=0):
+                   architecture="amd64", filler=0, environment=()):
         """Pushes a variant of the test image and returns its digest.
 
         It serves its version on port 8080 (`/`, `/healthz`, `/env`, `/data/`) and notes each start
         in /data/starts where a volume is mounted at /data. `behaviour` is one of:
         serve · unhealthy · slow SECONDS · turns-unhealthy SECONDS · exit CODE SECONDS ·
         needs-key (dies with a log line unless SECRET_KEY is set) · job CODE · ignores-term.
-        `filler` adds so many bytes that no compression makes smaller.
+        `filler` adds so many bytes that no compression makes smaller; `environment` more variables
+        ("NAME=VALUE").
         """
         if self.base_layers is None:
             busybox = pathlib.Path("/bin/busybox").read_bytes()
@@ -362,12 +371,33 @@ class Registry:
         if filler:
             layers.append(layer({"filler": os.urandom(filler)}, {}))
         settings = {"Cmd": ["/bin/sh", "/app"], "WorkingDir": "/", "ExposedPorts": {"8080/tcp": {}},
-                    "Env": ["PATH=/bin", f"VERSION={version}", f"BEHAVIOUR={behaviour}"]}
+                    "Env": ["PATH=/bin", f"VERSION={version}", f"BEHAVIOUR={behaviour}",
+                            *environment]}
         if health:
             settings["Healthcheck"] = {
                 "Test": ["CMD", "wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8080/healthz"],
                 "Interval": 1_000_000_000, "Timeout": 10_000_000_000, "Retries": 3,
                 "StartPeriod": 2_000_000_000}
+        return self.push_layers(name, tag, layers, settings, architecture)
+
+    def push_nginx(self, name, tag):
+        """Pushes an image with this machine's nginx, which reads /etc/nginx/nginx.conf."""
+        program = pathlib.Path("/usr/sbin/nginx")
+        linked = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
+        files = {str(program)[1:]: program.read_bytes(),
+                 "etc/passwd": b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n",
+                 "etc/group": b"root:x:0:\nnogroup:x:65534:\n",
+                 "etc/nsswitch.conf": b"hosts: files dns\n"}
+        for word in linked.split():
+            if word.startswith("/"):
+                files[word[1:]] = pathlib.Path(word).read_bytes()
+        folders = ("run", "tmp", "etc", "var/log/nginx", "var/lib/nginx")
+        settings = {"Cmd": ["/usr/sbin/nginx", "-g", "daemon off;"], "ExposedPorts": {"80/tcp": {}},
+                    "Env": ["PATH=/usr/sbin"]}
+        return self.push_layers(name, tag, [layer(files, {}, folders)], settings)
+
+    def push_layers(self, name, tag, layers, settings, architecture="amd64"):
+        """Pushes an image of these layers, as of `layer()`, and returns its digest."""
         config = json.dumps({
             "architecture": architecture, "os": "linux", "created": "2026-01-01T00:00:00Z",
             "config": settings,

@@ -13,15 +13,17 @@ import parts as real
 import pytest
 from host import BUILD, ROOT, Events, Host
 
-FORWARD = ["pulling", "switching", "starting", "gating"]
+FORWARD = ["pulling", "before", "switching", "starting", "gating"]
+DONE = ["committing", "after"]
 BACK = ["rolling_back", "gating_rollback"]
 
 # Each a deployment that is cut off again and again: one kill a phase, so that none is given up.
 GOOD = {
-    "before": ["release:saved", "pulling:begun", "switching:begun", "starting:begun",
-               "gating:begun", "committing:begun"],
-    "after": ["pulling:performed", "switching:performed", "starting:performed",
-              "gating:performed", "committing:performed"],
+    "before": ["release:saved", "pulling:begun", "before:begun", "switching:begun",
+               "starting:begun", "gating:begun", "committing:begun", "after:begun"],
+    "after": ["pulling:performed", "before:performed", "switching:performed",
+              "starting:performed", "gating:performed", "committing:performed",
+              "after:performed"],
     "within": ["switching:checked_out", "finish:recorded"],
 }
 BAD = {
@@ -42,7 +44,9 @@ class Shop:
         self.versions = 1
         host.push("api", "1", version="1", health=False)
         self.stack = host.stack("shop", self.services(), {"site.conf": "version 1\n"},
-                                gate={"timeout": "20s", "stable": "300ms"})
+                                gate={"timeout": "20s", "stable": "300ms"},
+                                hooks={"before": [{"program": "/bin/true"}],
+                                       "after": [{"program": "/bin/true"}]})
         host.start()
         self.good = self.stack.wait_commit(self.stack.git("rev-parse", "HEAD"))["release"]
         self.store = self.stack.container("store")["Id"]
@@ -126,7 +130,7 @@ def test_every_point_where_the_daemon_can_be_killed_is_tried():
     enum = re.search(r"enum class Phase \{(.*?)\};", (ROOT / "agent/model/attempt.hpp").read_text(),
                      re.DOTALL).group(1)
     phases = re.findall(r"^\s*([a-z_]+),", enum, re.MULTILINE)
-    assert phases == [*FORWARD, "committing", *BACK]
+    assert phases == [*FORWARD, *DONE, *BACK]
     found.update(f"{phase}:{moment}" for phase in phases for moment in ("begun", "performed"))
     assert found == {point for points in (*GOOD.values(), *BAD.values()) for point in points}
 
@@ -148,7 +152,7 @@ def test_a_good_push_is_deployed_although_the_daemon_is_killed(shop, points):
     release = shop.wait_end(number, "good")
     assert release["commit"] == shop.stack.git("rev-parse", "HEAD")
     assert release["failure"] is None
-    assert {entry["phase"] for entry in release["timeline"]} == {*FORWARD, "committing"}
+    assert {entry["phase"] for entry in release["timeline"]} == {*FORWARD, *DONE}
     assert shop.stack.releases()[0]["number"] == number
     shop.assert_complete(number)
     shop.good = number
@@ -224,7 +228,7 @@ def test_an_orderly_stop_in_any_phase_is_quick_and_the_next_start_goes_on(shop):
         if host.daemon is None:
             host.start()
 
-    stop_in_each([*FORWARD, "committing"], shop.push)
+    stop_in_each([*FORWARD, *DONE], shop.push)
     number = stack.releases()[0]["number"]
     shop.wait_end(number, "good")
     shop.assert_complete(number)

@@ -209,6 +209,62 @@ TEST(EngineJson, Image) {
 
 // ---- Events -------------------------------------------------------------------------------------
 
+TEST(EngineJson, WhereAContainerIsReached) {
+  const auto json = parse_json(R"({"Id": "c", "HostsPath": "/d/hosts",
+      "State": {"Status": "running", "Pid": 812},
+      "NetworkSettings": {"Networks": {"shop_default": {"IPAddress": "172.18.0.3",
+        "Aliases": ["api", "c0ffee"]}, "other": {"IPAddress": "", "Aliases": null}}}})");
+  ASSERT_TRUE(json);
+  const Container container = parse_container(*json);
+  EXPECT_EQ(container.pid, 812);
+  EXPECT_EQ(container.hosts_path, "/d/hosts");
+  ASSERT_EQ(container.networks.size(), 2U);
+  EXPECT_EQ(container.networks[0].network, "shop_default");
+  EXPECT_EQ(container.networks[0].ipv4, "172.18.0.3");
+  EXPECT_EQ(container.networks[0].aliases, (std::vector<std::string>{"api", "c0ffee"}));
+  EXPECT_EQ(container.networks[1].ipv4, "");
+  EXPECT_TRUE(container.networks[1].aliases.empty());
+}
+
+TEST(EngineJson, TrialIsLikeAContainerButForItsCommandPortsAndFiles) {
+  const auto like = parse_json(R"({"Config": {"Env": ["A=1"], "User": "www", "Cmd": ["nginx"],
+        "Labels": {"com.docker.compose.project": "shop"}},
+      "HostConfig": {"PortBindings": {"80/tcp": [{"HostPort": "80"}]}, "Memory": 9,
+        "RestartPolicy": {"Name": "always"}, "ExtraHosts": ["db:10.0.0.1"]},
+      "NetworkSettings": {"Networks": {"shop_default": {}}},
+      "Mounts": [{"Type": "bind", "Source": "/srv/shop/nginx.conf",
+                  "Destination": "/etc/nginx/nginx.conf", "RW": false},
+                 {"Type": "bind", "Source": "/srv/shop/certs", "Destination": "/certs", "RW": false},
+                 {"Type": "volume", "Name": "logs", "Source": "/d/logs", "Destination": "/log",
+                  "RW": true}]})");
+  ASSERT_TRUE(like);
+  TrialRequest request;
+  request.image = "sha256:1";
+  request.argv = {"nginx", "-t"};
+  request.files = {{"/etc/nginx/nginx.conf", "/trial/nginx.conf"}};
+  request.hosts = {"api"};
+  const auto expected = parse_json(R"({"Image": "sha256:1", "Entrypoint": ["nginx"], "Cmd": ["-t"],
+      "Env": ["A=1"], "User": "www", "Healthcheck": {"Test": ["NONE"]},
+      "HostConfig": {"Memory": 9, "Mounts": [
+        {"Type": "bind", "Source": "/srv/shop/certs", "Target": "/certs", "ReadOnly": true},
+        {"Type": "volume", "Source": "logs", "Target": "/log", "ReadOnly": false},
+        {"Type": "bind", "Source": "/trial/nginx.conf", "Target": "/etc/nginx/nginx.conf",
+         "ReadOnly": true}],
+        "ExtraHosts": ["db:10.0.0.1", "api:127.0.0.1"], "NetworkMode": "shop_default"}})");
+  ASSERT_TRUE(expected);
+  EXPECT_EQ(dump_json(trial_container(*like, request)), dump_json(*expected));
+}
+
+TEST(EngineJson, MemoryIsCountedWithoutTheCache) {
+  for (const auto& [stats, bytes] :
+       {std::pair{R"({"memory_stats": {"usage": 100, "stats": {"total_inactive_file": 30}}})", 70U},
+        {R"({"memory_stats": {"usage": 100, "stats": {"inactive_file": 40}}})", 60U},
+        {R"({"memory_stats": {"usage": 10, "stats": {"inactive_file": 40}}})", 0U},
+        {"{}", 0U}}) {
+    EXPECT_EQ(memory_of_stats(*parse_json(stats)), bytes) << stats;
+  }
+}
+
 TEST(EngineJson, EventOfAContainer) {
   const auto got = parse_event(json(R"({"status": "die", "id": "3f2c", "Type": "container",
       "Action": "die", "Actor": {"ID": "3f2c", "Attributes": {"exitCode": "137", "name": "shop-web-1",

@@ -32,10 +32,12 @@ struct Row {
   bool fallback;
   bool automatic;
   const char* expected;  // the phases begun, then the end
+  bool hooks = false;    // before and after
 };
 
 // What the executor does around the machine: begin, journal, perform, and after a kill resume.
 std::string drive(const Row& row) {
+  const Course course{row.fallback, row.automatic, row.hooks, row.hooks};
   std::map<Phase, int> crashes = row.crashes;
   std::vector<std::string> way;
   Phase journalled = Phase::pulling;
@@ -48,12 +50,12 @@ std::string drive(const Row& row) {
     if (crashes[journalled] > 0) {
       --crashes[journalled];
       way.back() += "!";
-      next = resume_phase(journalled, entries, row.fallback, row.automatic);
+      next = resume_phase(journalled, entries, course);
       continue;
     }
     const auto failure = row.fails.find(journalled);
     const PhaseResult result = failure == row.fails.end() ? PhaseResult::done : failure->second;
-    next = next_phase(journalled, result, row.fallback, row.automatic);
+    next = next_phase(journalled, result, course);
   }
   if (next.end) way.emplace_back(end_text(*next.end));
   return join(way, " ");
@@ -244,19 +246,67 @@ TEST(PhaseMachine, KilledInAPhaseBeginsItAgainButNotForEver) {
   for (const Row& row : rows) EXPECT_EQ(drive(row), row.expected) << row.name;
 }
 
+TEST(PhaseMachine, HooksHaveTheirPlaceOnTheWayForward) {
+  constexpr const char* way = "pulling before switching starting gating committing after committed";
+  const std::vector<Row> rows{
+      {"all is well", {}, {}, true, true, way, true},
+      {"the first time", {}, {}, false, true, way, true},
+      {"a migration fails",
+       {{Phase::before, content}},
+       {},
+       true,
+       true,
+       "pulling before rejected",
+       true},
+      {"a dump fails", {{Phase::before, world}}, {}, true, true, "pulling before postponed", true},
+      {"one fails afterwards", {{Phase::after, world}}, {}, true, true, way, true},
+      {"killed in each",
+       {},
+       {{Phase::before, 1}, {Phase::after, 1}},
+       true,
+       true,
+       "pulling before! before switching starting gating committing after! after committed",
+       true},
+      {"for ever before",
+       {},
+       {{Phase::before, 99}},
+       true,
+       true,
+       "pulling before! before! before! postponed",
+       true},
+      {"for ever after",
+       {},
+       {{Phase::after, 99}},
+       true,
+       true,
+       "pulling before switching starting gating committing after! after! after! committed",
+       true},
+      {"unhealthy",
+       {{Phase::gating, content}},
+       {},
+       true,
+       true,
+       "pulling before switching starting gating rolling_back gating_rollback rolled_back",
+       true},
+  };
+  for (const Row& row : rows) EXPECT_EQ(drive(row), row.expected) << row.name;
+}
+
 TEST(PhaseMachine, DoesNotGoOnBackToAReleaseThatIsGone) {
   for (const Phase phase : {Phase::rolling_back, Phase::gating_rollback}) {
-    EXPECT_EQ(resume_phase(phase, 1, false, true), (Next{std::nullopt, AttemptEnd::failed}));
+    EXPECT_EQ(resume_phase(phase, 1, Course{false, true}),
+              (Next{std::nullopt, AttemptEnd::failed}));
   }
 }
 
 TEST(PhaseMachine, EveryPhaseAndResultHasExactlyOneAnswer) {
-  for (const Phase phase : {Phase::pulling, Phase::switching, Phase::starting, Phase::gating,
-                            Phase::committing, Phase::rolling_back, Phase::gating_rollback}) {
+  for (const Phase phase :
+       {Phase::pulling, Phase::before, Phase::switching, Phase::starting, Phase::gating,
+        Phase::committing, Phase::after, Phase::rolling_back, Phase::gating_rollback}) {
     for (const PhaseResult result : {PhaseResult::done, content, world, PhaseResult::superseded}) {
       for (const bool fallback : {true, false}) {
         for (const bool automatic : {true, false}) {
-          const Next next = next_phase(phase, result, fallback, automatic);
+          const Next next = next_phase(phase, result, Course{fallback, automatic, true, true});
           EXPECT_NE(next.phase.has_value(), next.end.has_value()) << to_string(phase);
           // Without a release to go back to nothing goes back.
           if (!fallback) {
@@ -269,8 +319,9 @@ TEST(PhaseMachine, EveryPhaseAndResultHasExactlyOneAnswer) {
 }
 
 TEST(PhaseMachine, ReadsBackTheWordsOfTheJournal) {
-  for (const Phase phase : {Phase::pulling, Phase::switching, Phase::starting, Phase::gating,
-                            Phase::committing, Phase::rolling_back, Phase::gating_rollback}) {
+  for (const Phase phase :
+       {Phase::pulling, Phase::before, Phase::switching, Phase::starting, Phase::gating,
+        Phase::committing, Phase::after, Phase::rolling_back, Phase::gating_rollback}) {
     EXPECT_EQ(phase_from(to_string(phase)), phase);
   }
   EXPECT_EQ(phase_from("dancing"), std::nullopt);

@@ -43,6 +43,7 @@ struct Case {
   std::set<std::string> built_images_missing = {};
   std::set<std::string> missing_sources = {};
   std::vector<std::string> collisions = {};
+  std::map<std::string, PostgresMajors> postgres = {};
 };
 
 std::ostream& operator<<(std::ostream& out, const Case& row) {
@@ -67,6 +68,7 @@ TEST_P(Preflight, FindsWhatIsWrong) {
   input.built_images_missing = row.built_images_missing;
   input.missing_sources = row.missing_sources;
   input.collisions = row.collisions;
+  input.postgres = row.postgres;
   std::vector<std::string> found;
   for (const PreflightFinding& finding : check(input)) {
     found.push_back((finding.severity == Severity::error ? "error " : "warning ") + finding.name +
@@ -343,6 +345,33 @@ TEST(PreflightFindings, OnlyErrorsStopADeploy) {
   finding.severity = Severity::error;
   EXPECT_TRUE(has_errors({finding}));
 }
+
+std::string with_data(const std::string& volume) {
+  return R"({"services": {"db": {"image": "postgres", "volumes": [{"type": "volume", "source": ")" +
+         volume + R"(", "target": "/var/lib/postgresql/data"}]}}})";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Databases, Preflight,
+    testing::Values(Case{.name = "SameMajor",
+                         .next = with_data("data"),
+                         .current = with_data("data"),
+                         .postgres = {{"db", {"16", "16"}}}},
+                    Case{.name = "OtherMajorOnTheSameData",
+                         .next = with_data("data"),
+                         .expected = {"error postgres-major: db would run PostgreSQL 17 on the "
+                                      "data of 16 in data, where it does not start"},
+                         .current = with_data("data"),
+                         .postgres = {{"db", {"16", "17"}}}},
+                    Case{.name = "OtherMajorOnDataOfItsOwn",
+                         .next = with_data("data17"),
+                         .current = with_data("data"),
+                         .postgres = {{"db", {"16", "17"}}}},
+                    Case{.name = "OtherMajorWithoutVolume",
+                         .next = R"({"services": {"db": {"image": "postgres"}}})",
+                         .current = R"({"services": {"db": {"image": "postgres"}}})",
+                         .postgres = {{"db", {"16", "17"}}}}),
+    [](const auto& row) { return row.param.name; });
 
 }  // namespace
 }  // namespace trimtab::preflight

@@ -8,6 +8,8 @@
 
 #include "agent/reconcile/compose_inputs.hpp"
 #include "agent/reconcile/events.hpp"
+#include "agent/reconcile/host_memory.hpp"
+#include "agent/reconcile/renewed_files.hpp"
 #include "agent/reconcile/situation.hpp"
 #include "agent/reconcile/staging.hpp"
 #include "agent/sources/backoff.hpp"
@@ -447,6 +449,60 @@ TEST(Backoff, JitterSpreads) {
     seen.insert(jitter);
   }
   EXPECT_GT(seen.size(), 90U);
+}
+
+// ---- Renewed files --------------------------------------------------------------------------
+
+TEST(RenewedFiles, CertificatesOfWhatCanBeReloadedAreNoticed) {
+  const test::TemporaryFolder folder;
+  const fs::path live = folder.path();
+  for (const char* path : {"certs/archive/1.pem", "certs/readme.txt", "nginx.conf", "dh.param"}) {
+    write(live / path);
+  }
+  fs::create_directories(live / "certs/live");
+  fs::create_symlink("../archive/1.pem", live / "certs/live/fullchain.pem");
+  const auto model = parse_json(R"({"services": {
+      "proxy": {"image": "nginx", "volumes": [
+        {"type": "bind", "source": ")" +
+                                (live / "certs").string() + R"(", "target": "/certs"},
+        {"type": "bind", "source": ")" +
+                                (live / "dh.param").string() +
+                                R"(", "target": "/dh", "read_only": true},
+        {"type": "bind", "source": ")" +
+                                (live / "nginx.conf").string() +
+                                R"(", "target": "/etc/nginx/nginx.conf", "read_only": true}]},
+      "api": {"image": "acme/api", "volumes": [
+        {"type": "bind", "source": ")" +
+                                (live / "certs").string() + R"(", "target": "/certs"}]}}})");
+  ASSERT_TRUE(model);
+  const Rendering rendering{*model};
+  Release release;
+  release.mounted_files = {{"proxy", {{"nginx.conf", "blob"}}}};
+  RenewedFiles files;
+  const std::set<std::string> none;
+  const std::set<std::string> proxy{"proxy"};
+  EXPECT_EQ(files.look(release, rendering, live), none);
+  EXPECT_EQ(files.look(release, rendering, live), none);
+  write(live / "certs/readme.txt", "other");
+  write(live / "nginx.conf", "what Git tracks comes with a release");
+  EXPECT_EQ(files.look(release, rendering, live), none);
+  write(live / "certs/archive/1.pem", "renewed in place");
+  EXPECT_EQ(files.look(release, rendering, live), proxy);
+  EXPECT_EQ(files.look(release, rendering, live), none);
+  write(live / "dh.param", "another one");
+  EXPECT_EQ(files.look(release, rendering, live), proxy);
+  write(live / "certs/archive/2.pem", "renewed behind the link");
+  EXPECT_EQ(files.look(release, rendering, live), proxy);
+  fs::remove(live / "certs/live/fullchain.pem");
+  fs::create_symlink("../archive/2.pem", live / "certs/live/fullchain.pem");
+  EXPECT_EQ(files.look(release, rendering, live), proxy);
+  EXPECT_EQ(files.look(release, rendering, live), none);
+}
+
+TEST(HostMemory, IsKnown) {
+  const auto bytes = available_memory();
+  ASSERT_TRUE(bytes);
+  EXPECT_GT(*bytes, 1024U * 1024U);
 }
 
 }  // namespace

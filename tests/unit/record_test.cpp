@@ -130,6 +130,7 @@ TEST(Record, AnAttemptComesBackWhole) {
   saved.operator_rollback = true;
   saved.plan.steps = {{"web", Action::restart, Risk::restart, {"mounted file changed: a"}}};
   saved.unwell = {"db"};
+  saved.leaving = SeenContainers{{"web", {"a", "b"}}, {"api", {}}};
   saved.request = "abcd";
   saved.started_at = moment("2026-11-23T00:07:23.123Z");
   saved.failure = whole_failure();
@@ -139,6 +140,7 @@ TEST(Record, AnAttemptComesBackWhole) {
   EXPECT_EQ(back->phase, Phase::rolling_back);
   EXPECT_EQ(back->plan, saved.plan);
   EXPECT_EQ(back->unwell, saved.unwell);
+  EXPECT_EQ(back->leaving, saved.leaving);
   EXPECT_EQ(back->failure->cls, FailureClass::world);
 }
 
@@ -480,6 +482,33 @@ TEST(Record, ReadsBackTheWordsOfOutcomes) {
     EXPECT_EQ(outcome_from(to_string(outcome)), outcome);
   }
   EXPECT_EQ(outcome_from("splendid"), std::nullopt);
+}
+
+TEST(ReleaseJson, KeepsHooksAndProbation) {
+  Release release;
+  release.number = 7;
+  release.probation_until = parse_time("2026-11-23T08:00:00Z");
+  HookRun hook;
+  hook.phase = "before";
+  hook.name = "db: pg_dump";
+  hook.exit = 3;
+  hook.seconds = 1.5;
+  hook.problem = "exited with 3";
+  hook.output = {"one", "two"};
+  release.hooks.push_back(hook);
+  hook.exit.reset();
+  release.hooks.push_back(hook);
+  const auto read = release_from_json(to_json(release));
+  ASSERT_TRUE(read) << read.error().text();
+  EXPECT_EQ(read->probation_until, release.probation_until);
+  ASSERT_EQ(read->hooks.size(), 2U);
+  EXPECT_EQ(read->hooks[0].exit, 3);
+  EXPECT_EQ(read->hooks[0].seconds, 1.5);
+  EXPECT_EQ(read->hooks[0].problem, "exited with 3");
+  EXPECT_EQ(read->hooks[0].output, (std::vector<std::string>{"one", "two"}));
+  EXPECT_EQ(read->hooks[0].name, "db: pg_dump");
+  EXPECT_EQ(read->hooks[0].phase, "before");
+  EXPECT_EQ(read->hooks[1].exit, std::nullopt);
 }
 
 }  // namespace

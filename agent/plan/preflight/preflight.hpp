@@ -9,8 +9,15 @@
 #include "agent/model/manifest.hpp"
 #include "agent/model/observed.hpp"
 #include "agent/model/release.hpp"
+#include "agent/model/server_certificate.hpp"
 
 namespace trimtab::preflight {
+
+// The major versions of PostgreSQL in the image that a service runs and in that of the release.
+struct PostgresMajors {
+  std::string runs;
+  std::string wanted;
+};
 
 struct Input {
   std::string project;
@@ -24,6 +31,10 @@ struct Input {
   std::vector<Container> all_containers;  // of the whole host
   std::vector<PortHolder> port_holders;   // of the ports that `next` publishes
   std::vector<std::string> collisions;    // untracked files where the commit has a different one
+  std::vector<ServerCertificateFile> certificates;
+  bool self_signed_until_issued = false;  // what is missing of these is made before the start
+  WallTime now;
+  std::map<std::string, PostgresMajors> postgres;  // by service
   std::vector<ImagePull> pulls;
   std::string image_directory;              // where the Engine keeps images
   std::optional<std::uint64_t> free_bytes;  // there; unset where it is not known
@@ -42,6 +53,9 @@ Findings network_changed(const Input& input);
 Findings untracked_collision(const Input& input);
 Findings host_access(const Input& input);
 Findings disk_space(const Input& input);
+Findings postgres_major(const Input& input);
+Findings service_settings(const Input& input);
+Findings certificates(const Input& input);
 
 // All of them, errors first.
 Findings check(const Input& input);

@@ -1,0 +1,101 @@
+#include "agent/execute/probation.hpp"
+
+#include <algorithm>
+
+#include "agent/plan/diff.hpp"
+
+namespace trimtab {
+namespace {
+
+constexpr auto confirmation = std::chrono::seconds(2);
+constexpr auto for_ever = std::chrono::hours(24 * 365);
+// What a process ends with that SIGKILL or SIGTERM ended: somebody's, or Docker's own stop.
+constexpr int killed = 128 + 9;
+constexpr int terminated = 128 + 15;
+
+std::set<std::string> made_by(const Release& release, const Release& before) {
+  std::set<std::string> made;
+  for (const auto& [service, ids] : release.seen) {
+    if (release.jobs.contains(service)) continue;
+    made.insert(ids.begin(), ids.end());
+  }
+  for (const auto& [service, ids] : before.seen) {
+    for (const std::string& id : ids) made.erase(id);
+  }
+  return made;
+}
+
+GateDemand demand_for(const Release& release, const std::set<std::string>& made) {
+  GateDemand demand;
+  for (const auto& [service, ids] : release.seen) {
+    const bool own = std::any_of(ids.begin(), ids.end(),
+                                 [&](const std::string& id) { return made.contains(id); });
+    if (own) demand.services[service];
+  }
+  // Restarts from before are not counted, and what is merely not ready is waited for.
+  demand.untouched = made;
+  demand.timeout = for_ever;
+  return demand;
+}
+
+bool has_ended(const Container& container) {
+  return container.state == ContainerState::exited || container.state == ContainerState::dead;
+}
+
+bool ended_from_outside(const Container& container, const std::set<std::string>& stopped) {
+  if (!has_ended(container)) return false;
+  return stopped.contains(container.id) || is_stopped_by_hand(container) ||
+         container.exit_code == killed || container.exit_code == terminated;
+}
+
+}  // namespace
+
+Probation::Probation(const Release& release, const Release& before, SteadyClock::time_point now)
+    : release_(release.number),
+      made_(made_by(release, before)),
+      gate_(demand_for(release, made_), now) {}
+
+// Remembers what runs, too.
+bool Probation::others_are_down(const std::vector<Container>& containers) {
+  bool down = false;
+  for (const Container& container : containers) {
+    const bool runs = container.state == ContainerState::running;
+    const bool ran = seen_running_.contains(container.id);
+    const bool unwell = !runs || container.health == Health::unhealthy;
+    if (!made_.contains(container.id) && ran && unwell) down = true;
+    if (runs) seen_running_.insert(container.id);
+  }
+  return down;
+}
+
+std::optional<Failure> Probation::observe(const std::vector<Container>& containers,
+                                          const std::set<std::string>& stopped,
+                                          SteadyClock::time_point now) {
+  const bool excused = others_are_down(containers);
+  std::vector<Container> judged;
+  for (const Container& container : containers) {
+    const bool counts = made_.contains(container.id) && seen_running_.contains(container.id);
+    if (counts && !ended_from_outside(container, stopped)) judged.push_back(container);
+  }
+  const GateVerdict verdict = gate_.observe(judged, {}, now);
+  const bool broken = verdict.state == GateVerdict::State::failed &&
+                      verdict.cls == FailureClass::content && !excused;
+  if (!broken) {
+    broken_since_.reset();
+    return std::nullopt;
+  }
+  if (!broken_since_) broken_since_ = now;
+  if (now - *broken_since_ < confirmation) return std::nullopt;
+  Failure failure;
+  failure.phase = "probation";
+  failure.reason = "on probation: " + verdict.reason;
+  failure.services = verdict.services;
+  return failure;
+}
+
+std::optional<SteadyClock::time_point> Probation::next_look() const {
+  if (!broken_since_) return std::nullopt;
+  return *broken_since_ + confirmation;
+}
+
+}  // namespace trimtab

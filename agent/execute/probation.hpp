@@ -1,0 +1,41 @@
+// Does a release go on to work after it has passed its gate? Pure.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/execute/gate.hpp"
+
+namespace trimtab {
+
+// Watches the containers that a release has made. What ends them from outside is no fault of the
+// release, nor is what happens while another service of the stack is down; so one is judged only
+// after it was seen to run: make a new Probation after a start and whenever Docker was away.
+class Probation {
+ public:
+  // `before`: the release that it would go back to.
+  Probation(const Release& release, const Release& before, SteadyClock::time_point now);
+
+  [[nodiscard]] int release() const { return release_; }
+
+  // What broke, once it has been broken for two seconds. `stopped`: ids of containers that somebody
+  // stopped. Lack of memory is the host's and does not count.
+  std::optional<Failure> observe(const std::vector<Container>& containers,
+                                 const std::set<std::string>& stopped, SteadyClock::time_point now);
+
+  // When observe() must be called again even if nothing happens; unset: at leisure.
+  [[nodiscard]] std::optional<SteadyClock::time_point> next_look() const;
+
+ private:
+  bool others_are_down(const std::vector<Container>& containers);
+
+  int release_;
+  std::set<std::string> made_;
+  std::set<std::string> seen_running_;
+  Gate gate_;
+  std::optional<SteadyClock::time_point> broken_since_;
+};
+
+}  // namespace trimtab

@@ -1,0 +1,79 @@
+// Replaces a service's containers without losing a request: each new one works before an old one
+// goes. Begun again after a kill it goes on with what it finds.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/compose/compose.hpp"
+#include "agent/config/settings.hpp"
+#include "agent/docker/docker.hpp"
+#include "agent/execute/reloading.hpp"
+#include "agent/model/release.hpp"
+
+namespace trimtab {
+
+// What a roller works with; all outlive it.
+struct RollerParts {
+  const StackSettings& settings;
+  const std::string& project;
+  Docker& docker;
+  Compose& compose;
+  WakeEvent& engine_changed;
+  const bool& stop_requested;
+  std::function<void(const std::map<std::string, std::string>&)> waiting_for;
+  std::function<void(const std::string&)> remark;
+};
+
+struct Roll {
+  std::string service;
+  std::filesystem::path compose_file;  // of the release that the new containers are of
+  const Rendering* rendering;          // of that release; outlives the roller
+  std::string image_id;
+  std::set<std::string> leaving;  // ids of the containers that are to go
+  bool going_back = false;        // a proxy that cannot be reloaded does not stop it
+};
+
+class Roller {
+ public:
+  Roller(RollerParts parts, Roll roll);
+
+  // Where a new container does not work it is removed, and what was not replaced yet runs on:
+  // failure() then says more. cancelled where a stop was requested.
+  Task<Result<void>> run();
+  [[nodiscard]] const std::optional<Failure>& failure() const { return failure_; }
+
+ private:
+  struct Present {
+    std::vector<Container> all;  // of the project
+    std::vector<Container> leaving;
+    std::vector<Container> staying;
+  };
+  Task<Result<Present>> look();
+  Task<Result<void>> take_turns();
+  Task<Result<void>> tidy();
+  Task<Result<void>> add(int up_to);
+  Task<Result<void>> wait_until_healthy();
+  Task<void> note_failure(FailureClass cls, std::string reason);
+  Task<Result<void>> remove_failed();
+  Task<Result<void>> retire(std::size_t count);
+  Task<Result<void>> point_proxies(std::vector<Proxy> proxies, std::vector<Container> from,
+                                   std::vector<Container> to);
+  Task<Result<void>> reload_proxies(std::vector<Proxy> proxies);
+  Task<Result<void>> drain(std::vector<Proxy> proxies, std::set<std::string> addresses);
+  Task<Result<void>> free_proxies();
+
+  RollerParts parts_;
+  Roll roll_;
+  int replicas_;
+  bool pointed_ = false;                          // whether a proxy was reloaded
+  std::map<std::string, std::set<int>> workers_;  // container → processes before its reload
+  std::optional<Failure> failure_;
+};
+
+}  // namespace trimtab

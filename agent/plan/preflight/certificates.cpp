@@ -1,0 +1,48 @@
+#include "agent/plan/preflight/preflight.hpp"
+
+namespace trimtab::preflight {
+namespace {
+
+constexpr auto soon = std::chrono::hours(14 * 24);
+
+PreflightFinding finding(const std::string& message, const std::string& hint,
+                         PreflightFinding::Severity severity) {
+  PreflightFinding found;
+  found.name = "certificate";
+  found.severity = severity;
+  found.cls = FailureClass::world;
+  found.message = message;
+  found.hint = hint;
+  return found;
+}
+
+}  // namespace
+
+// nginx does not start without its certificates.
+Findings certificates(const Input& input) {
+  using Severity = PreflightFinding::Severity;
+  Findings findings;
+  for (const ServerCertificateFile& file : input.certificates) {
+    const std::string who = "the certificate " + file.certificate + " of service " + file.service;
+    if (file.missing && !input.self_signed_until_issued) {
+      findings.push_back(finding(who + " is missing",
+                                 "put it and " + file.key +
+                                     " there, or write `certs: {self_signed_until_issued: true}` "
+                                     "into the stack's file",
+                                 Severity::error));
+    } else if (!file.missing && !file.found) {
+      findings.push_back(
+          finding(who + " cannot be used: " + file.problem, "repair it", Severity::error));
+    } else if (file.found && file.found->expires_at <= input.now) {
+      findings.push_back(finding(who + " has ended at " + format_time(file.found->expires_at),
+                                 "renew it", Severity::warning));
+    } else if (file.found && !file.found->self_signed &&
+               file.found->expires_at <= input.now + soon) {
+      findings.push_back(finding(who + " ends at " + format_time(file.found->expires_at),
+                                 "see why it was not renewed", Severity::warning));
+    }
+  }
+  return findings;
+}
+
+}  // namespace trimtab::preflight

@@ -1,0 +1,114 @@
+#include "agent/plan/rolling.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "agent/model/service.hpp"
+
+namespace trimtab {
+namespace {
+
+constexpr std::array<std::string_view, 22> databases{
+    "postgres", "postgresql", "postgis",   "timescaledb", "pgvector",      "mysql",
+    "mariadb",  "percona",    "mongo",     "mongodb",     "redis",         "valkey",
+    "keydb",    "couchdb",    "rabbitmq",  "clickhouse",  "elasticsearch", "opensearch",
+    "influxdb", "cassandra",  "zookeeper", "etcd"};
+
+// Where databases keep their files, for images whose names say nothing.
+constexpr std::array<std::string_view, 5> data_folders{
+    "/var/lib/postgresql", "/var/lib/mysql", "/data/db", "/var/lib/redis", "/bitnami/postgresql"};
+
+bool is_database(const Json& service, const Mount& mount) {
+  std::string name = json_string(service, "image");
+  name = name.substr(0, name.find('@'));
+  name = name.substr(name.rfind('/') + 1);
+  name = name.substr(0, name.find(':'));
+  const bool by_name = std::find(databases.begin(), databases.end(), name) != databases.end();
+  return by_name || std::any_of(data_folders.begin(), data_folders.end(),
+                                [&](auto folder) { return mount.target.starts_with(folder); });
+}
+
+std::string obstacle_in_mounts(const Json& service) {
+  for (const Mount& mount : mounts_of(service)) {
+    if (mount.type == "volume" && mount.source.empty()) {
+      return "its anonymous volume at " + mount.target + " stays with one container";
+    }
+    const bool keeps = mount.type == "volume" || mount.type == "bind";
+    if (keeps && !mount.read_only && is_database(service, mount)) {
+      return "the data at " + mount.target + " has one server at a time";
+    }
+  }
+  return {};
+}
+
+bool has_fixed_address(const Json& service) {
+  for (const auto& network : json_object(service, "networks").items()) {
+    if (!network.value().is_object()) continue;
+    for (const char* key : {"ipv4_address", "ipv6_address", "mac_address"}) {
+      if (!json_string(network.value(), key).empty()) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+bool asks_for_start_first(const Json& service) {
+  const Json& update = json_object(json_object(service, "deploy"), "update_config");
+  return json_string(update, "order") == "start-first";
+}
+
+std::string obstacle_to_rolling(const Rendering& rendering, const std::string& service) {
+  const Json& definition = rendering.service(service);
+  if (!json_string(definition, "container_name").empty()) {
+    return "container_name allows one container only";
+  }
+  if (const auto ports = published_ports_of(definition); !ports.empty()) {
+    return "one container only can have the host's port " + std::to_string(ports[0].host_port);
+  }
+  const std::string mode = json_string(definition, "network_mode");
+  if (!mode.empty() && mode != "bridge" && mode != "default" && mode != "none") {
+    return "network_mode: " + mode + " gives both the same ports";
+  }
+  if (has_fixed_address(definition)) return "its network address is fixed";
+  if (const std::string obstacle = obstacle_in_mounts(definition); !obstacle.empty()) {
+    return obstacle;
+  }
+  for (const std::string& other : rendering.service_names()) {
+    const auto jobs = jobs_awaited_by(rendering.service(other));
+    if (std::find(jobs.begin(), jobs.end(), service) != jobs.end()) {
+      return other + " waits until it has ended";
+    }
+  }
+  if (replicas_of(definition) < 1) return "it is to have no container";
+  return {};
+}
+
+Risk risk_of_replacing(const Json& service) {
+  const std::vector<Mount> mounts = mounts_of(service);
+  const bool keeps_data = std::any_of(mounts.begin(), mounts.end(),
+                                      [](const Mount& mount) { return mount.type == "volume"; });
+  return keeps_data ? Risk::data : Risk::restart;
+}
+
+std::vector<std::string> keep_within_memory(Plan& plan, const Rendering& rendering,
+                                            const std::map<std::string, std::uint64_t>& used,
+                                            std::uint64_t available) {
+  std::vector<std::string> lines;
+  for (Step& step : plan.steps) {
+    const auto known = used.find(step.service);
+    if (step.action != Action::roll || known == used.end()) continue;
+    const Json& service = rendering.service(step.service);
+    const auto at_a_time = static_cast<std::uint64_t>(parallelism_of(service));
+    if (known->second * at_a_time <= available) continue;
+    const std::string why = "stop-first, since " + human_size(known->second * at_a_time) +
+                            " of memory are needed and " + human_size(available) + " are free";
+    step.action = Action::recreate;
+    step.risk = risk_of_replacing(service);
+    step.reasons.push_back(why);
+    lines.push_back(step.service + " is replaced " + why);
+  }
+  return lines;
+}
+
+}  // namespace trimtab

@@ -1,0 +1,28 @@
+// Notices that files were renewed which a service reads only when it is reloaded: certificates.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <set>
+#include <string>
+
+#include "agent/model/release.hpp"
+
+namespace trimtab {
+
+class RenewedFiles {
+ public:
+  // The services that can be reloaded and of whose files some changed since the call before; the
+  // first one gives none. Looked at are files that Git does not track (what it tracks, a release
+  // brings): those that are mounted alone and read-only, and certificates and keys (.pem, .crt,
+  // .cer, .key) in mounted folders. `live`: the stack's directory.
+  std::set<std::string> look(const Release& release, const Rendering& rendering,
+                             const std::filesystem::path& live);
+
+ private:
+  // Path → what changes when it is written anew.
+  using Marks = std::map<std::string, std::string>;
+  std::map<std::string, Marks> known_;  // by service
+};
+
+}  // namespace trimtab

@@ -1,0 +1,5 @@
+export default {
+  // Only what the server needs, in .next/standalone.
+  output: "standalone",
+  poweredByHeader: false,
+};

@@ -1,0 +1,215 @@
+"""Start-first rolling and reloading, behind a real nginx and under load."""
+
+import collections
+import contextlib
+import http.client
+import itertools
+import threading
+import time
+
+import pytest
+
+import parts as real
+
+NGINX = """
+worker_processes 2;
+user nobody nogroup;
+error_log stderr notice;
+events {{ }}
+http {{
+  access_log off;
+  server {{
+    listen 80;
+    {more}
+    location / {{ proxy_pass http://api:8080; }}
+  }}
+}}
+"""
+
+
+class Load:
+    """GETs and POSTs through a port, all the time, from several threads."""
+
+    def __init__(self, port, threads=3):
+        self.port = port
+        self.failures = []
+        self.answers = collections.Counter()
+        self.running = True
+        self.threads = [threading.Thread(target=self._run, args=(i,), daemon=True)
+                        for i in range(threads)]
+        for thread in self.threads:
+            thread.start()
+
+    def _run(self, number):
+        for turn in itertools.count():
+            if not self.running:
+                return
+            method, path, body = (("POST", "/cgi-bin/work", f"order-{number}-{turn}")
+                                  if turn % 2 else ("GET", "/", None))
+            begun = time.monotonic()
+            try:
+                connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+                connection.request(method, path, body)
+                response = connection.getresponse()
+                text = response.read().decode()
+                connection.close()
+                good = response.status == 200 and (not body or text.split()[1:] == [body])
+                if good:
+                    self.answers[method, text.split()[0]] += 1
+                else:
+                    self.failures.append((method, response.status, text[:200]))
+            except (OSError, http.client.HTTPException, IndexError) as e:
+                self.failures.append((method, repr(e), f"after {time.monotonic() - begun:.2f} s"))
+            time.sleep(0.01)
+
+    def stop(self):
+        self.running = False
+        for thread in self.threads:
+            thread.join(30)
+
+
+@contextlib.contextmanager
+def load(port):
+    running = Load(port)
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+def site(host, port, api="1", order="start-first", replicas=1, **more):
+    update = {"deploy": {"replicas": replicas, "update_config": {"order": order}}}
+    return {
+        "proxy": {"image": host.image("nginx", "1"), "depends_on": ["api"],
+                  "ports": [f"127.0.0.1:{port}:80"], "restart": "always",
+                  "volumes": ["./nginx.conf:/etc/nginx/nginx.conf:ro"]},
+        "api": {"image": host.image("api", api), "restart": "always", "stop_grace_period": "5s",
+                **update, **more},
+    }
+
+
+@pytest.fixture
+def shop(host):
+    """A running site, its port and stack."""
+    port = real.free_port()
+    host.registry.push_nginx(f"host{host.number}/nginx", "1")
+    for version in "123":
+        host.push("api", version, version=version)
+    stack = host.stack("shop", site(host, port), {"nginx.conf": NGINX.format(more="")},
+                       gate={"stable": "1s"})
+    stack.port = port
+    host.start()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    host.wait(lambda: get(port) == "1", "the site answers")
+    return stack
+
+
+def get(port, path="/"):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", path)
+    response = connection.getresponse()
+    text = response.read().decode().strip()
+    connection.close()
+    assert response.status == 200, (response.status, text)
+    return text
+
+
+def actions(stack, number):
+    return {step["service"]: step["action"] for step in stack.release(number)["plan"]}
+
+
+def hosts_of(stack, service):
+    path = stack.container(service)["HostsPath"]
+    with open(path) as file:
+        return file.read()
+
+
+def test_no_request_is_lost_while_a_service_is_rolled_and_rolled_back(host, shop):
+    proxy = shop.instances()["proxy"]
+    with load(shop.port) as running:
+        for version in "23":
+            shop.wait_commit(shop.push(site(host, shop.port, version), message=f"To {version}"))
+            assert shop.version("api") == version
+        host.trimtab("rollback", "shop", "--wait")
+        assert shop.version("api") == "2"
+        # The last one answers through the proxy.
+        before = sum(running.answers.values())
+        host.wait(lambda: sum(running.answers.values()) > before + 10, "more answers")
+    assert running.failures == []
+    assert {version for _, version in running.answers} == {"1", "2", "3"}
+    assert {method for method, _ in running.answers} == {"GET", "POST"}
+    assert actions(shop, 2) == {"api": "roll", "proxy": "none"}
+    assert shop.instances()["proxy"] == proxy
+    assert "trimtab" not in hosts_of(shop, "proxy")
+    assert shop.status()["drift"] == []
+
+
+def test_a_new_version_that_does_not_work_goes_while_the_old_one_serves(host, shop):
+    old = shop.instances()["api"]
+    host.push("api", "broken", version="4", behaviour="needs-key")
+    with load(shop.port) as running:
+        shop.push(site(host, shop.port, "broken"), message="Needs a key")
+        release = shop.wait_outcome(2, "rolled_back")
+        shop.wait_state("synced", "failed", "degraded")
+    assert running.failures == []
+    assert {version for _, version in running.answers} == {"1"}
+    assert shop.instances()["api"] == old
+    log = [line for service in release["failure"]["services"] for line in service["log"]]
+    assert "SECRET_KEY: field required" in "\n".join(log)
+
+
+def test_several_replicas_are_rolled_one_after_the_other(host, shop):
+    with load(shop.port) as running:
+        shop.wait_commit(shop.push(site(host, shop.port, "2", replicas=2), message="Two"))
+        shop.wait_commit(shop.push(site(host, shop.port, "3", replicas=2), message="Three"))
+        assert len(shop.containers()["api"]) == 2
+    assert running.failures == []
+    assert len(shop.containers()["api"]) == 2
+
+
+@pytest.mark.parametrize("point", ["rolling:added", "rolling:pointed", "rolling:stopped"])
+def test_a_daemon_that_is_killed_goes_on_rolling(host, shop, point):
+    host.stop()
+    host.start(TRIMTAB_KILL_AT=point)
+    with load(shop.port) as running:
+        commit = shop.push(site(host, shop.port, "2"), message="Version 2")
+        host.wait_killed()
+        host.start()
+        shop.wait_commit(commit)
+    assert running.failures == []
+    assert shop.version("api") == "2"
+    assert "trimtab" not in hosts_of(shop, "proxy")
+
+
+def test_a_service_that_does_not_ask_for_it_is_never_there_twice(host, shop):
+    shop.wait_commit(shop.push(site(host, shop.port, "1", order="stop-first"), message="Order"))
+    shop.wait_commit(shop.push(site(host, shop.port, "2", order="stop-first"), message="Version 2"))
+    number = shop.status()["release"]
+    assert actions(shop, number) == {"api": "recreate", "proxy": "reload"}
+    # The proxy has its new address, without having been restarted.
+    assert get(shop.port) == "2"
+
+
+def test_a_proxy_takes_a_new_configuration_without_a_restart(host, shop):
+    proxy = shop.instances()["proxy"]
+    more = "location = /new { return 200 'new'; }"
+    with load(shop.port) as running:
+        shop.wait_commit(shop.push(None, {"nginx.conf": NGINX.format(more=more)}, "A new page"))
+        host.wait(lambda: get(shop.port, "/new") == "new", "the new page")
+    assert running.failures == []
+    assert actions(shop, 2)["proxy"] == "reload"
+    assert shop.instances()["proxy"] == proxy
+
+
+def test_a_broken_configuration_of_the_proxy_is_refused_in_its_own_words(host, shop):
+    before = shop.instances()
+    shop.push(None, {"nginx.conf": NGINX.format(more="lissten 81;")}, "A slip")
+    release = shop.wait_outcome(2, "rejected")
+    assert 'unknown directive "lissten"' in release["failure"]["reason"]
+    assert release["failure"]["class"] == "content"
+    assert (shop.directory / "nginx.conf").read_text() == NGINX.format(more="")
+    assert shop.instances() == before
+    assert host.engine.docker("ps", "-aq", "--filter", "name=trimtab-check") == ""
+    more = "location = /new { return 200 'new'; }"
+    shop.wait_commit(shop.push(None, {"nginx.conf": NGINX.format(more=more)}, "Mend"))
+    assert get(shop.port, "/new") == "new"

@@ -1,0 +1,209 @@
+#include "common/certificate.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "agent/plan/preflight/preflight.hpp"
+#include "agent/reconcile/certificates.hpp"
+#include "agent/resolve/nginx_certificates.hpp"
+#include "common/files.hpp"
+#include "tests/lib/temporary_folder.hpp"
+
+namespace trimtab {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+TEST(Certificate, ThatIsSelfSignedSaysItsNamesAndItsEnd) {
+  const auto pair = make_self_signed({"shop.example.org", "www.shop.example.org", "10.0.0.1"}, 48h);
+  ASSERT_TRUE(pair) << pair.error().text();
+  const auto certificate = parse_certificate(pair->certificate + "more follows");
+  ASSERT_TRUE(certificate);
+  EXPECT_TRUE(certificate->self_signed);
+  EXPECT_EQ(certificate->names,
+            (std::vector<std::string>{"shop.example.org", "www.shop.example.org"}));
+  const auto left = certificate->expires_at - wall_now();
+  EXPECT_GT(left, 47h);
+  EXPECT_LE(left, 48h);
+  EXPECT_NE(pair->key.find("BEGIN PRIVATE KEY"), std::string::npos);
+  EXPECT_NE(pair->certificate, make_self_signed({"shop.example.org"}, 48h)->certificate);
+}
+
+TEST(Certificate, WhatIsNoneIsAnError) {
+  for (const char* text :
+       {"", "x", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----"}) {
+    const auto certificate = parse_certificate(text);
+    ASSERT_FALSE(certificate) << text;
+    EXPECT_EQ(certificate.error().code, Errc::invalid);
+  }
+  EXPECT_FALSE(make_self_signed({}, 1h));
+}
+
+TEST(NginxCertificates, AreThoseOfTheServers) {
+  struct Row {
+    const char* configuration;
+    std::vector<ServerCertificate> found;
+  };
+  for (const Row& row : {
+           Row{"", {}},
+           Row{"events {} http { server { listen 80; server_name a.org; } }", {}},
+           Row{R"(
+http {
+  # ssl_certificate /no/comment.pem;
+  server {
+    listen 443 ssl; server_name shop.org www.shop.org _ ~^x\.(.+)$ *.shop.org;
+    ssl_certificate "/etc/nginx/certs/fullchain.pem";
+    ssl_certificate_key '/etc/nginx/certs/privkey.pem';
+    location / { proxy_pass http://frontend:3000; }
+  }
+})",
+               {{"/etc/nginx/certs/fullchain.pem",
+                 "/etc/nginx/certs/privkey.pem",
+                 {"shop.org", "www.shop.org"}}}},
+           Row{"ssl_certificate /c; ssl_certificate_key /k; server { server_name a.org; } "
+               "server { server_name b.org; ssl_certificate /d; ssl_certificate_key /l; }",
+               {{"/c", "/k", {"a.org"}}, {"/d", "/l", {"b.org"}}}},
+           Row{"server { ssl_certificate /certs/$ssl_server_name; ssl_certificate_key /k; }", {}},
+           Row{"server { ssl_certificate relative; ssl_certificate_key /k; }", {}},
+           Row{"server { ssl_certificate /c; }", {}},
+           Row{"ssl_certificate /c; ssl_certificate_key /k", {}},
+           Row{"}}}} \"", {}},
+       }) {
+    EXPECT_EQ(server_certificates(row.configuration), row.found) << row.configuration;
+  }
+  EXPECT_TRUE(server_certificates(std::string(100'000, '{')).empty());
+}
+
+TEST(NginxCertificates, LieWhereTheMountsHaveThem) {
+  const std::vector<Mount> mounts = {{"bind", "/srv/shop/certs", "/etc/nginx/certs"},
+                                     {"bind", "/srv/shop/one.pem", "/etc/nginx/certs/one.pem"},
+                                     {"volume", "letsencrypt", "/etc/letsencrypt"}};
+  EXPECT_EQ(host_path(mounts, "/etc/nginx/certs/a.pem"), "/srv/shop/certs/a.pem");
+  EXPECT_EQ(host_path(mounts, "/etc/nginx/certs/one.pem"), "/srv/shop/one.pem");
+  EXPECT_EQ(host_path(mounts, "/etc/nginx/certsx/a.pem"), "");
+  EXPECT_EQ(host_path(mounts, "/etc/letsencrypt/live/a.pem"), "");
+}
+
+class Certificates : public testing::Test {
+ protected:
+  Certificates() {
+    write("nginx.conf",
+          "server { server_name shop.org; ssl_certificate /certs/c.pem; "
+          "ssl_certificate_key /certs/k.pem; }");
+    Json service;
+    service["volumes"] = Json::array();
+    for (const auto& [source, target] :
+         {std::pair("nginx.conf", "/etc/nginx/nginx.conf"), std::pair("certs", "/certs")}) {
+      Json mount;
+      mount["type"] = "bind";
+      mount["source"] = (folder_ / source).string();
+      mount["target"] = target;
+      service["volumes"].push_back(mount);
+    }
+    rendering_.model["services"]["proxy"] = service;
+  }
+
+  void write(const std::string& name, const std::string& text) {
+    fs::create_directories((folder_.path() / name).parent_path());
+    std::ofstream(folder_.path() / name) << text;
+  }
+  std::vector<ServerCertificateFile> find() const {
+    return find_certificates(rendering_, folder_.path(), folder_.path());
+  }
+  std::string certificate() const { return *read_file(folder_.path() / "certs/c.pem"); }
+
+  test::TemporaryFolder folder_;
+  Rendering rendering_;
+};
+
+TEST_F(Certificates, ThatAreMissingAreMadeOnce) {
+  const auto missing = find();
+  ASSERT_EQ(missing.size(), 1U);
+  EXPECT_TRUE(missing[0].missing);
+  EXPECT_EQ(missing[0].service, "proxy");
+  EXPECT_EQ(missing[0].certificate, folder_.path() / "certs/c.pem");
+
+  const auto made = provide_certificates(missing);
+  ASSERT_TRUE(made);
+  ASSERT_EQ(made->size(), 1U);
+  EXPECT_NE(made->front().find("shop.org"), std::string::npos);
+  const auto there = find();
+  ASSERT_TRUE(there[0].found) << there[0].problem;
+  EXPECT_TRUE(there[0].found->self_signed);
+  EXPECT_EQ(there[0].found->names, std::vector<std::string>{"shop.org"});
+  EXPECT_TRUE(provide_certificates(there)->empty());
+  struct stat status {};
+  ASSERT_EQ(::stat((folder_.path() / "certs/k.pem").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0600U);
+}
+
+TEST_F(Certificates, ThatAreSelfSignedAreMadeAnewInPlaceBeforeTheyEnd) {
+  const auto ending = make_self_signed({"shop.org"}, 24h);
+  write("certs/c.pem", ending->certificate);
+  write("certs/k.pem", ending->key);
+  struct stat before {};
+  ::stat((folder_.path() / "certs/c.pem").c_str(), &before);
+  EXPECT_EQ(provide_certificates(find())->size(), 1U);
+  EXPECT_NE(certificate(), ending->certificate);
+  struct stat after {};
+  ::stat((folder_.path() / "certs/c.pem").c_str(), &after);
+  EXPECT_EQ(before.st_ino, after.st_ino);
+}
+
+TEST_F(Certificates, OfSomebodyElseAreNeverTouched) {
+  write("certs/k.pem", "a key");
+  auto half = find();
+  EXPECT_FALSE(half[0].missing);
+  EXPECT_NE(half[0].problem.find("c.pem is missing"), std::string::npos);
+  EXPECT_TRUE(provide_certificates(half)->empty());
+  write("certs/c.pem", "no certificate");
+  auto broken = find();
+  EXPECT_NE(broken[0].problem.find("no certificate in PEM form"), std::string::npos);
+  EXPECT_TRUE(provide_certificates(broken)->empty());
+  EXPECT_EQ(certificate(), "no certificate");
+}
+
+TEST(CertificatePreflight, SaysWhatNginxWouldStumbleOver) {
+  ServerCertificateFile file;
+  file.service = "proxy";
+  file.certificate = "/srv/shop/certs/c.pem";
+  file.key = "/srv/shop/certs/k.pem";
+  preflight::Input input;
+  input.now = wall_now();
+  const auto words = [&input, &file] {
+    input.certificates = {file};
+    std::string text;
+    for (const PreflightFinding& finding : preflight::certificates(input)) {
+      text += finding.severity == PreflightFinding::Severity::error ? "error: " : "warning: ";
+      text += finding.message;
+    }
+    return text;
+  };
+  file.missing = true;
+  EXPECT_EQ(words(), "error: the certificate /srv/shop/certs/c.pem of service proxy is missing");
+  input.self_signed_until_issued = true;
+  EXPECT_EQ(words(), "");
+  file.missing = false;
+  file.problem = "/srv/shop/certs/k.pem is missing";
+  EXPECT_EQ(words(),
+            "error: the certificate /srv/shop/certs/c.pem of service proxy cannot be used: "
+            "/srv/shop/certs/k.pem is missing");
+  file.problem.clear();
+  file.found = Certificate{input.now + 24h * 60, false, {}};
+  EXPECT_EQ(words(), "");
+  file.found->expires_at = input.now + 24h * 10;
+  EXPECT_NE(words().find("warning: the certificate /srv/shop/certs/c.pem of service proxy ends at"),
+            std::string::npos);
+  file.found->self_signed = true;
+  EXPECT_EQ(words(), "");
+  file.found->expires_at = input.now - 1h;
+  EXPECT_NE(words().find("has ended at"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace trimtab

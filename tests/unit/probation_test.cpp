@@ -1,0 +1,129 @@
+// What sends a release back after it has passed its gate, and what is no fault of its own.
+#include <gtest/gtest.h>
+
+#include "agent/execute/probation.hpp"
+
+namespace trimtab {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr auto moment = SteadyClock::time_point(std::chrono::hours(1));
+
+Release release(int number, const SeenContainers& seen) {
+  Release result;
+  result.number = number;
+  result.seen = seen;
+  return result;
+}
+
+Container container(const std::string& service, const std::string& id) {
+  Container result;
+  result.service = service;
+  result.id = id;
+  result.state = ContainerState::running;
+  result.restart_policy = "no";
+  return result;
+}
+
+Container unhealthy(Container result) {
+  result.health = Health::unhealthy;
+  return result;
+}
+
+Container exited(Container result, int code, const std::string& policy = "no") {
+  result.state = ContainerState::exited;
+  result.exit_code = code;
+  result.restart_policy = policy;
+  return result;
+}
+
+Container restarted(Container result, int times) {
+  result.restart_count = times;
+  result.restart_policy = "always";
+  return result;
+}
+
+Container without_memory(Container result) {
+  result.oom_killed = true;
+  return result;
+}
+
+const Container web = container("web", "web-2");  // made by the release
+const Container db = container("db", "db-1");     // untouched by it
+
+struct Row {
+  std::string name;
+  std::vector<Container> first;  // what is seen at first
+  std::vector<Container> then;   // and from then on
+  std::string reason;            // "": it stays
+  std::set<std::string> stopped = {};
+};
+
+std::ostream& operator<<(std::ostream& out, const Row& row) {
+  return out << row.name;
+}
+
+class ProbationOf : public testing::TestWithParam<Row> {};
+
+TEST_P(ProbationOf, Observations) {
+  const Row& row = GetParam();
+  const Release good = release(1, {{"web", {"web-1"}}, {"db", {"db-1"}}});
+  const Release now = release(2, {{"web", {"web-2"}}, {"db", {"db-1"}}});
+  Probation probation(now, good, moment);
+  EXPECT_EQ(probation.release(), 2);
+  EXPECT_FALSE(probation.observe(row.first, row.stopped, moment));
+  EXPECT_FALSE(probation.next_look());
+  // Never at once.
+  EXPECT_FALSE(probation.observe(row.then, row.stopped, moment + milliseconds(100)));
+  EXPECT_EQ(probation.next_look().has_value(), !row.reason.empty());
+  const auto failure = probation.observe(row.then, row.stopped, moment + milliseconds(2100));
+  EXPECT_EQ(failure ? failure->reason : std::string(), row.reason);
+  if (!failure) return;
+  EXPECT_EQ(failure->cls, FailureClass::content);
+  EXPECT_EQ(failure->phase, "probation");
+  EXPECT_EQ(failure->services.size(), 1U);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Rows, ProbationOf,
+    testing::Values(
+        Row{"Works", {web, db}, {web, db}, ""},
+        Row{"TurnsUnhealthy", {web, db}, {unhealthy(web), db}, "on probation: web unhealthy"},
+        Row{"IsUnhealthyFromTheBeginning", {web}, {unhealthy(web)}, "on probation: web unhealthy"},
+        Row{"Exits", {web, db}, {exited(web, 1), db}, "on probation: web exited with 1"},
+        Row{"DoesItsWork", {web, db}, {exited(web, 0), db}, ""},
+        Row{"RestartsAgainAndAgain",
+            {restarted(web, 7), db},
+            {restarted(web, 10), db},
+            "on probation: web ended 3 times in 2.1 s"},
+        Row{"RestartsTwice", {restarted(web, 7), db}, {restarted(web, 9), db}, ""},
+        Row{"LacksMemory", {web, db}, {without_memory(exited(web, 137)), db}, ""},
+        Row{"IsKilledByHand", {web, db}, {exited(web, 137), db}, ""},
+        Row{"IsTerminatedByHand", {web, db}, {exited(web, 143), db}, ""},
+        Row{"IsStoppedByHand", {web, db}, {exited(web, 1), db}, "", {"web-2"}},
+        Row{"IsStoppedAlthoughItRestarts", {web, db}, {exited(web, 1, "always"), db}, ""},
+        Row{"HadEndedBeforeItWasSeen", {exited(web, 1), db}, {exited(web, 1), db}, ""},
+        Row{"IsReplacedByHand", {web, db}, {unhealthy(container("web", "web-3")), db}, ""},
+        Row{"IsGone", {web, db}, {db}, ""},
+        Row{"AnotherServiceIsUnhealthy", {web, db}, {web, unhealthy(db)}, ""},
+        Row{"BreaksWithWhatItNeeds", {web, db}, {unhealthy(web), exited(db, 0)}, ""},
+        Row{"AnotherWasDownBefore",
+            {web, exited(db, 1)},
+            {unhealthy(web), exited(db, 1)},
+            "on probation: web unhealthy"}),
+    [](const auto& row) { return row.param.name; });
+
+TEST(Probation, WhatRecoversAtOnceStays) {
+  const Release good = release(1, {{"web", {"web-1"}}});
+  const Release now = release(2, {{"web", {"web-2"}}});
+  Probation probation(now, good, moment);
+  EXPECT_FALSE(probation.observe({web}, {}, moment));
+  EXPECT_FALSE(probation.observe({unhealthy(web)}, {}, moment + milliseconds(100)));
+  EXPECT_FALSE(probation.observe({web}, {}, moment + milliseconds(1500)));
+  EXPECT_FALSE(probation.observe({unhealthy(web)}, {}, moment + milliseconds(3000)));
+  EXPECT_TRUE(probation.observe({unhealthy(web)}, {}, moment + milliseconds(5000)));
+}
+
+}  // namespace
+}  // namespace trimtab
