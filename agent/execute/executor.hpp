@@ -98,8 +98,10 @@ class Executor {
   Task<Result<HookEnd>> run_in_service(HookSettings hook, std::vector<Container> containers,
                                        std::vector<std::string>* output);
   Task<Result<HookEnd>> run_one_off(HookSettings hook, std::vector<std::string>* output);
+  Task<Result<void>> remove_ended(std::string container);
   Task<Result<HookEnd>> run_program(HookSettings hook, std::vector<std::string>* output);
   [[nodiscard]] std::map<std::string, std::string> hook_environment() const;
+  [[nodiscard]] std::string hook_mark() const;
   Task<Done> switch_over();
   Task<Result<SwitchReport>> move_checkout(int from, int to);
   Task<Done> start();

@@ -10,6 +10,7 @@
 namespace trimtab {
 namespace {
 
+constexpr const char* hook_mark_name = "TRIMTAB_HOOK_OF";
 constexpr std::size_t kept_lines = 100;
 constexpr std::size_t longest_line = 500;
 constexpr auto tidying_patience = std::chrono::seconds(30);
@@ -62,8 +63,12 @@ std::map<std::string, std::string> Executor::hook_environment() const {
   environment["TRIMTAB_PREVIOUS_RELEASE"] =
       attempt_.fallback == 0 ? std::string() : std::to_string(attempt_.fallback);
   environment["TRIMTAB_PHASE"] = to_string(attempt_.phase);
-  environment["TRIMTAB_HOOK_OF"] = parts_.store.directory().string();
+  environment[hook_mark_name] = parts_.store.directory().string();
   return environment;
+}
+
+std::string Executor::hook_mark() const {
+  return std::string(hook_mark_name) + "=" + parts_.store.directory().string();
 }
 
 Task<Executor::Done> Executor::run_hooks(std::vector<HookSettings> hooks) {
@@ -142,7 +147,7 @@ Task<Executor::Done> Executor::run_hooks(std::vector<HookSettings> hooks) {
 
 Task<Result<Executor::HookEnd>> Executor::run_hook(HookSettings hook,
                                                    std::vector<std::string>* output) {
-  Leftovers leftovers("TRIMTAB_HOOK_OF=" + parts_.store.directory().string());
+  Leftovers leftovers(hook_mark());
   Result<HookEnd> end = Error{Errc::failed, "was not run", {}};
   if (hook.service.empty()) {
     end = co_await run_program(hook, output);
@@ -212,17 +217,8 @@ Task<Result<Executor::HookEnd>> Executor::run_one_off(HookSettings hook,
   request.environment = hook_environment();
   request.timeout = hook.timeout;
   const std::string container = request.container;
-  // One that was cut off leaves its container, and with it the name; its end may take a moment.
-  const SteadyClock::time_point patience = SteadyClock::now() + tidying_patience;
-  for (;;) {
-    const Result<void> removed = co_await parts_.docker.remove(container);
-    if (removed) break;
-    if (removed.error().code != Errc::conflict || SteadyClock::now() > patience) {
-      co_return removed.error();
-    }
-    const Result<void> slept = co_await sleep_for(std::chrono::milliseconds(200));
-    if (!slept) co_return slept.error();
-  }
+  const Result<void> free = co_await remove_ended(container);
+  if (!free) co_return free.error();
   const Result<RunEnd> run = co_await parts_.compose.run_once(std::move(request));
   if (run) {
     keep_lines(output, run->output);
@@ -235,9 +231,24 @@ Task<Result<Executor::HookEnd>> Executor::run_one_off(HookSettings hook,
   const Result<std::string> log =
       co_await parts_.docker.last_log_lines(container, static_cast<int>(kept_lines));
   if (log) keep_lines(output, *log);
+  end_marked(hook_mark());
+  const Result<void> removed = co_await remove_ended(container);
+  if (!removed) parts_.progress.remark(removed.error().text());
   co_return Error{Errc::timed_out,
                   "did not end within " + format_duration(hook.timeout) + " and was killed",
                   {}};
+}
+
+// A one-off that was cut off leaves its container, and with it the name; its end may take a moment.
+Task<Result<void>> Executor::remove_ended(std::string container) {
+  const SteadyClock::time_point patience = SteadyClock::now() + tidying_patience;
+  for (;;) {
+    const Result<void> removed = co_await parts_.docker.remove(container);
+    if (removed) co_return removed;
+    if (removed.error().code != Errc::conflict || SteadyClock::now() > patience) co_return removed;
+    const Result<void> slept = co_await sleep_for(std::chrono::milliseconds(200));
+    if (!slept) co_return slept;
+  }
 }
 
 Task<Result<Executor::HookEnd>> Executor::run_program(HookSettings hook,

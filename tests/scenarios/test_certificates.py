@@ -81,4 +81,4 @@ def test_without_leave_a_missing_certificate_is_told_before_anything_starts(host
     findings = {finding["name"]: finding for finding in release["findings"]}
     assert "certs/fullchain.pem of service web is missing" in findings["certificate"]["message"]
     assert "self_signed_until_issued" in findings["certificate"]["hint"]
-    assert not (stack.directory / "certs").exists() and stack.containers() == []
+    assert not (stack.directory / "certs").exists() and stack.containers() == {}

@@ -100,6 +100,9 @@ TEST_F(Config, MinimalStackHasTheDocumentedDefaults) {
   EXPECT_EQ(stack.images.wait, 30min);
   EXPECT_EQ(stack.gate.timeout, 3min);
   EXPECT_EQ(stack.gate.stable, 10s);
+  EXPECT_EQ(stack.gate.probation, 5min);
+  EXPECT_EQ(stack.hooks, HooksSettings{});
+  EXPECT_FALSE(stack.certs.self_signed_until_issued);
   EXPECT_EQ(stack.rollback, RollbackMode::automatic);
   EXPECT_EQ(stack.keep, 10);
 }
@@ -119,8 +122,13 @@ images: {interval: 2m, watch: [backend], wait: 0s}
 gate:
   timeout: 1m
   stable: 2s
+  probation: 0s
   probe: [{url: "http://127.0.0.1/healthz"}, {url: "https://example.org", status: 301}]
+hooks:
+  before: [{service: db, run: [pg_dump, -Fc], timeout: 2m, on_failure: continue}]
+  after: [{service: backend, run: [./warm], one_off: true}, {program: /bin/true, args: [a]}]
 rollback: manual
+certs: {self_signed_until_issued: true}
 keep: 3
 unit: web.service
 )");
@@ -140,8 +148,12 @@ log: {level: debug}
   stack.profiles = {"prod"};
   stack.env_file = "prod.env";
   stack.images = {2min, std::vector<std::string>{"backend"}, 0s};
-  stack.gate = {1min, 2s, {{"http://127.0.0.1/healthz", 200}, {"https://example.org", 301}}};
+  stack.gate = {1min, 2s, 0s, {{"http://127.0.0.1/healthz", 200}, {"https://example.org", 301}}};
   stack.rollback = RollbackMode::manual;
+  stack.hooks.before = {{"db", {"pg_dump", "-Fc"}, false, {}, {}, 2min, false}};
+  stack.hooks.after = {{"backend", {"./warm"}, true, {}, {}, 5min, true},
+                       {"", {}, false, "/bin/true", {"a"}, 5min, true}};
+  stack.certs.self_signed_until_issued = true;
   stack.keep = 3;
   stack.unit = "web.service";
   ASSERT_EQ(result.stacks.size(), 1U);
