@@ -5,6 +5,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "common/text.hpp"
+
 namespace trimtab {
 namespace {
 
@@ -205,6 +207,15 @@ int parallelism_of(const Json& service) {
   const Json& update = json_object(json_object(service, "deploy"), "update_config");
   const auto at_a_time = static_cast<int>(json_int(update, "parallelism", 1));
   return at_a_time > 0 ? at_a_time : std::max(replicas_of(service), 1);
+}
+
+std::uint64_t memory_reserved_by(const Json& service) {
+  const Json& resources = json_object(json_object(service, "deploy"), "resources");
+  const std::string words[] = {json_string(service, "mem_reservation"),
+                               json_string(json_object(resources, "reservations"), "memory")};
+  std::uint64_t most = 0;
+  for (const std::string& word : words) most = std::max(most, parse_size(word).value_or(0));
+  return most;
 }
 
 }  // namespace trimtab

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -49,5 +50,9 @@ int replicas_of(const Json& service);
 // How many of them are replaced at a time (deploy.update_config.parallelism, 0 means all), 1 by
 // default.
 int parallelism_of(const Json& service);
+
+// Bytes that a container of it is said to need (mem_reservation, or deploy.resources.reservations),
+// 0 where nothing is said.
+std::uint64_t memory_reserved_by(const Json& service);
 
 }  // namespace trimtab

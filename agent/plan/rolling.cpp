@@ -96,12 +96,15 @@ std::vector<std::string> keep_within_memory(Plan& plan, const Rendering& renderi
                                             std::uint64_t available) {
   std::vector<std::string> lines;
   for (Step& step : plan.steps) {
-    const auto known = used.find(step.service);
-    if (step.action != Action::roll || known == used.end()) continue;
+    if (step.action != Action::roll) continue;
     const Json& service = rendering.service(step.service);
-    const auto at_a_time = static_cast<std::uint64_t>(parallelism_of(service));
-    if (known->second * at_a_time <= available) continue;
-    const std::string why = "stop-first, since " + human_size(known->second * at_a_time) +
+    std::uint64_t needed = memory_reserved_by(service);
+    if (const auto known = used.find(step.service); known != used.end()) {
+      needed = std::max(needed, known->second);
+    }
+    needed *= static_cast<std::uint64_t>(parallelism_of(service));
+    if (needed <= available) continue;
+    const std::string why = "stop-first, since " + human_size(needed) +
                             " of memory are needed and " + human_size(available) + " are free";
     step.action = Action::recreate;
     step.risk = risk_of_replacing(service);

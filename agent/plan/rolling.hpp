@@ -19,8 +19,8 @@ bool asks_for_start_first(const Json& service);
 std::string obstacle_to_rolling(const Rendering& rendering, const std::string& service);
 
 // Rolls for which the memory does not suffice become recreations; a line for people on each.
-// `used`: service → bytes that its largest container takes now, as far as known. `available`:
-// bytes.
+// What a container needs is what its service reserves or what its largest one takes now, whichever
+// is more. `used`: service → bytes, as far as known. `available`: bytes.
 std::vector<std::string> keep_within_memory(Plan& plan, const Rendering& rendering,
                                             const std::map<std::string, std::uint64_t>& used,
                                             std::uint64_t available);

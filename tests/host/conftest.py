@@ -1,11 +1,14 @@
 """Fixtures of the tests on whole hosts. `-m bookworm` runs those on that release alone."""
 
+import os
 import pathlib
 import signal
 import sys
 import tempfile
 
 import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
@@ -32,6 +35,15 @@ def forge(network, tmp_path_factory):
     forge = debian_host.Forge(tmp_path_factory.mktemp("forge"), network)
     yield forge
     forge.close()
+
+
+@pytest.fixture(scope="session")
+def deb():
+    """The package, as packaging/build-deb made it."""
+    folder = pathlib.Path(os.environ.get("TRIMTAB_DEB", ROOT / "build/deb"))
+    packages = sorted(folder.glob("trimtab_*_amd64.deb"))
+    assert packages, f"{folder} holds no package; packaging/build-deb makes it"
+    return packages[-1]
 
 
 @pytest.fixture(params=[pytest.param(release, marks=getattr(pytest.mark, release))

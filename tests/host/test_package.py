@@ -10,20 +10,9 @@ import parts as real
 import pytest
 from installed_stack import DIRECTORY, InstalledStack
 
-ROOT = pathlib.Path(__file__).parents[2]
-
 # What does not depend on how old systemd, Docker and Compose are.
 on_one_release = pytest.mark.parametrize(
     "release", [pytest.param("trixie", marks=pytest.mark.trixie)], indirect=True)
-
-
-@pytest.fixture(scope="session")
-def deb():
-    """The package, as packaging/build-deb made it."""
-    folder = pathlib.Path(os.environ.get("TRIMTAB_DEB", ROOT / "build/deb"))
-    packages = sorted(folder.glob("trimtab_*_amd64.deb"))
-    assert packages, f"{folder} holds no package; packaging/build-deb makes it"
-    return packages[-1]
 
 
 @pytest.fixture

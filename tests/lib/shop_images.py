@@ -28,8 +28,8 @@ import parts as real
 EXAMPLE = pathlib.Path(__file__).parents[2] / "config/examples/shop"
 CACHE = real.CACHE / "shop"
 SUITE = "trixie"
-PACKAGES = ("python3 python3-fastapi python3-uvicorn python3-psycopg python3-python-multipart "
-            "postgresql nginx-light nodejs wget").split()
+PACKAGES = ("python3 python3-fastapi python3-uvicorn python3-psycopg python3-psycopg-pool "
+            "python3-python-multipart postgresql nginx-light nodejs wget").split()
 POSTGRES = "17"  # the suite's
 # Documentation, what only Perl and dpkg and compilers need, and PostgreSQL's compiler of queries.
 LEFT_OUT = ["./dev/*", "./proc/*", "./tmp/*", "./usr/share/doc/*", "./usr/share/man/*",

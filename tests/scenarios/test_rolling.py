@@ -167,7 +167,10 @@ def test_several_replicas_are_rolled_one_after_the_other(host, shop):
     assert len(shop.containers()["api"]) == 2
 
 
-@pytest.mark.parametrize("point", ["rolling:added", "rolling:pointed", "rolling:stopped"])
+KILL_POINTS = ["rolling:added", "rolling:pointed", "rolling:stopped"]
+
+
+@pytest.mark.parametrize("point", KILL_POINTS)
 def test_a_daemon_that_is_killed_goes_on_rolling(host, shop, point):
     host.stop()
     host.start(TRIMTAB_KILL_AT=point)
@@ -188,6 +191,17 @@ def test_a_service_that_does_not_ask_for_it_is_never_there_twice(host, shop):
     assert actions(shop, number) == {"api": "recreate", "proxy": "reload"}
     # The proxy has its new address, without having been restarted.
     assert get(shop.port) == "2"
+
+
+def test_without_memory_for_two_the_old_one_is_stopped_first(host, shop):
+    huge = {"mem_reservation": "4096g"}
+    shop.wait_commit(shop.push(site(host, shop.port, "1", **huge), message="Much memory"))
+    shop.wait_commit(shop.push(site(host, shop.port, "2", **huge), message="Version 2"))
+    release = shop.release(shop.status()["release"])
+    step = next(step for step in release["plan"] if step["service"] == "api")
+    assert step["action"] == "recreate"
+    assert any("stop-first, since 4.4 TB of memory are needed" in why for why in step["reasons"])
+    assert shop.version("api") == "2" and get(shop.port) == "2"
 
 
 def test_a_proxy_takes_a_new_configuration_without_a_restart(host, shop):

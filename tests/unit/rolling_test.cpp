@@ -186,6 +186,15 @@ TEST(StartFirst, NeedsTheMemoryForIt) {
   Plan unknown;
   unknown.steps = {{"api", Action::roll, Risk::none, {"image"}}};
   EXPECT_TRUE(keep_within_memory(unknown, next, {}, 0).empty());
+  for (const char* reserves :
+       {R"("mem_reservation": "1g")",
+        R"("deploy": {"resources": {"reservations": {"memory": "1073741824"}}})"}) {
+    Plan plan = unknown;
+    const Rendering more = rendering(std::string(R"("api": {"image": "a", )") + reserves + "}");
+    EXPECT_TRUE(keep_within_memory(plan, more, {{"api", 1}}, 1ULL << 30).empty()) << reserves;
+    EXPECT_FALSE(keep_within_memory(plan, more, {{"api", 1}}, (1ULL << 30) - 1).empty())
+        << reserves;
+  }
 }
 
 // ---- Reload ---------------------------------------------------------------------------------
