@@ -56,7 +56,8 @@ std::vector<std::string> names_of(X509* certificate) {
 }
 
 bool add_extension(X509* certificate, int kind, const std::string& value) {
-  X509V3_CTX context;
+  X509V3_CTX context{};
+  X509V3_set_ctx_nodb(&context);
   X509V3_set_ctx(&context, certificate, certificate, nullptr, nullptr, 0);
   const Extension extension(X509V3_EXT_nconf_nid(nullptr, &context, kind, value.c_str()));
   return extension && X509_add_ext(certificate, extension.get(), -1) == 1;

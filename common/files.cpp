@@ -95,12 +95,17 @@ Error os_error(std::string_view what, const fs::path& path, int error_number) {
 }
 
 Result<std::string> read_file(const fs::path& path, std::size_t limit) {
-  const UniqueFd fd = open_file(path, O_RDONLY);
+  // A pipe in a file's place would keep everything waiting.
+  const UniqueFd fd = open_file(path, O_RDONLY | O_NONBLOCK);
   if (!fd.valid()) return os_error("read", path, errno);
   std::string content;
   struct stat info {};
+  if (::fstat(fd.get(), &info) != 0) return os_error("read", path, errno);
+  if (!S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {
+    return Error{Errc::invalid, path.string() + " is a pipe or a device, not a file", {}};
+  }
   // Files of /proc say 0 and have bytes all the same.
-  if (::fstat(fd.get(), &info) == 0 && info.st_size > 0) {
+  if (info.st_size > 0) {
     content.reserve(std::min(static_cast<std::size_t>(info.st_size), limit));
   }
   std::string piece(16 * 1024, '\0');

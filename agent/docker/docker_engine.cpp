@@ -524,6 +524,17 @@ Task<Result<TrialEnd>> DockerEngine::perform_trial(TrialRequest request) {
   auto created = co_await send(std::move(create), call_timeout);
   if (!created) co_return created.error();
   if (created->status != 201) co_return engine_error(what, created->status, created->body);
+  const std::vector<std::string> networks = networks_joined_by(*like);
+  for (std::size_t i = 1; i < networks.size(); ++i) {
+    http::Request connect;
+    connect.method = "POST";
+    connect.target = *prefix + "/networks/" + path_encode(networks[i]) + "/connect";
+    connect.headers.emplace_back("Content-Type", "application/json");
+    connect.body = dump_json(Json{{"Container", request.name}});
+    auto connected = co_await send(std::move(connect), call_timeout);
+    if (!connected) co_return connected.error();
+    if (connected->status != 200) co_return engine_error(what, connected->status, connected->body);
+  }
   auto started = co_await start(request.name);
   if (!started) co_return started.error().context(what);
   std::string path = "/containers/" + path_encode(request.name) + "/wait";

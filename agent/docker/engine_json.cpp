@@ -220,6 +220,13 @@ Image parse_image(const Json& inspected) {
   return image;
 }
 
+std::vector<std::string> networks_joined_by(const Json& container) {
+  std::vector<std::string> names;
+  const Json& networks = json_object(json_object(container, "NetworkSettings"), "Networks");
+  for (const auto& network : networks.items()) names.push_back(network.key());
+  return names;
+}
+
 Json trial_container(const Json& like, const TrialRequest& request) {
   const Json& config = json_object(like, "Config");
   const Json& host = json_object(like, "HostConfig");
@@ -241,12 +248,15 @@ Json trial_container(const Json& like, const TrialRequest& request) {
   for (const Json& mount : json_array(like, "Mounts")) {
     const std::string type = json_string(mount, "Type");
     const std::string target = json_string(mount, "Destination");
-    if ((type != "bind" && type != "volume") || request.files.contains(target)) continue;
+    const bool known = type == "bind" || type == "volume" || type == "tmpfs";
+    if (!known || request.files.contains(target)) continue;
     Json entry = Json::object();
     entry["Type"] = type;
-    entry["Source"] = json_string(mount, type == "bind" ? "Source" : "Name");
     entry["Target"] = target;
-    entry["ReadOnly"] = !json_bool(mount, "RW", true);
+    if (type != "tmpfs") {
+      entry["Source"] = json_string(mount, type == "bind" ? "Source" : "Name");
+      entry["ReadOnly"] = !json_bool(mount, "RW", true);
+    }
     mounts.push_back(std::move(entry));
   }
   for (const auto& [target, source] : request.files) {
@@ -257,8 +267,8 @@ Json trial_container(const Json& like, const TrialRequest& request) {
   Json hosts = json_array(host, "ExtraHosts");
   for (const std::string& name : request.hosts) hosts.push_back(name + ":127.0.0.1");
   host_config["ExtraHosts"] = std::move(hosts);
-  const Json& networks = json_object(json_object(like, "NetworkSettings"), "Networks");
-  host_config["NetworkMode"] = networks.empty() ? "none" : networks.items().begin().key();
+  const std::vector<std::string> networks = networks_joined_by(like);
+  host_config["NetworkMode"] = networks.empty() ? "none" : networks.front();
   body["HostConfig"] = std::move(host_config);
   return body;
 }

@@ -35,7 +35,11 @@ Container parse_container(const Json& inspected);
 Image parse_image(const Json& inspected);
 // The body of POST /containers/create for a trial; `like` is what an inspection of that container
 // gives.
+// It joins the first of the networks; the others are for after it was created.
 Json trial_container(const Json& like, const TrialRequest& request);
+
+// Names of the networks of an inspected container.
+std::vector<std::string> networks_joined_by(const Json& container);
 // GET /containers/ID/stats: bytes in use, as `docker stats` counts them.
 std::uint64_t memory_of_stats(const Json& stats);
 // The tags in an entry of GET /images/json.

@@ -18,6 +18,7 @@
 #include "agent/units/stack_unit.hpp"
 #include "common/failpoint.hpp"
 #include "common/files.hpp"
+#include "common/process.hpp"
 
 namespace trimtab {
 namespace {
@@ -38,6 +39,19 @@ bool any_port_in_common(const Rendering& next, const Container& leaving) {
     }
   }
   return false;
+}
+
+// The services that leave and hold a port that is needed now.
+std::vector<std::string> in_the_way_of(const Rendering& next,
+                                       const std::vector<Container>& containers, const Plan& plan) {
+  const std::vector<std::string> leaving = plan.with(Action::remove);
+  std::vector<std::string> in_the_way;
+  for (const Container& container : containers) {
+    const bool leaves =
+        std::find(leaving.begin(), leaving.end(), container.service) != leaving.end();
+    if (leaves && any_port_in_common(next, container)) in_the_way.push_back(container.service);
+  }
+  return in_the_way;
 }
 
 // The tracked files that the service mounts: path → blob.
@@ -113,8 +127,27 @@ bool Executor::may_be_interrupted() const {
          attempt_.phase == Phase::gating_rollback;
 }
 
+std::string Executor::trial_container_name() const {
+  return "trimtab-check-" + parts_.settings.name;
+}
+
+std::string Executor::hook_container_name() const {
+  return "trimtab-" + parts_.settings.name + "-hook";
+}
+
+// What a kill left of the attempt before.
+Task<void> Executor::tidy() {
+  end_marked(hook_mark());
+  const std::vector<std::string> containers{trial_container_name(), hook_container_name()};
+  for (const std::string& container : containers) {
+    const Result<void> removed = co_await parts_.docker.remove(container);
+    if (!removed) spdlog::debug("{}: {}", parts_.settings.name, removed.error().text());
+  }
+}
+
 Task<std::optional<AttemptResult>> Executor::run(Attempt attempt, bool resumed) {
   attempt_ = std::move(attempt);
+  co_await tidy();
   const Course course = this->course();
   Next next{attempt_.phase, std::nullopt};
   if (resumed) next = resume_phase(attempt_.phase, attempt_.entries, course);
@@ -262,7 +295,7 @@ Task<Result<void>> Executor::try_files_of(std::string service, Release release,
                                mounts_of(rendering.service(service)), parts_.settings.directory,
                                parts_.store.directory() / "trial");
   if (like == containers->end() || request.files.empty()) co_return Result<void>();
-  request.name = "trimtab-check-" + parts_.settings.name + "-" + service;
+  request.name = trial_container_name();
   request.like = like->id;
   request.image = ids->contains(service) ? ids->at(service) : like->image_id;
   request.argv = how->check;
@@ -485,7 +518,39 @@ Task<Result<void>> Executor::apply(int number, Plan plan, bool force_recreate) {
   if (!rolled) co_return rolled;
   const Result<void> restarted = co_await restart(plan.with(Action::restart));
   if (!restarted) co_return restarted;
+  const Result<void> ready = co_await wait_for_what_is_proxied(number, plan);
+  if (!ready && attempt_.phase != Phase::rolling_back) co_return ready;
   co_return co_await reload(number, plan.with(Action::reload));
+}
+
+// A proxy that is reloaded sends requests to what was just started.
+Task<Result<void>> Executor::wait_for_what_is_proxied(int number, Plan plan) {
+  const std::vector<std::string> reloaded = plan.with(Action::reload);
+  const std::vector<std::string> started = plan.to_apply();
+  if (reloaded.empty() || started.empty()) co_return Result<void>();
+  const Result<Rendering> rendering = co_await rendering_of(number);
+  if (!rendering) co_return rendering.error();
+  const auto ids = co_await image_ids(*parts_.store.find(number));
+  if (!ids) co_return ids.error();
+  GateDemand demand =
+      demand_of(*rendering, parts_.settings.gate, *ids, Observed{}, plan, attempt_.unwell);
+  demand.stable = std::chrono::milliseconds(0);
+  std::set<std::string> proxied;
+  for (const std::string& proxy : reloaded) {
+    for (std::string& name : dependencies_of(rendering->service(proxy))) {
+      if (std::find(started.begin(), started.end(), name) != started.end()) {
+        proxied.insert(std::move(name));
+      }
+    }
+  }
+  std::erase_if(demand.services, [&](const auto& one) { return !proxied.contains(one.first); });
+  if (demand.services.empty()) co_return Result<void>();
+  const Done done = co_await watch_gate(std::move(demand), {});
+  if (done.result == PhaseResult::done) co_return Result<void>();
+  apply_failure_ = done.failure;
+  if (done.docker_lost) co_return Error{Errc::unavailable, "Docker does not answer", {}};
+  if (!done.failure) co_return Error{Errc::cancelled, "stopped while services started", {}};
+  co_return Error{Errc::failed, done.failure->reason, {}};
 }
 
 Task<Result<void>> Executor::restart(std::vector<std::string> services) {
@@ -549,7 +614,7 @@ Task<Result<void>> Executor::roll(int number, std::vector<std::string> services,
     wanted.going_back = attempt_.phase == Phase::rolling_back;
     Roller roller(parts, std::move(wanted));
     const Result<void> rolled = co_await roller.run();
-    roll_failure_ = roller.failure();
+    apply_failure_ = roller.failure();
     if (!rolled) co_return rolled;
   }
   co_return Result<void>();
@@ -597,18 +662,9 @@ Task<Result<void>> Executor::start_services() {
   if (!rendering) co_return rendering.error();
   const auto containers = co_await parts_.docker.project_containers(parts_.project);
   if (!containers) co_return containers.error();
-  // A service that leaves goes after the gate, so that going back need not start it again; before
-  // only where it holds a port that is needed now.
-  const std::vector<std::string> leaving = attempt_.plan.with(Action::remove);
-  std::vector<std::string> in_the_way;
-  for (const Container& container : *containers) {
-    const bool leaves =
-        std::find(leaving.begin(), leaving.end(), container.service) != leaving.end();
-    if (leaves && any_port_in_common(*rendering, container)) {
-      in_the_way.push_back(container.service);
-    }
-  }
-  const Result<void> removed = co_await remove_services(in_the_way);
+  // A service that leaves goes after the gate, so that going back need not start it again.
+  const Result<void> removed =
+      co_await remove_services(in_the_way_of(*rendering, *containers, attempt_.plan));
   if (!removed) co_return removed;
   co_return co_await apply(attempt_.release, attempt_.plan, any_to_replace(*containers));
 }
@@ -620,11 +676,11 @@ Task<Executor::Done> Executor::start() {
   if (applied) co_return done;
   bool content = !is_transient(applied.error().code);
   done.docker_lost = applied.error().code == Errc::unavailable;
-  if (roll_failure_) {
-    content = roll_failure_->cls == FailureClass::content;
-    roll_failure_->phase = to_string(Phase::starting);
+  if (apply_failure_) {
+    content = apply_failure_->cls == FailureClass::content;
+    apply_failure_->phase = to_string(Phase::starting);
     done.result = content ? PhaseResult::failed_by_content : PhaseResult::failed_by_world;
-    done.failure = std::exchange(roll_failure_, std::nullopt);
+    done.failure = std::exchange(apply_failure_, std::nullopt);
     co_return done;
   }
   done.result = content ? PhaseResult::failed_by_content : PhaseResult::failed_by_world;
@@ -644,7 +700,7 @@ Task<Result<std::map<std::string, std::string>>> Executor::image_ids(Release rel
   co_return ids;
 }
 
-Task<Executor::Done> Executor::watch_gate(GateDemand demand) {
+Task<Executor::Done> Executor::watch_gate(GateDemand demand, std::vector<ProbeSettings> probed) {
   Done done;
   Gate gate(std::move(demand), SteadyClock::now());
   for (;;) {
@@ -656,7 +712,7 @@ Task<Executor::Done> Executor::watch_gate(GateDemand demand) {
       co_return done;
     }
     std::vector<ProbeAnswer> probes;
-    for (const ProbeSettings& settings : parts_.settings.gate.probe) {
+    for (const ProbeSettings& settings : probed) {
       probes.push_back(co_await probe(settings));
     }
     GateVerdict verdict = gate.observe(*containers, probes, SteadyClock::now());
@@ -714,7 +770,7 @@ Task<Executor::Done> Executor::gate() {
   if (fallback != nullptr) excused.insert(fallback->jobs.begin(), fallback->jobs.end());
   GateDemand demand =
       demand_of(*rendering, parts_.settings.gate, *ids, before, attempt_.plan, excused);
-  co_return co_await watch_gate(std::move(demand));
+  co_return co_await watch_gate(std::move(demand), parts_.settings.gate.probe);
 }
 
 // --- committing
@@ -799,8 +855,12 @@ Task<Executor::Done> Executor::roll_back() {
   }
   failpoint("rolling_back:checked_out");
   if (result) result = parts_.store.set_current(good.number);
-  if (result) result = co_await remove_services(plan.with(Action::remove));
+  std::vector<std::string> in_the_way;
+  if (result) in_the_way = in_the_way_of(*rendering, *containers, plan);
+  if (result) result = co_await remove_services(in_the_way);
   if (result) result = co_await apply(good.number, plan, true);
+  // Until then a proxy may have sent requests there.
+  if (result) result = co_await remove_services(plan.with(Action::remove));
   if (!result) {
     done.docker_lost = is_transient(result.error().code);
     done.result = PhaseResult::failed_by_world;
@@ -835,7 +895,7 @@ Task<Executor::Done> Executor::gate_rollback() {
   }
   excused.insert(good.jobs.begin(), good.jobs.end());
   GateDemand demand = demand_of(*rendering, parts_.settings.gate, *ids, before, Plan{}, excused);
-  done = co_await watch_gate(std::move(demand));
+  done = co_await watch_gate(std::move(demand), parts_.settings.gate.probe);
   if (done.result == PhaseResult::done) {
     const Result<void> noted = co_await note_seen(good.number, good.number);
     if (!noted) done.docker_lost = true;

@@ -111,9 +111,13 @@ class Executor {
   Task<Done> commit();
   Task<Done> roll_back();
   Task<Done> gate_rollback();
-  Task<Done> watch_gate(GateDemand demand);
+  Task<Done> watch_gate(GateDemand demand, std::vector<ProbeSettings> probed);
   Task<Result<std::map<std::string, std::string>>> image_ids(Release release);
   Task<Result<Rendering>> rendering_of(int number);
+  [[nodiscard]] std::string trial_container_name() const;
+  [[nodiscard]] std::string hook_container_name() const;
+  Task<void> tidy();
+  Task<Result<void>> wait_for_what_is_proxied(int number, Plan plan);
   Task<Result<void>> apply(int number, Plan plan, bool force_recreate);
   Task<Result<void>> restart(std::vector<std::string> services);
   // `keep`: containers that are as they should be.
@@ -137,7 +141,7 @@ class Executor {
   ExecutorHooks hooks_;
   Attempt attempt_;
   bool stop_requested_ = false;
-  std::optional<Failure> roll_failure_;
+  std::optional<Failure> apply_failure_;
 };
 
 }  // namespace trimtab

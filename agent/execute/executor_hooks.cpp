@@ -82,6 +82,7 @@ Task<Executor::Done> Executor::run_hooks(std::vector<HookSettings> hooks) {
     HookRun run;
     run.phase = phase;
     run.name = name_of(hook);
+    bool late = false;
     if (noted && !stop_requested_) {
       parts_.progress.hook_begun(run.name, hook.timeout);
       const SteadyClock::time_point begun = SteadyClock::now();
@@ -101,6 +102,7 @@ Task<Executor::Done> Executor::run_hooks(std::vector<HookSettings> hooks) {
         continue;
       }
       if (end) run.exit = end->exit;
+      late = !end && end.error().code == Errc::timed_out;
       if (!end) run.problem = end.error().message;
       if (end && end->exit != 0) run.problem = "exited with " + std::to_string(end->exit);
     }
@@ -130,8 +132,10 @@ Task<Executor::Done> Executor::run_hooks(std::vector<HookSettings> hooks) {
       if (hook.stop_on_failure) co_return done;
       continue;
     }
-    // A one-off is the new release's own code; what else runs was there before.
-    const bool content = hook.one_off;
+    // A one-off is the new release's own code; what else runs was there before, and what could not
+    // be run, or was killed, says nothing of it.
+    constexpr int killed = 128 + 9;
+    const bool content = hook.one_off && (late || (run.exit && *run.exit != killed));
     done.result = content ? PhaseResult::failed_by_content : PhaseResult::failed_by_world;
     Failure failure;
     failure.cls = content ? FailureClass::content : FailureClass::world;
@@ -212,7 +216,7 @@ Task<Result<Executor::HookEnd>> Executor::run_one_off(HookSettings hook,
   request.directory = parts_.settings.directory;
   request.project = parts_.project;
   request.service = hook.service;
-  request.container = "trimtab-" + parts_.settings.name + "-hook";
+  request.container = hook_container_name();
   request.argv = hook.run;
   request.environment = hook_environment();
   request.timeout = hook.timeout;
@@ -263,6 +267,15 @@ Task<Result<Executor::HookEnd>> Executor::run_program(HookSettings hook,
   command.environment["TRIMTAB_DIRECTORY"] = parts_.settings.directory.string();
   command.directory = "/";
   command.timeout = hook.timeout;
+  std::error_code ec;
+  if (!std::filesystem::exists(hook.program, ec)) {
+    // One that lies in the checkout comes with the first release.
+    if (attempt_.fallback == 0) co_return HookEnd{0, hook.program.string() + " is not there yet"};
+    co_return Error{Errc::not_found,
+                    "cannot be run, since " + hook.program.string() +
+                        " does not exist; one that comes with a commit is there only after it",
+                    {}};
+  }
   const Result<Exit> exit = co_await trimtab::run(std::move(command));
   if (!exit && exit.error().code == Errc::timed_out) {
     co_return Error{Errc::timed_out,

@@ -53,7 +53,8 @@ bool ended_from_outside(const Container& container, const std::set<std::string>&
 Probation::Probation(const Release& release, const Release& before, SteadyClock::time_point now)
     : release_(release.number),
       made_(made_by(release, before)),
-      gate_(demand_for(release, made_), now) {}
+      demand_(demand_for(release, made_)),
+      gate_(demand_, now) {}
 
 // Remembers what runs, too.
 bool Probation::others_are_down(const std::vector<Container>& containers) {
@@ -61,25 +62,36 @@ bool Probation::others_are_down(const std::vector<Container>& containers) {
   for (const Container& container : containers) {
     const bool runs = container.state == ContainerState::running;
     const bool ran = seen_running_.contains(container.id);
-    const bool unwell = !runs || container.health == Health::unhealthy;
+    const bool unwell =
+        !runs || container.health == Health::unhealthy || container.health == Health::starting;
     if (!made_.contains(container.id) && ran && unwell) down = true;
     if (runs) seen_running_.insert(container.id);
   }
   return down;
 }
 
+void Probation::forget_what_was(SteadyClock::time_point now) {
+  recovering_ = made_;
+  gate_ = Gate(demand_, now);
+}
+
 std::optional<Failure> Probation::observe(const std::vector<Container>& containers,
                                           const std::set<std::string>& stopped,
                                           SteadyClock::time_point now) {
   const bool excused = others_are_down(containers);
+  if (excused) forget_what_was(now);
   std::vector<Container> judged;
   for (const Container& container : containers) {
-    const bool counts = made_.contains(container.id) && seen_running_.contains(container.id);
+    const bool well = container.state == ContainerState::running &&
+                      (container.health == Health::none || container.health == Health::healthy);
+    if (well && !excused) recovering_.erase(container.id);
+    const bool counts = made_.contains(container.id) && seen_running_.contains(container.id) &&
+                        !recovering_.contains(container.id);
     if (counts && !ended_from_outside(container, stopped)) judged.push_back(container);
   }
   const GateVerdict verdict = gate_.observe(judged, {}, now);
-  const bool broken = verdict.state == GateVerdict::State::failed &&
-                      verdict.cls == FailureClass::content && !excused;
+  const bool broken =
+      verdict.state == GateVerdict::State::failed && verdict.cls == FailureClass::content;
   if (!broken) {
     broken_since_.reset();
     return std::nullopt;

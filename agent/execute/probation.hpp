@@ -11,8 +11,9 @@
 namespace trimtab {
 
 // Watches the containers that a release has made. What ends them from outside is no fault of the
-// release, nor is what happens while another service of the stack is down; so one is judged only
-// after it was seen to run: make a new Probation after a start and whenever Docker was away.
+// release, nor is what happens while another service of the stack is down or starts, or until it
+// has recovered from that. A container is judged only after it was seen to run: make a new
+// Probation after a start and whenever Docker was away.
 class Probation {
  public:
   // `before`: the release that it would go back to.
@@ -30,10 +31,13 @@ class Probation {
 
  private:
   bool others_are_down(const std::vector<Container>& containers);
+  void forget_what_was(SteadyClock::time_point now);
 
   int release_;
   std::set<std::string> made_;
   std::set<std::string> seen_running_;
+  std::set<std::string> recovering_;
+  GateDemand demand_;
   Gate gate_;
   std::optional<SteadyClock::time_point> broken_since_;
 };

@@ -7,8 +7,25 @@
 namespace trimtab {
 namespace {
 
-constexpr auto check_patience = std::chrono::seconds(30);
+constexpr auto patience = std::chrono::seconds(30);
 constexpr std::size_t most_lines = 20;
+
+// The command's exit code; its last lines into `lines`.
+Task<Result<int>> run_inside(Docker& docker, Container container, std::vector<std::string> argv,
+                             std::vector<std::string>* lines) {
+  std::function<void(std::string_view)> on_line = [lines](std::string_view line) {
+    lines->push_back(printable(line));
+    if (lines->size() > most_lines) lines->erase(lines->begin());
+  };
+  std::string what = container.service + ": " + join(argv, " ");
+  ExecRequest request;
+  request.container = container.id;
+  request.argv = std::move(argv);
+  auto running = docker.exec(std::move(request), std::move(on_line));
+  const SteadyClock::time_point deadline = SteadyClock::now() + patience;
+  const Result<int> exit = co_await with_deadline(deadline, std::move(what), std::move(running));
+  co_return exit;
+}
 
 }  // namespace
 
@@ -34,21 +51,16 @@ Error check_error(const std::string& service, const Reload& reload, int exit_cod
 }
 
 Task<Result<void>> reload_container(Docker& docker, Container container, Reload reload) {
+  std::vector<std::string> lines;
   if (!reload.check.empty()) {
-    std::vector<std::string> lines;
-    std::function<void(std::string_view)> on_line = [&lines](std::string_view line) {
-      lines.push_back(printable(line));
-      if (lines.size() > most_lines) lines.erase(lines.begin());
-    };
-    ExecRequest request;
-    request.container = container.id;
-    request.argv = reload.check;
-    std::string what = container.service + ": " + join(reload.check, " ");
-    auto checking = docker.exec(std::move(request), std::move(on_line));
-    const Result<int> exit = co_await with_deadline(SteadyClock::now() + check_patience,
-                                                    std::move(what), std::move(checking));
+    const Result<int> exit = co_await run_inside(docker, container, reload.check, &lines);
     if (!exit) co_return exit.error();
     if (*exit != 0) co_return check_error(container.service, reload, *exit, join(lines, "\n"));
+  }
+  if (!reload.command.empty()) {
+    const Result<int> exit = co_await run_inside(docker, container, reload.command, &lines);
+    if (!exit) co_return exit.error();
+    if (*exit == 0) co_return Result<void>();
   }
   co_return co_await docker.signal(container.id, reload.signal);
 }

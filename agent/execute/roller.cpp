@@ -23,25 +23,44 @@ constexpr auto drain_patience = std::chrono::seconds(60);
 // Without a connection for this long: a request that is being read opens one only afterwards.
 constexpr auto quiet_enough = std::chrono::seconds(1);
 
-// The process and all that descend from it.
-std::set<int> processes_of(int root) {
-  std::set<int> found;
-  std::vector<int> open;
-  if (root > 0) open.push_back(root);
+// The process and all that descend from it, each with its parent.
+std::map<int, int> processes_of(int root) {
+  std::map<int, int> found;
+  std::vector<std::pair<int, int>> open;
+  if (root > 0) open.emplace_back(root, 0);
   while (!open.empty()) {
-    const int pid = open.back();
+    const auto [pid, parent] = open.back();
     open.pop_back();
-    if (!found.insert(pid).second) continue;
+    if (!found.emplace(pid, parent).second) continue;
     const std::string number = std::to_string(pid);
     const auto children = read_file("/proc/" + number + "/task/" + number + "/children");
     if (!children) continue;
     for (const std::string& word : split(*children, ' ')) {
       int child = 0;
       std::from_chars(word.data(), word.data() + word.size(), child);
-      if (child > 0) open.push_back(child);
+      if (child > 0) open.emplace_back(child, pid);
     }
   }
   return found;
+}
+
+// What has become of a proxy's processes since its reload.
+struct Succession {
+  bool begun = false;  // there are new ones
+  bool over = false;   // and those that they replace are gone
+};
+
+// A reload gives a process new children in place of those that it had; others, such as a shell
+// that renews certificates, stay.
+Succession succession(const std::map<int, int>& before, const std::map<int, int>& now) {
+  std::set<int> parents;
+  for (const auto& [pid, parent] : now) {
+    if (!before.contains(pid)) parents.insert(parent);
+  }
+  const bool replaced = std::none_of(before.begin(), before.end(), [&](const auto& old) {
+    return parents.contains(old.second) && now.contains(old.first);
+  });
+  return {!parents.empty(), !parents.empty() && replaced};
 }
 
 int connections_of(int pid, const std::set<std::string>& addresses) {
@@ -195,6 +214,10 @@ Task<Result<void>> Roller::wait_until_healthy() {
       service.image_id = roll_.image_id;
       service.start_period = start_period_of(roll_.rendering->service(roll_.service));
       demand.services[roll_.service] = service;
+      // What a good release's containers went through before is not held against them.
+      if (roll_.going_back) {
+        for (const Container& container : present->staying) demand.untouched.insert(container.id);
+      }
       gate.emplace(std::move(demand), now);
     }
     GateVerdict verdict = gate->observe(present->staying, {}, now);
@@ -234,12 +257,13 @@ Task<void> Roller::note_failure(FailureClass cls, std::string reason) {
 }
 
 // What does not work would get requests by its name. While all old ones still run, the service is
-// as it was.
+// as it was; where none does, or they are those that failed, nothing better is left.
 Task<Result<void>> Roller::remove_failed() {
   const Result<Present> present = co_await look();
   if (!present) co_return present.error();
-  const bool whole =
-      std::count_if(present->leaving.begin(), present->leaving.end(), works) >= replicas_;
+  const auto working = std::count_if(present->leaving.begin(), present->leaving.end(), works);
+  if (roll_.going_back || working == 0) co_return Result<void>();
+  const bool whole = working >= replicas_;
   for (const Container& container : present->staying) {
     if (!whole && works(container)) continue;
     const Result<void> stopped = co_await parts_.docker.stop(container.id);
@@ -255,6 +279,7 @@ Task<Result<void>> Roller::remove_failed() {
 Task<Result<void>> Roller::retire(std::size_t count) {
   const Result<Present> present = co_await look();
   if (!present) co_return present.error();
+  count = std::min(count, present->leaving.size());
   std::vector<Container> going(present->leaving.begin(),
                                present->leaving.begin() + static_cast<std::ptrdiff_t>(count));
   std::vector<Container> remaining = present->staying;
@@ -281,6 +306,7 @@ Task<Result<void>> Roller::point_proxies(std::vector<Proxy> proxies, std::vector
   std::set<std::string> leaving;
   for (const Proxy& proxy : proxies) {
     std::vector<std::string> addresses;
+    std::set<std::string> theirs;
     std::set<std::string> names;
     for (const Container& container : to) {
       if (!works(container)) continue;
@@ -289,15 +315,13 @@ Task<Result<void>> Roller::point_proxies(std::vector<Proxy> proxies, std::vector
       }
       names.merge(names_of(proxy, container));
     }
-    std::size_t known = leaving.size();
     for (const Container& container : from) {
-      for (std::string& address : addresses_for(proxy, container)) leaving.insert(address);
+      for (std::string& address : addresses_for(proxy, container)) theirs.insert(address);
     }
-    if (addresses.empty() || leaving.size() == known || proxy.container.hosts_path.empty()) {
-      if (!addresses.empty()) pointed.push_back(proxy);
-      continue;
-    }
+    leaving.insert(theirs.begin(), theirs.end());
+    if (addresses.empty()) continue;
     pointed.push_back(proxy);
+    if (theirs.empty() || proxy.container.hosts_path.empty()) continue;
     const auto hosts = read_file(proxy.container.hosts_path, largest_hosts_file);
     Result<void> written;
     if (!hosts) written = hosts.error();
@@ -337,30 +361,26 @@ Task<Result<void>> Roller::drain(std::vector<Proxy> proxies, std::set<std::strin
   const auto begun = SteadyClock::now();
   auto busy_at = begun;
   for (;;) {
-    bool old_is_gone = true;  // all that knew the old addresses is
+    bool over = true;        // all that knew the old addresses is gone
+    bool receiving = false;  // what knows them may yet open a connection for what it receives
     int open = 0;
     for (const Proxy& proxy : proxies) {
-      const std::set<int>& before = workers_[proxy.container.id];
-      const std::set<int> now = processes_of(proxy.container.pid);
-      const bool used =
-          std::any_of(now.begin(), now.end(), [&](int pid) { return !before.contains(pid); });
-      if (!used) old_is_gone = false;
-      for (const int pid : before) {
-        if (pid != proxy.container.pid && now.contains(pid)) old_is_gone = false;
-      }
+      const Succession seen =
+          succession(workers_[proxy.container.id], processes_of(proxy.container.pid));
+      if (!seen.over) over = false;
+      if (seen.begun && !seen.over) receiving = true;
       open += connections_of(proxy.container.pid, addresses);
     }
     const auto now = SteadyClock::now();
-    if (open > 0) busy_at = now;
+    if (open > 0 || receiving) busy_at = now;
     const bool waited = now - begun >= reload_patience;
-    if (open == 0 && old_is_gone) co_return Result<void>();
+    if (open == 0 && over) co_return Result<void>();
     if (waited && now - busy_at >= quiet_enough) co_return Result<void>();
     if (now - begun >= drain_patience) {
-      parts_.remark(
-          roll_.service + ": the old container still has " + std::to_string(open) +
-          " connections after " +
-          human_duration(std::chrono::duration_cast<std::chrono::milliseconds>(now - begun)) +
-          ": they are cut");
+      const auto waited_for = std::chrono::duration_cast<std::chrono::milliseconds>(now - begun);
+      parts_.remark(roll_.service + ": after " + human_duration(waited_for) +
+                    " the proxy still answers requests from before, " + std::to_string(open) +
+                    " of them with the old container: those are cut");
       co_return Result<void>();
     }
     const Result<void> slept = co_await sleep_for(look_again);

@@ -71,8 +71,9 @@ class Roller {
   RollerParts parts_;
   Roll roll_;
   int replicas_;
-  bool pointed_ = false;                          // whether a proxy was reloaded
-  std::map<std::string, std::set<int>> workers_;  // container → processes before its reload
+  bool pointed_ = false;  // whether a proxy was reloaded
+  // Container → its processes before its reload, each with its parent.
+  std::map<std::string, std::map<int, int>> workers_;
   std::optional<Failure> failure_;
 };
 

@@ -61,6 +61,7 @@ std::optional<Reload> reload_of(const Json& service) {
   if (!is_nginx(service)) return std::nullopt;
   const std::vector<Mount> mounts = mounts_of(service);
   reload.check = {"nginx", "-t"};
+  reload.command = {"nginx", "-s", "reload"};
   reload.signal = "HUP";
   reload.files = std::none_of(mounts.begin(), mounts.end(), is_read_at_start);
   return reload;

@@ -14,7 +14,8 @@ struct ServerCertificateFile {
   std::string certificate;         // path
   std::string key;                 // path
   std::vector<std::string> names;  // of the servers that show it; may be empty
-  bool missing = false;            // neither file is there
+  bool missing = false;            // there is no pair, or half of one that was being made
+  bool may_be_made = false;        // both files' places are in the stack's directory
   std::string problem;             // why `found` is unset, in words; empty where it is missing
   std::optional<Certificate> found;
 };

@@ -273,6 +273,7 @@ Task<void> Reconciler::reload_renewed() {
       tell(Milestone::remark, spdlog::level::info,
            container.service + " was reloaded: certificates or other files of it were renewed");
     } else {
+      renewed_files_.was_not_reloaded(container.service);
       tell(Milestone::remark, spdlog::level::warn,
            "files that " + container.service + " mounts were renewed: " + reloaded.error().text());
     }
@@ -493,9 +494,10 @@ Task<Reconciler::Examination> Reconciler::examine(const Draft* draft) {
   if (input.self_signed_until_issued) {
     // Their folder comes with them.
     for (const ServerCertificateFile& file : input.certificates) {
-      if (!file.missing) continue;
+      if (!file.missing || !file.may_be_made) continue;
       std::erase_if(input.missing_sources, [&](const std::string& source) {
-        return file.certificate.starts_with(source) || file.key.starts_with(source);
+        return (file.certificate + "/").starts_with(source + "/") ||
+               (file.key + "/").starts_with(source + "/");
       });
     }
   }

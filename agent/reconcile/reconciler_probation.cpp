@@ -1,6 +1,8 @@
 // A release that has passed its gate goes back by itself where it breaks soon after.
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "agent/plan/diff.hpp"
 #include "agent/reconcile/reconciler.hpp"
 
@@ -9,16 +11,24 @@ namespace {
 
 constexpr int kept_log_lines = 20;
 
-// The plan by which the content that runs was started. Commits that changed nothing of it since
-// have empty ones.
-Plan plan_of_content(const Store& store, const Release& current) {
-  const auto& releases = store.releases();
-  for (auto entry = releases.rbegin(); entry != releases.rend(); ++entry) {
-    const Release& release = entry->second;
-    if (release.number > current.number || release.content_key != current.content_key) continue;
-    if (!release.plan.empty()) return release.plan;
+// What was done for the content that runs, be it in several releases: commits that changed nothing
+// of it and repairs have plans of their own.
+Plan plan_of_content(const Store& store, const Release& current, const Release& before) {
+  Plan all;
+  for (const auto& [number, release] : store.releases()) {
+    if (number <= before.number || number > current.number) continue;
+    if (release.content_key != current.content_key) continue;
+    for (const Step& step : release.plan.steps) {
+      std::erase_if(all.steps, [&](const Step& known) {
+        return known.service == step.service && step.action != Action::none;
+      });
+      const bool known = std::any_of(all.steps.begin(), all.steps.end(), [&](const Step& other) {
+        return other.service == step.service;
+      });
+      if (!known) all.steps.push_back(step);
+    }
   }
-  return current.plan;
+  return all;
 }
 
 }  // namespace
@@ -66,8 +76,9 @@ Task<void> Reconciler::end_probation(Failure failure) {
   const Release current = *store_.current();
   Attempt next;
   next.release = current.number;
-  next.fallback = store_.last_good_before(current)->number;
-  next.plan = plan_of_content(store_, current);
+  const Release& before = *store_.last_good_before(current);
+  next.fallback = before.number;
+  next.plan = plan_of_content(store_, current, before);
   const Result<Rendering> rendering = rendering_of(current.number);
   if (rendering) next.unwell = unwell_services(current, *rendering, observed_);
   next.phase = Phase::rolling_back;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <utility>
 
 #include "agent/model/reload.hpp"
 #include "agent/model/service.hpp"
@@ -34,7 +35,7 @@ std::optional<std::string> mark_of(const fs::path& path) {
 
 std::set<std::string> RenewedFiles::look(const Release& release, const Rendering& rendering,
                                          const fs::path& live) {
-  std::set<std::string> renewed;
+  std::set<std::string> renewed = std::exchange(due_, {});
   std::map<std::string, Marks> found;
   for (const std::string& name : rendering.service_names()) {
     const Json& service = rendering.service(name);

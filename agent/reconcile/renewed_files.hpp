@@ -19,10 +19,14 @@ class RenewedFiles {
   std::set<std::string> look(const Release& release, const Rendering& rendering,
                              const std::filesystem::path& live);
 
+  // The service did not take them: the next look gives it again.
+  void was_not_reloaded(const std::string& service) { due_.insert(service); }
+
  private:
   // Path → what changes when it is written anew.
   using Marks = std::map<std::string, std::string>;
   std::map<std::string, Marks> known_;  // by service
+  std::set<std::string> due_;
 };
 
 }  // namespace trimtab

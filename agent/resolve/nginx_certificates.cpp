@@ -58,9 +58,12 @@ bool is_plain_path(const std::string& path) {
 }
 
 // "_", wildcards and patterns name no host.
+// Not a pattern, a variable or a name of one word.
 bool is_host_name(const std::string& name) {
-  return name.find('.') != name.npos && !name.starts_with('~') && !name.starts_with('*') &&
-         !name.starts_with('.') && name.find('$') == name.npos;
+  constexpr std::string_view letters =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
+  return name.find('.') != name.npos && !name.starts_with('.') &&
+         name.find_first_not_of(letters) == name.npos;
 }
 
 void take(const ServerCertificate& block, std::vector<ServerCertificate>& found) {

@@ -14,7 +14,6 @@ import yaml
 from installed_stack import DIRECTORY, InstalledStack
 from shop_images import EXAMPLE, ShopImages
 
-NAME = "shop.example.com"
 
 
 class Shop(InstalledStack):
@@ -37,16 +36,15 @@ class Shop(InstalledStack):
     def example_settings(self):
         settings = yaml.safe_load((EXAMPLE / "trimtab/shop.yaml").read_text())
         settings["git"] |= {"url": f"{self.forge.settings['SSH']}/{self.host.name}.git",
-                            "interval": "1s", "known_hosts": "/etc/trimtab/known_hosts.shop"}
-        settings["images"]["interval"] = "1s"
+                            "interval": "5s", "known_hosts": "/etc/trimtab/known_hosts.shop"}
+        settings["images"]["interval"] = "2s"
         # No certificate can be had from outside.
         del settings["profiles"]
         return settings
 
     def install(self):
         """What README.md has a person do, up to the first release; returns its commit."""
-        self.images.backend("latest", "backend-v01")
-        self.images.frontend("latest", "frontend-v01")
+        self.push_first_images()
         commit = self.commit("The shop")
         self.configure()
         ssh = "ssh -i /etc/trimtab/keys/shop -o UserKnownHostsFile=/etc/trimtab/known_hosts.shop"
@@ -59,6 +57,10 @@ class Shop(InstalledStack):
         return commit
 
     # -- what a team does --------------------------------------------------------------------------
+
+    def push_first_images(self):
+        self.images.backend("latest", "backend-v01")
+        self.images.frontend("latest", "frontend-v01")
 
     def commit(self, message):
         """Commits and pushes what is in the work tree."""
@@ -113,8 +115,9 @@ class Customers:
         self.journal = pathlib.Path(folder) / "journal"
         certificate = pathlib.Path(folder) / "certificate.pem"
         certificate.write_text(shop.host.read(f"{DIRECTORY}/certs/fullchain.pem"))
+        self.journal.touch()
         self.process = subprocess.Popen(
-            [sys.executable, shop_load.__file__, shop.host.address, NAME, certificate, str(rate), self.journal],
+            [sys.executable, shop_load.__file__, shop.host.address, certificate, str(rate), self.journal],
             stdin=subprocess.PIPE, env={"PATH": real.SYSTEM_PATH})
 
     def answers(self):

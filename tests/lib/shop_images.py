@@ -316,7 +316,8 @@ class ShopImages:
         # RUN mkdir … && chown …
         files["/uploads"] = File(folder=True, owner=USERS["shop"])
         for path, text in (changes or {}).items():
-            files[f"/srv/{path}"] = File(text.encode())
+            known = files.get(f"/srv/{path}", File())
+            files[f"/srv/{path}"] = File(text.encode(), known.mode)
         return self.push("shop-backend", tag, files, settings)
 
     def frontend(self, tag, version):

@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 """A constant load on the example shop, which checks every answer.
 
-    shop_load.py ADDRESS NAME CA_FILE RATE JOURNAL
+    shop_load.py ADDRESS CA_FILE RATE JOURNAL
 
-Asks https://NAME at the address RATE times a second, half of it POSTs, until its standard input
-ends. Each request has a connection of its own and is sent once: what a browser would try again
-counts as lost here. The journal has a JSON line for each request, in the order in which they ended:
+Asks the shop at the address RATE times a second over TLS, half of it POSTs, until its standard input
+ends. A POST has a connection of its own and is sent once. GETs share connections as browsers do: a
+server may close one just as the next request is on its way, which is then sent once more (RFC 9112,
+9.3.1). The journal has a JSON line for each request, in the order in which they ended:
 
     {"kind": "item", "at": 12.5, "took": 0.012, "key": "load-17", "version": "…", "problem": ""}
 
@@ -14,18 +15,21 @@ that a server that keeps everyone waiting cannot hide it. `problem` is "" where 
 Python 3.11, nothing but the standard library.
 """
 
-import asyncio
 import collections
 import hashlib
+import http.client
 import json
+import queue
 import re
+import socket
 import ssl
 import sys
+import threading
 import time
 
-PATIENCE = 30  # seconds, for a whole request
-# nginx as it comes serves 512 requests at once that it passes on.
-MOST_AT_ONCE = 300
+PATIENCE = 30  # seconds of silence
+AT_ONCE = 100
+NAME = "shop.example.com"
 KINDS = ("item", "page", "item", "upload", "item", "health", "item", "page", "item", "picture")
 
 
@@ -34,126 +38,142 @@ def picture(number):
     return b"\x89PNG\r\n\x1a\n" + hashlib.sha256(str(number).encode()).digest() * 64
 
 
-class Load:
-    def __init__(self, address, name, ca_file, journal):
+class Connection:
+    """A customer's connection, made when it is needed."""
+
+    def __init__(self, address, tls):
         self.address = address
-        self.name = name
+        self.tls = tls
+        self.http = None
+
+    def ask(self, method, path, body=None, kind="application/json"):
+        """(status, body) of one exchange."""
+        reused = self.http is not None
+        try:
+            return self._ask(method, path, body, kind)
+        except (http.client.RemoteDisconnected, ConnectionError, ssl.SSLEOFError):
+            self.close()
+            if not reused:
+                raise
+            return self._ask(method, path, body, kind)
+
+    def _ask(self, method, path, body, kind):
+        if self.http is None:
+            self.http = http.client.HTTPConnection(NAME)
+            plain = socket.create_connection((self.address, 443), PATIENCE)
+            self.http.sock = self.tls.wrap_socket(plain, server_hostname=NAME)
+        self.http.request(method, path, body, {"Content-Type": kind} if body else {})
+        response = self.http.getresponse()
+        text = response.read()
+        if response.will_close:
+            self.close()
+        return response.status, text
+
+    def close(self):
+        if self.http is not None:
+            self.http.close()
+            self.http = None
+
+
+class Load:
+    def __init__(self, address, ca_file, journal):
+        self.address = address
         self.tls = ssl.create_default_context(cafile=ca_file)
+        # The one that is there until a real one is issued has no name of the site.
+        self.tls.check_hostname = False
         self.journal = journal
-        self.slots = asyncio.Semaphore(MOST_AT_ONCE)
+        self.writing = threading.Lock()
+        self.due = queue.Queue()
         self.pictures = collections.deque(maxlen=100)  # (number, url)
+        self.customers = [threading.Thread(target=self._work) for _ in range(AT_ONCE)]
 
-    async def run(self, rate, ended):
+    def run(self, rate, ended):
+        for customer in self.customers:
+            customer.start()
         begun = time.monotonic()
-        tasks = set()
         number = 0
-        while not ended.is_set():
-            due = begun + number / rate
-            await asyncio.sleep(max(0, due - time.monotonic()))
-            await self.slots.acquire()
-            task = asyncio.create_task(self.one(number, due))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
+        while not ended.wait(max(0, begun + number / rate - time.monotonic())):
+            self.due.put((number, begun + number / rate))
             number += 1
-        await asyncio.gather(*tasks)
+        for _ in self.customers:
+            self.due.put(None)
+        for customer in self.customers:
+            customer.join()
 
-    async def one(self, number, due):
-        kind = KINDS[number % len(KINDS)]
-        if kind == "picture" and not self.pictures:
-            kind = "page"
-        entry = {"kind": kind, "at": due, "key": "", "version": "", "problem": ""}
+    def _work(self):
+        kept = Connection(self.address, self.tls)
+        while (turn := self.due.get()) is not None:
+            number, due = turn
+            kind = KINDS[number % len(KINDS)]
+            if kind == "picture" and not self.pictures:
+                kind = "page"
+            entry = {"kind": kind, "at": due, "key": "", "version": "", "problem": ""}
+            try:
+                getattr(self, kind)(number, entry, kept)
+            except (OSError, http.client.HTTPException, ValueError, KeyError,
+                    AttributeError) as e:
+                entry["problem"] = repr(e)
+                kept.close()
+            entry["took"] = time.monotonic() - due
+            with self.writing:
+                self.journal.write(json.dumps(entry) + "\n")
+
+    def post(self, path, body, kind="application/json"):
+        own = Connection(self.address, self.tls)
         try:
-            async with asyncio.timeout(PATIENCE):
-                await getattr(self, kind)(number, entry)
-        except TimeoutError:
-            entry["problem"] = f"no answer within {PATIENCE} s"
-        except (OSError, EOFError, ValueError, KeyError, AttributeError) as e:
-            entry["problem"] = repr(e)
+            return body_of(path, 201, *own.ask("POST", path, body, kind))
         finally:
-            self.slots.release()
-        entry["took"] = time.monotonic() - due
-        self.journal.write(json.dumps(entry) + "\n")
+            own.close()
 
-    async def ask(self, method, path, wanted, body=b"", kind="application/json"):
-        reader, writer = await asyncio.open_connection(self.address, 443, ssl=self.tls,
-                                                       server_hostname=self.name)
-        try:
-            head = f"{method} {path} HTTP/1.1\r\nHost: {self.name}\r\nConnection: close\r\n"
-            if body:
-                head += f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
-            writer.write(head.encode() + b"\r\n" + body)
-            answer = await reader.read(-1)
-        finally:
-            writer.transport.abort()
-        head, end, text = answer.partition(b"\r\n\r\n")
-        status, *lines = head.decode().split("\r\n")
-        if not end or status.split(" ")[1] != str(wanted):
-            raise ValueError(f"{method} {path}: {status!r} {text[:200]!r}")
-        headers = {line.split(":", 1)[0].lower(): line.split(":", 1)[1].strip() for line in lines}
-        if "chunked" in headers.get("transfer-encoding", ""):
-            text = whole_of_chunks(text)
-        elif len(text) != int(headers["content-length"]):
-            raise ValueError(f"{method} {path}: cut off after {len(text)} bytes")
-        return text
-
-    async def item(self, number, entry):
+    def item(self, number, entry, _):
         name = f"load-{number}"
-        answer = json.loads(await self.ask("POST", "/api/items", 201, json.dumps(
-            {"name": name, "price_cents": number % 1000}).encode()))
+        answer = json.loads(self.post("/api/items", json.dumps(
+            {"name": name, "price_cents": number % 1000})))
         if answer["name"] != name:
             raise ValueError(f"another item: {answer}")
         entry["key"] = name
 
-    async def upload(self, number, entry):
+    def upload(self, number, entry, _):
         form = (b'--part\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n'
                 b"Content-Type: image/png\r\n\r\n" + picture(number) + b"\r\n--part--\r\n")
-        answer = json.loads(await self.ask("POST", "/api/uploads", 201, form,
-                                           "multipart/form-data; boundary=part"))
+        answer = json.loads(self.post("/api/uploads", form, "multipart/form-data; boundary=part"))
         entry["key"] = f"{number} {answer['url']}"
         self.pictures.append((number, answer["url"]))
 
-    async def picture(self, number, entry):
+    def picture(self, number, entry, kept):
         uploaded, url = self.pictures[number % len(self.pictures)]
-        if await self.ask("GET", url, 200) != picture(uploaded):
+        if get(kept, url) != picture(uploaded):
             raise ValueError(f"{url} is not what was uploaded")
 
-    async def health(self, number, entry):
-        entry["version"] = json.loads(await self.ask("GET", "/api/healthz", 200))["version"]
+    def health(self, number, entry, kept):
+        entry["version"] = json.loads(get(kept, "/api/healthz"))["version"]
 
-    async def page(self, number, entry):
-        text = (await self.ask("GET", "/", 200)).decode()
+    def page(self, number, entry, kept):
+        text = get(kept, "/").decode()
         entry["version"] = re.search(r"frontend-\w{3}", text).group()
 
 
-def whole_of_chunks(text):
-    """The body that was sent in chunks; ValueError if it was cut off."""
-    body = b""
-    while True:
-        size, end, text = text.partition(b"\r\n")
-        size = int(size, 16)
-        if not end or len(text) < size + 2:
-            raise ValueError("cut off in the middle of a chunk")
-        if size == 0:
-            return body
-        body += text[:size]
-        text = text[size + 2:]
+def get(kept, path):
+    return body_of(path, 200, *kept.ask("GET", path))
 
 
-async def main(address, name, ca_file, rate, path):
-    ended = asyncio.Event()
-    stream = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(stream), sys.stdin)
+def body_of(path, wanted, status, text):
+    if status != wanted:
+        raise ValueError(f"{path}: {status} {text[:200]!r}")
+    return text
 
-    async def wait_for_end():
-        await stream.read(-1)
+
+def main(address, ca_file, rate, path):
+    ended = threading.Event()
+
+    def wait_for_end():
+        sys.stdin.read()
         ended.set()
 
+    threading.Thread(target=wait_for_end, daemon=True).start()
     with open(path, "w", buffering=1) as journal:
-        watcher = asyncio.create_task(wait_for_end())
-        await Load(address, name, ca_file, journal).run(float(rate), ended)
-        await watcher
+        Load(address, ca_file, journal).run(float(rate), ended)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    main(*sys.argv[1:])

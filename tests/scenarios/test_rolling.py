@@ -4,6 +4,7 @@ import collections
 import contextlib
 import http.client
 import itertools
+import socket
 import threading
 import time
 
@@ -156,6 +157,22 @@ def test_a_new_version_that_does_not_work_goes_while_the_old_one_serves(host, sh
     assert shop.instances()["api"] == old
     log = [line for service in release["failure"]["services"] for line in service["log"]]
     assert "SECRET_KEY: field required" in "\n".join(log)
+
+
+def test_a_request_that_is_being_sent_is_answered_by_who_is_there_then(host, shop):
+    """nginx passes a body on when it has all of it: that may be long after its reload."""
+    body = b"order-slow-1"
+    with socket.create_connection(("127.0.0.1", shop.port), 60) as slow:
+        slow.sendall(b"POST /cgi-bin/work HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n"
+                     b"Content-Length: %d\r\n\r\n" % len(body) + body[:4])
+        commit = shop.push(site(host, shop.port, "2"), message="Version 2")
+        host.wait(lambda: "trimtab" in hosts_of(shop, "proxy"), "the proxy is pointed elsewhere")
+        # Longer than a proxy is looked at that has nothing to do.
+        time.sleep(8)
+        slow.sendall(body[4:])
+        answer = b"".join(iter(lambda: slow.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 200") and body in answer
+    shop.wait_commit(commit)
 
 
 def test_several_replicas_are_rolled_one_after_the_other(host, shop):

@@ -168,6 +168,31 @@ TEST_F(Certificates, OfSomebodyElseAreNeverTouched) {
   EXPECT_EQ(certificate(), "no certificate");
 }
 
+TEST_F(Certificates, ThatAKillCutInHalfAreMadeAnew) {
+  write("certs/c.pem", make_self_signed({"shop.org"}, 24h * 30)->certificate);
+  EXPECT_TRUE(find()[0].missing);
+  EXPECT_EQ(provide_certificates(find())->size(), 1U);
+  EXPECT_TRUE(find()[0].found);
+}
+
+TEST_F(Certificates, AreNotMadeOutsideOfTheStacksDirectory) {
+  const test::TemporaryFolder elsewhere;
+  fs::create_directory_symlink(elsewhere.path(), folder_.path() / "certs");
+  const auto missing = find();
+  EXPECT_TRUE(missing[0].missing);
+  EXPECT_FALSE(missing[0].may_be_made);
+  EXPECT_TRUE(provide_certificates(missing)->empty());
+  EXPECT_TRUE(fs::is_empty(elsewhere.path()));
+}
+
+TEST_F(Certificates, PipesInTheirPlaceKeepNobodyWaiting) {
+  fs::create_directories(folder_.path() / "certs");
+  ASSERT_EQ(::mkfifo((folder_.path() / "certs/c.pem").c_str(), 0600), 0);
+  write("certs/k.pem", "a key");
+  EXPECT_NE(find()[0].problem.find("is a pipe or a device"), std::string::npos)
+      << find()[0].problem;
+}
+
 TEST(CertificatePreflight, SaysWhatNginxWouldStumbleOver) {
   ServerCertificateFile file;
   file.service = "proxy";
@@ -187,6 +212,8 @@ TEST(CertificatePreflight, SaysWhatNginxWouldStumbleOver) {
   file.missing = true;
   EXPECT_EQ(words(), "error: the certificate /srv/shop/certs/c.pem of service proxy is missing");
   input.self_signed_until_issued = true;
+  EXPECT_EQ(words(), "error: the certificate /srv/shop/certs/c.pem of service proxy is missing");
+  file.may_be_made = true;
   EXPECT_EQ(words(), "");
   file.missing = false;
   file.problem = "/srv/shop/certs/k.pem is missing";

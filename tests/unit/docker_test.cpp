@@ -236,7 +236,8 @@ TEST(EngineJson, TrialIsLikeAContainerButForItsCommandPortsAndFiles) {
                   "Destination": "/etc/nginx/nginx.conf", "RW": false},
                  {"Type": "bind", "Source": "/srv/shop/certs", "Destination": "/certs", "RW": false},
                  {"Type": "volume", "Name": "logs", "Source": "/d/logs", "Destination": "/log",
-                  "RW": true}]})");
+                  "RW": true},
+                 {"Type": "tmpfs", "Source": "", "Destination": "/run", "RW": true}]})");
   ASSERT_TRUE(like);
   TrialRequest request;
   request.image = "sha256:1";
@@ -246,8 +247,9 @@ TEST(EngineJson, TrialIsLikeAContainerButForItsCommandPortsAndFiles) {
   const auto expected = parse_json(R"({"Image": "sha256:1", "Entrypoint": ["nginx"], "Cmd": ["-t"],
       "Env": ["A=1"], "User": "www", "Healthcheck": {"Test": ["NONE"]},
       "HostConfig": {"Memory": 9, "Mounts": [
-        {"Type": "bind", "Source": "/srv/shop/certs", "Target": "/certs", "ReadOnly": true},
-        {"Type": "volume", "Source": "logs", "Target": "/log", "ReadOnly": false},
+        {"Type": "bind", "Target": "/certs", "Source": "/srv/shop/certs", "ReadOnly": true},
+        {"Type": "volume", "Target": "/log", "Source": "logs", "ReadOnly": false},
+        {"Type": "tmpfs", "Target": "/run"},
         {"Type": "bind", "Source": "/trial/nginx.conf", "Target": "/etc/nginx/nginx.conf",
          "ReadOnly": true}],
         "ExtraHosts": ["db:10.0.0.1", "api:127.0.0.1"], "NetworkMode": "shop_default"}})");

@@ -125,5 +125,28 @@ TEST(Probation, WhatRecoversAtOnceStays) {
   EXPECT_TRUE(probation.observe({unhealthy(web)}, {}, moment + milliseconds(5000)));
 }
 
+TEST(Probation, WhatAnotherServiceHasDoneIsNotHeldAgainstIt) {
+  const Release good = release(1, {{"web", {"web-1"}}, {"db", {"db-1"}}});
+  const Release now = release(2, {{"web", {"web-2"}}, {"db", {"db-1"}}});
+  Probation probation(now, good, moment);
+  Container starting = db;
+  starting.health = Health::starting;
+  int seconds = 0;
+  const auto see = [&](const Container& mine, const Container& other) {
+    return probation.observe({mine, other}, {}, moment + std::chrono::seconds(seconds += 5));
+  };
+  EXPECT_FALSE(see(restarted(web, 0), db));
+  // It ends again and again while the database is down, and while that starts.
+  EXPECT_FALSE(see(restarted(web, 3), exited(db, 1)));
+  EXPECT_FALSE(see(restarted(web, 5), starting));
+  // It has not recovered yet.
+  EXPECT_FALSE(see(unhealthy(restarted(web, 5)), db));
+  EXPECT_FALSE(see(unhealthy(restarted(web, 5)), db));
+  EXPECT_FALSE(see(restarted(web, 5), db));
+  // From now on it is its own fault.
+  EXPECT_FALSE(see(unhealthy(restarted(web, 5)), db));
+  EXPECT_TRUE(see(unhealthy(restarted(web, 5)), db));
+}
+
 }  // namespace
 }  // namespace trimtab

@@ -24,11 +24,12 @@ Findings certificates(const Input& input) {
   Findings findings;
   for (const ServerCertificateFile& file : input.certificates) {
     const std::string who = "the certificate " + file.certificate + " of service " + file.service;
-    if (file.missing && !input.self_signed_until_issued) {
-      findings.push_back(finding(who + " is missing",
-                                 "put it and " + file.key +
-                                     " there, or write `certs: {self_signed_until_issued: true}` "
-                                     "into the stack's file",
+    if (file.missing && !(input.self_signed_until_issued && file.may_be_made)) {
+      const std::string or_else =
+          file.may_be_made
+              ? ", or write `certs: {self_signed_until_issued: true}` into the stack's file"
+              : "; a self-signed one is made in the stack's directory alone";
+      findings.push_back(finding(who + " is missing", "put it and " + file.key + " there" + or_else,
                                  Severity::error));
     } else if (!file.missing && !file.found) {
       findings.push_back(
