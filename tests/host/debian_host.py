@@ -405,7 +405,7 @@ class DebianHost:
         """Runs the docker client and returns its output."""
         return self.run(["docker", *arguments], input=input, check=check).stdout.strip()
 
-    def wait_for(self, predicate, what, seconds=60):
+    def wait_for(self, predicate, what, seconds=60, pause=0.1):
         """Calls `predicate` until it gives something true, and returns that; a command that fails
         counts as "not yet", a host that is down does not.
         """
@@ -416,7 +416,7 @@ class DebianHost:
                 return predicate()
             except real.PartFailed as e:
                 raise AssertionError(e) from None
-        return real.wait_until(holds, f"{self.name}: {what}", seconds, pause=0.1)
+        return real.wait_until(holds, f"{self.name}: {what}", seconds, pause)
 
 
 class HostDown(Exception):

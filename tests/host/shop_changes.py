@@ -39,10 +39,6 @@ def frontend(version):
     return lambda shop: shop.images.frontend("latest", f"frontend-{version}")
 
 
-def both(version):
-    return lambda shop: (backend(version)(shop), frontend(version)(shop))
-
-
 def commit(file, old, new):
     def make(shop):
         shop.edit(file, old, new)
@@ -50,9 +46,15 @@ def commit(file, old, new):
     return make
 
 
+def both_at_once(shop):
+    shop.edit(COMPOSE, "GREETING: hello\n", "GREETING: welcome\n")
+    commit(COMPOSE, "shop-frontend:${TAG:-latest}\n",
+           "shop-frontend:${TAG:-latest}\n    environment: {GREETING: hello}\n")(shop)
+
+
 def environment_of_the_server(shop):
     shop.write_env(GREETING="good day")
-    commit(COMPOSE, "GREETING: hello", "GREETING: ${GREETING:-hello}")(shop)
+    commit(COMPOSE, "GREETING: welcome\n", "GREETING: ${GREETING:-welcome}\n")(shop)
 
 
 PLAIN = [
@@ -79,7 +81,7 @@ AWKWARD = [
     Change("two frontends", commit(COMPOSE, FRONTEND_ALONE, TWO_FRONTENDS)),
     Change("another version of both frontends", frontend("v03")),
     Change("one frontend again", commit(COMPOSE, TWO_FRONTENDS, FRONTEND_ALONE)),
-    Change("new backend and frontend at once", both("v08")),
+    Change("backend and frontend at once", both_at_once),
     Change("changed environment of the server", environment_of_the_server),
     Change("one more frontend", frontend("v09")),
 ]

@@ -14,6 +14,8 @@ import yaml
 from installed_stack import DIRECTORY, InstalledStack
 from shop_images import EXAMPLE, ShopImages
 
+# Between two looks, in seconds: what is looked at has the machine's two cores for itself.
+GENTLY = 0.5
 
 
 class Shop(InstalledStack):
@@ -38,6 +40,7 @@ class Shop(InstalledStack):
         settings["git"] |= {"url": f"{self.forge.settings['SSH']}/{self.host.name}.git",
                             "interval": "5s", "known_hosts": "/etc/trimtab/known_hosts.shop"}
         settings["images"]["interval"] = "2s"
+        settings["gate"]["timeout"] = "1m"
         # No certificate can be had from outside.
         del settings["profiles"]
         return settings
@@ -95,8 +98,9 @@ class Shop(InstalledStack):
         def ended():
             release = self.release(number)
             return release if release["outcome"] not in ("waiting", "in_progress") else None
-        release = self.host.wait_for(ended, f"release {number} ends", seconds)
-        self.wait_status(lambda s: s["attempt"] is None, "nothing is being deployed")
+        release = self.host.wait_for(ended, f"release {number} ends", seconds, GENTLY)
+        self.host.wait_for(lambda: self.status()["attempt"] is None, "nothing is being deployed",
+                           pause=GENTLY)
         return release
 
     def volume(self, name):
@@ -117,7 +121,8 @@ class Customers:
         certificate.write_text(shop.host.read(f"{DIRECTORY}/certs/fullchain.pem"))
         self.journal.touch()
         self.process = subprocess.Popen(
-            [sys.executable, shop_load.__file__, shop.host.address, certificate, str(rate), self.journal],
+            [sys.executable, shop_load.__file__, shop.host.address, certificate, str(rate),
+             self.journal],
             stdin=subprocess.PIPE, env={"PATH": real.SYSTEM_PATH})
 
     def answers(self):
@@ -130,8 +135,11 @@ class Customers:
 
     def wait_for(self, count):
         """Waits until so many more were answered."""
-        wanted = len(self.answers()) + count
-        real.wait_until(lambda: len(self.answers()) >= wanted, f"{count} more answers", 120)
+        def answered():
+            return self.journal.read_bytes().count(b"\n")
+
+        wanted = answered() + count
+        real.wait_until(lambda: answered() >= wanted, f"{count} more answers", 120, GENTLY)
 
     def leave(self):
         """Ends the load once all that was asked is answered, and returns the answers."""

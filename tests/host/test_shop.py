@@ -41,8 +41,8 @@ def test_twenty_deployments_lose_no_request_no_row_and_no_upload(shop, tmp_path)
     kinds = collections.Counter(entry["kind"] for entry in answers)
     assert sum(kinds[kind] for kind in ("item", "upload")) >= len(answers) * 0.49
     served = {entry["version"] for entry in answers if entry["version"]}
-    assert served == {*(f"backend-v{n:02}" for n in (1, 2, 3, 5, 7, 8, 10)),
-                      *(f"frontend-v{n:02}" for n in (1, 2, 3, 8, 9, 11))}
+    assert served == {*(f"backend-v{n:02}" for n in (1, 2, 3, 5, 7, 10)),
+                      *(f"frontend-v{n:02}" for n in (1, 2, 3, 9, 11))}
 
 
 def deployments(shop, customers):

@@ -67,8 +67,12 @@ class Shop:
         env += f"LIBRARY={registry}\n"
         (directory / ".env").write_text(env)
         (directory / ".env").chmod(0o600)
-        certs = directory / "certs"
-        certs.mkdir(mode=0o700)
+        (directory / "certs").mkdir(mode=0o700)
+        self.issue_certificate()
+
+    def issue_certificate(self):
+        """Puts another certificate where nginx looks, and trusts that one alone."""
+        certs = self.stack.directory / "certs"
         subprocess.run(
             ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
              "-nodes", "-days", "30", "-subj", f"/CN={NAME}", "-addext",
@@ -200,6 +204,11 @@ def test_a_new_backend_takes_over_and_what_customers_left_stays(shop):
     assert migrations == ["0001_items.sql", "0002_item_pictures.sql", "0003_stock.sql"]
     # As it was before the second release: the first had nothing to dump.
     assert shop.dumps() == [f"before-2-{shop.commit[:12]}.dump"]
+
+    # A renewed certificate is shown soon, by the same nginx.
+    shop.issue_certificate()
+    shop.host.wait(lambda: shop.get("/"), "nginx shows the renewed certificate", 120)
+    assert stack.instances()["proxy"] == after["proxy"]
 
     # A migration that fails leaves the database, and the version that works with it.
     shop.images.backend("latest", "backend-bad", {
