@@ -167,7 +167,10 @@ Task<Result<Executor::HookEnd>> Executor::run_hook(HookSettings hook,
     if (!known && (hook.one_off || !runs)) {
       co_return Error{Errc::invalid, "names a service that the release does not have", {}};
     }
-    if (hook.one_off && !containers->empty()) {
+    const bool any_runs =
+        std::any_of(containers->begin(), containers->end(),
+                    [](const Container& one) { return one.state == ContainerState::running; });
+    if (hook.one_off && any_runs) {
       end = co_await run_one_off(hook, output);
     } else if (hook.one_off) {
       end = HookEnd{0, "nothing of the stack runs yet that it could work with"};
@@ -189,6 +192,9 @@ Task<Result<Executor::HookEnd>> Executor::run_in_service(HookSettings hook,
   const auto running = std::find_if(containers.begin(), containers.end(), [](const Container& one) {
     return one.state == ContainerState::running;
   });
+  if (running == containers.end() && attempt_.fallback == 0) {
+    co_return HookEnd{0, hook.service + " does not run, and no release was good yet"};
+  }
   if (running == containers.end()) {
     co_return Error{Errc::failed, "cannot be run, since " + hook.service + " does not run", {}};
   }

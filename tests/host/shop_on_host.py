@@ -123,7 +123,7 @@ class Customers:
         self.process = subprocess.Popen(
             [sys.executable, shop_load.__file__, shop.host.address, certificate, str(rate),
              self.journal],
-            stdin=subprocess.PIPE, env={"PATH": real.SYSTEM_PATH})
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={"PATH": real.SYSTEM_PATH})
 
     def answers(self):
         """What was asked and answered so far, in the order in which it ended."""
@@ -143,9 +143,10 @@ class Customers:
 
     def leave(self):
         """Ends the load once all that was asked is answered, and returns the answers."""
-        self.process.stdin.close()
-        assert self.process.wait(120) == 0
-        return self.answers()
+        asked, _ = self.process.communicate(timeout=120)
+        answers = self.answers()
+        assert self.process.returncode == 0 and len(answers) == int(asked)
+        return answers
 
 
 def lost_rows(shop, answers):

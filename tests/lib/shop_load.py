@@ -3,8 +3,8 @@
 
     shop_load.py ADDRESS CA_FILE RATE JOURNAL
 
-Asks the shop at the address RATE times a second over TLS, half of it POSTs, until its standard input
-ends. A POST has a connection of its own and is sent once. GETs share connections as browsers do: a
+Asks the shop at the address RATE times a second over TLS, six of ten POSTs, until its standard input
+ends; then prints how many requests those were. A POST has a connection of its own and is sent once. GETs share connections as browsers do: a
 server may close one just as the next request is on its way, which is then sent once more (RFC 9112,
 9.3.1). The journal has a JSON line for each request, in the order in which they ended:
 
@@ -50,24 +50,25 @@ class Connection:
         """(status, body) of one exchange."""
         reused = self.http is not None
         try:
-            return self._ask(method, path, body, kind)
+            response = self._send(method, path, body, kind)
         except (http.client.RemoteDisconnected, ConnectionError, ssl.SSLEOFError):
             self.close()
             if not reused:
                 raise
-            return self._ask(method, path, body, kind)
+            response = self._send(method, path, body, kind)
+        text = response.read()
+        if response.will_close:
+            self.close()
+        return response.status, text
 
-    def _ask(self, method, path, body, kind):
+    def _send(self, method, path, body, kind):
+        """What has begun to be answered."""
         if self.http is None:
             self.http = http.client.HTTPConnection(NAME)
             plain = socket.create_connection((self.address, 443), PATIENCE)
             self.http.sock = self.tls.wrap_socket(plain, server_hostname=NAME)
         self.http.request(method, path, body, {"Content-Type": kind} if body else {})
-        response = self.http.getresponse()
-        text = response.read()
-        if response.will_close:
-            self.close()
-        return response.status, text
+        return self.http.getresponse()
 
     def close(self):
         if self.http is not None:
@@ -99,6 +100,7 @@ class Load:
             self.due.put(None)
         for customer in self.customers:
             customer.join()
+        return number
 
     def _work(self):
         kept = Connection(self.address, self.tls)
@@ -110,8 +112,7 @@ class Load:
             entry = {"kind": kind, "at": due, "key": "", "version": "", "problem": ""}
             try:
                 getattr(self, kind)(number, entry, kept)
-            except (OSError, http.client.HTTPException, ValueError, KeyError,
-                    AttributeError) as e:
+            except Exception as e:  # whatever it is, it was not the right answer
                 entry["problem"] = repr(e)
                 kept.close()
             entry["took"] = time.monotonic() - due
@@ -172,7 +173,7 @@ def main(address, ca_file, rate, path):
 
     threading.Thread(target=wait_for_end, daemon=True).start()
     with open(path, "w", buffering=1) as journal:
-        Load(address, ca_file, journal).run(float(rate), ended)
+        print(Load(address, ca_file, journal).run(float(rate), ended))
 
 
 if __name__ == "__main__":

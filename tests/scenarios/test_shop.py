@@ -219,6 +219,13 @@ def test_a_new_backend_takes_over_and_what_customers_left_stays(shop):
     assert shop.items() == ["Sample", "Tea"]
     assert json.loads(shop.get("/api/healthz"))["version"] == "backend-two"
 
+    # What the second release did to the data, taken back.
+    shop.sql("DELETE FROM items")
+    shop.host.trimtab("rollback", "shop", "--wait")
+    assert "before-2" in shop.script("restore", "2")
+    assert shop.items() == ["Sample", "Tea"]
+    assert json.loads(shop.get("/api/healthz"))["version"] == "backend-one"
+
 
 def test_a_backup_is_whole_or_not_there_and_is_restored_with_one_command(shop):
     stack = shop.stack
