@@ -40,6 +40,8 @@ target_compile_options(trimtab_flags INTERFACE
   $<$<CXX_COMPILER_ID:GNU>:-Wno-mismatched-new-delete>
   # With -O2 GCC 12 sees overlapping copies in std::string where there are none (PR 105651).
   $<$<AND:$<CONFIG:Release>,$<CXX_COMPILER_ID:GNU>>:-Wno-restrict>
+  # Of files that are compiled as one GCC takes all but one for headers, where this would be bad.
+  $<$<AND:$<BOOL:${CMAKE_UNITY_BUILD}>,$<CXX_COMPILER_ID:GNU>>:-Wno-subobject-linkage>
   $<$<BOOL:${TRIMTAB_WARNINGS_AS_ERRORS}>:-Werror>)
 target_link_libraries(trimtab_flags INTERFACE Boost::headers Threads::Threads)
 # Each function in a section of its own, so that the linker leaves out what no program calls.

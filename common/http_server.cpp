@@ -40,7 +40,7 @@ using Socket = Protocol::socket;
 using Acceptor = asio::basic_socket_acceptor<Protocol>;
 using Parser = MessageParser<true>;
 
-constexpr std::size_t read_bytes = 8 * 1024;
+constexpr std::size_t server_read_bytes = 8 * 1024;
 // How long, and for how many bytes, a refused client may go on sending before we hang up: it
 // would otherwise be told "broken pipe" instead of the reason.
 constexpr auto linger_time = std::chrono::seconds(1);
@@ -239,7 +239,7 @@ Task<Result<std::optional<Response>>> Session::read_request(Parser& parser,
     if (ec != boost::beast::http::error::need_more) co_return std::optional(refusal(ec));
     const std::size_t room = buffer_.max_size() - buffer_.size();
     if (room == 0) co_return std::optional(refusal(boost::beast::http::error::header_limit));
-    const auto space = buffer_.prepare(std::min(room, read_bytes));
+    const auto space = buffer_.prepare(std::min(room, server_read_bytes));
     ec = {};
     const std::size_t count =
         co_await socket_.async_read_some(space, asio::redirect_error(asio::use_awaitable, ec));
@@ -275,7 +275,7 @@ Task<void> Session::stream(Reply reply, bool chunked) {
 }
 
 Task<Result<void>> Session::discard(std::size_t count) {
-  std::vector<char> ignored(read_bytes);
+  std::vector<char> ignored(server_read_bytes);
   error_code ec;
   while (!ec && count > 0) {
     const std::size_t got = co_await socket_.async_read_some(

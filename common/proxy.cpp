@@ -19,13 +19,6 @@ std::string variable(std::initializer_list<const char*> names) {
   return {};
 }
 
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return lower;
-}
-
 bool excepts(std::string_view entry, std::string_view host) {
   if (entry == "*") return true;
   // Curl allows a port, which says no more than the host does.

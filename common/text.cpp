@@ -27,14 +27,6 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
 // "6.2" below ten, "12" from there on; never "6.0".
 std::string short_figure(double value) {
   std::array<char, 32> buffer{};
@@ -223,7 +215,7 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
   if (parsed.ec != std::errc()) return std::nullopt;
   text.remove_prefix(static_cast<std::size_t>(parsed.ptr - text.data()));
 
-  std::string unit = lower(trim(text));
+  std::string unit = lower_case(trim(text));
   double factor = 1;
   if (!unit.empty() && unit != "b") {
     const auto power = std::string_view("kmgt").find(unit.front());
@@ -286,6 +278,14 @@ std::string last_lines(std::string_view text, std::size_t count) {
   return std::string(text);
 }
 
+std::string lower_case(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return lower;
+}
+
 std::string printable(std::string_view text) {
   std::string out;
   out.reserve(text.size());
@@ -309,13 +309,13 @@ std::string printable(std::string_view text) {
 }
 
 std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& known) {
-  const std::string wanted = lower(word);
+  const std::string wanted = lower_case(word);
   // One edit in three letters still looks like a slip; more looks like another word.
   std::size_t best_distance = std::max<std::size_t>(1, wanted.size() / 3) + 1;
   std::optional<std::string> best;
   if (wanted.size() > 100) return best;
   for (const std::string& candidate : known) {
-    const std::size_t distance = edit_distance(wanted, lower(candidate));
+    const std::size_t distance = edit_distance(wanted, lower_case(candidate));
     if (distance < best_distance && distance < candidate.size()) {
       best_distance = distance;
       best = candidate;

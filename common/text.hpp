@@ -34,6 +34,8 @@ std::string human_size(std::uint64_t bytes);
 std::vector<std::string> split(std::string_view text, char separator);
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 std::string_view trim(std::string_view text);
+// Of ASCII letters alone, whatever the locale.
+std::string lower_case(std::string_view text);
 // The last `count` lines, without a trailing newline.
 std::string last_lines(std::string_view text, std::size_t count);
 // Replaces control characters other than newline and tab, so that foreign text cannot drive a

@@ -6,6 +6,7 @@
 
 #include "agent/compose/compose_yaml.hpp"
 #include "agent/execute/demand.hpp"
+#include "agent/execute/failure_log.hpp"
 #include "agent/execute/postgres.hpp"
 #include "agent/execute/probe.hpp"
 #include "agent/execute/puller.hpp"
@@ -23,7 +24,6 @@
 namespace trimtab {
 namespace {
 
-constexpr int kept_log_lines = 20;
 constexpr auto docker_patience = std::chrono::minutes(2);
 
 std::string failpoint_name(Phase phase, const char* moment) {
@@ -911,12 +911,7 @@ Task<void> Executor::add_logs(std::vector<ServiceFailure>* services) {
   for (ServiceFailure& failure : *services) {
     for (const Container& container : *containers) {
       if (container.service != failure.service) continue;
-      const Result<std::string> log =
-          co_await parts_.docker.last_log_lines(container.id, kept_log_lines);
-      if (!log) continue;
-      for (const std::string& line : split(*log, '\n')) {
-        if (!line.empty()) failure.log.push_back(line);
-      }
+      co_await add_last_lines(parts_.docker, container.id, &failure);
     }
   }
 }

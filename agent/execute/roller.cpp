@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "agent/execute/failure_log.hpp"
 #include "agent/execute/gate.hpp"
 #include "agent/execute/proxy_files.hpp"
 #include "agent/model/service.hpp"
@@ -12,7 +13,6 @@
 namespace trimtab {
 namespace {
 
-constexpr int kept_log_lines = 20;
 constexpr std::size_t largest_hosts_file = 256 * 1024;
 constexpr auto look_again = std::chrono::milliseconds(100);
 // A proxy has begun to use the new address when it has new processes. One that has no processes of
@@ -244,12 +244,7 @@ Task<void> Roller::note_failure(FailureClass cls, std::string reason) {
     for (const Container& container : present->staying) {
       if (works(container)) continue;
       ServiceFailure service{roll_.service, failure.reason, {}};
-      const auto log = co_await parts_.docker.last_log_lines(container.id, kept_log_lines);
-      if (log) {
-        for (const std::string& line : split(*log, '\n')) {
-          if (!line.empty()) service.log.push_back(line);
-        }
-      }
+      co_await add_last_lines(parts_.docker, container.id, &service);
       failure.services.push_back(std::move(service));
     }
   }

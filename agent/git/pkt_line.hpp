@@ -21,6 +21,9 @@ struct PktLine {
 // All the frames of a message; invalid where it is torn or no such thing.
 Result<std::vector<PktLine>> parse_pkt_lines(std::string_view bytes);
 
+// An answer that is not in Git's format, and why.
+Error malformed_answer(const std::string& why);
+
 // A data frame of `text` and a newline. The text is at most some 65 thousand bytes.
 std::string pkt_line(std::string_view text);
 

@@ -17,10 +17,6 @@ constexpr std::size_t longest_name = 1024;
 constexpr std::size_t longest_words = 200;
 constexpr std::string_view format_key = "object-format=";
 
-Error malformed(const std::string& why) {
-  return Error{Errc::invalid, "its answer is not in Git's format: " + why, {}};
-}
-
 // The server's own word instead of an answer.
 Result<void> check_refusal(const PktLine& line) {
   if (!line.text.starts_with("ERR ")) return {};
@@ -52,7 +48,7 @@ Result<Advertisement> parse_advertisement(std::string_view body) {
     ++line;
     if (line != end && line->kind == Kind::flush) ++line;
   }
-  if (line == end) return malformed("it is empty");
+  if (line == end) return malformed_answer("it is empty");
   if (auto fine = check_refusal(*line); !fine) return fine.error();
   if (line->text != "version 2") {
     return Error{Errc::invalid, "it does not speak version 2 of Git's protocol", {}};
@@ -66,7 +62,7 @@ Result<Advertisement> parse_advertisement(std::string_view body) {
       server.object_format = line->text.substr(format_key.size());
     }
   }
-  if (line == end || line->kind != Kind::flush) return malformed("its end is missing");
+  if (line == end || line->kind != Kind::flush) return malformed_answer("its end is missing");
   if (!lists_refs) return Error{Errc::invalid, "it offers no ls-refs", {}};
   const std::string& format = server.object_format;
   if (!format.empty() && format != "sha1" && format != "sha256") {
@@ -91,7 +87,7 @@ Result<std::vector<AdvertisedRef>> parse_refs(std::string_view body, const Adver
   constexpr std::string_view peeled = "peeled:";
   const auto lines = parse_pkt_lines(body);
   if (!lines) return lines.error();
-  if (lines->empty()) return malformed("it is empty");
+  if (lines->empty()) return malformed_answer("it is empty");
   const std::size_t id_size = server.object_format == "sha256" ? 64 : 40;
   const auto is_id = [id_size](std::string_view text) {
     return text.size() == id_size && is_object_id(text);
@@ -99,22 +95,22 @@ Result<std::vector<AdvertisedRef>> parse_refs(std::string_view body, const Adver
   std::vector<AdvertisedRef> refs;
   for (const PktLine& line : *lines) {
     if (line.kind == Kind::flush && &line == &lines->back()) return refs;
-    if (line.kind != Kind::data) return malformed("an unexpected separator");
+    if (line.kind != Kind::data) return malformed_answer("an unexpected separator");
     if (auto fine = check_refusal(line); !fine) return fine.error();
     const auto words = split(line.text, ' ');
     if (words.size() < 2 || !is_id(words[0]) || !is_ref_name(words[1])) {
-      return malformed("a line of it is no ref");
+      return malformed_answer("a line of it is no ref");
     }
     if (refs.size() >= most_refs) return Error{Errc::too_large, "it has too many refs", {}};
     refs.push_back({words[0], words[1]});
     for (std::size_t i = 2; i < words.size(); ++i) {
       if (!words[i].starts_with(peeled)) continue;
       const std::string commit = words[i].substr(peeled.size());
-      if (!is_id(commit)) return malformed("a tag points to no object");
+      if (!is_id(commit)) return malformed_answer("a tag points to no object");
       refs.push_back({commit, words[1] + "^{}"});
     }
   }
-  return malformed("its end is missing");
+  return malformed_answer("its end is missing");
 }
 
 }  // namespace trimtab

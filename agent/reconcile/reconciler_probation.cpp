@@ -3,13 +3,12 @@
 
 #include <algorithm>
 
+#include "agent/execute/failure_log.hpp"
 #include "agent/plan/diff.hpp"
 #include "agent/reconcile/reconciler.hpp"
 
 namespace trimtab {
 namespace {
-
-constexpr int kept_log_lines = 20;
 
 // What was done for the content that runs, be it in several releases: commits that changed nothing
 // of it and repairs have plans of their own.
@@ -52,8 +51,7 @@ Task<bool> Reconciler::watch_probation() {
   for (ServiceFailure& service : failure->services) {
     for (const Container& container : observed_.containers) {
       if (container.service != service.service) continue;
-      const auto log = co_await docker_.last_log_lines(container.id, kept_log_lines);
-      if (log) service.log = split(*log, '\n');
+      co_await add_last_lines(docker_, container.id, &service);
     }
   }
   if (settings_.rollback == RollbackMode::automatic) {

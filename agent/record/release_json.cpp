@@ -3,8 +3,6 @@
 namespace trimtab {
 namespace {
 
-constexpr int schema = 1;
-
 template <class T>
 Json list_of(const std::vector<T>& values) {
   Json list = Json::array();
@@ -86,15 +84,15 @@ std::optional<Failure> failure_from_json(const Json& json) {
   return failure;
 }
 
+}  // namespace
+
 Result<void> check_schema(const Json& json, const char* what) {
-  if (json.is_object() && json_int(json, "schema") == schema) return {};
+  if (json.is_object() && json_int(json, "schema") == record_schema) return {};
   return Error{Errc::invalid,
                std::string(what) + " has schema " + std::to_string(json_int(json, "schema")) +
-                   ", and this version of trimtab reads schema " + std::to_string(schema),
+                   ", and this version of trimtab reads schema " + std::to_string(record_schema),
                {}};
 }
-
-}  // namespace
 
 Json to_json(const Plan& plan) {
   Json steps = Json::array();
@@ -143,7 +141,7 @@ Json to_json(const Failure& failure) {
 
 Json to_json(const Release& release) {
   Json json;
-  json["schema"] = schema;
+  json["schema"] = record_schema;
   json["number"] = release.number;
   json["commit"] = release.commit;
   json["ref"] = release.ref;
@@ -200,7 +198,7 @@ Json to_json(const Release& release) {
 
 Json to_json(const Attempt& attempt) {
   Json json;
-  json["schema"] = schema;
+  json["schema"] = record_schema;
   json["release"] = attempt.release;
   json["fallback"] = attempt.fallback;
   json["operator_rollback"] = attempt.operator_rollback;

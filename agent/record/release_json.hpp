@@ -14,6 +14,11 @@ Json to_json(const Failure& failure);
 Json to_json(const Release& release);
 Json to_json(const Attempt& attempt);
 
+// Of every file below the state directory.
+constexpr int record_schema = 1;
+// invalid, of `what` as a subject, where its schema is not ours.
+Result<void> check_schema(const Json& json, const char* what);
+
 // invalid where a file's schema is not ours or a needed member is missing.
 Result<Release> release_from_json(const Json& json);
 Result<Attempt> attempt_from_json(const Json& json);

@@ -12,8 +12,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int schema = 1;
-
 // A number that a file name is, or 0.
 int number_of(const std::string& name) {
   int number = 0;
@@ -25,11 +23,6 @@ Result<Json> read_json(const fs::path& path) {
   Result<std::string> text = read_file(path);
   if (!text) return text.error();
   return parse_json(*text);
-}
-
-Result<void> check_schema(const Json& json) {
-  if (json.is_object() && json_int(json, "schema") == schema) return {};
-  return Error{Errc::invalid, "it is not of schema " + std::to_string(schema), {}};
 }
 
 Result<void> write_json(const fs::path& path, const Json& json) {
@@ -105,7 +98,7 @@ void Store::load_rejected() {
     if (json.error().code != Errc::not_found) set_aside(file, json.error().message);
     return;
   }
-  if (const auto checked = check_schema(*json); !checked) {
+  if (const auto checked = check_schema(*json, "it"); !checked) {
     set_aside(file, checked.error().message);
     return;
   }
@@ -121,7 +114,7 @@ void Store::load_intent() {
     if (json.error().code != Errc::not_found) set_aside(file, json.error().message);
     return;
   }
-  if (const auto checked = check_schema(*json); !checked) {
+  if (const auto checked = check_schema(*json, "it"); !checked) {
     set_aside(file, checked.error().message);
     return;
   }
@@ -273,7 +266,7 @@ Result<void> Store::reject(const std::string& key) {
   std::set<std::string> keys = rejected_;
   keys.insert(key);
   Json json;
-  json["schema"] = schema;
+  json["schema"] = record_schema;
   json["keys"] = keys;
   if (auto written = write_json(directory_ / "rejected.json", json); !written) return written;
   rejected_ = std::move(keys);
@@ -285,7 +278,7 @@ Result<void> Store::pardon(const std::string& key) {
   std::set<std::string> keys = rejected_;
   keys.erase(key);
   Json json;
-  json["schema"] = schema;
+  json["schema"] = record_schema;
   json["keys"] = keys;
   if (auto written = write_json(directory_ / "rejected.json", json); !written) return written;
   rejected_ = std::move(keys);
@@ -294,7 +287,7 @@ Result<void> Store::pardon(const std::string& key) {
 
 Result<void> Store::set_intent(Intent intent) {
   Json json;
-  json["schema"] = schema;
+  json["schema"] = record_schema;
   json["paused"] = intent.paused;
   json["paused_why"] = intent.paused_why;
   json["paused_at"] = format_time(intent.paused_at);

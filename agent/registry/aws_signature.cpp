@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/hash.hpp"
+#include "common/text.hpp"
 
 namespace trimtab {
 
@@ -22,13 +23,6 @@ std::string compact_time(WallTime time) {
   std::string text(sizeof "20150830T123600Z", '\0');
   text.resize(std::strftime(text.data(), text.size(), "%Y%m%dT%H%M%SZ", &parts));
   return text;
-}
-
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return lower;
 }
 
 // Trimmed, runs of spaces made one.

@@ -14,7 +14,7 @@ namespace trimtab {
 namespace {
 
 constexpr std::chrono::seconds longest_run{10};
-constexpr std::size_t largest_answer = 64 * 1024;
+constexpr std::size_t largest_helper_answer = 64 * 1024;
 constexpr std::string_view prefix = "docker-credential-";
 
 // A part of a file's name, not of a path.
@@ -103,7 +103,7 @@ Task<Result<std::optional<RegistryLogin>>> ask_helper(std::string name, std::str
   command.environment = helper_environment(proxies);
   command.input = server;
   command.timeout = longest_run;
-  command.output_limit = largest_answer;
+  command.output_limit = largest_helper_answer;
   const auto exit = co_await run(std::move(command));
   if (!exit) {
     Error error = exit.error();

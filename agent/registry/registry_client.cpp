@@ -24,7 +24,7 @@ using boost::system::error_code;
 constexpr std::chrono::seconds question_time{30};
 // Longer than the usual interval between two questions, so that polling keeps its connection.
 constexpr std::chrono::seconds idle_time{90};
-constexpr std::size_t largest_answer = 4 * 1024 * 1024;  // the specification's bound of a manifest
+constexpr std::size_t largest_manifest = 4 * 1024 * 1024;  // the specification's bound
 constexpr int most_redirects = 3;
 constexpr auto npos = std::string::npos;
 constexpr std::size_t most_validators = 1000;
@@ -58,7 +58,7 @@ std::string tag_or_digest(const ImageReference& reference) {
 
 http::Limits answer_limits() {
   http::Limits limits;
-  limits.body_bytes = largest_answer;
+  limits.body_bytes = largest_manifest;
   limits.timeout = question_time;
   return limits;
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "common/text.hpp"
+
 namespace trimtab {
 
 namespace {
@@ -18,13 +20,6 @@ bool is_token_character(char c) {
 
 bool is_token68_character(char c) {
   return is_alphanumeric(c) || std::string_view("-._~+/").find(c) != std::string_view::npos;
-}
-
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return lower;
 }
 
 class Reader {

@@ -1,0 +1,16 @@
+// What a failing service said last, for the release that failed.
+#pragma once
+
+#include <string>
+
+#include "agent/docker/docker.hpp"
+#include "agent/model/release.hpp"
+#include "common/async.hpp"
+
+namespace trimtab {
+
+// Adds the last lines that the container wrote; none where Docker cannot tell. `docker` and
+// `failure` outlive the call.
+Task<void> add_last_lines(Docker& docker, std::string container, ServiceFailure* failure);
+
+}  // namespace trimtab
