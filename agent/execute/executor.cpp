@@ -285,15 +285,19 @@ Task<Result<void>> Executor::try_files_of(std::string service, Release release,
   if (!how || how->check.empty() || before == nullptr) co_return Result<void>();
   const auto containers = co_await parts_.docker.project_containers(parts_.project);
   const auto ids = co_await image_ids(release);
+  const Result<Rendering> old = co_await rendering_of(before->number);
   if (!containers || !ids) co_return ids ? containers.error() : ids.error();
+  if (!old) co_return old.error();
+  const std::vector<Mount> mounts = mounts_of(rendering.service(service));
+  // What is tried has the mounts of the container that runs.
+  if (mounts != mounts_of(old->service(service))) co_return Result<void>();
   const auto like =
       std::find_if(containers->begin(), containers->end(), [&](const Container& container) {
         return container.service == service && container.state == ContainerState::running;
       });
   TrialRequest request;
-  request.files = files_to_try(files_of(*before, service), files_of(release, service),
-                               mounts_of(rendering.service(service)), parts_.settings.directory,
-                               parts_.store.directory() / "trial");
+  request.files = files_to_try(files_of(*before, service), files_of(release, service), mounts,
+                               parts_.settings.directory, parts_.store.directory() / "trial");
   if (like == containers->end() || request.files.empty()) co_return Result<void>();
   request.name = trial_container_name();
   request.like = like->id;
@@ -312,10 +316,18 @@ Task<Result<void>> Executor::try_files_of(std::string service, Release release,
 }
 
 Task<Result<void>> Executor::try_new_files(Release release) {
-  const std::vector<std::string> services = attempt_.plan.with(Action::reload);
-  if (services.empty()) co_return Result<void>();
+  // One that is replaced would be gone before its successor finds that it cannot start.
+  std::vector<std::string> services = attempt_.plan.with(Action::reload);
+  for (const Action action : {Action::recreate, Action::roll}) {
+    for (std::string& service : attempt_.plan.with(action)) services.push_back(std::move(service));
+  }
   const Result<Rendering> rendering = co_await rendering_of(release.number);
   if (!rendering) co_return rendering.error();
+  std::erase_if(services, [&](const std::string& service) {
+    const auto how = reload_of(rendering->service(service));
+    return !how || how->check.empty();
+  });
+  if (services.empty()) co_return Result<void>();
   const std::filesystem::path trial = parts_.store.directory() / "trial";
   Result<void> tried = co_await parts_.git.stage(release.commit, trial);
   for (const std::string& service : services) {
@@ -514,12 +526,13 @@ Task<Result<void>> Executor::apply(int number, Plan plan, bool force_recreate) {
   const Release* const going_back_to =
       attempt_.phase == Phase::rolling_back ? parts_.store.find(number) : nullptr;
   const SeenContainers keep = going_back_to == nullptr ? SeenContainers() : going_back_to->seen;
+  // Before the roll: that reloads the proxy as well.
+  const Result<void> ready = co_await wait_for_what_is_proxied(number, plan);
+  if (!ready && attempt_.phase != Phase::rolling_back) co_return ready;
   const Result<void> rolled = co_await roll(number, plan.with(Action::roll), keep);
   if (!rolled) co_return rolled;
   const Result<void> restarted = co_await restart(plan.with(Action::restart));
   if (!restarted) co_return restarted;
-  const Result<void> ready = co_await wait_for_what_is_proxied(number, plan);
-  if (!ready && attempt_.phase != Phase::rolling_back) co_return ready;
   co_return co_await reload(number, plan.with(Action::reload));
 }
 
@@ -582,6 +595,20 @@ Task<Result<void>> Executor::note_leaving(std::vector<std::string> services, See
   co_return parts_.store.journal(attempt_);
 }
 
+// The services whose mounted files the release changes.
+std::set<std::string> Executor::with_new_files(const Release& release) const {
+  const Release* const before = parts_.store.find(attempt_.fallback);
+  std::set<std::string> services;
+  if (before == nullptr) return services;
+  for (const auto& [service, files] : release.mounted_files) {
+    if (files != files_of(*before, service)) services.insert(service);
+  }
+  for (const auto& [service, files] : before->mounted_files) {
+    if (!release.mounted_files.contains(service)) services.insert(service);
+  }
+  return services;
+}
+
 Task<Result<void>> Executor::roll(int number, std::vector<std::string> services,
                                   SeenContainers keep) {
   if (services.empty()) co_return Result<void>();
@@ -612,6 +639,7 @@ Task<Result<void>> Executor::roll(int number, std::vector<std::string> services,
       wanted.leaving = old->second;
     }
     wanted.going_back = attempt_.phase == Phase::rolling_back;
+    wanted.with_new_files = with_new_files(release);
     Roller roller(parts, std::move(wanted));
     const Result<void> rolled = co_await roller.run();
     apply_failure_ = roller.failure();
@@ -626,7 +654,7 @@ Task<Result<void>> Executor::reload(int number, std::vector<std::string> service
   if (!rendering) co_return rendering.error();
   const auto containers = co_await parts_.docker.project_containers(parts_.project);
   if (!containers) co_return containers.error();
-  const Release* const before = parts_.store.find(attempt_.fallback);
+  const std::set<std::string> changed = with_new_files(*parts_.store.find(number));
   for (const Container& container : *containers) {
     if (std::find(services.begin(), services.end(), container.service) == services.end()) continue;
     const auto how = reload_of(rendering->service(container.service));
@@ -635,9 +663,8 @@ Task<Result<void>> Executor::reload(int number, std::vector<std::string> service
     if (reloaded) continue;
     // Files that are as before are not at fault: what it misses is for the gate to say. While going
     // back what runs matters more, too.
-    const bool by_files = attempt_.phase != Phase::rolling_back && before != nullptr &&
-                          files_of(*before, container.service) !=
-                              files_of(*parts_.store.find(number), container.service);
+    const bool by_files =
+        attempt_.phase != Phase::rolling_back && changed.contains(container.service);
     if (by_files || is_transient(reloaded.error().code)) co_return reloaded;
     parts_.progress.remark(reloaded.error().text());
   }

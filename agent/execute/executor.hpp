@@ -121,6 +121,7 @@ class Executor {
   Task<Result<void>> apply(int number, Plan plan, bool force_recreate);
   Task<Result<void>> restart(std::vector<std::string> services);
   // `keep`: containers that are as they should be.
+  [[nodiscard]] std::set<std::string> with_new_files(const Release& release) const;
   Task<Result<void>> roll(int number, std::vector<std::string> services, SeenContainers keep);
   Task<Result<void>> note_leaving(std::vector<std::string> services, SeenContainers keep);
   Task<Result<void>> reload(int number, std::vector<std::string> services);

@@ -341,9 +341,14 @@ Task<Result<void>> Roller::reload_proxies(std::vector<Proxy> proxies) {
         co_await reload_container(parts_.docker, proxy.container, proxy.reload);
     if (reloaded) continue;
     if (!roll_.going_back || is_transient(reloaded.error().code)) {
-      // Its files are as they were, or were tried: the release need not be at fault.
+      // Where its files are as they were the release need not be at fault.
+      const bool by_files = roll_.with_new_files.contains(proxy.container.service);
       if (!is_transient(reloaded.error().code)) {
-        failure_ = Failure{FailureClass::world, {}, reloaded.error().message, {}, {}};
+        failure_ = Failure{by_files ? FailureClass::content : FailureClass::world,
+                           {},
+                           reloaded.error().message,
+                           {},
+                           {}};
       }
       co_return reloaded;
     }

@@ -35,8 +35,9 @@ struct Roll {
   std::filesystem::path compose_file;  // of the release that the new containers are of
   const Rendering* rendering;          // of that release; outlives the roller
   std::string image_id;
-  std::set<std::string> leaving;  // ids of the containers that are to go
-  bool going_back = false;        // a proxy that cannot be reloaded does not stop it
+  std::set<std::string> leaving;         // ids of the containers that are to go
+  std::set<std::string> with_new_files;  // services whose mounted files the release changes
+  bool going_back = false;               // a proxy that cannot be reloaded does not stop it
 };
 
 class Roller {

@@ -40,13 +40,16 @@ struct Fact {
   std::optional<Error> error;           // of the last try, if it failed
   std::optional<WallTime> asked_at;     // of the last try
   std::optional<WallTime> answered_at;  // of the last good answer
+  std::optional<WallTime> changed_at;   // since when the answer is this one
   int failures = 0;                     // in a row
 
   void succeed(T answer) {
-    value = std::move(answer);
     error.reset();
     failures = 0;
     asked_at = answered_at = wall_now();
+    if (value == answer) return;
+    value = std::move(answer);
+    changed_at = answered_at;
   }
   void fail(Error reason) {
     error = std::move(reason);

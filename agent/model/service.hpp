@@ -19,6 +19,8 @@ struct Mount {
   std::string source;  // host path or volume name; empty: anonymous
   std::string target;
   bool read_only = false;
+
+  friend bool operator==(const Mount&, const Mount&) = default;
 };
 
 std::vector<Mount> mounts_of(const Json& service);

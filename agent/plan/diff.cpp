@@ -169,6 +169,20 @@ bool any_runs(const std::vector<const Container*>& containers) {
                      [](const Container* c) { return c->state == ContainerState::running; });
 }
 
+// Rolled instead, if the service asks for it and nothing stands in the way.
+void roll_if_asked(Step& step, const Rendering& rendering,
+                   const std::vector<const Container*>& containers) {
+  // Where nothing runs there is nothing to keep running.
+  if (!asks_for_start_first(rendering.service(step.service)) || !any_runs(containers)) return;
+  const std::string obstacle = obstacle_to_rolling(rendering, step.service);
+  if (!obstacle.empty()) {
+    step.reasons.push_back("stop-first, since " + obstacle);
+    return;
+  }
+  step.action = Action::roll;
+  step.risk = Risk::none;
+}
+
 // The service gets new containers, in the way that it asks for.
 void replace(Step& step, const Rendering& rendering,
              const std::vector<const Container*>& containers) {
@@ -179,15 +193,7 @@ void replace(Step& step, const Rendering& rendering,
   }
   step.action = Action::recreate;
   step.risk = risk_of_replacing(service);
-  // Where nothing runs there is nothing to keep running.
-  if (!asks_for_start_first(service) || !any_runs(containers)) return;
-  const std::string obstacle = obstacle_to_rolling(rendering, step.service);
-  if (!obstacle.empty()) {
-    step.reasons.push_back("stop-first, since " + obstacle);
-    return;
-  }
-  step.action = Action::roll;
-  step.risk = Risk::none;
+  roll_if_asked(step, rendering, containers);
 }
 
 // A proxy looks up the address of what it passes requests to when it reads its configuration.
@@ -237,6 +243,7 @@ Step step_for(const std::string& service, const Target& next, const Target* curr
     }
     step.action = containers.empty() ? Action::create : Action::restart;
     step.risk = containers.empty() ? Risk::none : Risk::restart;
+    roll_if_asked(step, *next.rendering, containers);
     return step;
   }
   if (all_stopped_by_hand(containers)) {

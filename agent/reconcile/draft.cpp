@@ -325,12 +325,17 @@ Task<bool> Drafting::render() {
 }
 
 Task<Result<std::string>> Drafting::ask_digest(ImageNeed need) {
-  const auto fact = facts_->digests.find(need.text);
-  if (fact != facts_->digests.end() && fact->second.value && !fact->second.error) {
-    co_return *fact->second.value;
+  // Whoever pushes an image and then the commit means that image: an older answer does not count.
+  std::optional<std::string> known;
+  const auto found = facts_->digests.find(need.text);
+  if (found != facts_->digests.end() && found->second.answered_at >= facts_->tip.changed_at) {
+    known = found->second.value;
+    if (known && !found->second.error) co_return *known;
   }
   Result<std::string> digest = co_await parts_.registry.digest_of(need.reference);
   if (digest && need.watched) facts_->digests[need.text].succeed(*digest);
+  // A registry that is away holds nothing up of what others have.
+  if (!digest && known && is_transient(digest.error().code)) co_return *known;
   co_return digest;
 }
 

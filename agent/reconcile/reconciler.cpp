@@ -112,8 +112,18 @@ Task<void> Reconciler::retire_releases() {
   images_are_tidy_ = tidy && *tidy;
 }
 
+// Another stack's deployment, for which this one waits, may take its time.
+Task<Turn::Holder> Reconciler::wait_for(Turn& turn) {
+  waits_for_turn_ = true;
+  Turn::Holder holder = co_await turn.take();
+  waits_for_turn_ = false;
+  last_progress_ = SteadyClock::now();
+  co_return holder;
+}
+
 void Reconciler::request_stop() {
   stop_requested_ = true;
+  if (units_ != nullptr) units_->unwatch(settings_.unit);
   if (executing_) executing_->request_stop();
   wake_.notify();
 }
@@ -149,15 +159,17 @@ Task<void> Reconciler::round() {
     retry_at_.reset();
     judged_key_.clear();
   }
-  if (request_) {
+  if (request_ && (retry || !request_waits())) {
     const Request request = *std::exchange(request_, std::nullopt);
+    serving_ = request.id;
     co_await serve(request);
+    serving_.clear();
     co_return;
   }
   if (store_.intent().paused || engine_.error()) co_return;
   co_await reload_renewed();
   const bool went_back = co_await watch_probation();
-  if (went_back) co_return;
+  if (went_back || request_) co_return;
   if (!facts_.tip.value) co_return;
   Goal goal;
   goal.retry = retry;
@@ -178,6 +190,15 @@ Task<void> Reconciler::round() {
     co_return;
   }
   co_await consider(goal);
+}
+
+// Whether it is a deployment that waits for an image, until it is time to ask for it again. A newer
+// commit need not wait.
+bool Reconciler::request_waits() const {
+  if (!request_ || request_->id != waiting_request_) return false;
+  const bool newer =
+      request_->commit.empty() && facts_.tip.value && facts_.tip.value->commit != waiting_commit_;
+  return !newer;
 }
 
 // The newest release of the tag, if it was of another commit. A tag names one commit for good: one
@@ -340,7 +361,7 @@ Task<void> Reconciler::consider(Goal goal) {
   // A try that is repeated changes nothing of what people are told until it ends otherwise.
   if (!asked && !goal.retry)
     situate(StackState::checking, "looking at " + short_commit(goal.tip.commit), "");
-  const Turn::Holder turn = co_await staging_turn_.take();
+  const Turn::Holder turn = co_await wait_for(staging_turn_);
   if (!goal.fetched) {
     const Result<std::string> fetched = co_await git_->fetch(goal.tip);
     if (!fetched) {
@@ -393,7 +414,12 @@ Task<void> Reconciler::judge_draft(Goal goal, Draft draft) {
     finish_request(goal.request, "rejected", std::nullopt, verdict_.reason);
     co_return;
   }
-  const bool repair = !goal.request.empty();
+  // What a rollback that failed has left is nobody's wish either.
+  const auto& releases = store_.releases();
+  const bool left_broken = !releases.empty() && current != nullptr &&
+                           releases.rbegin()->first > current->number &&
+                           releases.rbegin()->second.outcome == Outcome::failed;
+  const bool repair = !goal.request.empty() || left_broken;
   Result<Plan> plan = make_plan_for(draft, repair);
   if (!plan) {
     try_later(goal, plan.error());
@@ -598,10 +624,16 @@ Task<void> Reconciler::deploy_draft(Goal goal, Draft draft, Plan plan, Examinati
 }
 
 Task<void> Reconciler::attempt(Attempt attempt, bool resumed) {
-  const Turn::Holder turn = co_await host_turn_.take();
-  if (stop_requested_ || unit_keeper_.is_stopped()) {
+  const Turn::Holder turn = co_await wait_for(host_turn_);
+  // What an operator has asked for meanwhile comes first.
+  co_await unit_keeper_.look(stack_unit());
+  const bool paused = store_.intent().paused && !resumed;
+  if (stop_requested_ || unit_keeper_.is_stopped() || unit_keeper_.is_moving() || paused) {
     resumes_ = store_.attempt().has_value();
     judged_key_.clear();
+    if (!resumed) {
+      finish_request(attempt.request, "failed", std::nullopt, "stopped before anything was done");
+    }
     co_return;
   }
   const int number = attempt.release;

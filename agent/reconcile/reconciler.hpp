@@ -162,6 +162,8 @@ class Reconciler final : private Progress {
     std::vector<PreflightFinding> findings;
   };
   Task<Examination> examine(const Draft* draft);
+  [[nodiscard]] bool request_waits() const;
+  Task<Turn::Holder> wait_for(Turn& turn);
   Task<void> deploy_draft(Goal goal, Draft draft, Plan plan, Examination examination);
   Task<void> attempt(Attempt attempt, bool resumed);
   // Goes back where the current release, on probation, breaks; then true.
@@ -245,12 +247,15 @@ class Reconciler final : private Progress {
   std::string waiting_commit_;    // that waits for images, and since when
   SteadyClock::time_point waiting_since_;
   std::optional<Request> request_;
+  std::string serving_;          // the one that is being served, by id, until it is finished
+  std::string waiting_request_;  // the one that waits for images, by id
   std::optional<RequestResult> last_request_;
   std::optional<AttemptView> attempt_view_;
   SteadyClock::time_point last_pull_event_{};
   std::map<std::string, std::uint64_t> pull_bytes_;  // of the attempt, as far as known
   std::unique_ptr<Executor> executing_;
   bool stop_requested_ = false;
+  bool waits_for_turn_ = false;
   bool docker_was_lost_ = false;
   bool resumes_ = false;  // the journal has an attempt that is to go on
   SteadyClock::time_point last_progress_ = SteadyClock::now();

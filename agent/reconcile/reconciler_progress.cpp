@@ -112,7 +112,7 @@ StackUnit Reconciler::stack_unit() const {
 }
 
 bool Reconciler::hangs() const {
-  return SteadyClock::now() - last_progress_ > longest_silence;
+  return !waits_for_turn_ && SteadyClock::now() - last_progress_ > longest_silence;
 }
 
 void Reconciler::tell(Milestone milestone, spdlog::level::level_enum level,

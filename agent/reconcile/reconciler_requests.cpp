@@ -37,7 +37,12 @@ Result<std::string> Reconciler::enqueue(Request request) {
     return Error{Errc::conflict, settings_.name + " is stopped",
                  "`systemctl start " + settings_.unit + "` starts it"};
   }
-  if (request_ || executing_) return busy(settings_.name);
+  const bool waits = request_ && request_->id == waiting_request_;
+  if (executing_ || !serving_.empty() || (request_ && !waits)) return busy(settings_.name);
+  if (request_) {
+    finish_request(request_->id, "failed", std::nullopt,
+                   "given up while it waited for an image: another request has come");
+  }
   request.id = new_request_id();
   last_request_ = RequestResult{request.id, "in_progress", std::nullopt, ""};
   request_ = request;
@@ -84,6 +89,11 @@ Result<std::string> Reconciler::rollback(int release) {
 }
 
 Result<std::string> Reconciler::pause(std::string why) {
+  if (request_) {
+    finish_request(request_->id, "failed", std::nullopt,
+                   settings_.name + " was paused before it was done");
+    request_.reset();
+  }
   Intent intent = store_.intent();
   intent.paused = true;
   intent.paused_why = printable(why);
@@ -177,17 +187,28 @@ Task<void> Reconciler::serve(Request request) {
     co_return;
   }
   co_await consider(goal);
-  if (last_request_ && last_request_->id == request.id && last_request_->outcome == "in_progress" &&
-      verdict_.state == StackState::waiting) {
-    // It waits for an image: the request goes on with it.
-    request_ = request;
+  if (serving_.empty() || verdict_.state != StackState::waiting) co_return;
+  if (store_.intent().paused) {
+    finish_request(request.id, "failed", std::nullopt,
+                   settings_.name + " was paused before it was done");
+    co_return;
   }
+  // It waits for an image, and the request with it.
+  waiting_request_ = request.id;
+  request_ = request;
 }
 
 Task<void> Reconciler::serve_rollback(Request request) {
+  const Turn::Holder turn = co_await wait_for(staging_turn_);
   const Release* const current = store_.current();
   const Release* const target = store_.find(request.release);
-  const Turn::Holder turn = co_await staging_turn_.take();
+  // Since it was asked for another deployment may have ended.
+  if (current == nullptr || target == nullptr || target->number == current->number) {
+    finish_request(
+        request.id, "failed", std::nullopt,
+        settings_.name + " has no " + release_text(request.release) + " to go back to any more");
+    co_return;
+  }
   for (const int number : {current->number, target->number}) {
     const Result<void> readable = co_await make_readable(draft_parts(), number, false);
     if (!readable) {
@@ -275,6 +296,7 @@ Task<Result<PlanAnswer>> Reconciler::plan() {
 void Reconciler::finish_request(const std::string& id, std::string outcome,
                                 std::optional<int> release, std::string message) {
   if (id.empty()) return;
+  if (id == serving_) serving_.clear();
   last_request_ = RequestResult{id, outcome, release, message};
   Json data;
   data["request"] = id;

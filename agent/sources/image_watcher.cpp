@@ -22,25 +22,39 @@ void ImageWatcher::watch(std::map<std::string, ImageReference> images) {
 }
 
 Task<void> ImageWatcher::run() {
+  struct Due {
+    SteadyClock::time_point time;
+    bool is_told = false;  // by the registry, which wants to be left alone until then
+  };
+  std::map<std::string, Due> due;  // one that fails is asked less often
+  bool all = true;
   for (;;) {
-    int failures = 0;
-    std::chrono::milliseconds patience{0};
+    const double jitter = random_jitter();
+    const auto begun = SteadyClock::now();
+    auto next = begun + next_interval(interval_, 0, jitter);
     const std::map<std::string, ImageReference> images = images_;
+    std::erase_if(due, [&](const auto& entry) { return !images.contains(entry.first); });
     for (const auto& [text, reference] : images) {
+      const auto mine = due.find(text);
+      const bool early = mine != due.end() && mine->second.time > begun;
+      if (early && (!all || mine->second.is_told)) continue;
       Result<std::string> digest = co_await registry_.digest_of(reference);
       if (!images_.contains(text)) continue;
       Fact<std::string>& fact = facts_[text];
+      std::chrono::milliseconds patience{0};
       if (digest) {
         fact.succeed(std::move(*digest));
       } else {
         fact.fail(digest.error());
-        patience = std::max<std::chrono::milliseconds>(patience, digest.error().retry_after);
+        patience = digest.error().retry_after;
       }
-      failures = std::max(failures, fact.failures);
+      const auto usual = begun + next_interval(interval_, fact.failures, jitter);
+      const auto told = SteadyClock::now() + patience;
+      due[text] = Due{std::max(usual, told), told > usual};
     }
     asked_();
-    const auto wait = std::max(patience, next_interval(interval_, failures, random_jitter()));
-    co_await wake_.wait_until(SteadyClock::now() + wait);
+    for (const auto& [text, mine] : due) next = std::min(next, mine.time);
+    all = co_await wake_.wait_until(next);
   }
 }
 

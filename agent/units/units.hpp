@@ -33,6 +33,8 @@ class Units {
   // From now on calls `changed` with each new ActiveState of the unit, and with "" when changes may
   // have been missed. Called by the loop.
   virtual void watch(std::string unit, std::function<void(std::string active)> changed) = 0;
+  // From now on `changed` of that unit is not called.
+  virtual void unwatch(const std::string& unit) = 0;
 };
 
 }  // namespace trimtab

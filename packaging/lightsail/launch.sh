@@ -68,7 +68,13 @@ install_package() {
   apt="apt-get -q -y -o DPkg::Lock::Timeout=600"
   export DEBIAN_FRONTEND=noninteractive
 
-  $apt update
+  # The lists have a lock of their own, which apt-get does not wait for.
+  tries=60
+  until $apt update; do
+    tries=$((tries - 1))
+    [ "$tries" -gt 0 ] || fail "apt-get update fails, see above"
+    sleep 10
+  done
   case $PACKAGE in
     /*) cp "$PACKAGE" "$file" ;;
     *)

@@ -116,11 +116,15 @@ def test_an_operator_who_stops_the_unit_has_stopped_the_stack(shop):
     host.run(["systemctl", "start", "shop"])
     shop.wait_synced(commit)
     # restart and reload do what one expects.
-    ids = shop.ids()
+    ids, before = shop.ids(), shop.containers()
     host.run(["systemctl", "restart", "shop"])
     shop.wait_synced(commit)
+    after = shop.containers()
+    assert [s for s in before if after[s][1] == before[s][1]] == ["migrate"]
+    host.docker("stop", ids["cron"])
     host.run(["systemctl", "reload", "shop"])
     shop.wait_synced(commit)
+    assert shop.containers()["api"] == after["api"]
     assert shop.ids() == ids and shop.runs_of_migration() == 1
 
 
@@ -211,11 +215,11 @@ def test_daemons_that_are_killed_or_hang_come_back_and_go_on(shop):
 
 def test_an_upgrade_in_the_middle_of_a_deployment_resumes_it(shop, deb, tmp_path):
     host = shop.host
-    kept = {name: shop.ids()[name] for name in ("proxy", "cron", "migrate")}
+    kept = {name: shop.containers()[name] for name in ("proxy", "cron", "migrate")}
     commit = shop.push_and_wait_for_gate()
     host.install(installed_stack.repack(deb, "9.0.0", tmp_path))
     shop.wait_synced(commit)
-    assert {name: shop.ids()[name] for name in kept} == kept
+    assert {name: shop.containers()[name] for name in kept} == kept
     assert shop.runs_of_migration() == 1
     assert [r["outcome"] for r in shop.releases()] == ["good", "good"]
 
@@ -301,22 +305,29 @@ def test_a_pause_and_a_changed_configuration(shop):
     host.wait_for(lambda: not json.loads(shop.trimtab("status", "--json").stdout)["stacks"],
                   "it is no longer kept")
     assert {c[2] for s, c in shop.containers().items() if s != "migrate"} == {"running"}
+    # What becomes of its unit is no concern of the daemon any more.
+    pid = daemon_pid(host)
+    host.run(["systemctl", "stop", "shop"])
+    host.run(["systemctl", "start", "shop"])
+    shop.trimtab("status")
+    assert daemon_pid(host) == pid
 
 
 def test_removing_leaves_a_stack_that_boots_and_purging_leaves_what_is_the_users(shop):
     host = shop.host
-    before = shop.ids()
+    before, running = shop.ids(), shop.containers()
     host.put(f"{DIRECTORY}/.env", "SECRET=1\n")
     host.run(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "remove", "--yes", "trimtab"])
     assert not host.exists("/usr/sbin/trimtabd")
-    assert shop.ids() == before
+    assert shop.containers() == running
     host.reboot()
     host.wait_for(lambda: {c[2] for s, c in shop.containers().items() if s != "migrate"}
                   == {"running"}, "the stack is up without trimtab")
     assert shop.ids() == before
+    running = shop.containers()
     host.run(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "purge", "--yes", "trimtab"])
     assert not host.exists("/etc/trimtab") and not host.exists("/var/lib/trimtab")
-    assert shop.ids() == before
+    assert shop.containers() == running
     assert host.read(f"{DIRECTORY}/.env") == "SECRET=1\n"
     assert host.exists(f"{DIRECTORY}/compose.yaml")
     assert "shop_data" in host.docker("volume", "ls", "-q").split()

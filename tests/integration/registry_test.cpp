@@ -56,7 +56,7 @@ class RegistryClientTest : public testing::Test {
   // How many lines of a server's access log hold the text, once there are so many: servers answer
   // first and log then.
   static int count(const std::string& name, const std::string& text, int expected) {
-    const auto deadline = SteadyClock::now() + std::chrono::seconds(10);
+    const auto deadline = SteadyClock::now() + std::chrono::seconds(30);
     int found = 0;
     do {
       found = count_in(json_string(server(name), "log"), text);

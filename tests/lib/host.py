@@ -405,7 +405,10 @@ class Stack:
 
     def version(self, service):
         """The version that the service's test image really serves."""
-        return self.execute(service, "wget", "-qO-", "http://127.0.0.1:8080/")
+        # Without a health check a container runs before its server listens.
+        return self.execute(
+            service, "sh", "-c", "i=0; until wget -qO- http://127.0.0.1:8080/ 2>/dev/null; do "
+            "i=$((i + 1)); [ $i -lt 100 ] || exit 1; sleep 0.1; done")
 
     def running_digest(self, service):
         """The digest of the image that the service's container really runs."""

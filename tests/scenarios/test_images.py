@@ -260,6 +260,33 @@ def test_a_commit_that_waits_for_its_image_gives_way_to_a_newer_one(host):
     assert [r["outcome"] for r in stack.releases()] == ["good", "good"]
 
 
+def test_an_operator_need_not_wait_for_the_image_that_a_deployment_waits_for(host):
+    stack = shop(host, images={"interval": "1s", "wait": "10m"})
+    host.start()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    host.push("web", "2", version="2", health=False)
+    stack.wait_commit(stack.push(services(host, "2")))
+    stack.push(services(host, "later"))
+    stack.wait_state("waiting")
+
+    def deploy_that_waits():
+        code, body = host.post("/v1/stacks/shop/deploy")
+        assert code == 202, body
+        host.wait(lambda: stack.status()["state"] == "waiting", "it waits for its image")
+        stack.wait_polls(2)
+        assert stack.status()["state"] == "waiting"
+    deploy_that_waits()
+    host.trimtab("rollback", "shop", "--wait")
+    assert stack.version("web") == "1"
+    deploy_that_waits()
+    host.trimtab("pause", "shop")
+    host.push("web", "later", version="3", health=False)
+    stack.wait_polls(3)
+    assert stack.version("web") == "1" and stack.status()["state"] == "paused"
+    host.trimtab("resume", "shop")
+    host.wait(lambda: stack.version("web") == "3", "what was paused is deployed")
+
+
 class GuardedRegistry:
     """A registry behind nginx, as many are, with one user, ana."""
 
@@ -423,6 +450,8 @@ def test_a_registry_that_is_asked_too_often_is_left_alone_for_as_long_as_it_asks
             host.push(name, "latest", version="1", health=False)
             images[name] = {"image": host.image(name).replace(upstream.address,
                                                               f"127.0.0.1:{port}")}
+        host.push("other", "latest", version="1", health=False)
+        images["other"] = {"image": host.image("other")}
         stack = host.stack("shop", images, images={"interval": "1s"},
                            gate={"timeout": "20s", "stable": "300ms"})
         host.start()
@@ -441,7 +470,11 @@ def test_a_registry_that_is_asked_too_often_is_left_alone_for_as_long_as_it_asks
         stack.wait_polls(3)
         # One question learned it for all tags of the registry, and nobody has asked since.
         assert refusals() == 1
-        assert stack.status()["healthy"] == 4
+        assert stack.status()["healthy"] == 5
+        # Another registry's images are looked at as ever.
+        host.push("other", "latest", version="2", health=False)
+        host.wait(lambda: stack.release(2)["outcome"] == "good", "the other's image is deployed")
+        assert stack.version("other") == "2" and refusals() == 1
     finally:
         nginx.stop()
         upstream.stop()

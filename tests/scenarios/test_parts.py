@@ -1,7 +1,6 @@
 """What the scenarios stand on: that the real parts show what the tests ask them for."""
 
 import subprocess
-import time
 
 import pytest
 
@@ -72,9 +71,8 @@ def test_pushed_images_have_the_digest_that_was_returned_and_stop_quickly(host):
     compose(host, stack, "up", "-d")
     real.wait_until(lambda: health(stack, "web") == "healthy", "web is healthy")
     assert stack.running_digest("web") == [second]
-    began = time.monotonic()
     stack.docker("stop", "web")
-    assert time.monotonic() - began < 5
+    assert stack.container("web")["State"]["ExitCode"] == 0  # 137: it was killed
 
 
 def test_an_engine_of_its_own_can_be_restarted_and_killed(own_engine, make_host):

@@ -351,7 +351,7 @@ def test_broken_and_foreign_files_are_told_of_and_set_aside(shop):
     stack.wait_state("synced")
     assert any(f"releases/{number}/release.json" in n for n in stack.status()["notices"])
     assert stack.instances() == instances
-    shop.push()
+    stack.wait_commit(shop.push())
     number = stack.releases()[0]["number"]
     shop.wait_end(number, "good")
     shop.assert_complete(number)

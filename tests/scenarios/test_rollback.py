@@ -30,10 +30,16 @@ def push_good(stack, version):
     return commit
 
 
-def push_bad(stack, version, behaviour="unhealthy"):
+# Unhealthy so late that something can be done before.
+LATE = {"healthcheck": {"test": ["CMD", "wget", "-q", "-O", "/dev/null",
+                                 "http://127.0.0.1:8080/healthz"],
+                        "interval": "1s", "retries": 10}}
+
+
+def push_bad(stack, version, behaviour="unhealthy", **more):
     host = stack.host
     host.push("api", version, version=version, behaviour=behaviour)
-    return stack.push(services(host, api=version), message=f"Bad version {version}")
+    return stack.push(services(host, api=version, **more), message=f"Bad version {version}")
 
 
 def engine_events(engine, since, kind):
@@ -59,13 +65,17 @@ def test_what_was_rolled_back_is_not_tried_again_and_what_is_newer_is(host):
     stack.wait_polls(2)
     # Another commit with the same content does not bring it back either.
     other = stack.push(files={"README": "Read me\n"}, message="Only words")
-    host.wait(lambda: stack.status()["git"]["commit"] == other, "the commit is seen")
-    stack.wait_polls(1)
+
+    def held():
+        status = stack.status()
+        assert status["state"] == "failed" and other[:7] in status["reason"], status["reason"]
+        return status
+
+    status = host.wait(held, "the commit is looked at and held")
     assert [r["outcome"] for r in stack.releases()] == ["rolled_back", "good"]
     assert stack.instances() == runs
     assert not [e for e in engine_events(host.engine, since, "container") if e[0] == "create"]
-    status = stack.status()
-    assert status["state"] == "failed" and "api unhealthy" in status["reason"]
+    assert "api unhealthy" in status["reason"]
     push_good(stack, "3")
     assert stack.version("api") == "3"
 
@@ -74,7 +84,7 @@ def test_an_image_that_is_gone_is_fetched_before_anything_is_stopped(host):
     stack = deployed(host)
     image = stack.container("api")["Image"]
     with host.events("shop") as events:
-        push_bad(stack, "2")
+        push_bad(stack, "2", **LATE)
         events.wait(lambda e: e["event"] == "phase" and e["phase"] == "gating", "gating")
     failing = stack.container("api")["Id"]
     since = time.time()
@@ -95,7 +105,7 @@ def test_a_rollback_that_fails_is_loud_and_final_and_a_command_mends_it(host):
     image = stack.container("api")["Image"]
     digest = stack.running_digest("api")[0]
     with host.events("shop") as events:
-        push_bad(stack, "2")
+        push_bad(stack, "2", **LATE)
         events.wait(lambda e: e["event"] == "phase" and e["phase"] == "gating", "gating")
     host.engine.docker("rmi", "-f", image)
     host.registry.remove_manifest(f"host{host.number}/api", digest)

@@ -244,3 +244,39 @@ def test_a_broken_configuration_of_the_proxy_is_refused_in_its_own_words(host, s
     more = "location = /new { return 200 'new'; }"
     shop.wait_commit(shop.push(None, {"nginx.conf": NGINX.format(more=more)}, "Mend"))
     assert get(shop.port, "/new") == "new"
+
+
+def test_a_broken_configuration_is_refused_before_the_proxy_is_replaced(host, shop):
+    before = shop.instances()
+    services = site(host, shop.port)
+    services["proxy"]["environment"] = {"ZONE": "new"}
+    shop.push(services, {"nginx.conf": NGINX.format(more="lissten 81;")}, "A slip and a zone")
+    release = shop.wait_outcome(2, "rejected")
+    assert 'unknown directive "lissten"' in release["failure"]["reason"]
+    assert shop.instances() == before and get(shop.port) == "1"
+
+
+def test_a_broken_file_that_is_new_in_a_mounted_folder_is_not_tried_again(host, shop):
+    services = site(host, shop.port)
+    services["proxy"]["volumes"].append("./sites:/etc/nginx/sites:ro")
+    shop.wait_commit(shop.push(
+        services, {"sites/first.conf": "", "nginx.conf": NGINX.format(
+            more="include /etc/nginx/sites/*.conf;")}, "A folder"))
+    services["api"]["image"] = host.image("api", "2")
+    shop.push(services, {"sites/second.conf": "lissten 81;\n"}, "A slip")
+    release = shop.wait_outcome(3, "rolled_back")
+    assert release["failure"]["class"] == "content"
+    assert 'unknown directive "lissten"' in release["failure"]["reason"]
+    assert shop.wait_state("failed")["release"] == 2
+    assert get(shop.port) == "1" and shop.version("api") == "1"
+    assert not (shop.directory / "sites/second.conf").exists()
+
+
+def test_a_service_whose_mounted_file_changes_is_rolled(host, shop):
+    mounted = {"volumes": ["./greeting:/greeting:ro"]}
+    shop.wait_commit(shop.push(site(host, shop.port, **mounted), {"greeting": "one"}, "Mount"))
+    with load(shop.port) as running:
+        shop.wait_commit(shop.push(None, {"greeting": "two"}, "Another greeting"))
+    assert running.failures == []
+    assert actions(shop, 3)["api"] == "roll"
+    assert shop.execute("api", "cat", "/greeting") == "two"

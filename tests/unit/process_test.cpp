@@ -40,7 +40,7 @@ bool alive(const std::string& pid) {
 // Waits, within a deadline, for what another process does.
 template <class Condition>
 bool eventually(Condition condition) {
-  const auto deadline = SteadyClock::now() + 10s;
+  const auto deadline = SteadyClock::now() + 30s;
   while (!condition()) {
     if (SteadyClock::now() > deadline) return false;
     std::this_thread::sleep_for(5ms);
@@ -151,11 +151,11 @@ TEST(Process, StopsTheWholeGroupAtTheDeadline) {
   const TemporaryFolder folder;
   auto late = script("sleep 300 & echo $! > child; wait");
   late.directory = folder.path();
-  late.timeout = 300ms;
+  late.timeout = 3s;  // enough for sh to write the file
   const auto exit = await(run(late));
   ASSERT_FALSE(exit);
   EXPECT_EQ(exit.error().code, Errc::timed_out);
-  EXPECT_EQ(exit.error().message, "sh did not end within 300 ms and was stopped");
+  EXPECT_EQ(exit.error().message, "sh did not end within 3 s and was stopped");
   const std::string child(trim(read_file(folder / "child").value()));
   EXPECT_TRUE(eventually([&] { return !alive(child); }));
 }
@@ -167,7 +167,7 @@ TEST(Process, KillsWhatIgnoresTheRequestToEnd) {
   const auto exit = await(run(stubborn));
   ASSERT_FALSE(exit);
   EXPECT_EQ(exit.error().code, Errc::timed_out);
-  EXPECT_LT(SteadyClock::now() - begun, 10s);
+  EXPECT_LT(SteadyClock::now() - begun, 30s);
 }
 
 TEST(Process, DoesNotWaitForAGrandchildThatHoldsThePipe) {
@@ -178,7 +178,7 @@ TEST(Process, DoesNotWaitForAGrandchildThatHoldsThePipe) {
   const auto exit = await(run(daemon));
   ASSERT_TRUE(exit);
   EXPECT_EQ(exit->out, "done\n");
-  EXPECT_LT(SteadyClock::now() - begun, 10s);
+  EXPECT_LT(SteadyClock::now() - begun, 30s);
   ::kill(static_cast<pid_t>(std::stol(read_file(folder / "child").value())), SIGKILL);
 }
 

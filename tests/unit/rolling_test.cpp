@@ -245,7 +245,11 @@ TEST(Reload, TakesTheRestartsPlaceForMountedFiles) {
        {Row{"a proxy", proxy, running("proxy", "p1"), Action::reload},
         Row{"one that does not run", proxy, exited("proxy", "p1"), Action::restart},
         Row{"another service", R"("proxy": {"image": "acme/api"})", running("proxy", "p1"),
-            Action::restart}}) {
+            Action::restart},
+        Row{"one that asks for start-first",
+            R"("proxy": {"image": "acme/api",
+                         "deploy": {"update_config": {"order": "start-first"}}})",
+            running("proxy", "p1"), Action::roll}}) {
     Release old_release;
     old_release.mounted_files = {{"proxy", {{"nginx.conf", "1"}}}};
     Release new_release;
