@@ -284,7 +284,8 @@ def test_an_operator_need_not_wait_for_the_image_that_a_deployment_waits_for(hos
     stack.wait_polls(3)
     assert stack.version("web") == "1" and stack.status()["state"] == "paused"
     host.trimtab("resume", "shop")
-    host.wait(lambda: stack.version("web") == "3", "what was paused is deployed")
+    stack.wait_outcome(3, "good")
+    assert stack.version("web") == "3"
 
 
 class GuardedRegistry:

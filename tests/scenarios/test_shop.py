@@ -299,8 +299,12 @@ def test_a_backup_is_whole_or_not_there_and_is_restored_with_one_command(shop):
     for release in (10, 11, 12, 13):
         shop.backup(release, KEEP="3")
     assert [dump.split("-")[1] for dump in shop.dumps()] == ["11", "12", "13"]
+    # A commit that is tried again and again pushes nothing else out.
+    for release in (14, 15, 16):
+        shop.backup(release, KEEP="4", TRIMTAB_PREVIOUS_RELEASE="13")
+    assert [dump.split("-")[1] for dump in shop.dumps()] == ["11", "12", "13", "16"]
     assert not list(shop.backups.glob("*.part"))
-    assert shop.script("restore", code=2).count(".dump") == 3
+    assert shop.script("restore", code=2).count(".dump") == 4
 
     small = shop.host.folder / "small"
     small.mkdir()

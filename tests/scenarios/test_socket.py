@@ -51,7 +51,7 @@ def services(host, version="1"):
 
 def shop(host, **settings):
     settings.setdefault("gate", {"timeout": "20s", "stable": "1s"})
-    for version, behaviour in (("1", "serve"), ("2", "slow 6"), ("3", "exit 4 0")):
+    for version, behaviour in (("1", "serve"), ("2", "slow 3"), ("3", "exit 4 0")):
         host.push("web", version, version=version, behaviour=behaviour)
     host.push("api", "1", health=False)
     return host.stack("shop", services(host), **settings)
