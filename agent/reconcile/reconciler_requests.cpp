@@ -187,7 +187,7 @@ Task<void> Reconciler::serve(Request request) {
     co_return;
   }
   co_await consider(goal);
-  if (serving_.empty() || verdict_.state != StackState::waiting) co_return;
+  if (serving_.empty() || waiting_commit_.empty()) co_return;
   if (store_.intent().paused) {
     finish_request(request.id, "failed", std::nullopt,
                    settings_.name + " was paused before it was done");
