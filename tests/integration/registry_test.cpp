@@ -267,6 +267,22 @@ TEST_F(RegistryClientTest, GetsATokenAndKeepsIt) {
   EXPECT_EQ(count("token", "\"GET /v2/kept/", 0), 0);
 }
 
+TEST_F(RegistryClientTest, FiftyRoundsOfEightTagsTakeOneToken) {
+  log_in("token");
+  std::map<std::string, std::string> digests;
+  for (int tag = 0; tag < 8; ++tag) {
+    const std::string name = "eight/app:" + std::to_string(tag);
+    digests[name] = push(name);
+  }
+  for (int round = 0; round < 50; ++round) {
+    for (const auto& [name, digest] : digests) EXPECT_DIGEST(ask("token", name), digest);
+  }
+  EXPECT_EQ(count_in(about("token_log"), "scope=repository%3Aeight%2F"), 1);
+  // One more, which had to learn of the token server.
+  EXPECT_EQ(count("token", "\"HEAD /v2/eight/app/manifests/", 401), 401);
+  EXPECT_EQ(count("token", "\"GET /v2/eight/", 0), 0);
+}
+
 TEST_F(RegistryClientTest, GetsATokenWithoutALoginForAPublicImage) {
   EXPECT_DIGEST(ask("token", "public/app:1"), pushed("public/app:1"));
 }
