@@ -284,15 +284,12 @@ std::set<std::string> unwell_services(const Release& release, const Rendering& r
 }
 
 bool is_stopped_by_hand(const Container& container) {
-  const bool restarts =
-      container.restart_policy == "always" || container.restart_policy == "unless-stopped";
-  return container.state == ContainerState::exited && restarts;
+  return container.state == ContainerState::exited && container.restart_policy.is_unconditional();
 }
 
 bool is_finished_job(const Container& container) {
-  const bool restarts =
-      container.restart_policy == "always" || container.restart_policy == "unless-stopped";
-  return container.state == ContainerState::exited && container.exit_code == 0 && !restarts;
+  return container.state == ContainerState::exited && container.exit_code == 0 &&
+         !container.restart_policy.is_unconditional();
 }
 
 bool is_finished_job(const Container& container, const Release* release) {

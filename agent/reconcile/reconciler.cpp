@@ -12,6 +12,7 @@
 #include "agent/plan/preflight/preflight.hpp"
 #include "agent/plan/rolling.hpp"
 #include "agent/reconcile/certificates.hpp"
+#include "agent/reconcile/held_policies.hpp"
 #include "agent/reconcile/host_disk.hpp"
 #include "agent/reconcile/host_memory.hpp"
 #include "agent/reconcile/host_ports.hpp"
@@ -229,6 +230,32 @@ Task<void> Reconciler::start_what_docker_left_down(std::vector<Container> contai
   }
 }
 
+// Recorded first: what Docker is told in between is not lost with the daemon.
+Task<void> Reconciler::set_policies(std::vector<Container> containers) {
+  Intent intent = store_.intent();
+  const PolicyChanges wanted =
+      policy_changes(containers, unit_keeper_.is_stopped(), intent.held_policies);
+  if (wanted.held != intent.held_policies) {
+    intent.held_policies = wanted.held;
+    const Result<void> kept = store_.set_intent(intent);
+    if (!kept) spdlog::warn("{}: {}", settings_.name, kept.error().text());
+    if (!kept) co_return;
+  }
+  std::vector<std::string> services;
+  for (const PolicyChange& change : wanted.changes) {
+    const Result<void> set = co_await docker_.set_restart_policy(change.container, change.policy);
+    if (set) {
+      services.push_back(change.service);
+    } else {
+      spdlog::warn("{}: {}: {}", settings_.name, change.service, set.error().text());
+    }
+  }
+  if (services.empty()) co_return;
+  remark(unit_keeper_.is_stopped()
+             ? "is stopped: Docker will not start " + join(services, ", ") + " when it comes back"
+             : "is started: Docker restarts " + join(services, ", ") + " as before");
+}
+
 Task<void> Reconciler::observe() {
   auto containers = co_await docker_.project_containers(project_);
   if (!containers) co_return;
@@ -238,6 +265,7 @@ Task<void> Reconciler::observe() {
     if (!containers) co_return;
   }
   docker_was_lost_ = false;
+  co_await set_policies(*containers);
   for (const Container& container : *containers) {
     const auto before =
         std::find_if(observed_.containers.begin(), observed_.containers.end(),

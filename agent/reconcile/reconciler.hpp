@@ -150,6 +150,7 @@ class Reconciler final : private Progress {
   // Gives up rolling where there is no memory for it; a line on each for people.
   Task<std::vector<std::string>> fit_memory(const Rendering* rendering, Plan* plan);
   Task<void> start_what_docker_left_down(std::vector<Container> containers);
+  Task<void> set_policies(std::vector<Container> containers);
   Task<void> serve(Request request);
   Task<void> serve_rollback(Request request);
   Task<void> consider(Goal goal);

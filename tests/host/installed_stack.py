@@ -53,7 +53,7 @@ class InstalledStack:
         return json.dumps({
             "version": "3.4",
             "services": {
-                "proxy": {"image": self.image("proxy", "1"), "restart": "unless-stopped"},
+                "proxy": {"image": self.image("proxy", "1"), "restart": "on-failure:5"},
                 "api": {"image": self.image("api", version), "restart": "always",
                         "volumes": ["data:/data"]},
                 # Docker never starts it by itself.
@@ -155,6 +155,16 @@ class InstalledStack:
             told = json.loads(self.host.docker("inspect", line))[0]
             found[told["Config"]["Labels"]["com.docker.compose.service"]] = (
                 told["Id"], told["State"]["StartedAt"], told["State"]["Status"])
+        return found
+
+    def restart_policies(self):
+        """{service: policy}, as a compose file writes it."""
+        found = {}
+        for service, container in self.ids().items():
+            policy = json.loads(self.host.docker("inspect", container))[0][
+                "HostConfig"]["RestartPolicy"]
+            most = policy["MaximumRetryCount"]
+            found[service] = policy["Name"] + (f":{most}" if most else "")
         return found
 
     def ids(self):

@@ -60,28 +60,6 @@ def test_installing_starts_a_daemon_that_says_how_things_are(shop):
         assert exposure <= 4.0, score
 
 
-@on_one_release
-def test_init_by_flags_sets_up_a_stack_that_the_next_push_deploys(debian, forge, deb):
-    debian.install(deb)
-    stack = InstalledStack(debian, forge)
-    commit = stack.push()
-    debian.put("/root/deploy-key", pathlib.Path(forge.settings["SSH_KEY"]).read_text(), "0600")
-    fingerprint = subprocess.run(["ssh-keygen", "-lf", forge.settings["KNOWN_HOSTS"]], check=True,
-                                 capture_output=True, text=True).stdout.split()[1]
-    init = ["trimtab", "init", "--name", "shop", "--url", stack.settings["git"]["url"],
-            "--key", "/root/deploy-key", "--yes"]
-    # A host that nobody vouches for is not trusted.
-    refused = debian.run(init, check=False)
-    assert refused.returncode == 1 and "fingerprint" in refused.stderr + refused.stdout
-    assert not debian.exists("/etc/trimtab/stacks.d/shop.yaml")
-    said = debian.run([*init, "--host-fingerprint", fingerprint]).stdout
-    assert "systemctl reload trimtabd" in said, said
-    assert debian.run(["trimtab", "check"]).returncode == 0
-    debian.run(["systemctl", "reload", "trimtabd"])
-    stack.wait_synced(commit)
-    stack.wait_synced(stack.push())
-
-
 def test_the_stack_boots_without_network_and_without_trimtab(shop):
     host = shop.host
     before = shop.ids()
@@ -105,8 +83,14 @@ def test_an_operator_who_stops_the_unit_has_stopped_the_stack(shop):
     status = shop.wait_status(lambda s: s["state"] == "stopped", "stopped")
     assert "systemctl start shop" in status["next"]
     assert {c[2] for c in shop.containers().values()} == {"exited"}
+    held = {"proxy": "no", "api": "unless-stopped", "cron": "no", "migrate": "no"}
+    host.wait_for(lambda: shop.restart_policies() == held, "Docker is told not to start them")
     host.run(["systemctl", "restart", "trimtabd"])
     shop.wait_status(lambda s: s["state"] == "stopped", "still stopped after a restart")
+    # Docker, which would start again what says `always`, and what was ended by a signal.
+    host.run(["systemctl", "restart", "docker.service"])
+    shop.wait_looks(2)
+    assert {c[2] for c in shop.containers().values()} == {"exited"}
     commit = shop.push()
     shop.wait_status(lambda s: s["git"]["commit"] == commit, "the push is seen")
     refused = shop.trimtab("deploy", "shop", check=False)
@@ -115,6 +99,8 @@ def test_an_operator_who_stops_the_unit_has_stopped_the_stack(shop):
     assert {c[2] for c in shop.containers().values()} == {"exited"}
     host.run(["systemctl", "start", "shop"])
     shop.wait_synced(commit)
+    assert shop.restart_policies() == {"proxy": "on-failure:5", "api": "always", "cron": "no",
+                                       "migrate": "no"}
     # restart and reload do what one expects.
     ids, before = shop.ids(), shop.containers()
     host.run(["systemctl", "restart", "shop"])

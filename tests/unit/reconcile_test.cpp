@@ -8,6 +8,7 @@
 
 #include "agent/reconcile/compose_inputs.hpp"
 #include "agent/reconcile/events.hpp"
+#include "agent/reconcile/held_policies.hpp"
 #include "agent/reconcile/host_memory.hpp"
 #include "agent/reconcile/renewed_files.hpp"
 #include "agent/reconcile/situation.hpp"
@@ -24,6 +25,57 @@ namespace {
 
 namespace fs = std::filesystem;
 using std::chrono::milliseconds;
+
+// ---- Held policies --------------------------------------------------------------------------
+
+TEST(HeldPolicies, AreThoseThatDockerWouldStartAStoppedContainerFor) {
+  struct Row {
+    RestartPolicy policy;
+    ContainerState state;
+    int exit_code;
+    std::optional<RestartPolicy> expected;
+  };
+  const std::vector<Row> rows{
+      {{"always", 0}, ContainerState::exited, 0, RestartPolicy{"unless-stopped", 0}},
+      {{"on-failure", 5}, ContainerState::exited, 143, RestartPolicy{"no", 0}},
+      {{"on-failure", 5}, ContainerState::exited, 0, std::nullopt},
+      {{"unless-stopped", 0}, ContainerState::exited, 143, std::nullopt},
+      {{"no", 0}, ContainerState::exited, 143, std::nullopt},
+      // Somebody started it on its own while the stack is stopped.
+      {{"always", 0}, ContainerState::running, 0, std::nullopt},
+  };
+  for (const Row& row : rows) {
+    Container container;
+    container.id = "id";
+    container.restart_policy = row.policy;
+    container.state = row.state;
+    container.exit_code = row.exit_code;
+    const PolicyChanges stopped = policy_changes({container}, true, {});
+    ASSERT_EQ(stopped.changes.size(), row.expected ? 1U : 0U) << row.policy.name;
+    EXPECT_EQ(stopped.held.size(), stopped.changes.size());
+    EXPECT_TRUE(policy_changes({container}, false, {}).changes.empty()) << row.policy.name;
+    if (!row.expected) continue;
+    EXPECT_EQ(stopped.changes[0].policy, *row.expected) << row.policy.name;
+    EXPECT_EQ(stopped.held.at("id"), row.policy);
+    // A try that failed is made again, and what was kept stays kept.
+    EXPECT_EQ(policy_changes({container}, true, stopped.held).changes.size(), 1U);
+    container.restart_policy = *row.expected;
+    const PolicyChanges later = policy_changes({container}, true, stopped.held);
+    EXPECT_TRUE(later.changes.empty());
+    EXPECT_EQ(later.held, stopped.held);
+    // The unit is started: they get back what they had, and then nothing is kept.
+    const PolicyChanges started = policy_changes({container}, false, later.held);
+    ASSERT_EQ(started.changes.size(), 1U);
+    EXPECT_EQ(started.changes[0].policy, row.policy);
+    EXPECT_EQ(started.held, later.held);
+    container.restart_policy = row.policy;
+    const PolicyChanges done = policy_changes({container}, false, started.held);
+    EXPECT_TRUE(done.changes.empty() && done.held.empty());
+  }
+  // A container that is gone is forgotten.
+  EXPECT_TRUE(policy_changes({}, true, {{"id", {"always", 0}}}).held.empty());
+  EXPECT_TRUE(policy_changes({}, false, {{"id", {"always", 0}}}).held.empty());
+}
 
 // ---- Situation ------------------------------------------------------------------------------
 
