@@ -372,9 +372,11 @@ std::string Agent::status_line() const {
 
 bool Agent::any_hangs() const {
   return std::any_of(stacks_.begin(), stacks_.end(), [this](const auto& stack) {
-    const bool hangs = compose_found_ && stack.second->hangs();
-    if (hangs) spdlog::critical("{} hangs: the watchdog is not fed", stack.first);
-    return hangs;
+    if (!compose_found_) return false;
+    const auto what = what_hangs(stack.second->signs_of_life(), SteadyClock::now());
+    if (what.empty()) return false;
+    spdlog::critical("{}: {} hangs: the watchdog is not fed", stack.first, what);
+    return true;
   });
 }
 

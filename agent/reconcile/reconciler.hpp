@@ -14,6 +14,7 @@
 #include "agent/reconcile/draft.hpp"
 #include "agent/reconcile/events.hpp"
 #include "agent/reconcile/renewed_files.hpp"
+#include "agent/reconcile/signs_of_life.hpp"
 #include "agent/reconcile/situation.hpp"
 #include "agent/reconcile/unit_keeper.hpp"
 #include "agent/sources/engine_watcher.hpp"
@@ -128,8 +129,7 @@ class Reconciler final : private Progress {
   [[nodiscard]] std::vector<std::string> notices() const;
   // Absent where no unit is kept.
   [[nodiscard]] const std::optional<UnitView>& unit() const { return unit_keeper_.view(); }
-  // Whether it has shown no sign of work for longer than any of its steps may take.
-  [[nodiscard]] bool hangs() const;
+  [[nodiscard]] SignsOfLife signs_of_life() const;
 
  private:
   struct Goal {

@@ -7,9 +7,6 @@ namespace {
 
 constexpr auto pull_event_spacing = std::chrono::milliseconds(250);
 
-// Longer than any step may take without a sign; starting services by Compose takes longest.
-constexpr auto longest_silence = std::chrono::minutes(20);
-
 }  // namespace
 
 // --- what people are told
@@ -111,8 +108,8 @@ StackUnit Reconciler::stack_unit() const {
   return unit;
 }
 
-bool Reconciler::hangs() const {
-  return !waits_for_turn_ && SteadyClock::now() - last_progress_ > longest_silence;
+SignsOfLife Reconciler::signs_of_life() const {
+  return {last_progress_, waits_for_turn_, git_watcher_.next_look(), image_watcher_.next_look()};
 }
 
 void Reconciler::tell(Milestone milestone, spdlog::level::level_enum level,

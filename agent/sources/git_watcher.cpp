@@ -21,6 +21,7 @@ GitWatcher::GitWatcher(asio::any_io_executor executor, Git& git, std::chrono::mi
 
 Task<void> GitWatcher::run() {
   for (;;) {
+    next_look_ = SteadyClock::now();
     Result<RefTip> tip = co_await git_.ask();
     std::chrono::milliseconds patience{0};
     if (tip) {
@@ -33,7 +34,8 @@ Task<void> GitWatcher::run() {
     const auto wait = std::max(patience, next_interval(interval_, fact_.failures, random_jitter()));
     if (wait > longest_idle) git_.let_go();
     const auto now = SteadyClock::now();
-    bool woken = co_await wake_.wait_until(now + wait);
+    next_look_ = now + wait;
+    bool woken = co_await wake_.wait_until(next_look_);
     // A hint is no reason to ask a server that wants to be left alone.
     while (woken && SteadyClock::now() < now + patience) {
       woken = co_await wake_.wait_until(now + patience);

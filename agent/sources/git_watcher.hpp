@@ -17,6 +17,8 @@ class GitWatcher {
   Task<void> run();
   // Asks at once instead of at the next interval.
   void look_now() { wake_.notify(); }
+  // When it asks next, or began to.
+  [[nodiscard]] SteadyClock::time_point next_look() const { return next_look_; }
 
  private:
   Git& git_;
@@ -24,6 +26,7 @@ class GitWatcher {
   Fact<RefTip>& fact_;
   std::function<void()> asked_;
   WakeEvent wake_;
+  SteadyClock::time_point next_look_ = SteadyClock::now();
 };
 
 }  // namespace trimtab

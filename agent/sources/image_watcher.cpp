@@ -31,13 +31,13 @@ Task<void> ImageWatcher::run() {
   for (;;) {
     const double jitter = random_jitter();
     const auto begun = SteadyClock::now();
-    auto next = begun + next_interval(interval_, 0, jitter);
     const std::map<std::string, ImageReference> images = images_;
     std::erase_if(due, [&](const auto& entry) { return !images.contains(entry.first); });
     for (const auto& [text, reference] : images) {
       const auto mine = due.find(text);
       const bool early = mine != due.end() && mine->second.time > begun;
       if (early && (!all || mine->second.is_told)) continue;
+      next_look_ = SteadyClock::now();
       Result<std::string> digest = co_await registry_.digest_of(reference);
       if (!images_.contains(text)) continue;
       Fact<std::string>& fact = facts_[text];
@@ -53,8 +53,9 @@ Task<void> ImageWatcher::run() {
       due[text] = Due{std::max(usual, told), told > usual};
     }
     asked_();
-    for (const auto& [text, mine] : due) next = std::min(next, mine.time);
-    all = co_await wake_.wait_until(next);
+    next_look_ = begun + next_interval(interval_, 0, jitter);
+    for (const auto& [text, mine] : due) next_look_ = std::min(next_look_, mine.time);
+    all = co_await wake_.wait_until(next_look_);
   }
 }
 

@@ -19,6 +19,8 @@ class ImageWatcher {
                std::function<void()> asked);
   Task<void> run();
   void look_now() { wake_.notify(); }
+  // When it asks next, or began to ask for the image that it is at.
+  [[nodiscard]] SteadyClock::time_point next_look() const { return next_look_; }
 
   // The images to watch from now on, as the compose file writes them. Facts of others are
   // forgotten.
@@ -32,6 +34,7 @@ class ImageWatcher {
   std::function<void()> asked_;
   std::map<std::string, ImageReference> images_;
   WakeEvent wake_;
+  SteadyClock::time_point next_look_ = SteadyClock::now();
 };
 
 }  // namespace trimtab

@@ -16,6 +16,7 @@ Python 3.11, nothing but the standard library.
 import contextlib
 import hashlib
 import itertools
+import json
 import os
 import pathlib
 import secrets
@@ -384,6 +385,15 @@ class DebianHost:
         """The texts of a unit's journal, of all boots; `arguments` are journalctl's, such as -b."""
         return self.run(["journalctl", "--no-pager", "--output=cat", "--unit", unit,
                          *arguments]).stdout
+
+    def job_time(self, unit, message_id, boot):
+        """When systemd last told of the service's job; microseconds, comparable within a boot.
+
+        `boot`: 0 is this one, -1 the one before.
+        """
+        lines = self.run(["journalctl", "--boot", str(boot), "--output=json",
+                          f"UNIT={unit}.service", f"MESSAGE_ID={message_id}"]).stdout.splitlines()
+        return int(json.loads(lines[-1])["__MONOTONIC_TIMESTAMP"])
 
     def last_journal(self):
         """The end of the whole journal, read in a way that asks nothing of the running host."""

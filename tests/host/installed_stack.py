@@ -53,7 +53,9 @@ class InstalledStack:
         return json.dumps({
             "version": "3.4",
             "services": {
-                "proxy": {"image": self.image("proxy", "1"), "restart": "on-failure:5"},
+                # When it is stopped it ends by the signal, which Docker takes for a failure.
+                "proxy": {"image": self.image("proxy", "1"), "restart": "on-failure:5",
+                          "stop_signal": "SIGKILL"},
                 "api": {"image": self.image("api", version), "restart": "always",
                         "volumes": ["data:/data"]},
                 # Docker never starts it by itself.
@@ -164,7 +166,7 @@ class InstalledStack:
             policy = json.loads(self.host.docker("inspect", container))[0][
                 "HostConfig"]["RestartPolicy"]
             most = policy["MaximumRetryCount"]
-            found[service] = policy["Name"] + (f":{most}" if most else "")
+            found[service] = (policy["Name"] or "no") + (f":{most}" if most else "")
         return found
 
     def ids(self):

@@ -10,6 +10,12 @@ import parts as real
 import pytest
 from installed_stack import DIRECTORY, InstalledStack
 
+# systemd's MESSAGE_IDs of a unit's jobs (systemd/sd-messages.h).
+STARTING = "7d4958e842da4a758f6c1cdc7b36dcc5"
+STARTED = "39f53479d3a045ac8e11786248231fbf"
+STOPPING = "de5b426a63be47a7b6ac3eaac82e2f6f"
+STOPPED = "9d1aaa27d60140bd96365438aad20286"
+
 # What does not depend on how old systemd, Docker and Compose are.
 on_one_release = pytest.mark.parametrize(
     "release", [pytest.param("trixie", marks=pytest.mark.trixie)], indirect=True)
@@ -68,6 +74,9 @@ def test_the_stack_boots_without_network_and_without_trimtab(shop):
     shop.wait_status(lambda s: s["healthy"] == s["services"] == 4, "all services are up")
     assert shop.ids() == before and shop.runs_of_migration() == 1
     assert shop.status()["release"] == 1
+    # Down before Docker, up after it.
+    assert host.job_time("shop", STOPPED, -1) < host.job_time("docker", STOPPING, -1)
+    assert host.job_time("docker", STARTED, 0) < host.job_time("shop", STARTING, 0)
     host.run(["systemctl", "disable", "--now", "trimtabd.service", "trimtabd.socket"])
     host.reboot()
     host.wait_for(lambda: {s: c[2] for s, c in shop.containers().items()} ==
@@ -124,6 +133,16 @@ def test_stopping_the_unit_in_the_middle_of_a_deployment_stops_it(shop):
     assert {c[2] for c in shop.containers().values()} == {"exited"}
     host.run(["systemctl", "start", "shop"])
     shop.wait_synced(commit)
+    # One that is not to boot stays down over a reboot.
+    host.run(["systemctl", "disable", "--now", "shop"])
+    host.wait_for(lambda: shop.restart_policies()["api"] == "unless-stopped", "Docker is told")
+    host.reboot()
+    shop.wait_status(lambda s: s["state"] == "stopped", "stopped")
+    shop.wait_looks(2)
+    assert {c[2] for c in shop.containers().values()} == {"exited"}
+    host.run(["systemctl", "enable", "--now", "shop"])
+    shop.wait_synced(commit)
+    assert shop.restart_policies()["api"] == "always"
 
 
 @on_one_release

@@ -11,6 +11,7 @@
 #include "agent/reconcile/held_policies.hpp"
 #include "agent/reconcile/host_memory.hpp"
 #include "agent/reconcile/renewed_files.hpp"
+#include "agent/reconcile/signs_of_life.hpp"
 #include "agent/reconcile/situation.hpp"
 #include "agent/reconcile/staging.hpp"
 #include "agent/sources/backoff.hpp"
@@ -75,6 +76,31 @@ TEST(HeldPolicies, AreThoseThatDockerWouldStartAStoppedContainerFor) {
   // A container that is gone is forgotten.
   EXPECT_TRUE(policy_changes({}, true, {{"id", {"always", 0}}}).held.empty());
   EXPECT_TRUE(policy_changes({}, false, {{"id", {"always", 0}}}).held.empty());
+}
+
+// ---- Signs of life --------------------------------------------------------------------------
+
+TEST(SignsOfLife, TellWhatHangs) {
+  const auto now = SteadyClock::now();
+  const auto recent = now - std::chrono::minutes(19);
+  const auto old = now - std::chrono::minutes(21);
+  const auto ahead = now + std::chrono::hours(2);
+  struct Row {
+    SignsOfLife signs;
+    std::string_view expected;
+  };
+  const std::vector<Row> rows{
+      {{now, false, now, now}, ""},
+      {{recent, false, recent, recent}, ""},
+      // A hook of two hours, a remote that is left alone, an image that need not be asked for.
+      {{ahead, false, ahead, ahead}, ""},
+      {{old, false, now, now}, "its reconciliation"},
+      {{old, true, now, now}, ""},
+      {{now, false, old, now}, "the watch of its Git remote"},
+      {{old, true, old, now}, "the watch of its Git remote"},
+      {{now, false, now, old}, "the watch of its images"},
+  };
+  for (const Row& row : rows) EXPECT_EQ(what_hangs(row.signs, now), row.expected);
 }
 
 // ---- Situation ------------------------------------------------------------------------------

@@ -1,0 +1,23 @@
+// What the service manager's watchdog goes by: a stack whose keeping has come to a stand is noticed
+// though the daemon answers, and the daemon is started anew.
+#pragma once
+
+#include <string_view>
+
+#include "common/async.hpp"
+
+namespace trimtab {
+
+// When each part of a stack's keeping last showed that it goes on; in the future where it said that
+// it rests, or that a step takes its time.
+struct SignsOfLife {
+  SteadyClock::time_point reconciler;
+  bool waits_for_turn = false;  // for another stack's deployment, which may take its time
+  SteadyClock::time_point git_watcher;
+  SteadyClock::time_point image_watcher;
+};
+
+// What hangs, in words for people; "" if nothing does. Pure.
+std::string_view what_hangs(const SignsOfLife& signs, SteadyClock::time_point now);
+
+}  // namespace trimtab
