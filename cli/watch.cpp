@@ -285,6 +285,8 @@ Task<Result<std::optional<Ending>>> RequestWatch::look(std::optional<Json> finis
     const bool changed = number != number_;
     number_ = number;
     const auto read = co_await read_release();
+    // The daemon may go away in between; the next look bears with that for as long as it may.
+    if (!read && no_answer(read.error())) co_return std::optional<Ending>();
     // It may be announced a moment before it can be read.
     if (!read && read.error().code != Errc::not_found) co_return read.error();
     if (read && changed) begin_release();

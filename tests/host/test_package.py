@@ -42,6 +42,11 @@ def daemon_pid(host):
     return int(property_of(host, "trimtabd", "MainPID"))
 
 
+def children_of(host, pid):
+    """The processes that it has started, directly, and that run."""
+    return host.read(f"/proc/{pid}/task/{pid}/children").split()
+
+
 def test_installing_starts_a_daemon_that_says_how_things_are(shop):
     host = shop.host
     assert property_of(host, "trimtabd", "UnitFileState") == "enabled"
@@ -213,8 +218,14 @@ def test_daemons_that_are_killed_or_hang_come_back_and_go_on(shop):
     host.run(["systemctl", "daemon-reload"])
     host.run(["systemctl", "restart", "trimtabd"])
     hanging = daemon_pid(host)
+    host.cut_network()
+    host.wait_for(lambda: children_of(host, hanging), "it asks a remote that does not answer")
     host.run(["kill", "-STOP", str(hanging)])
+    left = children_of(host, hanging)
     host.wait_for(lambda: daemon_pid(host) not in (0, hanging), "the watchdog starts another")
+    # Of what the first one had started nothing is left.
+    assert not [pid for pid in left if host.exists(f"/proc/{pid}")]
+    host.restore_network()
     shop.wait_synced(commit)
 
 
