@@ -222,6 +222,7 @@ def test_daemons_that_are_killed_or_hang_come_back_and_go_on(shop):
     host.wait_for(lambda: children_of(host, hanging), "it asks a remote that does not answer")
     host.run(["kill", "-STOP", str(hanging)])
     left = children_of(host, hanging)
+    assert left
     host.wait_for(lambda: daemon_pid(host) not in (0, hanging), "the watchdog starts another")
     # Of what the first one had started nothing is left.
     assert not [pid for pid in left if host.exists(f"/proc/{pid}")]
