@@ -25,6 +25,7 @@
 #include "agent/reconcile/reconciler.hpp"
 #include "agent/registry/registry_client.hpp"
 #include "agent/units/systemd_units.hpp"
+#include "common/failpoint.hpp"
 #include "common/files.hpp"
 #include "common/http_server.hpp"
 #include "common/log.hpp"
@@ -41,8 +42,6 @@ constexpr int exit_configuration = 2;
 
 // A phase that must not be cut is given this long when the daemon is to stop.
 constexpr auto stop_patience = std::chrono::seconds(80);
-
-constexpr const char* docker_unit = "docker.service";
 
 constexpr auto memory_interval = std::chrono::seconds(30);
 
@@ -136,6 +135,7 @@ class Agent {
   TaskGroup watchers_;
   asio::signal_set signals_;
   asio::signal_set reload_signal_;
+  bool stopping_ = false;
   int exit_code_ = 0;
 };
 
@@ -180,7 +180,9 @@ Result<void> Agent::prepare() {
 Task<Result<void>> Agent::may_use_docker() {
   if (docker_is_active_) co_return Result<void>();
   const Result<UnitState> state = co_await units_->state(docker_unit);
-  if (!state || state->load != "loaded") co_return Result<void>();
+  // Unknown, which may be stopped.
+  if (!state) co_return state.error();
+  if (state->load != "loaded") co_return Result<void>();
   docker_is_active_ = state->active == "active";
   const bool down = state->active == "inactive" || state->active == "failed";
   const bool stopped = state->active == "deactivating" || (down && !state->has_job);
@@ -373,7 +375,8 @@ std::string Agent::status_line() const {
 bool Agent::any_hangs() const {
   return std::any_of(stacks_.begin(), stacks_.end(), [this](const auto& stack) {
     if (!compose_found_) return false;
-    const auto what = what_hangs(stack.second->signs_of_life(), SteadyClock::now());
+    const auto silence = time_in_tests("TRIMTAB_LONGEST_SILENCE_MS", longest_silence);
+    const auto what = what_hangs(stack.second->signs_of_life(), SteadyClock::now(), silence);
     if (what.empty()) return false;
     spdlog::critical("{}: {} hangs: the watchdog is not fed", stack.first, what);
     return true;
@@ -454,6 +457,8 @@ Task<void> Agent::reload() {
                  wanted.contains(name) ? "its settings changed"
                                        : "no longer kept; what runs is left as it is");
   }
+  // The stop has counted the stacks that it waits for.
+  if (stopping_) co_return;
   for (const auto& [name, settings] : wanted) {
     if (kept_.contains(name)) continue;
     const Result<void> added = add_stack(settings);
@@ -482,6 +487,7 @@ Task<void> Agent::remove_stack(std::string name) {
 // --- stopping
 
 Task<void> Agent::stop() {
+  stopping_ = true;
   server_->stop();
   std::vector<std::shared_ptr<Reconciler>> all;
   for (const auto& [name, stack] : stacks_) {

@@ -1,6 +1,7 @@
 #include "cli/watch.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "cli/render.hpp"
 #include "cli/server_events.hpp"
@@ -270,29 +271,31 @@ void RequestWatch::show(const Json& stack, const Json& request) {
 }
 
 Task<Result<std::optional<Ending>>> RequestWatch::look(std::optional<Json> finished) {
+  const auto is_bearable = [this](const Error& error) {
+    return no_answer(error) && SteadyClock::now() - answered_ < patience;
+  };
   const auto stack = co_await ask(client_, stack_);
-  if (!stack) {
-    const bool wait = no_answer(stack.error()) && SteadyClock::now() - answered_ < patience;
-    if (!wait) co_return stack.error();
-    co_return std::optional<Ending>();
-  }
-  answered_ = SteadyClock::now();
+  if (!stack && is_bearable(stack.error())) co_return std::optional<Ending>();
+  if (!stack) co_return stack.error();
   const Json& attempt = json_object(*stack, "attempt");
   Json request = request_of(*stack, finished);
   std::int64_t number = json_int(request, "release");
   if (number == 0) number = json_int(attempt, "release");
   if (number != 0) {
-    const bool changed = number != number_;
-    number_ = number;
+    const std::int64_t before = std::exchange(number_, number);
+    const bool changed = number != before;
     const auto read = co_await read_release();
-    // The daemon may go away in between; the next look bears with that for as long as it may.
-    if (!read && no_answer(read.error())) co_return std::optional<Ending>();
+    if (!read && is_bearable(read.error())) {
+      number_ = before;
+      co_return std::optional<Ending>();
+    }
     // It may be announced a moment before it can be read.
     if (!read && read.error().code != Errc::not_found) co_return read.error();
     if (read && changed) begin_release();
     if (!read) number_ = 0;
     if (read) request = request_of(*stack, finished);
   }
+  answered_ = SteadyClock::now();
   if (!headed_ && number_ != 0 && json_string(request, "outcome") != "nothing_to_do") {
     headed_ = true;
     terminal_.print({deploy_heading(stack_, release_)});

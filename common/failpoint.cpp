@@ -20,6 +20,11 @@ void failpoint(std::string_view name) {
   if (text.substr(0, hash) == name && count == nth) std::raise(SIGKILL);
 }
 
+std::chrono::milliseconds time_in_tests(const char* name, std::chrono::milliseconds usual) {
+  const char* const wanted = std::getenv(name);
+  return wanted == nullptr ? usual : std::chrono::milliseconds(std::atoi(wanted));
+}
+
 }  // namespace trimtab
 
 #endif

@@ -1,7 +1,8 @@
-// Points at which a test ends the daemon, as kill -9 or a power cut would. Compiled in for tests
-// alone (TRIMTAB_FAILPOINTS).
+// Points at which a test ends the daemon, as kill -9 or a power cut would, and times that are too
+// long to wait for. Compiled in for tests alone (TRIMTAB_FAILPOINTS).
 #pragma once
 
+#include <chrono>
 #include <string_view>
 
 namespace trimtab {
@@ -10,8 +11,13 @@ namespace trimtab {
 // holds "NAME#N", when it is passed for the Nth time.
 #ifdef TRIMTAB_FAILPOINTS
 void failpoint(std::string_view name);
+// `usual`, unless the environment has other milliseconds under that name.
+std::chrono::milliseconds time_in_tests(const char* name, std::chrono::milliseconds usual);
 #else
 inline void failpoint(std::string_view) {}
+inline std::chrono::milliseconds time_in_tests(const char*, std::chrono::milliseconds usual) {
+  return usual;
+}
 #endif
 
 }  // namespace trimtab

@@ -86,6 +86,9 @@ std::string unit_complaint(const std::string& text) {
   constexpr std::string_view allowed =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789:_.\\-";
   const bool is_service = text.ends_with(".service") && text.size() > 8 && text.size() < 256;
+  if (text == "docker.service" || text == "trimtabd.service") {
+    return text + " is not the stack's own: choose another `unit:`";
+  }
   if (is_service && text.find_first_not_of(allowed) == text.npos) return {};
   return "expected the name of a service unit such as shop.service, found " + in_quotes(text);
 }

@@ -83,8 +83,6 @@ class Docker {
   virtual Task<Result<void>> stop(
       std::string container) = 0;  // its own stop grace; stopped is success
   virtual Task<Result<void>> restart(std::string container) = 0;
-  // From now on, whether it runs or not; the container is not started or stopped by it.
-  virtual Task<Result<void>> set_restart_policy(std::string container, RestartPolicy policy) = 0;
   // Sends a signal ("HUP") to the container's first process; conflict where it does not run.
   virtual Task<Result<void>> signal(std::string container, std::string signal) = 0;
   // It publishes no port and is removed in any case.

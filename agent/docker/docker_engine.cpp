@@ -483,24 +483,6 @@ Task<Result<void>> DockerEngine::restart(std::string container) {
   return stop_gracefully(std::move(container), "restart");
 }
 
-Task<Result<void>> DockerEngine::set_restart_policy(std::string container, RestartPolicy policy) {
-  const std::string what = "cannot set the restart policy of container " + container;
-  Json wanted;
-  wanted["RestartPolicy"]["Name"] = policy.name;
-  wanted["RestartPolicy"]["MaximumRetryCount"] = policy.most_retries;
-  auto prefix = co_await version_prefix();
-  if (!prefix) co_return prefix.error();
-  http::Request request;
-  request.method = "POST";
-  request.target = *prefix + "/containers/" + path_encode(container) + "/update";
-  request.headers.emplace_back("Content-Type", "application/json");
-  request.body = dump_json(wanted);
-  auto response = co_await send(std::move(request), call_timeout);
-  if (!response) co_return response.error();
-  if (response->status != 200) co_return engine_error(what, response->status, response->body);
-  co_return Result<void>();
-}
-
 Task<Result<void>> DockerEngine::signal(std::string container, std::string signal) {
   std::string path =
       "/containers/" + path_encode(container) + "/kill?signal=" + percent_encode(signal);

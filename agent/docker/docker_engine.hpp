@@ -39,7 +39,6 @@ class DockerEngine final : public Docker {
   Task<Result<void>> start(std::string container) override;
   Task<Result<void>> stop(std::string container) override;
   Task<Result<void>> restart(std::string container) override;
-  Task<Result<void>> set_restart_policy(std::string container, RestartPolicy policy) override;
   Task<Result<void>> signal(std::string container, std::string signal) override;
   Task<Result<TrialEnd>> try_command(TrialRequest request) override;
   Task<Result<std::uint64_t>> memory_used(std::string container) override;

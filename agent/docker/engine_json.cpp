@@ -182,10 +182,8 @@ Container parse_container(const Json& inspected) {
   container.created_at = moment(inspected, "Created");
   container.restart_count = small_int(inspected, "RestartCount");
   const Json& host_config = json_object(inspected, "HostConfig");
-  const Json& restart_policy = json_object(host_config, "RestartPolicy");
-  container.restart_policy.name = json_string(restart_policy, "Name", "no");
-  if (container.restart_policy.name.empty()) container.restart_policy.name = "no";
-  container.restart_policy.most_retries = small_int(restart_policy, "MaximumRetryCount");
+  container.restart_policy = json_string(json_object(host_config, "RestartPolicy"), "Name", "no");
+  if (container.restart_policy.empty()) container.restart_policy = "no";
   container.pid = small_int(state, "Pid");
   container.hosts_path = json_string(inspected, "HostsPath");
   const Json& network_settings = json_object(inspected, "NetworkSettings");

@@ -8,6 +8,10 @@ namespace {
 // A container that Docker had to start again this often does not work, whatever its state says now.
 constexpr int max_restarts = 3;
 
+bool restarts_by_itself(const Container& container) {
+  return container.restart_policy == "always" || container.restart_policy == "unless-stopped";
+}
+
 std::string times(int count) {
   return std::to_string(count) + (count == 1 ? " time" : " times");
 }
@@ -84,11 +88,11 @@ Gate::ServiceState Gate::judge(const std::string& name, const GateDemand::Servic
         break;
       case ContainerState::exited:
       case ContainerState::dead:
-        if (container->exit_code == 0 && !container->restart_policy.is_unconditional()) {
+        if (container->exit_code == 0 && !restarts_by_itself(*container)) {
           ++finished;
-        } else if (container->restart_policy.is_unconditional() && container->exit_code == 0) {
+        } else if (restarts_by_itself(*container) && container->exit_code == 0) {
           state.waiting = "stopped";
-        } else if (container->restart_policy.is_unconditional() && container->restart_count > 0) {
+        } else if (restarts_by_itself(*container) && container->restart_count > 0) {
           state.waiting = "restarting";
         } else {
           fail(exit_words(*container), container->oom_killed);

@@ -31,18 +31,6 @@ struct NetworkAddress {
   std::vector<std::string> aliases;
 };
 
-// When Docker starts a container again by itself.
-struct RestartPolicy {
-  std::string name;      // no, always, unless-stopped, on-failure
-  int most_retries = 0;  // of on-failure; 0: as often as it fails
-
-  // Also after it ended well: what has exited was stopped by somebody.
-  [[nodiscard]] bool is_unconditional() const {
-    return name == "always" || name == "unless-stopped";
-  }
-  bool operator==(const RestartPolicy&) const = default;
-};
-
 // One container of a compose project (or, in a listing of all, of anything).
 struct Container {
   std::string id;
@@ -62,7 +50,7 @@ struct Container {
   bool oom_killed = false;
   std::string error;  // what the Engine said when it could not start it
   int restart_count = 0;
-  RestartPolicy restart_policy;
+  std::string restart_policy;  // no, always, unless-stopped, on-failure
   WallTime created_at;
   WallTime started_at;
   WallTime finished_at;

@@ -284,12 +284,15 @@ std::set<std::string> unwell_services(const Release& release, const Rendering& r
 }
 
 bool is_stopped_by_hand(const Container& container) {
-  return container.state == ContainerState::exited && container.restart_policy.is_unconditional();
+  const bool restarts =
+      container.restart_policy == "always" || container.restart_policy == "unless-stopped";
+  return container.state == ContainerState::exited && restarts;
 }
 
 bool is_finished_job(const Container& container) {
-  return container.state == ContainerState::exited && container.exit_code == 0 &&
-         !container.restart_policy.is_unconditional();
+  const bool restarts =
+      container.restart_policy == "always" || container.restart_policy == "unless-stopped";
+  return container.state == ContainerState::exited && container.exit_code == 0 && !restarts;
 }
 
 bool is_finished_job(const Container& container, const Release* release) {

@@ -12,7 +12,7 @@
 #include "agent/plan/preflight/preflight.hpp"
 #include "agent/plan/rolling.hpp"
 #include "agent/reconcile/certificates.hpp"
-#include "agent/reconcile/held_policies.hpp"
+#include "agent/reconcile/docker_return.hpp"
 #include "agent/reconcile/host_disk.hpp"
 #include "agent/reconcile/host_memory.hpp"
 #include "agent/reconcile/host_ports.hpp"
@@ -148,7 +148,7 @@ Task<void> Reconciler::recover() {
 }
 
 Task<void> Reconciler::round() {
-  co_await unit_keeper_.look(stack_unit());
+  co_await unit_keeper_.look(stack_unit(), !engine_.error());
   co_await observe();
   if (unit_keeper_.is_stopped() || unit_keeper_.is_moving()) co_return;
   if (resumes_) {
@@ -213,63 +213,70 @@ const Release* Reconciler::release_of_moved_tag(const RefTip& tip) const {
   return moved ? &newest->second : nullptr;
 }
 
-// Docker starts again only what has a restart policy; and, once it was killed, of that only what
-// says `always`: it takes the rest for stopped by hand.
-Task<void> Reconciler::start_what_docker_left_down(std::vector<Container> containers) {
-  for (const Container& container : containers) {
-    const bool ran = std::any_of(
-        observed_.containers.begin(), observed_.containers.end(), [&](const Container& known) {
-          return known.id == container.id && known.state == ContainerState::running;
-        });
-    const bool down =
-        container.state == ContainerState::exited && !is_finished_job(container, store_.current());
-    if (!ran || !down) continue;
-    remark(container.service + " did not come back with Docker: it is started");
-    const Result<void> started = co_await docker_.restart(container.id);
-    if (!started) spdlog::warn("{}: {}", settings_.name, started.error().text());
+// Gives whether anything was changed.
+Task<bool> Reconciler::put_right_after_docker(std::vector<Container> containers) {
+  bool changed = false;
+  if (!unit_keeper_.is_stopped()) {
+    if (!docker_was_lost_) co_return false;
+    const std::vector<Container> down =
+        left_down(containers, observed_.containers, store_.current());
+    for (const Container& container : down) {
+      remark(container.service + " did not come back with Docker: it is started");
+      const Result<void> started = co_await docker_.restart(container.id);
+      if (!started) spdlog::warn("{}: {}", settings_.name, started.error().text());
+      changed = true;
+    }
+    co_return changed;
   }
+  // At the daemon's own start, Docker may be long up, and people have started something since.
+  WallTime until = WallTime::max();
+  if (!docker_was_lost_) {
+    const Result<UnitState> docker = co_await units_->state(docker_unit);
+    if (!docker || docker->load != "loaded") co_return false;
+    if (docker->active == "active") until = docker->active_since;
+  }
+  const std::vector<Container> back = brought_back(containers, until, started_while_stopped_);
+  for (const Container& container : back) {
+    remark(container.service + " was started by Docker in a stack that " + settings_.unit +
+           " has stopped: it is stopped");
+    const Result<void> stopped = co_await docker_.stop(container.id);
+    if (!stopped) spdlog::warn("{}: {}", settings_.name, stopped.error().text());
+    changed = true;
+  }
+  co_return changed;
 }
 
-// Recorded first: what Docker is told in between is not lost with the daemon.
-Task<void> Reconciler::set_policies(std::vector<Container> containers) {
-  Intent intent = store_.intent();
-  const PolicyChanges wanted =
-      policy_changes(containers, unit_keeper_.is_stopped(), intent.held_policies);
-  if (wanted.held != intent.held_policies) {
-    intent.held_policies = wanted.held;
-    const Result<void> kept = store_.set_intent(intent);
-    if (!kept) spdlog::warn("{}: {}", settings_.name, kept.error().text());
-    if (!kept) co_return;
+// A deployment that was stopped with the unit may have started services after the unit's stop.
+Task<void> Reconciler::stop_what_was_started() {
+  const auto containers = co_await docker_.project_containers(project_);
+  if (!containers) co_return;
+  const std::vector<Container> running = brought_back(*containers, WallTime::max(), {});
+  for (const Container& container : running) {
+    remark(container.service + " was started while " + settings_.unit +
+           " stopped the stack: it is stopped");
+    const Result<void> stopped = co_await docker_.stop(container.id);
+    if (!stopped) spdlog::warn("{}: {}", settings_.name, stopped.error().text());
   }
-  std::vector<std::string> services;
-  for (const PolicyChange& change : wanted.changes) {
-    const Result<void> set = co_await docker_.set_restart_policy(change.container, change.policy);
-    if (set) {
-      services.push_back(change.service);
-    } else {
-      spdlog::warn("{}: {}: {}", settings_.name, change.service, set.error().text());
-    }
-  }
-  if (services.empty()) co_return;
-  remark(unit_keeper_.is_stopped()
-             ? "is stopped: Docker will not start " + join(services, ", ") + " when it comes back"
-             : "is started: Docker restarts " + join(services, ", ") + " as before");
 }
 
 Task<void> Reconciler::observe() {
   auto containers = co_await docker_.project_containers(project_);
   if (!containers) co_return;
-  if (docker_was_lost_ && !store_.intent().paused && !unit_keeper_.is_stopped()) {
-    co_await start_what_docker_left_down(*containers);
-    containers = co_await docker_.project_containers(project_);
+  if ((docker_was_lost_ || is_first_look_) && !store_.intent().paused) {
+    const bool changed = co_await put_right_after_docker(*containers);
+    if (changed) containers = co_await docker_.project_containers(project_);
     if (!containers) co_return;
   }
   docker_was_lost_ = false;
-  co_await set_policies(*containers);
+  is_first_look_ = is_first_look_ && unit_keeper_.is_moving();
+  started_while_stopped_.clear();
   for (const Container& container : *containers) {
     const auto before =
         std::find_if(observed_.containers.begin(), observed_.containers.end(),
                      [&](const Container& known) { return known.service == container.service; });
+    if (unit_keeper_.is_stopped() && container.state == ContainerState::running) {
+      started_while_stopped_.insert(container.id);
+    }
     const bool changed = before == observed_.containers.end() || before->state != container.state ||
                          before->health != container.health;
     if (!changed) continue;
@@ -654,7 +661,7 @@ Task<void> Reconciler::deploy_draft(Goal goal, Draft draft, Plan plan, Examinati
 Task<void> Reconciler::attempt(Attempt attempt, bool resumed) {
   const Turn::Holder turn = co_await wait_for(host_turn_);
   // What an operator has asked for meanwhile comes first.
-  co_await unit_keeper_.look(stack_unit());
+  co_await unit_keeper_.look(stack_unit(), !engine_.error());
   const bool paused = store_.intent().paused && !resumed;
   if (stop_requested_ || unit_keeper_.is_stopped() || unit_keeper_.is_moving() || paused) {
     resumes_ = store_.attempt().has_value();
@@ -684,6 +691,9 @@ Task<void> Reconciler::attempt(Attempt attempt, bool resumed) {
   if (!result) {
     // It was stopped between two phases, by the daemon's end or the unit's stop.
     resumes_ = true;
+    if (stop_requested_) co_return;
+    co_await unit_keeper_.look(stack_unit(), !engine_.error());
+    if (unit_keeper_.is_stopped()) co_await stop_what_was_started();
     co_return;
   }
   co_await observe();

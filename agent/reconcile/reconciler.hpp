@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -149,8 +150,8 @@ class Reconciler final : private Progress {
   Task<void> reload_renewed();
   // Gives up rolling where there is no memory for it; a line on each for people.
   Task<std::vector<std::string>> fit_memory(const Rendering* rendering, Plan* plan);
-  Task<void> start_what_docker_left_down(std::vector<Container> containers);
-  Task<void> set_policies(std::vector<Container> containers);
+  Task<bool> put_right_after_docker(std::vector<Container> containers);
+  Task<void> stop_what_was_started();
   Task<void> serve(Request request);
   Task<void> serve_rollback(Request request);
   Task<void> consider(Goal goal);
@@ -258,7 +259,9 @@ class Reconciler final : private Progress {
   bool stop_requested_ = false;
   bool waits_for_turn_ = false;
   bool docker_was_lost_ = false;
-  bool resumes_ = false;  // the journal has an attempt that is to go on
+  bool is_first_look_ = true;                    // at the containers of a stack whose unit is known
+  std::set<std::string> started_while_stopped_;  // containers, by somebody
+  bool resumes_ = false;                         // the journal has an attempt that is to go on
   SteadyClock::time_point last_progress_ = SteadyClock::now();
 
   WakeEvent wake_;

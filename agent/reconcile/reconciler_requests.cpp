@@ -161,8 +161,7 @@ Task<void> Reconciler::serve(Request request) {
     const Result<std::string> digest = co_await registry_.digest_of(reference);
     if (digest) facts_.digests[text].succeed(*digest);
   }
-  Intent intent = store_.intent();
-  intent.held_commit.clear();
+  std::string held_commit;
   if (request.commit.empty()) {
     goal.tip = *tip;
     goal.cause = "asked for by an operator";
@@ -180,8 +179,11 @@ Task<void> Reconciler::serve(Request request) {
     goal.tip.commit = *commit;
     goal.fetched = true;
     goal.cause = "commit " + short_commit(*commit) + " asked for by an operator";
-    if (tip && tip->commit != *commit) intent.held_commit = tip->commit;
+    if (tip && tip->commit != *commit) held_commit = tip->commit;
   }
+  // Read only now: an operator may have paused the stack meanwhile.
+  Intent intent = store_.intent();
+  intent.held_commit = held_commit;
   if (auto saved = store_.set_intent(intent); !saved) {
     finish_request(request.id, "failed", std::nullopt, saved.error().text());
     co_return;

@@ -1,5 +1,5 @@
-// What the service manager's watchdog goes by: a stack whose keeping has come to a stand is noticed
-// though the daemon answers, and the daemon is started anew.
+// What the service manager's watchdog goes by: a stack whose keeping has come to a standstill is
+// noticed although the daemon answers, and the daemon is started anew.
 #pragma once
 
 #include <string_view>
@@ -17,7 +17,12 @@ struct SignsOfLife {
   SteadyClock::time_point image_watcher;
 };
 
+// Longer than any step may take without a sign: a container has up to an hour to stop, and Git as
+// long for what it fetches.
+inline constexpr std::chrono::minutes longest_silence{70};
+
 // What hangs, in words for people; "" if nothing does. Pure.
-std::string_view what_hangs(const SignsOfLife& signs, SteadyClock::time_point now);
+std::string_view what_hangs(const SignsOfLife& signs, SteadyClock::time_point now,
+                            std::chrono::milliseconds silence);
 
 }  // namespace trimtab

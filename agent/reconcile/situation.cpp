@@ -1,6 +1,7 @@
 #include "agent/reconcile/situation.hpp"
 
 #include "agent/plan/diff.hpp"
+#include "common/text.hpp"
 
 namespace trimtab {
 namespace {
@@ -103,7 +104,15 @@ Situation situation_of(const SituationInput& input) {
                      "`trimtab resume " + input.stack + "` ends the pause"};
   }
   if (!input.stopped_unit.empty()) {
-    return Situation{StackState::stopped, "stopped by `systemctl stop " + input.stopped_unit + "`",
+    std::string reason = "stopped by `systemctl stop " + input.stopped_unit + "`";
+    std::vector<std::string> running;
+    for (const Container& container : input.observed->containers) {
+      if (container.state == ContainerState::running) running.push_back(container.service);
+    }
+    if (!running.empty()) {
+      reason += ", but " + join(running, ", ") + (running.size() == 1 ? " runs" : " run");
+    }
+    return Situation{StackState::stopped, std::move(reason),
                      "`systemctl start " + input.stopped_unit + "` starts it"};
   }
   if (input.docker_error) {

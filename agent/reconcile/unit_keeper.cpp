@@ -21,9 +21,19 @@ bool is_somebody_elses(const UnitFacts& facts) {
 UnitStep next_unit_step(const UnitFacts& facts) {
   if (is_somebody_elses(facts)) return UnitStep::refuse;
   if (!facts.has_release) return UnitStep::none;
-  if (facts.file_text != facts.wanted_text) return UnitStep::write;
+  if (facts.file_text != facts.wanted_text || facts.reload_is_due) return UnitStep::write;
+  if (!facts.docker_answers) return UnitStep::none;
   if (!facts.brought_up) return UnitStep::bring_up;
-  return facts.state.active == "failed" ? UnitStep::start : UnitStep::none;
+  const bool failed = facts.state.active == "failed" && !facts.state.has_job;
+  return failed && !is_stopped_by_operator(facts) ? UnitStep::start : UnitStep::none;
+}
+
+bool is_stopped_by_operator(const UnitFacts& facts) {
+  if (!facts.brought_up || facts.state.has_job || is_somebody_elses(facts)) return false;
+  if (facts.state.active == "inactive") return true;
+  // `systemctl stop` of a unit that failed changes nothing, so that disabling it says as much.
+  return facts.state.active == "failed" &&
+         (facts.state.failed_to_stop || facts.state.enabled == "disabled");
 }
 
 UnitKeeper::UnitKeeper(Units* units, std::filesystem::path unit_directory, std::string name,
@@ -31,13 +41,16 @@ UnitKeeper::UnitKeeper(Units* units, std::filesystem::path unit_directory, std::
     : units_(units),
       path_(std::move(unit_directory) / name),
       name_(std::move(name)),
-      store_(store) {}
+      store_(store),
+      is_moving_(units != nullptr) {}
 
-Task<void> UnitKeeper::look(StackUnit unit) {
+Task<void> UnitKeeper::look(StackUnit unit, bool docker_answers) {
   if (units_ == nullptr) co_return;
   UnitFacts facts;
   UnitView view;
   view.name = name_;
+  const Result<void> retired = co_await retire_earlier(unit.stack);
+  if (!retired) view.problem = retired.error().text();
   const Result<UnitState> state = co_await units_->state(name_);
   if (!state) {
     view.problem = state.error().text();
@@ -48,6 +61,8 @@ Task<void> UnitKeeper::look(StackUnit unit) {
   facts.path = path_.string();
   facts.has_release = store_.current() != nullptr && !store_.current()->seen.empty();
   facts.brought_up = store_.intent().unit == name_;
+  facts.docker_answers = docker_answers;
+  facts.reload_is_due = reload_is_due_;
   facts.wanted_text = stack_unit_text(unit);
   const Result<std::string> text = read_file(path_, largest_unit_file);
   if (text) facts.file_text = *text;
@@ -55,13 +70,13 @@ Task<void> UnitKeeper::look(StackUnit unit) {
   view.enabled = state->enabled == "enabled";
   is_moving_ = state->has_job || state->active == "activating" || state->active == "deactivating" ||
                state->active == "reloading";
-  is_stopped_ = facts.brought_up && state->active == "inactive" && !state->has_job;
+  is_stopped_ = is_stopped_by_operator(facts);
+  if (state->active == "active") failed_starts_ = 0;
   const UnitStep step = next_unit_step(facts);
   if (step == UnitStep::refuse) {
     const std::string file = facts.state.file.empty() ? facts.path : facts.state.file;
     view.problem = file + " was not written by trimtab and is left alone: move it away, or give " +
                    "this stack another `unit:`";
-    is_stopped_ = false;
     is_moving_ = false;
   } else if (step != UnitStep::none) {
     const Result<void> taken = co_await take(step, facts);
@@ -75,22 +90,53 @@ Task<void> UnitKeeper::look(StackUnit unit) {
   view_ = view;
 }
 
+// The settings named another unit before: it would go on booting the stack beside this one.
+Task<Result<void>> UnitKeeper::retire_earlier(std::string stack) {
+  const std::string earlier = store_.intent().unit;
+  if (earlier.empty() || earlier == name_) co_return Result<void>();
+  const std::filesystem::path file = path_.parent_path() / earlier;
+  const Result<std::string> text = read_file(file, largest_unit_file);
+  if (text && is_unit_of(*text, stack)) {
+    const Result<void> disabled = co_await units_->disable(earlier);
+    if (!disabled) co_return disabled;
+    std::error_code ec;
+    std::filesystem::remove(file, ec);
+    if (ec)
+      co_return Error{Errc::failed, "cannot remove " + file.string() + ": " + ec.message(), {}};
+    reload_is_due_ = true;
+    log_milestone(Milestone::unit_changed, spdlog::level::info, {stack, 0, "", ""},
+                  earlier + " is removed: " + name_ + " boots the stack from now on");
+  }
+  Intent intent = store_.intent();
+  intent.unit.clear();
+  co_return store_.set_intent(intent);
+}
+
+Task<Result<void>> UnitKeeper::reload() {
+  reload_is_due_ = true;
+  const Result<void> reloaded = co_await units_->reload();
+  if (reloaded) reload_is_due_ = false;
+  co_return reloaded;
+}
+
 Task<Result<void>> UnitKeeper::take(UnitStep step, UnitFacts facts) {
   const std::string stack = store_.directory().filename().string();
   if (step == UnitStep::write) {
-    const Result<void> written = write_file_durably(path_, facts.wanted_text, unit_file_mode);
-    if (!written) co_return written;
-    log_milestone(Milestone::unit_changed, spdlog::level::info, {stack, 0, "", ""},
-                  facts.file_text ? name_ + " was changed, and is put back"
-                                  : name_ + " is written: it boots the stack");
-    const Result<void> reloaded = co_await units_->reload();
-    if (!reloaded || facts.brought_up) co_return reloaded;
+    if (facts.file_text != facts.wanted_text) {
+      const Result<void> written = write_file_durably(path_, facts.wanted_text, unit_file_mode);
+      if (!written) co_return written;
+      log_milestone(Milestone::unit_changed, spdlog::level::info, {stack, 0, "", ""},
+                    facts.file_text ? name_ + " was changed, and is put back"
+                                    : name_ + " is written: it boots the stack");
+    }
+    const Result<void> reloaded = co_await reload();
+    if (!reloaded || facts.brought_up || !facts.docker_answers) co_return reloaded;
     step = UnitStep::bring_up;
   }
   if (step == UnitStep::bring_up) {
     const Result<void> enabled = co_await units_->enable(name_);
     if (!enabled) co_return enabled;
-    const Result<void> reloaded = co_await units_->reload();
+    const Result<void> reloaded = co_await reload();
     if (!reloaded) co_return reloaded;
     const Result<void> started = co_await units_->start(name_);
     if (!started) co_return started;

@@ -16,6 +16,8 @@ namespace trimtab {
 struct UnitFacts {
   bool has_release = false;              // one that passed its gate
   bool brought_up = false;               // the unit was enabled and started once
+  bool docker_answers = true;            // else a start would start Docker, too
+  bool reload_is_due = false;            // systemd was not told yet what was written
   std::string path;                      // where the unit's file belongs
   std::optional<std::string> file_text;  // what is there
   std::string wanted_text;
@@ -30,8 +32,10 @@ enum class UnitStep {
   start,     // anew: it failed
 };
 
-// Pure.
+// Both pure.
 UnitStep next_unit_step(const UnitFacts& facts);
+// Whether an operator wants the stack to be down.
+bool is_stopped_by_operator(const UnitFacts& facts);
 
 // For status.
 struct UnitView {
@@ -47,16 +51,18 @@ class UnitKeeper {
   UnitKeeper(Units* units, std::filesystem::path unit_directory, std::string name, Store& store);
 
   // One look, and at most one step on. `unit`: what its file is to say.
-  Task<void> look(StackUnit unit);
+  Task<void> look(StackUnit unit, bool docker_answers);
 
   // An operator stopped the stack: nothing is to be started until it is started again.
   [[nodiscard]] bool is_stopped() const { return is_stopped_; }
-  // The unit is being started or stopped just now, by whomever.
+  // The unit is being started or stopped just now, by whomever; or it was not seen yet.
   [[nodiscard]] bool is_moving() const { return is_moving_; }
   [[nodiscard]] const std::optional<UnitView>& view() const { return view_; }
 
  private:
   Task<Result<void>> take(UnitStep step, UnitFacts facts);
+  Task<Result<void>> retire_earlier(std::string stack);
+  Task<Result<void>> reload();
 
   Units* units_;
   std::filesystem::path path_;
@@ -65,7 +71,8 @@ class UnitKeeper {
   std::optional<UnitView> view_;
   std::string told_problem_;
   bool is_stopped_ = false;
-  bool is_moving_ = false;
+  bool is_moving_;
+  bool reload_is_due_ = false;
   SteadyClock::time_point next_start_{};
   int failed_starts_ = 0;
 };

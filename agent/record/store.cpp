@@ -123,10 +123,6 @@ void Store::load_intent() {
   intent_.paused_at = parse_time(json_string(*json, "paused_at")).value_or(WallTime());
   intent_.held_commit = json_string(*json, "held_commit");
   intent_.unit = json_string(*json, "unit");
-  for (const auto& [container, policy] : json_object(*json, "held_policies").items()) {
-    intent_.held_policies[container] = {json_string(policy, "name"),
-                                        static_cast<int>(json_int(policy, "most_retries"))};
-  }
 }
 
 void Store::load_journal() {
@@ -297,11 +293,6 @@ Result<void> Store::set_intent(Intent intent) {
   json["paused_at"] = format_time(intent.paused_at);
   json["held_commit"] = intent.held_commit;
   json["unit"] = intent.unit;
-  json["held_policies"] = Json::object();
-  for (const auto& [container, policy] : intent.held_policies) {
-    json["held_policies"][container] = {{"name", policy.name},
-                                        {"most_retries", policy.most_retries}};
-  }
   if (auto written = write_json(directory_ / "intent.json", json); !written) return written;
   intent_ = std::move(intent);
   return {};

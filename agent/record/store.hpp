@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "agent/model/attempt.hpp"
-#include "agent/model/observed.hpp"
 #include "agent/model/release.hpp"
 #include "common/result.hpp"
 
@@ -26,9 +25,6 @@ struct Intent {
   std::string held_commit;
   // The unit that was enabled and started once; what became of it since is an operator's wish.
   std::string unit;
-  // By container, the policies of what an operator stopped with the unit: Docker has others until
-  // it is started again, since it would start the containers when it comes back itself.
-  std::map<std::string, RestartPolicy> held_policies;
 };
 
 class Store {

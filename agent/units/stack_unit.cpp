@@ -7,6 +7,21 @@ namespace {
 
 constexpr std::string_view header = "# Written by trimtab";
 
+std::string header_of(const std::string& stack) {
+  return std::string(header) + " for the stack " + stack + ",";
+}
+
+// A path that systemd reads a list of: % is its own, quotes keep it together.
+std::string quoted_path(const std::string& path) {
+  std::string out = "\"";
+  for (const char c : path) {
+    if (c == '%') out += c;
+    if (c == '\\' || c == '"') out += '\\';
+    out += c;
+  }
+  return out + '"';
+}
+
 // One argument of an Exec line: % and $ are systemd's own, \ and " end or escape.
 std::string quoted(const std::string& argument) {
   std::string out = "\"";
@@ -39,8 +54,7 @@ std::string stack_unit_text(const StackUnit& unit) {
   std::string percent_free;
   for (const char c : unit.state_directory) percent_free += c == '%' ? "%%" : std::string(1, c);
   std::string text;
-  text += std::string(header) + " for the stack " + unit.stack +
-          ", and put back where it is changed.\n";
+  text += header_of(unit.stack) + " and put back where it is changed.\n";
   text += "# `systemctl edit` adds settings of your own in a file beside it.\n";
   text += "[Unit]\n";
   text += "Description=Docker Compose stack " + unit.stack + ", kept by trimtab\n";
@@ -49,6 +63,8 @@ std::string stack_unit_text(const StackUnit& unit) {
   // stack, and would leave it stopped once Docker is back.
   text += "Wants=docker.service\n";
   text += "After=docker.service\n";
+  // On a disk of its own, its bind mounts would be empty folders before that is there.
+  text += "RequiresMountsFor=" + quoted_path(unit.directory) + "\n";
   text += "ConditionPathExists=" + percent_free + "/current/compose.yaml\n";
   text += "\n[Service]\n";
   text += "Type=oneshot\n";
@@ -58,11 +74,16 @@ std::string stack_unit_text(const StackUnit& unit) {
   text += "ExecStart=" + start + "\n";
   text += "ExecReload=" + start + "\n";
   text += "ExecStop=" + command(unit, {"stop"}) + "\n";
-  // Services may take the time that their stop_grace_period gives them.
+  // Services may take the time that their stop_grace_period gives them; Docker goes on with those
+  // that take longer.
   text += "TimeoutStopSec=10min\n";
   text += "\n[Install]\n";
   text += "WantedBy=multi-user.target\n";
   return text;
+}
+
+bool is_unit_of(std::string_view text, const std::string& stack) {
+  return text.starts_with(header_of(stack));
 }
 
 bool is_written_by_trimtab(std::string_view text) {

@@ -33,6 +33,17 @@ std::string text_of(const Properties& properties, const char* name) {
   return found == properties.end() ? std::string() : found->second.get<std::string>();
 }
 
+std::uint64_t moment_of(const Properties& properties, const char* name) {
+  const auto found = properties.find(name);
+  return found == properties.end() ? 0 : found->second.get<std::uint64_t>();
+}
+
+// A connection that broke, not a call that systemd refused or did not answer in time.
+bool is_stale(const sdbus::Error& error) {
+  const std::string name = error.getName();
+  return name.starts_with("System.Error.") && name != "System.Error.ETIMEDOUT";
+}
+
 }  // namespace
 
 // The connection that questions are asked on; used by the call thread alone.
@@ -44,15 +55,19 @@ struct SystemdUnits::Calls {
     return sdbus::createProxy(*connection, systemd_name, sdbus::ObjectPath{path});
   }
 
-  // The bus may have been restarted: after any error the next call connects anew.
+  // The bus may have been restarted since the call before: that is no answer, and asked is anew.
   template <class F>
   auto guarded(const std::string& what, F ask) -> decltype(ask()) {
-    try {
-      return ask();
-    } catch (const sdbus::Error& error) {
-      connection.reset();
-      return Error{
-          Errc::unavailable, "systemd cannot " + what + ": " + printable(error.getMessage()), {}};
+    for (;;) {
+      const bool is_used = connection != nullptr;
+      try {
+        return ask();
+      } catch (const sdbus::Error& error) {
+        connection.reset();
+        if (is_used && is_stale(error)) continue;
+        return Error{
+            Errc::unavailable, "systemd cannot " + what + ": " + printable(error.getMessage()), {}};
+      }
     }
   }
 };
@@ -124,6 +139,11 @@ Task<Result<UnitState>> SystemdUnits::state(std::string unit) {
       state.active = text_of(properties, "ActiveState");
       state.file = text_of(properties, "FragmentPath");
       state.enabled = text_of(properties, "UnitFileState");
+      state.active_since = WallTime(std::chrono::duration_cast<std::chrono::milliseconds>(
+          std::chrono::microseconds(moment_of(properties, "ActiveEnterTimestamp"))));
+      // A failed start never was active; a failed stop was, after its last start had begun.
+      state.failed_to_stop = moment_of(properties, "ActiveExitTimestampMonotonic") >
+                             moment_of(properties, "InactiveExitTimestampMonotonic");
       const auto job = properties.find("Job");
       if (job != properties.end()) {
         using Job = sdbus::Struct<std::uint32_t, sdbus::ObjectPath>;
@@ -159,6 +179,22 @@ Task<Result<void>> SystemdUnits::enable(std::string unit) {
           .withTimeout(reload_patience)
           .withArguments(std::vector<std::string>{unit}, false, false)
           .storeResultsTo(carries_install_info, changes);
+      return {};
+    });
+  };
+  co_return co_await on_call_thread(std::move(ask));
+}
+
+Task<Result<void>> SystemdUnits::disable(std::string unit) {
+  std::function<Result<void>()> ask = [this, unit]() -> Result<void> {
+    return calls_->guarded("disable " + unit, [&]() -> Result<void> {
+      std::vector<sdbus::Struct<std::string, std::string, std::string>> changes;
+      calls_->object(manager_path)
+          ->callMethod("DisableUnitFiles")
+          .onInterface(manager_interface)
+          .withTimeout(reload_patience)
+          .withArguments(std::vector<std::string>{unit}, false)
+          .storeResultsTo(changes);
       return {};
     });
   };

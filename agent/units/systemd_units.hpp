@@ -20,6 +20,7 @@ class SystemdUnits final : public Units {
   Task<Result<UnitState>> state(std::string unit) override;
   Task<Result<void>> reload() override;
   Task<Result<void>> enable(std::string unit) override;
+  Task<Result<void>> disable(std::string unit) override;
   Task<Result<void>> start(std::string unit) override;
   void watch(std::string unit, std::function<void(std::string active)> changed) override;
   void unwatch(const std::string& unit) override { watched_.erase(unit); }

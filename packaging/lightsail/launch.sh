@@ -6,8 +6,8 @@
 # Paste it as the instance's launch script after filling in the values below, or run it as root with
 # the same names in the environment or as arguments:
 #
-#   sh launch.sh PACKAGE=https://example.com/trimtab.deb SHA256=9f86… \
-#     GIT_URL=git@github.com:acme/shop.git
+#   sh launch.sh PACKAGE=https://example.com/trimtab.deb SHA256=9f86… STACK=shop \
+#     GIT_URL=git@github.com:acme/shop.git KNOWN_HOSTS='github.com ssh-ed25519 AAAA…'
 #
 # What it did is in the instance's /var/log/cloud-init-output.log.
 set -eu
@@ -21,13 +21,16 @@ SHA256=${SHA256:-}
 SWAP_MIB=${SWAP_MIB:-}
 
 # The first stack. Without GIT_URL, none is written. GIT_REF and DIRECTORY may be empty: branch
-# main, directory /srv/STACK. KNOWN_HOSTS: lines of the Git server's host keys, which its operator
-# publishes; an unknown server is not trusted.
+# main, directory /srv/STACK. KNOWN_HOSTS: lines of the Git server's host keys, needed for SSH: an
+# unknown server is not trusted. GitHub's are at https://api.github.com/meta; other forges publish
+# theirs as well.
 STACK=${STACK:-app}
 GIT_URL=${GIT_URL:-}
 GIT_REF=${GIT_REF:-}
 DIRECTORY=${DIRECTORY:-}
 KNOWN_HOSTS=${KNOWN_HOSTS:-}
+
+known=/etc/trimtab/known_hosts
 
 say() { echo "trimtab: $*"; }
 fail() {
@@ -48,13 +51,25 @@ check_settings() {
     *[!0-9]*) fail "SWAP_MIB is no number: $SWAP_MIB" ;;
   esac
   case $STACK in
-    '' | *[!a-z0-9_-]*) fail "STACK is no name of lower-case letters, digits, - and _: $STACK" ;;
+    '' | [!a-z0-9]* | *[!a-z0-9_-]*)
+      fail "STACK is no name of lower-case letters, digits, - and _: $STACK"
+      ;;
   esac
+  if is_ssh && [ -z "$KNOWN_HOSTS" ] && [ ! -s "$known" ]; then
+    fail "KNOWN_HOSTS is missing: the host keys of the Git server, which is not trusted without"
+  fi
   # They go into a file of YAML, in which these would mean something else.
   case $GIT_URL$GIT_REF$DIRECTORY in
     *[\"\\]* | *[[:cntrl:]]*)
       fail "GIT_URL, GIT_REF and DIRECTORY must not hold quotes or backslashes"
       ;;
+  esac
+}
+
+# Whether the stack is reached by SSH, with a key of its own.
+is_ssh() {
+  case $GIT_URL in
+    '' | http://* | https://* | /*) return 1 ;;
   esac
 }
 
@@ -119,16 +134,13 @@ make_swap() {
 write_stack() {
   [ -n "$GIT_URL" ] || return 0
   key=
-  case $GIT_URL in
-    http://* | https://* | /*) ;;
-    *) key=/etc/trimtab/keys/$STACK ;;
-  esac
+  if is_ssh; then key=/etc/trimtab/keys/$STACK; fi
   if [ -n "$key" ] && [ ! -e "$key" ]; then
     ssh-keygen -q -t ed25519 -N '' -C "trimtab $STACK@$(uname -n)" -f "$key"
   fi
   if [ -n "$KNOWN_HOSTS" ]; then
-    known=/etc/trimtab/known_hosts
     touch "$known"
+    [ -z "$(tail -c 1 "$known")" ] || echo >>"$known"
     echo "$KNOWN_HOSTS" | while IFS= read -r line; do
       grep -qxF -e "$line" "$known" || echo "$line" >>"$known"
     done

@@ -387,12 +387,13 @@ class DebianHost:
                          *arguments]).stdout
 
     def job_time(self, unit, message_id, boot):
-        """When systemd last told of the service's job; microseconds, comparable within a boot.
-
-        `boot`: 0 is this one, -1 the one before.
+        """When systemd last told of the service what the id stands for; microseconds, comparable
+        within a boot. `boot`: 0 is this one, -1 the one before.
         """
         lines = self.run(["journalctl", "--boot", str(boot), "--output=json",
                           f"UNIT={unit}.service", f"MESSAGE_ID={message_id}"]).stdout.splitlines()
+        if not lines:
+            raise real.PartFailed(f"{self.name}: no job {message_id} of {unit} in boot {boot}")
         return int(json.loads(lines[-1])["__MONOTONIC_TIMESTAMP"])
 
     def last_journal(self):

@@ -149,24 +149,15 @@ class InstalledStack:
     # -- what Docker says --------------------------------------------------------------------------
 
     def containers(self):
-        """{service: (id, time of its start, state)}"""
+        """{service: (id, time of its start, state)}; there is one of each."""
         lines = self.host.docker(
             "ps", "-aq", "--no-trunc", "--filter", "label=com.docker.compose.project=shop").split()
         found = {}
         for line in lines:
             told = json.loads(self.host.docker("inspect", line))[0]
+            assert told["Config"]["Labels"]["com.docker.compose.service"] not in found, lines
             found[told["Config"]["Labels"]["com.docker.compose.service"]] = (
                 told["Id"], told["State"]["StartedAt"], told["State"]["Status"])
-        return found
-
-    def restart_policies(self):
-        """{service: policy}, as a compose file writes it."""
-        found = {}
-        for service, container in self.ids().items():
-            policy = json.loads(self.host.docker("inspect", container))[0][
-                "HostConfig"]["RestartPolicy"]
-            most = policy["MaximumRetryCount"]
-            found[service] = (policy["Name"] or "no") + (f":{most}" if most else "")
         return found
 
     def ids(self):
@@ -176,6 +167,9 @@ class InstalledStack:
         """The version that the service's container answers with."""
         container = self.ids()[service]
         return self.host.docker("exec", container, "wget", "-qO-", "http://127.0.0.1:8080/")
+
+    def states(self):
+        return {told[2] for told in self.containers().values()}
 
     def runs_of_migration(self):
         """How often the one-shot service has run, from its volume."""

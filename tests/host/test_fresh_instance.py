@@ -45,7 +45,7 @@ def test_the_launch_script_makes_an_instance_that_deploys_and_may_run_twice(fres
     assert host.run(["trimtab", "check"]).returncode == 0
     # Nobody let the key in yet, and that is what it says.
     told = stack.wait_status(lambda s: s["state"] == "failed", "the key is refused")
-    assert "key" in told["reason"] + told["next"], told
+    assert "deploy key" in told["reason"] + told["next"], told
 
     with open(forge.settings["AUTHORIZED_KEYS"], "a") as authorized:
         authorized.write(key)
@@ -72,7 +72,10 @@ def test_the_launch_script_fetches_the_package_and_refuses_another(fresh, forge,
             (["PACKAGE=trimtab.deb"], "neither an https address nor an absolute path"),
             (["PACKAGE=/root/other.deb"], "there is no file /root/other.deb"),
             (["PACKAGE=/root/trimtab.deb", "SWAP=1"], "there is no setting SWAP"),
-            (["PACKAGE=/root/trimtab.deb", "STACK=../shop"], "is no name")):
+            (["PACKAGE=/root/trimtab.deb", "STACK=../shop"], "is no name"),
+            (["PACKAGE=/root/trimtab.deb", "STACK=-x"], "is no name"),
+            (["PACKAGE=/root/trimtab.deb", "GIT_URL=git@example.com:acme/shop.git"],
+             "KNOWN_HOSTS is missing")):
         refused = launch(host, *settings, check=False)
         assert refused.returncode == 1 and why in refused.stderr, (settings, refused)
         assert not host.exists("/usr/sbin/trimtabd")

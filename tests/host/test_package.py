@@ -96,25 +96,35 @@ def test_an_operator_who_stops_the_unit_has_stopped_the_stack(shop):
     host.run(["systemctl", "stop", "shop"])
     status = shop.wait_status(lambda s: s["state"] == "stopped", "stopped")
     assert "systemctl start shop" in status["next"]
-    assert {c[2] for c in shop.containers().values()} == {"exited"}
-    held = {"proxy": "no", "api": "unless-stopped", "cron": "no", "migrate": "no"}
-    host.wait_for(lambda: shop.restart_policies() == held, "Docker is told not to start them")
+    assert shop.states() == {"exited"}
     host.run(["systemctl", "restart", "trimtabd"])
     shop.wait_status(lambda s: s["state"] == "stopped", "still stopped after a restart")
-    # Docker, which would start again what says `always`, and what was ended by a signal.
+    # Docker starts again what says `always`, and what was ended by a signal.
+    host.run(["systemctl", "restart", "docker.service"])
+    host.wait_for(lambda: "it is stopped" in host.journal("trimtabd"), "that is stopped again")
+    shop.wait_looks(2)
+    assert shop.states() == {"exited"}
+    # What a person starts is left alone, also when Docker brings that back.
+    host.docker("start", shop.ids()["api"])
+    shop.wait_status(lambda s: "but api runs" in s["reason"], "it is told")
     host.run(["systemctl", "restart", "docker.service"])
     shop.wait_looks(2)
-    assert {c[2] for c in shop.containers().values()} == {"exited"}
+    assert shop.containers()["api"][2] == "running"
+    host.docker("stop", shop.ids()["api"])
+    # A changed configuration is no reason to start it either.
+    shop.write_settings(keep=3)
+    host.run(["systemctl", "reload", "trimtabd"])
+    shop.wait_status(lambda s: s["state"] == "stopped" and s["git"]["checked_at"],
+                     "stopped with other settings")
+    assert shop.states() == {"exited"}
     commit = shop.push()
     shop.wait_status(lambda s: s["git"]["commit"] == commit, "the push is seen")
     refused = shop.trimtab("deploy", "shop", check=False)
     assert refused.returncode == 1 and "stopped" in refused.stderr
     assert shop.status()["state"] == "stopped" and shop.status()["release"] == 1
-    assert {c[2] for c in shop.containers().values()} == {"exited"}
+    assert shop.states() == {"exited"}
     host.run(["systemctl", "start", "shop"])
     shop.wait_synced(commit)
-    assert shop.restart_policies() == {"proxy": "on-failure:5", "api": "always", "cron": "no",
-                                       "migrate": "no"}
     # restart and reload do what one expects.
     ids, before = shop.ids(), shop.containers()
     host.run(["systemctl", "restart", "shop"])
@@ -135,19 +145,32 @@ def test_stopping_the_unit_in_the_middle_of_a_deployment_stops_it(shop):
     host.run(["systemctl", "stop", "shop"])
     shop.wait_status(lambda s: s["state"] == "stopped", "stopped")
     shop.wait_looks(3)
-    assert {c[2] for c in shop.containers().values()} == {"exited"}
+    assert shop.states() == {"exited"}
     host.run(["systemctl", "start", "shop"])
     shop.wait_synced(commit)
-    # One that is not to boot stays down over a reboot.
+    # While services are being started.
+    commit = shop.push()
+    shop.wait_status(lambda s: s["attempt"] and s["attempt"]["phase"] in ("switching", "starting"),
+                     "it starts services")
+    host.run(["systemctl", "stop", "shop"])
+    host.wait_for(lambda: shop.status()["attempt"] is None and shop.states() <= {
+        "created", "exited"}, "the stack is down")
+    shop.wait_looks(2)
+    assert shop.states() <= {"created", "exited"}
+    host.run(["systemctl", "start", "shop"])
+    shop.wait_synced(commit)
+
+
+def test_a_disabled_stack_stays_down_over_a_reboot(shop):
+    host = shop.host
     host.run(["systemctl", "disable", "--now", "shop"])
-    host.wait_for(lambda: shop.restart_policies()["api"] == "unless-stopped", "Docker is told")
     host.reboot()
     shop.wait_status(lambda s: s["state"] == "stopped", "stopped")
+    host.wait_for(lambda: shop.states() == {"exited"}, "what Docker started is stopped again")
     shop.wait_looks(2)
-    assert {c[2] for c in shop.containers().values()} == {"exited"}
+    assert shop.states() == {"exited"}
     host.run(["systemctl", "enable", "--now", "shop"])
-    shop.wait_synced(commit)
-    assert shop.restart_policies()["api"] == "always"
+    shop.wait_synced()
 
 
 @on_one_release
@@ -172,6 +195,16 @@ def test_a_unit_of_somebody_else_is_left_alone(debian, forge, deb):
     debian.put("/etc/systemd/system/web-shop.service", text + "Nice=5\n")
     debian.wait_for(lambda: debian.read("/etc/systemd/system/web-shop.service") == text,
                     "the unit is put back")
+    debian.run(["rm", "/etc/systemd/system/web-shop.service"])
+    debian.wait_for(lambda: debian.exists("/etc/systemd/system/web-shop.service"),
+                    "the unit is there again")
+    # Under a third name, the second one boots nothing any more.
+    stack.write_settings(unit="shop-2.service")
+    debian.run(["systemctl", "reload", "trimtabd"])
+    debian.wait_for(lambda: debian.unit_state("shop-2.service") == "active", "the unit is up")
+    assert not debian.exists("/etc/systemd/system/web-shop.service")
+    assert not debian.exists("/etc/systemd/system/multi-user.target.wants/web-shop.service")
+    assert stack.containers()["api"][2] == "running"
 
 
 def test_docker_that_is_stopped_is_not_woken_and_all_comes_back_with_it(shop):
@@ -208,7 +241,9 @@ def test_daemons_that_are_killed_or_hang_come_back_and_go_on(shop):
     shop.wait_synced(commit, seconds=150)
     assert sorted(shop.containers()) == ["api", "cron", "migrate", "proxy"]
     # The bus.
+    bus = property_of(host, "dbus", "MainPID")
     host.run(["systemctl", "restart", "dbus.service"], check=False)
+    host.wait_for(lambda: property_of(host, "dbus", "MainPID") not in ("0", bus), "a new bus")
     host.run(["systemctl", "stop", "shop"])
     shop.wait_status(lambda s: s["state"] == "stopped", "it sees units after the bus came back")
     host.run(["systemctl", "start", "shop"])
@@ -219,10 +254,14 @@ def test_daemons_that_are_killed_or_hang_come_back_and_go_on(shop):
     host.run(["systemctl", "restart", "trimtabd"])
     hanging = daemon_pid(host)
     host.cut_network()
-    host.wait_for(lambda: children_of(host, hanging), "it asks a remote that does not answer")
-    host.run(["kill", "-STOP", str(hanging)])
-    left = children_of(host, hanging)
-    assert left
+
+    def hangs_with_children():
+        host.run(["kill", "-STOP", str(hanging)])
+        children = children_of(host, hanging)
+        if not children:
+            host.run(["kill", "-CONT", str(hanging)])
+        return children
+    left = host.wait_for(hangs_with_children, "it asks a remote that does not answer")
     host.wait_for(lambda: daemon_pid(host) not in (0, hanging), "the watchdog starts another")
     # Of what the first one had started nothing is left.
     assert not [pid for pid in left if host.exists(f"/proc/{pid}")]
@@ -234,8 +273,11 @@ def test_an_upgrade_in_the_middle_of_a_deployment_resumes_it(shop, deb, tmp_path
     host = shop.host
     kept = {name: shop.containers()[name] for name in ("proxy", "cron", "migrate")}
     commit = shop.push_and_wait_for_gate()
+    before = daemon_pid(host)
     host.install(installed_stack.repack(deb, "9.0.0", tmp_path))
+    assert daemon_pid(host) not in (0, before)
     shop.wait_synced(commit)
+    assert "goes on with release 2, found in phase gating" in host.journal("trimtabd")
     assert {name: shop.containers()[name] for name in kept} == kept
     assert shop.runs_of_migration() == 1
     assert [r["outcome"] for r in shop.releases()] == ["good", "good"]
@@ -344,6 +386,8 @@ def test_removing_leaves_a_stack_that_boots_and_purging_leaves_what_is_the_users
     running = shop.containers()
     host.run(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "purge", "--yes", "trimtab"])
     assert not host.exists("/etc/trimtab") and not host.exists("/var/lib/trimtab")
+    for unit in ("shop.service", "multi-user.target.wants/shop.service"):
+        assert not host.exists(f"/etc/systemd/system/{unit}")
     assert shop.containers() == running
     assert host.read(f"{DIRECTORY}/.env") == "SECRET=1\n"
     assert host.exists(f"{DIRECTORY}/compose.yaml")

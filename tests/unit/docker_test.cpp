@@ -119,7 +119,7 @@ TEST(EngineJson, InspectedContainer) {
   EXPECT_TRUE(got.oom_killed);
   EXPECT_EQ(got.error, "out of?[31m luck");
   EXPECT_EQ(got.restart_count, 3);
-  EXPECT_EQ(got.restart_policy.name, "unless-stopped");
+  EXPECT_EQ(got.restart_policy, "unless-stopped");
   EXPECT_EQ(format_time(got.created_at), "2026-11-23T00:07:23.123Z");
   EXPECT_EQ(format_time(got.started_at), "2026-11-23T00:08:00.000Z");
   EXPECT_EQ(got.finished_at, WallTime{});

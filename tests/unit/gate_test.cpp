@@ -17,7 +17,7 @@ Container container(const std::string& id, ContainerState state, Health health =
   result.image_id = "sha256:new";
   result.state = state;
   result.health = health;
-  result.restart_policy.name = "unless-stopped";
+  result.restart_policy = "unless-stopped";
   return result;
 }
 
@@ -30,7 +30,7 @@ Container up(Health health = Health::none, int restarts = 0, const std::string& 
 Container ended(int exit_code, const std::string& policy, int restarts = 0) {
   Container result = container("w1", ContainerState::exited);
   result.exit_code = exit_code;
-  result.restart_policy.name = policy;
+  result.restart_policy = policy;
   result.restart_count = restarts;
   return result;
 }

@@ -30,7 +30,7 @@ Container running(const std::string& service_name, const std::string& id) {
   container.service = service_name;
   container.state = ContainerState::running;
   container.health = Health::healthy;
-  container.restart_policy.name = "unless-stopped";
+  container.restart_policy = "unless-stopped";
   return container;
 }
 
@@ -44,7 +44,7 @@ Container stopped(const std::string& service_name, const std::string& id) {
 
 Container job(const std::string& service_name, const std::string& id, int exit_code = 0) {
   Container container = stopped(service_name, id);
-  container.restart_policy.name = "no";
+  container.restart_policy = "no";
   container.exit_code = exit_code;
   return container;
 }
@@ -753,7 +753,7 @@ TEST(Containers, WhoStoppedThemShowsInPolicyStateAndExitCode) {
         Row{"always", ContainerState::running, 0, false, false},
         Row{"no", ContainerState::running, 0, false, false}}) {
     Container container;
-    container.restart_policy.name = row.policy;
+    container.restart_policy = row.policy;
     container.state = row.state;
     container.exit_code = row.exit_code;
     const std::string what = std::string(row.policy) + " " + std::string(to_string(row.state));

@@ -22,7 +22,7 @@ Container container(const std::string& service, const std::string& id) {
   result.service = service;
   result.id = id;
   result.state = ContainerState::running;
-  result.restart_policy.name = "no";
+  result.restart_policy = "no";
   return result;
 }
 
@@ -34,13 +34,13 @@ Container unhealthy(Container result) {
 Container exited(Container result, int code, const std::string& policy = "no") {
   result.state = ContainerState::exited;
   result.exit_code = code;
-  result.restart_policy.name = policy;
+  result.restart_policy = policy;
   return result;
 }
 
 Container restarted(Container result, int times) {
   result.restart_count = times;
-  result.restart_policy.name = "always";
+  result.restart_policy = "always";
   return result;
 }
 

@@ -7,8 +7,8 @@
 #include <fstream>
 
 #include "agent/reconcile/compose_inputs.hpp"
+#include "agent/reconcile/docker_return.hpp"
 #include "agent/reconcile/events.hpp"
-#include "agent/reconcile/held_policies.hpp"
 #include "agent/reconcile/host_memory.hpp"
 #include "agent/reconcile/renewed_files.hpp"
 #include "agent/reconcile/signs_of_life.hpp"
@@ -27,63 +27,58 @@ namespace {
 namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 
-// ---- Held policies --------------------------------------------------------------------------
+// ---- Docker's return --------------------------------------------------------------------------
 
-TEST(HeldPolicies, AreThoseThatDockerWouldStartAStoppedContainerFor) {
+Container container_in(ContainerState state, const std::string& id = "id") {
+  Container container;
+  container.id = id;
+  container.service = "web";
+  container.state = state;
+  return container;
+}
+
+TEST(DockerReturn, WhatRanBeforeAndDoesNotIsLeftDown) {
+  using enum ContainerState;
+  Container failed = container_in(exited);
+  failed.exit_code = 137;
+  EXPECT_EQ(left_down({failed}, {container_in(running)}, nullptr).size(), 1U);
+  EXPECT_TRUE(left_down({failed}, {container_in(exited)}, nullptr).empty());
+  EXPECT_TRUE(left_down({failed}, {container_in(running, "another")}, nullptr).empty());
+  EXPECT_TRUE(left_down({failed}, {}, nullptr).empty());
+  EXPECT_TRUE(left_down({container_in(running)}, {container_in(running)}, nullptr).empty());
+  // A job that was at its work and has done it.
+  EXPECT_TRUE(left_down({container_in(exited)}, {container_in(running)}, nullptr).empty());
+}
+
+TEST(DockerReturn, WhatDockerStartedInAStoppedStackIsToldFromWhatPeopleStarted) {
+  using enum ContainerState;
+  const WallTime docker_was_up = wall_now();
   struct Row {
-    RestartPolicy policy;
     ContainerState state;
-    int exit_code;
-    std::optional<RestartPolicy> expected;
+    int started_after_docker;  // seconds
+    bool by_hand;
+    bool expected;
   };
   const std::vector<Row> rows{
-      {{"always", 0}, ContainerState::exited, 0, RestartPolicy{"unless-stopped", 0}},
-      {{"on-failure", 5}, ContainerState::exited, 143, RestartPolicy{"no", 0}},
-      {{"on-failure", 5}, ContainerState::exited, 0, std::nullopt},
-      {{"unless-stopped", 0}, ContainerState::exited, 143, std::nullopt},
-      {{"no", 0}, ContainerState::exited, 143, std::nullopt},
-      // Somebody started it on its own while the stack is stopped.
-      {{"always", 0}, ContainerState::running, 0, std::nullopt},
+      {running, -1, false, true},  {running, 0, false, true},     {running, 1, false, false},
+      {running, -1, true, false},  {restarting, -1, false, true}, {exited, -1, false, false},
+      {created, -1, false, false},
   };
   for (const Row& row : rows) {
-    Container container;
-    container.id = "id";
-    container.restart_policy = row.policy;
-    container.state = row.state;
-    container.exit_code = row.exit_code;
-    const PolicyChanges stopped = policy_changes({container}, true, {});
-    ASSERT_EQ(stopped.changes.size(), row.expected ? 1U : 0U) << row.policy.name;
-    EXPECT_EQ(stopped.held.size(), stopped.changes.size());
-    EXPECT_TRUE(policy_changes({container}, false, {}).changes.empty()) << row.policy.name;
-    if (!row.expected) continue;
-    EXPECT_EQ(stopped.changes[0].policy, *row.expected) << row.policy.name;
-    EXPECT_EQ(stopped.held.at("id"), row.policy);
-    // A try that failed is made again, and what was kept stays kept.
-    EXPECT_EQ(policy_changes({container}, true, stopped.held).changes.size(), 1U);
-    container.restart_policy = *row.expected;
-    const PolicyChanges later = policy_changes({container}, true, stopped.held);
-    EXPECT_TRUE(later.changes.empty());
-    EXPECT_EQ(later.held, stopped.held);
-    // The unit is started: they get back what they had, and then nothing is kept.
-    const PolicyChanges started = policy_changes({container}, false, later.held);
-    ASSERT_EQ(started.changes.size(), 1U);
-    EXPECT_EQ(started.changes[0].policy, row.policy);
-    EXPECT_EQ(started.held, later.held);
-    container.restart_policy = row.policy;
-    const PolicyChanges done = policy_changes({container}, false, started.held);
-    EXPECT_TRUE(done.changes.empty() && done.held.empty());
+    Container container = container_in(row.state);
+    container.started_at = docker_was_up + std::chrono::seconds(row.started_after_docker);
+    const std::set<std::string> by_hand{row.by_hand ? "id" : "another"};
+    EXPECT_EQ(brought_back({container}, docker_was_up, by_hand).size(), row.expected ? 1U : 0U)
+        << to_string(row.state) << " " << row.started_after_docker;
   }
-  // A container that is gone is forgotten.
-  EXPECT_TRUE(policy_changes({}, true, {{"id", {"always", 0}}}).held.empty());
-  EXPECT_TRUE(policy_changes({}, false, {{"id", {"always", 0}}}).held.empty());
 }
 
 // ---- Signs of life --------------------------------------------------------------------------
 
 TEST(SignsOfLife, TellWhatHangs) {
   const auto now = SteadyClock::now();
-  const auto recent = now - std::chrono::minutes(19);
-  const auto old = now - std::chrono::minutes(21);
+  const auto recent = now - std::chrono::minutes(69);
+  const auto old = now - std::chrono::minutes(71);
   const auto ahead = now + std::chrono::hours(2);
   struct Row {
     SignsOfLife signs;
@@ -100,7 +95,7 @@ TEST(SignsOfLife, TellWhatHangs) {
       {{old, true, old, now}, "the watch of its Git remote"},
       {{now, false, now, old}, "the watch of its images"},
   };
-  for (const Row& row : rows) EXPECT_EQ(what_hangs(row.signs, now), row.expected);
+  for (const Row& row : rows) EXPECT_EQ(what_hangs(row.signs, now, longest_silence), row.expected);
 }
 
 // ---- Situation ------------------------------------------------------------------------------

@@ -153,12 +153,8 @@ TEST(Record, IntentAndRejectedContentSurviveARestart) {
     ASSERT_TRUE(store.reject(""));
     ASSERT_TRUE(store.pardon("k1"));
     ASSERT_TRUE(store.pardon("never seen"));
-    ASSERT_TRUE(store.set_intent({true,
-                                  "moving house",
-                                  moment("2026-11-23T00:07:23.000Z"),
-                                  "c9",
-                                  "shop.service",
-                                  {{"id-1", {"always", 0}}, {"id-2", {"on-failure", 5}}}}));
+    ASSERT_TRUE(store.set_intent(
+        {true, "moving house", moment("2026-11-23T00:07:23.000Z"), "c9", "shop.service"}));
   }
   const Store store = open(folder / "shop");
   EXPECT_TRUE(store.problems().empty());
@@ -167,9 +163,6 @@ TEST(Record, IntentAndRejectedContentSurviveARestart) {
   EXPECT_EQ(store.intent().paused_why, "moving house");
   EXPECT_EQ(store.intent().held_commit, "c9");
   EXPECT_EQ(store.intent().unit, "shop.service");
-  const std::map<std::string, RestartPolicy> held{{"id-1", {"always", 0}},
-                                                  {"id-2", {"on-failure", 5}}};
-  EXPECT_EQ(store.intent().held_policies, held);
 }
 
 TEST(Record, OnlyItsOwnerCanReadWhatIsKept) {

@@ -28,7 +28,7 @@ Container running(const std::string& service, const std::string& id) {
   container.id = id;
   container.service = service;
   container.state = ContainerState::running;
-  container.restart_policy.name = "always";
+  container.restart_policy = "always";
   return container;
 }
 
@@ -36,7 +36,7 @@ Container exited(const std::string& service, const std::string& id) {
   Container container = running(service, id);
   container.state = ContainerState::exited;
   container.exit_code = 1;
-  container.restart_policy.name = "no";
+  container.restart_policy = "no";
   return container;
 }
 

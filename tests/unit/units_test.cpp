@@ -32,6 +32,7 @@ Description=Docker Compose stack shop, kept by trimtab
 Documentation=man:trimtabd(8)
 Wants=docker.service
 After=docker.service
+RequiresMountsFor="/srv/shop"
 ConditionPathExists=/var/lib/trimtab/shop/current/compose.yaml
 
 [Service]
@@ -59,6 +60,8 @@ TEST(StackUnit, WhatSystemdWouldReadAsItsOwnIsEscaped) {
   unit.directory = R"(/srv/50% of "my $HOME" \here)";
   EXPECT_NE(stack_unit_text(unit).find(R"("/srv/50%% of \"my $$HOME\" \\here")"),
             std::string::npos);
+  EXPECT_NE(stack_unit_text(unit).find(R"(RequiresMountsFor="/srv/50%% of \"my $HOME\" \\here")"),
+            std::string::npos);
 }
 
 TEST(StackUnit, AnOldComposeIsNotAskedForWhatItDoesNotKnow) {
@@ -71,6 +74,8 @@ TEST(StackUnit, IsToldFromAnyOther) {
   EXPECT_TRUE(is_written_by_trimtab(stack_unit_text(shop())));
   EXPECT_FALSE(is_written_by_trimtab("[Unit]\n# Written by trimtab\n"));
   EXPECT_FALSE(is_written_by_trimtab(""));
+  EXPECT_TRUE(is_unit_of(stack_unit_text(shop()), "shop"));
+  EXPECT_FALSE(is_unit_of(stack_unit_text(shop()), "sho"));
 }
 
 TEST(StackUnit, StartsTheServicesThatAreNamed) {
@@ -101,6 +106,28 @@ TEST(UnitKeeper, TakesOneStepTowardsAUnitThatBootsTheStack) {
       {"an operator disabled it", UnitStep::none,
        [](UnitFacts& facts) { facts.state.enabled = "disabled"; }},
       {"it failed", UnitStep::start, [](UnitFacts& facts) { facts.state.active = "failed"; }},
+      {"it failed, and Docker is away", UnitStep::none,
+       [](UnitFacts& facts) {
+         facts.state.active = "failed";
+         facts.docker_answers = false;
+       }},
+      {"it failed when it was stopped", UnitStep::none,
+       [](UnitFacts& facts) {
+         facts.state.active = "failed";
+         facts.state.failed_to_stop = true;
+       }},
+      {"it failed and was disabled", UnitStep::none,
+       [](UnitFacts& facts) {
+         facts.state.active = "failed";
+         facts.state.enabled = "disabled";
+       }},
+      {"it was never started, and Docker is away", UnitStep::none,
+       [](UnitFacts& facts) {
+         facts.brought_up = false;
+         facts.docker_answers = false;
+       }},
+      {"systemd does not know of the file yet", UnitStep::write,
+       [](UnitFacts& facts) { facts.reload_is_due = true; }},
       {"a file of somebody else", UnitStep::refuse,
        [](UnitFacts& facts) { facts.file_text = "[Unit]\nDescription=Shop\n"; }},
       {"somebody else's, before there is a release", UnitStep::refuse,
@@ -122,6 +149,38 @@ TEST(UnitKeeper, TakesOneStepTowardsAUnitThatBootsTheStack) {
     facts.state = {"loaded", "active", facts.path, "enabled", false};
     row.change(facts);
     EXPECT_EQ(next_unit_step(facts), row.expected) << row.name;
+  }
+}
+
+TEST(UnitKeeper, KnowsWhenAnOperatorHasStoppedTheStack) {
+  struct Row {
+    const char* active;
+    const char* enabled;
+    bool failed_to_stop;
+    bool has_job;
+    bool brought_up;
+    bool expected;
+  };
+  const std::vector<Row> rows{
+      {"active", "enabled", false, false, true, false},
+      {"active", "disabled", false, false, true, false},
+      {"inactive", "enabled", false, false, true, true},
+      {"inactive", "enabled", false, true, true, false},
+      {"inactive", "enabled", false, false, false, false},
+      // The times of an active unit are those of its last stop.
+      {"active", "enabled", true, false, true, false},
+      {"failed", "enabled", false, false, true, false},
+      {"failed", "enabled", true, false, true, true},
+      {"failed", "disabled", false, false, true, true},
+  };
+  for (const Row& row : rows) {
+    UnitFacts facts;
+    facts.has_release = true;
+    facts.brought_up = row.brought_up;
+    facts.path = "/etc/systemd/system/shop.service";
+    facts.file_text = facts.wanted_text = stack_unit_text(shop());
+    facts.state = {"loaded", row.active, facts.path, row.enabled, row.has_job, row.failed_to_stop};
+    EXPECT_EQ(is_stopped_by_operator(facts), row.expected) << row.active << " " << row.enabled;
   }
 }
 
