@@ -150,6 +150,8 @@ Task<void> Reconciler::recover() {
 Task<void> Reconciler::round() {
   co_await unit_keeper_.look(stack_unit(), !engine_.error());
   co_await observe();
+  if (was_cut_ && unit_keeper_.is_stopped()) co_await stop_what_was_started();
+  was_cut_ = was_cut_ && unit_keeper_.is_moving();
   if (unit_keeper_.is_stopped() || unit_keeper_.is_moving()) co_return;
   if (resumes_) {
     co_await recover();
@@ -246,7 +248,7 @@ Task<bool> Reconciler::put_right_after_docker(std::vector<Container> containers)
   co_return changed;
 }
 
-// A deployment that was stopped with the unit may have started services after the unit's stop.
+// A deployment that the unit's stop has cut may have started services after that.
 Task<void> Reconciler::stop_what_was_started() {
   const auto containers = co_await docker_.project_containers(project_);
   if (!containers) co_return;
@@ -691,9 +693,7 @@ Task<void> Reconciler::attempt(Attempt attempt, bool resumed) {
   if (!result) {
     // It was stopped between two phases, by the daemon's end or the unit's stop.
     resumes_ = true;
-    if (stop_requested_) co_return;
-    co_await unit_keeper_.look(stack_unit(), !engine_.error());
-    if (unit_keeper_.is_stopped()) co_await stop_what_was_started();
+    was_cut_ = true;
     co_return;
   }
   co_await observe();

@@ -259,7 +259,8 @@ class Reconciler final : private Progress {
   bool stop_requested_ = false;
   bool waits_for_turn_ = false;
   bool docker_was_lost_ = false;
-  bool is_first_look_ = true;                    // at the containers of a stack whose unit is known
+  bool was_cut_ = false;       // the attempt, between two phases; not looked at since
+  bool is_first_look_ = true;  // at the containers of a stack whose unit is known
   std::set<std::string> started_while_stopped_;  // containers, by somebody
   bool resumes_ = false;                         // the journal has an attempt that is to go on
   SteadyClock::time_point last_progress_ = SteadyClock::now();

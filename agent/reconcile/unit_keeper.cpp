@@ -101,8 +101,9 @@ Task<Result<void>> UnitKeeper::retire_earlier(std::string stack) {
     if (!disabled) co_return disabled;
     std::error_code ec;
     std::filesystem::remove(file, ec);
-    if (ec)
+    if (ec) {
       co_return Error{Errc::failed, "cannot remove " + file.string() + ": " + ec.message(), {}};
+    }
     reload_is_due_ = true;
     log_milestone(Milestone::unit_changed, spdlog::level::info, {stack, 0, "", ""},
                   earlier + " is removed: " + name_ + " boots the stack from now on");

@@ -22,9 +22,9 @@ struct StackUnit {
 // to, offline, also where trimtab is gone. Source: systemd.service(5), systemd.unit(5).
 std::string stack_unit_text(const StackUnit& unit);
 
-// Whether trimtab wrote the file, for any stack.
 // Whether it is the text of a unit that trimtab has written for that stack.
 bool is_unit_of(std::string_view text, const std::string& stack);
+// Whether trimtab wrote the file, for any stack.
 bool is_written_by_trimtab(std::string_view text);
 
 // What the unit reads of the release, in its file boot.env: the services to start. One-shot jobs

@@ -146,7 +146,7 @@ TEST(UnitKeeper, TakesOneStepTowardsAUnitThatBootsTheStack) {
     facts.path = "/etc/systemd/system/shop.service";
     facts.file_text = text;
     facts.wanted_text = text;
-    facts.state = {"loaded", "active", facts.path, "enabled", false};
+    facts.state = {"loaded", "active", facts.path, "enabled", false, false, {}};
     row.change(facts);
     EXPECT_EQ(next_unit_step(facts), row.expected) << row.name;
   }
@@ -179,7 +179,8 @@ TEST(UnitKeeper, KnowsWhenAnOperatorHasStoppedTheStack) {
     facts.brought_up = row.brought_up;
     facts.path = "/etc/systemd/system/shop.service";
     facts.file_text = facts.wanted_text = stack_unit_text(shop());
-    facts.state = {"loaded", row.active, facts.path, row.enabled, row.has_job, row.failed_to_stop};
+    facts.state = {"loaded",    row.active,         facts.path, row.enabled,
+                   row.has_job, row.failed_to_stop, {}};
     EXPECT_EQ(is_stopped_by_operator(facts), row.expected) << row.active << " " << row.enabled;
   }
 }
