@@ -135,9 +135,9 @@ class InstalledStack:
         """Waits until a deployment is in the phase."""
         self.wait_status(lambda s: s["attempt"] and s["attempt"]["phase"] == phase, phase)
 
-    def push_and_wait_for_gate(self):
+    def push_and_wait_for_gate(self, stable="8s"):
         """Pushes a version that is watched for long, and returns its commit once that goes on."""
-        self.write_settings(gate={"stable": "8s", "timeout": "90s"})
+        self.write_settings(gate={"stable": stable, "timeout": "120s"})
         self.host.run(["systemctl", "reload", "trimtabd"])
         commit = self.push()
         self.wait_phase("gating")

@@ -272,11 +272,12 @@ def test_daemons_that_are_killed_or_hang_come_back_and_go_on(shop):
 def test_an_upgrade_in_the_middle_of_a_deployment_resumes_it(shop, deb, tmp_path):
     host = shop.host
     kept = {name: shop.containers()[name] for name in ("proxy", "cron", "migrate")}
-    commit = shop.push_and_wait_for_gate()
+    # Longer than apt takes on a busy machine.
+    commit = shop.push_and_wait_for_gate(stable="30s")
     before = daemon_pid(host)
     host.install(installed_stack.repack(deb, "9.0.0", tmp_path))
     assert daemon_pid(host) not in (0, before)
-    shop.wait_synced(commit)
+    shop.wait_synced(commit, seconds=150)
     assert "goes on with release 2, found in phase gating" in host.journal("trimtabd")
     assert {name: shop.containers()[name] for name in kept} == kept
     assert shop.runs_of_migration() == 1
