@@ -1,12 +1,9 @@
 """The package on hosts that boot, are upgraded, lose their network, and whose daemons are killed."""
 
 import json
-import os
 import pathlib
-import subprocess
 
 import installed_stack
-import parts as real
 import pytest
 from installed_stack import DIRECTORY, InstalledStack
 
@@ -101,7 +98,8 @@ def test_an_operator_who_stops_the_unit_has_stopped_the_stack(shop):
     shop.wait_status(lambda s: s["state"] == "stopped", "still stopped after a restart")
     # Docker starts again what says `always`, and what was ended by a signal.
     host.run(["systemctl", "restart", "docker.service"])
-    host.wait_for(lambda: "it is stopped" in host.journal("trimtabd"), "that is stopped again")
+    host.wait_for(lambda: "it is stopped" in host.journal("trimtabd")
+                  and shop.states() == {"exited"}, "that is stopped again")
     shop.wait_looks(2)
     assert shop.states() == {"exited"}
     # What a person starts is left alone, also when Docker brings that back.
