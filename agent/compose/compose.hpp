@@ -29,6 +29,7 @@ struct RenderRequest {
   std::vector<std::string> profiles;
   std::string env_file;  // relative; "" : none
   std::string project;
+  std::string commit;  // its full id, which the files may use as ${TRIMTAB_COMMIT}
 };
 
 struct Rendered {

@@ -86,6 +86,8 @@ Task<Result<Rendered>> ComposeProgram::render(RenderRequest request) {
   argv.insert(argv.end(), {"--project-directory", request.directory.string(), "--env-file",
                            env_file.string(), "-p", request.project, "config"});
   if (tool_.family == ComposeFamily::v2) argv.insert(argv.end(), {"--format", "json"});
+  // Compose prefers the environment to the env file, so that no .env can name another commit.
+  command.environment["TRIMTAB_COMMIT"] = request.commit;
   command.directory = request.directory.string();
   command.output_limit = 8 * 1024 * 1024;
   const Result<Exit> exit = co_await run(std::move(command));

@@ -311,6 +311,7 @@ Task<bool> Drafting::render() {
   request.profiles = parts_.settings.profiles;
   request.env_file = draft_.env_file;
   request.project = result_.release.project;
+  request.commit = tip_.commit;
   Result<Rendered> rendered = co_await parts_.compose.render(request);
   if (!rendered) {
     const Error& error = rendered.error();
@@ -494,6 +495,7 @@ Task<Result<void>> make_readable(DraftParts parts, int number, bool any_version)
   }
   request.profiles = parts.settings.profiles;
   request.project = release.project;
+  request.commit = release.commit;
   const std::string env_file = parts.settings.env_file.value_or(default_env_file);
   if (fs::exists(staging / env_file, ec)) request.env_file = env_file;
   Result<Rendered> rendered = co_await parts.compose.render(request);

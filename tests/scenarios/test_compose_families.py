@@ -9,7 +9,8 @@ PROGRAMS = {"1.29": "docker-compose 1.29", "2.26": "docker compose 2.26",
 def services(host, version="1", **more_for_web):
     return {
         "web": {"image": host.image("web", version), "depends_on": ["store"],
-                "environment": {"PRICE": "5$$", "EMPTY": "", "TEXT": "a: b # c"},
+                "environment": {"PRICE": "5$$", "EMPTY": "", "TEXT": "a: b # c",
+                            "COMMIT": "${TRIMTAB_COMMIT}"},
                 "ports": [{"target": 8080, "published": host.web_port}],
                 "volumes": ["./site.conf:/site.conf:ro"], "restart": "unless-stopped",
                 **more_for_web},
@@ -72,8 +73,12 @@ def test_another_compose_changes_nothing_and_deploys_and_goes_back(make_host):
 
     change_to("2.26")
     change_to("2.40")
-    stack.wait_commit(stack.push(services(host, "2"), {"site.conf": "two\n"}))
+    # The commit is the one that is rendered, whatever a file says.
+    (stack.directory / ".env").write_text("TRIMTAB_COMMIT=of-the-file\n")
+    second = stack.push(services(host, "2"), {"site.conf": "two\n"})
+    stack.wait_commit(second)
     check(2, "2", "two")
+    assert f"COMMIT={second}" in stack.container("web")["Config"]["Env"]
     host.trimtab("rollback", "shop", "1", "--wait")
     check(1, "1", "one")
     host.trimtab("rollback", "shop", "2", "--wait")

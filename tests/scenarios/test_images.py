@@ -82,6 +82,46 @@ def test_an_image_for_other_machines_is_refused_before_anything_stops(host):
     assert stack.version("web") == "4" and stack.running_digest("web") == [digest]
 
 
+def test_a_commit_that_names_its_own_images_waits_for_them_and_brings_them_back(host):
+    def push(commit, version):
+        return [host.push(name, commit, version=version, health=False) for name in ("web", "api")]
+
+    stack = host.stack("shop", {name: {"image": host.image(name, "${TRIMTAB_COMMIT}")}
+                                for name in ("web", "api")})
+    first = stack.git("rev-parse", "HEAD")
+    web_1, _ = push(first, "1")
+    host.start()
+    stack.wait_commit(first)
+    before = stack.instances()
+
+    # What is new in the commit never meets the image of the commit before.
+    second = stack.push(files={"web/code": "2"})
+    assert host.image("web", second) in stack.wait_state("waiting")["reason"]
+    stack.wait_polls(1)
+    assert stack.instances() == before
+    web_2 = host.push("web", second, version="2", health=False)
+    assert host.push("api", second, version="1", health=False)
+    stack.wait_commit(second)
+    after = stack.instances()
+    assert stack.running_digest("web") == [web_2]
+    assert after["web"] != before["web"] and after["api"] == before["api"]
+
+    # A commit whose images are the same ones restarts nothing.
+    third = stack.push(files={"README.md": "Words"})
+    assert host.push("web", third, version="2", health=False) == web_2
+    host.push("api", third, version="1", health=False)
+    assert stack.wait_commit(third)["release"] == 3
+    assert stack.instances() == after
+
+    # Back on the first commit: its images are there.
+    stack.git("reset", "-q", "--hard", first)
+    stack.git("push", "-q", "--force", "origin", "HEAD:main")
+    stack.wait_commit(first)
+    assert stack.running_digest("web") == [web_1] and stack.instances()["api"] == after["api"]
+    assert [release["outcome"] for release in stack.releases()] == ["good"] * 4
+    assert [stack.release(number)["findings"] for number in range(1, 5)] == [[]] * 4
+
+
 class Cutter:
     """Stands before the registry and breaks transfers off after so many bytes of an answer."""
 
