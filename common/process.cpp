@@ -103,9 +103,12 @@ void stop(const std::shared_ptr<Child>& child) {
 
 Error spawn_error(const Command& command, int error_number) {
   const std::string reason = std::generic_category().message(error_number);
-  return Error{error_number == ENOENT ? Errc::not_found : Errc::failed,
-               "cannot start " + command.argv.front() + ": " + reason,
-               {}};
+  Errc code = Errc::failed;
+  if (error_number == ENOENT) code = Errc::not_found;
+  for (const int scarce : {EAGAIN, ENOMEM, EMFILE, ENFILE, ETXTBSY}) {
+    if (error_number == scarce) code = Errc::unavailable;
+  }
+  return Error{code, "cannot start " + command.argv.front() + ": " + reason, {}};
 }
 
 // Standard input with `input` in it, which never is on a disk or in a pipe that could block.

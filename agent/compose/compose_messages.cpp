@@ -1,8 +1,10 @@
 #include "agent/compose/compose_messages.hpp"
 
 #include <algorithm>
+#include <array>
 #include <regex>
 
+#include "agent/model/classify.hpp"
 #include "common/text.hpp"
 
 namespace trimtab {
@@ -15,6 +17,47 @@ std::string replace_all(std::string text, const std::string& from, const std::st
     text.replace(at, from.size(), to);
   }
   return text;
+}
+
+constexpr std::array<std::string_view, 2> words_of_full_disk{"no space left on device",
+                                                             "disk quota exceeded"};
+
+constexpr std::array<std::string_view, 12> words_of_lost_engine{
+    "error during connect",         "Cannot connect to the Docker daemon",
+    "docker daemon running",        "Couldn't connect to Docker daemon",
+    "Connection aborted",           "UnixHTTPConnectionPool",
+    "Remote end closed connection", "unexpected EOF",
+    "connection reset by peer",     "transport is closing",
+    "connection error: desc",       "shutting down"};
+
+// Compose is not there (as for the seconds of its upgrade), or has not what it needs to run.
+constexpr std::array<std::string_view, 17> words_of_host{"is not a docker command",
+                                                         "unknown command: docker compose",
+                                                         "unknown docker command",
+                                                         "unknown shorthand flag: 'f' in -f",
+                                                         "error while loading shared libraries",
+                                                         "ModuleNotFoundError",
+                                                         "ImportError",
+                                                         "DistributionNotFound",
+                                                         "PackageNotFoundError",
+                                                         "MemoryError",
+                                                         "annot allocate memory",
+                                                         "out of memory",
+                                                         "esource temporarily unavailable",
+                                                         "oo many open files",
+                                                         "o space left on device",
+                                                         "nput/output error",
+                                                         "ead-only file system"};
+
+bool says_any(std::string_view text, const auto& phrases) {
+  return std::any_of(phrases.begin(), phrases.end(), [&](std::string_view phrase) {
+    return text.find(phrase) != std::string_view::npos;
+  });
+}
+
+std::vector<std::string> last(const std::vector<std::string>& words, std::size_t count) {
+  const std::size_t first = words.size() > count ? words.size() - count : 0;
+  return {words.begin() + static_cast<std::ptrdiff_t>(first), words.end()};
 }
 
 // `time="…" level=warning msg="…"` of Compose 2 becomes its message; other lines stay.
@@ -116,12 +159,16 @@ Error explain_render_failure(std::string_view standard_error, const std::string&
     return Error{Errc::invalid, "the compose file is empty",
                  "nothing is removed because of it: commit a compose file that has services"};
   }
-  if (words.empty()) return Error{Errc::invalid, "Compose rejects the project without a word", {}};
+  if (words.empty()) {
+    return Error{Errc::failed, "Compose could not render the project, and does not say why",
+                 "`docker compose config` in a checkout may show more"};
+  }
+  if (says_any(all, words_of_host)) {
+    return Error{Errc::unavailable, "Compose does not work here: " + join(last(words, 6), " "),
+                 "`docker compose version` shows whether it does"};
+  }
   // Compose 1 puts the reason on the lines after a general first one; both are short.
-  const std::size_t first = words.size() > 6 ? words.size() - 6 : 0;
-  const std::vector<std::string> tail(words.begin() + static_cast<std::ptrdiff_t>(first),
-                                      words.end());
-  return Error{Errc::invalid, "Compose rejects the project: " + join(tail, " "),
+  return Error{Errc::invalid, "Compose rejects the project: " + join(last(words, 6), " "),
                "`docker compose config` in a checkout shows the same"};
 }
 
@@ -147,23 +194,13 @@ std::string explain_up_failure(std::string_view standard_error) {
     words.push_back(match[1].str() + reason);
   }
   if (words.empty()) return lines.empty() ? std::string() : lines.back().text;
-  const std::size_t first = words.size() > 3 ? words.size() - 3 : 0;
-  return join({words.begin() + static_cast<std::ptrdiff_t>(first), words.end()}, "; ");
+  return join(last(words, 3), "; ");
 }
 
 Errc kind_of_up_failure(std::string_view standard_error) {
-  const auto says = [&](std::string_view words) {
-    return standard_error.find(words) != std::string_view::npos;
-  };
-  if (says("no space left on device")) return Errc::no_space;
-  for (const std::string_view words :
-       {"error during connect", "Cannot connect to the Docker daemon", "docker daemon running",
-        "Couldn't connect to Docker daemon", "Connection aborted", "UnixHTTPConnectionPool",
-        "Remote end closed connection", "unexpected EOF", "connection reset by peer",
-        "transport is closing", "connection error: desc", "shutting down"}) {
-    if (says(words)) return Errc::unavailable;
-  }
-  return Errc::failed;
+  if (says_any(standard_error, words_of_full_disk)) return Errc::no_space;
+  if (says_any(standard_error, words_of_lost_engine)) return Errc::unavailable;
+  return is_fault_of_release(standard_error) ? Errc::invalid : Errc::failed;
 }
 
 }  // namespace trimtab

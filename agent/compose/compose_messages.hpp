@@ -15,7 +15,8 @@ std::vector<std::string> unset_variables(std::string_view standard_error);
 // The other warnings, one each.
 std::vector<std::string> other_warnings(std::string_view standard_error);
 
-// Why rendering failed. `staged` paths in the text are shown as paths below `shown`.
+// Why rendering failed: invalid where Compose refuses the project, unavailable or failed where it
+// cannot do its work here. `staged` paths in the text are shown as paths below `shown`.
 Error explain_render_failure(std::string_view standard_error, const std::string& staged,
                              const std::string& shown);
 
@@ -23,7 +24,7 @@ Error explain_render_failure(std::string_view standard_error, const std::string&
 std::string explain_up_failure(std::string_view standard_error);
 
 // What kind of failure that was: unavailable where the Engine went away, no_space where the disk is
-// full, else failed.
+// full, invalid where the project is known to be at fault, else failed.
 Errc kind_of_up_failure(std::string_view standard_error);
 
 }  // namespace trimtab

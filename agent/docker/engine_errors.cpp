@@ -27,6 +27,11 @@ constexpr const char* free_space = "free some disk space";
 constexpr std::array pull_phrases{
     Phrase{"no space left on device", Errc::no_space, free_space},
     Phrase{"disk quota exceeded", Errc::no_space, free_space},
+    Phrase{
+        "failed to register layer", Errc::failed,
+        "the disk of Docker's directory, or its storage driver, refuses it: see the Engine's log"},
+    Phrase{"input/output error", Errc::failed, "is the disk in order? see dmesg"},
+    Phrase{"cannot allocate memory", Errc::unavailable, "this host is out of memory"},
     Phrase{"no matching manifest for", Errc::invalid,
            "the image was not built for this machine's architecture"},
     Phrase{"does not match the specified platform", Errc::invalid,
@@ -35,7 +40,8 @@ constexpr std::array pull_phrases{
            "the image was not built for this machine's architecture"},
     Phrase{"toomanyrequests", Errc::unavailable, "the registry limits how often it is asked"},
     Phrase{"too many requests", Errc::unavailable, "the registry limits how often it is asked"},
-    Phrase{"x509:", Errc::untrusted, "the Engine does not trust the registry's certificate"},
+    Phrase{"x509:", Errc::untrusted,
+           "the Engine does not trust the registry's certificate; is this host's clock right?"},
     Phrase{"server gave http response to https client", Errc::untrusted,
            "the registry speaks no TLS: list it in insecure-registries of /etc/docker/daemon.json"},
     Phrase{"pull access denied", Errc::denied, log_in},
@@ -64,6 +70,15 @@ constexpr std::array pull_phrases{
     Phrase{"service unavailable", Errc::unavailable, ""},
     Phrase{"bad gateway", Errc::unavailable, ""},
     Phrase{": eof", Errc::unavailable, ""},
+    Phrase{"unexpected eof", Errc::unavailable, ""},
+    Phrase{"broken pipe", Errc::unavailable, ""},
+    Phrase{"http2:", Errc::unavailable, ""},
+    Phrase{"tls:", Errc::unavailable, ""},
+    Phrase{"closed network connection", Errc::unavailable, ""},
+    Phrase{"server misbehaving", Errc::unavailable, ""},
+    Phrase{"network is unreachable", Errc::unavailable, ""},
+    Phrase{"context canceled", Errc::unavailable, ""},
+    Phrase{"filesystem layer verification failed", Errc::unavailable, ""},
     Phrase{"not found", Errc::not_found, ""},
 };
 

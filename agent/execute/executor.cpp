@@ -12,6 +12,7 @@
 #include "agent/execute/puller.hpp"
 #include "agent/execute/reloading.hpp"
 #include "agent/execute/roller.hpp"
+#include "agent/model/classify.hpp"
 #include "agent/model/reference.hpp"
 #include "agent/model/service.hpp"
 #include "agent/plan/diff.hpp"
@@ -28,6 +29,11 @@ constexpr auto docker_patience = std::chrono::minutes(2);
 
 std::string failpoint_name(Phase phase, const char* moment) {
   return std::string(to_string(phase)) + ":" + moment;
+}
+
+PhaseResult result_of(FailureClass cls) {
+  return cls == FailureClass::content ? PhaseResult::failed_by_content
+                                      : PhaseResult::failed_by_world;
 }
 
 bool any_port_in_common(const Rendering& next, const Container& leaving) {
@@ -182,7 +188,9 @@ Task<std::optional<AttemptResult>> Executor::run(Attempt attempt, bool resumed) 
     }
     end_timeline_entry(begun);
     if (done.docker_lost && phase != Phase::pulling && attempt_.entries < max_phase_entries) {
-      parts_.progress.remark("Docker does not answer: waiting for it");
+      const std::string why = done.failure ? done.failure->reason : "Docker does not answer";
+      parts_.progress.remark(why + ": " + std::string(to_string(phase)) +
+                             " is begun again once Docker answers");
       const bool back = co_await wait_for_docker();
       if (back) co_await start_what_docker_left_down();
       if (back || stop_requested_) continue;
@@ -343,14 +351,9 @@ Task<Executor::Done> Executor::pull() {
   const Release release = *parts_.store.find(attempt_.release);
   const Result<void> pulled = co_await pull_images(release.images);
   if (!pulled) {
-    // A registry that asks for a login, or Docker being away, is cured without a new release.
-    const bool world = is_transient(pulled.error().code) || pulled.error().code == Errc::denied;
-    done.result = world ? PhaseResult::failed_by_world : PhaseResult::failed_by_content;
-    done.failure = Failure{world ? FailureClass::world : FailureClass::content,
-                           "pulling",
-                           pulled.error().message,
-                           pulled.error().hint,
-                           {}};
+    const FailureClass cls = classify(Phase::pulling, pulled.error());
+    done.result = result_of(cls);
+    done.failure = co_await explain(Phase::pulling, pulled.error(), cls);
     co_return done;
   }
   if (!attempt_.operator_rollback && hooks_.superseded(release)) {
@@ -359,9 +362,11 @@ Task<Executor::Done> Executor::pull() {
   }
   const Result<void> tried = co_await try_new_files(release);
   if (!tried) {
-    const bool content = tried.error().code == Errc::invalid;
-    done.result = content ? PhaseResult::failed_by_content : PhaseResult::failed_by_world;
-    done.failure = co_await explain(Phase::pulling, tried.error(), content);
+    // That something is not there says nothing of the files.
+    const bool refused = tried.error().code == Errc::invalid;
+    const FailureClass cls = refused ? FailureClass::content : FailureClass::world;
+    done.result = result_of(cls);
+    done.failure = co_await explain(Phase::pulling, tried.error(), cls);
     co_return done;
   }
   if (attempt_.operator_rollback) co_return done;
@@ -438,9 +443,9 @@ Task<Executor::Done> Executor::switch_over() {
     if (linked) linked = parts_.store.set_current(attempt_.release);
   }
   if (!linked) {
-    const bool content = linked.error().code == Errc::conflict;
-    done.result = content ? PhaseResult::failed_by_content : PhaseResult::failed_by_world;
-    done.failure = co_await explain(Phase::switching, linked.error(), content);
+    const FailureClass cls = classify(Phase::switching, linked.error());
+    done.result = result_of(cls);
+    done.failure = co_await explain(Phase::switching, linked.error(), cls);
   }
   co_return done;
 }
@@ -453,7 +458,12 @@ Task<Result<Rendering>> Executor::rendering_of(int number) {
   const Result<std::string> text = parts_.store.rendering(number);
   if (!text) co_return text.error();
   Result<Json> model = parse_yaml(*text);
-  if (!model) co_return model.error().context(parts_.store.compose_file(number).string());
+  if (!model) {
+    // What was written here is no longer what it was: the disk's fault, or somebody's.
+    co_return Error{Errc::failed,
+                    parts_.store.compose_file(number).string() + ": " + model.error().message,
+                    {}};
+  }
   Rendering rendering;
   rendering.model = std::move(*model);
   co_return rendering;
@@ -701,17 +711,15 @@ Task<Executor::Done> Executor::start() {
   if (attempt_.plan.empty()) co_return done;
   const Result<void> applied = co_await start_services();
   if (applied) co_return done;
-  bool content = !is_transient(applied.error().code);
   done.docker_lost = applied.error().code == Errc::unavailable;
   if (apply_failure_) {
-    content = apply_failure_->cls == FailureClass::content;
     apply_failure_->phase = to_string(Phase::starting);
-    done.result = content ? PhaseResult::failed_by_content : PhaseResult::failed_by_world;
     done.failure = std::exchange(apply_failure_, std::nullopt);
-    co_return done;
+  } else {
+    const FailureClass cls = classify(Phase::starting, applied.error());
+    done.failure = co_await explain(Phase::starting, applied.error(), cls);
   }
-  done.result = content ? PhaseResult::failed_by_content : PhaseResult::failed_by_world;
-  done.failure = co_await explain(Phase::starting, applied.error(), content);
+  done.result = result_of(done.failure->cls);
   co_return done;
 }
 
@@ -735,7 +743,7 @@ Task<Executor::Done> Executor::watch_gate(GateDemand demand, std::vector<ProbeSe
     if (!containers) {
       done.docker_lost = true;
       done.result = PhaseResult::failed_by_world;
-      done.failure = co_await explain(attempt_.phase, containers.error(), false);
+      done.failure = co_await explain(attempt_.phase, containers.error(), FailureClass::world);
       co_return done;
     }
     std::vector<ProbeAnswer> probes;
@@ -745,8 +753,7 @@ Task<Executor::Done> Executor::watch_gate(GateDemand demand, std::vector<ProbeSe
     GateVerdict verdict = gate.observe(*containers, probes, SteadyClock::now());
     if (verdict.state == GateVerdict::State::passed) co_return done;
     if (verdict.state == GateVerdict::State::failed) {
-      const bool content = verdict.cls == FailureClass::content;
-      done.result = content ? PhaseResult::failed_by_content : PhaseResult::failed_by_world;
+      done.result = result_of(verdict.cls);
       Failure failure{verdict.cls, std::string(to_string(attempt_.phase)), verdict.reason, {}, {}};
       failure.services = std::move(verdict.services);
       co_await add_logs(&failure.services);
@@ -771,7 +778,7 @@ Task<Executor::Done> Executor::gate() {
   const Result<Rendering> rendering = co_await rendering_of(attempt_.release);
   if (!rendering) {
     done.result = PhaseResult::failed_by_world;
-    done.failure = co_await explain(Phase::gating, rendering.error(), false);
+    done.failure = co_await explain(Phase::gating, rendering.error(), FailureClass::world);
     co_return done;
   }
   const auto ids = co_await image_ids(release);
@@ -779,8 +786,9 @@ Task<Executor::Done> Executor::gate() {
   if (!ids || !containers) {
     const Error error = ids ? containers.error() : ids.error();
     done.docker_lost = is_transient(error.code);
-    done.result = done.docker_lost ? PhaseResult::failed_by_world : PhaseResult::failed_by_content;
-    done.failure = co_await explain(Phase::gating, error, !done.docker_lost);
+    const FailureClass cls = classify(Phase::gating, error);
+    done.result = result_of(cls);
+    done.failure = co_await explain(Phase::gating, error, cls);
     co_return done;
   }
   // What ran before this deployment and was not touched by it.
@@ -891,7 +899,7 @@ Task<Executor::Done> Executor::roll_back() {
   if (!result) {
     done.docker_lost = is_transient(result.error().code);
     done.result = PhaseResult::failed_by_world;
-    done.failure = co_await explain(Phase::rolling_back, result.error(), false);
+    done.failure = co_await explain(Phase::rolling_back, result.error(), FailureClass::world);
   }
   co_return done;
 }
@@ -906,7 +914,7 @@ Task<Executor::Done> Executor::gate_rollback() {
     const Error error = !rendering ? rendering.error() : ids ? containers.error() : ids.error();
     done.docker_lost = is_transient(error.code);
     done.result = PhaseResult::failed_by_world;
-    done.failure = co_await explain(Phase::gating_rollback, error, false);
+    done.failure = co_await explain(Phase::gating_rollback, error, FailureClass::world);
     co_return done;
   }
   Observed before;
@@ -943,13 +951,13 @@ Task<void> Executor::add_logs(std::vector<ServiceFailure>* services) {
   }
 }
 
-Task<Failure> Executor::explain(Phase phase, Error error, bool by_content) {
+Task<Failure> Executor::explain(Phase phase, Error error, FailureClass cls) {
   Failure failure;
-  failure.cls = by_content ? FailureClass::content : FailureClass::world;
+  failure.cls = cls;
   failure.phase = to_string(phase);
   failure.reason = error.message;
   failure.hint = error.hint;
-  if (phase != Phase::starting || !by_content) co_return failure;
+  if (phase != Phase::starting) co_return failure;
   // Compose names a container that failed; its log says why.
   const auto containers = co_await parts_.docker.project_containers(parts_.project);
   if (!containers) co_return failure;
@@ -959,6 +967,8 @@ Task<Failure> Executor::explain(Phase phase, Error error, bool by_content) {
                         (container.state == ContainerState::exited && container.exit_code != 0) ||
                         !container.error.empty();
     if (!unwell) continue;
+    // It may have been killed for want of memory whatever Compose makes of its end.
+    if (container.oom_killed) failure.cls = FailureClass::world;
     ServiceFailure service;
     service.service = container.service;
     service.reason = !container.error.empty() ? container.error

@@ -131,7 +131,7 @@ class Executor {
   Task<Result<void>> remove_half_made(std::vector<std::string> services);
   // Notes which containers make up the release; what the plan left alone is as `unchanged` saw it.
   Task<Result<void>> note_seen(int number, int unchanged);
-  Task<Failure> explain(Phase phase, Error error, bool by_content);
+  Task<Failure> explain(Phase phase, Error error, FailureClass cls);
   Task<void> add_logs(std::vector<ServiceFailure>* services);
   Task<bool> wait_for_docker();
   Task<void> start_what_docker_left_down();

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "agent/model/classify.hpp"
+
 namespace trimtab {
 namespace {
 
@@ -27,6 +29,12 @@ std::string exit_words(const Container& container) {
   return words;
 }
 
+// Killed for want of memory, or not started for a reason that is not known to be its own.
+bool is_ended_by_host(const Container& container) {
+  return container.oom_killed ||
+         (!container.error.empty() && !is_fault_of_release(container.error));
+}
+
 }  // namespace
 
 Gate::Gate(GateDemand demand, SteadyClock::time_point now)
@@ -50,6 +58,12 @@ Gate::ServiceState Gate::judge(const std::string& name, const GateDemand::Servic
                                const std::vector<const Container*>& containers,
                                SteadyClock::time_point now) {
   ServiceState state;
+  // That an application ends or its job goes on is its own doing; of what else it is not ready for
+  // the host may be the cause, such as a CPU that is throttled.
+  const auto wait = [&](std::string words, bool by_release = false) {
+    state.waiting = std::move(words);
+    state.by_release = state.by_release || by_release;
+  };
   const auto fail = [&](std::string reason, bool by_world = false) {
     state.by_world = by_world && (!state.failure || state.by_world);
     if (!state.failure) state.failure = ServiceFailure{name, std::move(reason), {}};
@@ -66,7 +80,8 @@ Gate::ServiceState Gate::judge(const std::string& name, const GateDemand::Servic
       // While it runs the Engine says 0 for the exit code.
       const std::string words =
           container->state == ContainerState::running ? "ended " : exit_words(*container) + ", ";
-      fail(words + times(restarts) + " in " + seconds_text(now - begun_), container->oom_killed);
+      fail(words + times(restarts) + " in " + seconds_text(now - begun_),
+           is_ended_by_host(*container));
       continue;
     }
     switch (container->state) {
@@ -78,10 +93,9 @@ Gate::ServiceState Gate::judge(const std::string& name, const GateDemand::Servic
           }
           fail(std::move(words));
         } else if (container->health == Health::starting) {
-          state.waiting = "health: starting";
-          state.health_starting = true;
+          wait("health: starting");
         } else if (demand.awaited_job) {
-          state.waiting = "job still runs";
+          wait("job still runs", true);
         } else {
           ++running;
         }
@@ -91,24 +105,25 @@ Gate::ServiceState Gate::judge(const std::string& name, const GateDemand::Servic
         if (container->exit_code == 0 && !restarts_by_itself(*container)) {
           ++finished;
         } else if (restarts_by_itself(*container) && container->exit_code == 0) {
-          state.waiting = "stopped";
+          wait("stopped", true);
         } else if (restarts_by_itself(*container) && container->restart_count > 0) {
-          state.waiting = "restarting";
+          wait("restarting", !is_ended_by_host(*container));
         } else {
-          fail(exit_words(*container), container->oom_killed);
+          fail(exit_words(*container), is_ended_by_host(*container));
         }
         break;
       case ContainerState::restarting:
-        state.waiting = exit_words(*container) + ", restarting";
+        wait(exit_words(*container) + ", restarting", !is_ended_by_host(*container));
         break;
       case ContainerState::created:
-        state.waiting = container->error.empty() ? "created, not started" : container->error;
+        wait(container->error.empty() ? "created, not started" : container->error,
+             is_fault_of_release(container->error));
         break;
       case ContainerState::paused:
-        state.waiting = "paused";
+        wait("paused");
         break;
       case ContainerState::removing:
-        state.waiting = "being removed";
+        wait("being removed");
         break;
     }
   }
@@ -124,7 +139,7 @@ GateVerdict Gate::observe(const std::vector<Container>& containers,
                           const std::vector<ProbeAnswer>& probes, SteadyClock::time_point now) {
   GateVerdict verdict;
   bool world = true;
-  bool only_health_starting = true;
+  bool by_release = false;
   int restarts = 0;
   for (const auto& [name, demand] : demand_.services) {
     if (!demand.must_run) continue;
@@ -139,7 +154,7 @@ GateVerdict Gate::observe(const std::vector<Container>& containers,
       world = world && state.by_world;
       verdict.services.push_back(*state.failure);
     } else if (!state.waiting.empty()) {
-      only_health_starting = only_health_starting && state.health_starting;
+      by_release = by_release || state.by_release;
       verdict.waiting_for[name] = state.waiting;
     }
   }
@@ -154,9 +169,11 @@ GateVerdict Gate::observe(const std::vector<Container>& containers,
     return verdict;
   }
   // What a probe asks for cannot answer before the services have started.
-  if (verdict.waiting_for.empty()) only_health_starting = false;
+  const bool all_started = verdict.waiting_for.empty();
   for (const ProbeAnswer& probe : probes) {
-    if (!probe.ok) verdict.waiting_for[probe.url] = probe.what;
+    if (probe.ok) continue;
+    verdict.waiting_for[probe.url] = probe.what;
+    by_release = by_release || all_started;
   }
   if (verdict.waiting_for.empty()) {
     if (!satisfied_since_ || restarts != restarts_when_satisfied_) {
@@ -173,8 +190,7 @@ GateVerdict Gate::observe(const std::vector<Container>& containers,
   satisfied_since_.reset();
   if (now < deadline_) return verdict;
   verdict.state = GateVerdict::State::failed;
-  // A service whose health is merely not known yet may be slow for lack of CPU.
-  verdict.cls = only_health_starting ? FailureClass::world : FailureClass::content;
+  verdict.cls = by_release ? FailureClass::content : FailureClass::world;
   const auto& [who, words] = *verdict.waiting_for.begin();
   verdict.reason = who + " is not ready after " + seconds_text(now - begun_) + ": " + words;
   for (const auto& [service, why] : verdict.waiting_for) {

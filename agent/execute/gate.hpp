@@ -60,8 +60,8 @@ class Gate {
 
  private:
   struct ServiceState {
-    std::string waiting;  // "": satisfied
-    bool health_starting = false;
+    std::string waiting;      // "": satisfied
+    bool by_release = false;  // what it waits for is the release's doing
     std::optional<ServiceFailure> failure;
     bool by_world = false;
   };

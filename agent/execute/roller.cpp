@@ -6,6 +6,7 @@
 #include "agent/execute/failure_log.hpp"
 #include "agent/execute/gate.hpp"
 #include "agent/execute/proxy_files.hpp"
+#include "agent/model/classify.hpp"
 #include "agent/model/service.hpp"
 #include "common/failpoint.hpp"
 #include "common/files.hpp"
@@ -188,7 +189,7 @@ Task<Result<void>> Roller::add(int up_to) {
   Result<void> added = co_await parts_.compose.up(std::move(request));
   failpoint("rolling:added");
   if (!added && !is_transient(added.error().code)) {
-    co_await note_failure(FailureClass::content, added.error().message);
+    co_await note_failure(classify(Phase::starting, added.error()), added.error().message);
     const Result<void> removed = co_await remove_failed();
     if (!removed) co_return removed;
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/compose/compose_yaml.hpp"
+#include "agent/model/classify.hpp"
 #include "agent/reconcile/compose_inputs.hpp"
 #include "agent/reconcile/staging.hpp"
 #include "agent/resolve/paths.hpp"
@@ -315,7 +316,7 @@ Task<bool> Drafting::render() {
   Result<Rendered> rendered = co_await parts_.compose.render(request);
   if (!rendered) {
     const Error& error = rendered.error();
-    if (is_transient(error.code)) co_return blame_world(error);
+    if (classify_rendering(error) == FailureClass::world) co_return blame_world(error);
     co_return refuse(reject("compose-file", error.message, error.hint));
   }
   draft_.rendering.model = std::move(rendered->model);

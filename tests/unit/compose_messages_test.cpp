@@ -133,14 +133,43 @@ TEST(ComposeMessages, WhyRenderingFailed) {
        "Compose rejects the project: invalid interpolation format for services.web.image. You may "
        "need to escape any $ with another $. nginx:${TAG",
        look_yourself},
-      {"nothing", "", "Compose rejects the project without a word", ""},
-      {"warnings alone", unset_v2, "Compose rejects the project without a word", ""},
   };
   for (const Row& row : rows) {
     const Error error = explain_render_failure(row.said, "/stage/", "");
     EXPECT_EQ(error.code, Errc::invalid) << row.name;
     EXPECT_EQ(error.message, row.message) << row.name;
     EXPECT_EQ(error.hint, row.hint) << row.name;
+  }
+}
+
+TEST(ComposeMessages, AComposeThatCannotWorkIsNoFaultOfTheProject) {
+  struct HostRow {
+    const char* said;
+    Errc expected;
+  };
+  for (const HostRow& row : {
+           HostRow{"", Errc::failed},
+           HostRow{unset_v2, Errc::failed},
+           HostRow{"docker: 'compose' is not a docker command.\nSee 'docker --help'\n",
+                   Errc::unavailable},
+           HostRow{"docker: unknown command: docker compose\n\nRun 'docker --help'\n",
+                   Errc::unavailable},
+           HostRow{"unknown shorthand flag: 'f' in -f\nSee 'docker --help'.\n", Errc::unavailable},
+           HostRow{
+               "fork/exec /usr/libexec/docker/cli-plugins/docker-compose: cannot allocate memory\n",
+               Errc::unavailable},
+           HostRow{"fork/exec /usr/libexec/docker/cli-plugins/docker-compose: resource temporarily "
+                   "unavailable\n",
+                   Errc::unavailable},
+           HostRow{"runtime: out of memory: cannot allocate 4194304-byte block\n",
+                   Errc::unavailable},
+           HostRow{"ModuleNotFoundError: No module named 'compose'\n", Errc::unavailable},
+           HostRow{"open /stage/compose.yaml: too many open files\n", Errc::unavailable},
+           HostRow{"read /stage/compose.yaml: input/output error\n", Errc::unavailable},
+       }) {
+    const Error error = explain_render_failure(row.said, "/stage/", "");
+    EXPECT_EQ(error.code, row.expected) << row.said;
+    EXPECT_FALSE(error.message.empty() || error.hint.empty()) << row.said;
   }
 }
 
@@ -235,6 +264,7 @@ TEST(ComposeMessages, TellsAnEngineThatWentAwayFromAReleaseThatDoesNotStart) {
            KindRow{"Error response from daemon: driver failed programming external connectivity: "
                    "Bind for 0.0.0.0:80 failed: port is already allocated\n",
                    Errc::failed},
+           KindRow{"dependency failed to start: container t-db-1 is unhealthy\n", Errc::invalid},
        }) {
     EXPECT_EQ(kind_of_up_failure(row.said), row.expected) << row.said;
   }

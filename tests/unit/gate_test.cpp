@@ -46,6 +46,11 @@ Container without_memory(Container result) {
   return result;
 }
 
+Container refused(Container result, const std::string& error) {
+  result.error = error;
+  return result;
+}
+
 Container of(const std::string& service, Container result) {
   result.service = service;
   result.id = service + "1";
@@ -155,9 +160,14 @@ INSTANTIATE_TEST_SUITE_P(
                   {61'000, {up(Health::healthy)}},
                   {65'000, {up(Health::healthy)}}},
                  "passed"},
-        GateCase{"OneMoreServiceThatIsNotThereIsContent",
+        GateCase{"AJobThatStillRunsIsContentWhateverElseStarts",
+                 {{0, {up(Health::starting), of("db", up())}},
+                  {60'000, {up(Health::starting), of("db", up())}}},
+                 "content: db is not ready after 60 s: job still runs",
+                 [](GateDemand& d) { d.services["db"].awaited_job = true; }},
+        GateCase{"OneMoreServiceThatIsNotThereIsTheWorlds",
                  {{0, {up(Health::starting)}}, {60'000, {up(Health::starting)}}},
-                 "content: db is not ready after 60 s: no container",
+                 "world: db is not ready after 60 s: no container",
                  [](GateDemand& d) { d.services["db"] = {}; }}),
     testing::PrintToStringParamName());
 
@@ -206,13 +216,19 @@ INSTANTIATE_TEST_SUITE_P(
                  {{0, {ended(1, "no"), without_memory(ended(137, "no"))}}},
                  "content: web exited with 1",
                  [](GateDemand& d) { d.services["web"].replicas = 2; }},
+        GateCase{"ItsCommandDoesNotExist",
+                 {{0, {refused(ended(127, "no"), "exec: \"foo\": executable file not found")}}},
+                 "content: web exited with 127 (exec: \"foo\": executable file not found)"},
         GateCase{"DockerCouldNotStartIt",
-                 {{0, {[] {
-                     Container c = ended(127, "no");
-                     c.error = "exec: not found";
-                     return c;
-                   }()}}},
-                 "content: web exited with 127 (exec: not found)"},
+                 {{0, {refused(ended(128, "no"), "No chain/target/match by that name")}}},
+                 "world: web exited with 128 (No chain/target/match by that name)"},
+        GateCase{"DockerCannotStartIt",
+                 {{0, {refused(container("w1", ContainerState::created), "address pools")}},
+                  {60'000, {refused(container("w1", ContainerState::created), "address pools")}}},
+                 "world: web is not ready after 60 s: address pools"},
+        GateCase{"StillRestartingAtTheDeadline",
+                 {{0, {restarting(1, 1)}}, {60'000, {restarting(1, 2)}}},
+                 "content: web is not ready after 60 s: exited with 1, restarting"},
         GateCase{"CreatedOnly",
                  {{0, {container("w1", ContainerState::created)}}},
                  "waiting: web created, not started"},
@@ -222,7 +238,7 @@ INSTANTIATE_TEST_SUITE_P(
         GateCase{"NoContainer", {{0, {}}}, "waiting: web no container"},
         GateCase{"NoContainerAtTheDeadline",
                  {{0, {}}, {60'000, {}}},
-                 "content: web is not ready after 60 s: no container"}),
+                 "world: web is not ready after 60 s: no container"}),
     testing::PrintToStringParamName());
 
 INSTANTIATE_TEST_SUITE_P(

@@ -1,0 +1,108 @@
+#include "agent/model/classify.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace trimtab {
+namespace {
+
+// Contain what a release is at fault for, and yet are the host's.
+constexpr std::array<std::string_view, 2> words_of_host{
+    "bind source path does not exist",
+    "no space left on device",
+};
+
+// What Compose refuses in a project, how containers end that others wait for, and what the Engine
+// and the runtime refuse in the description of a container.
+constexpr std::array<std::string_view, 33> words_of_release{
+    "dependency failed to start",
+    "is unhealthy",
+    "exited with code",
+    "exited (",
+    "didn't complete successfully",
+    "did not complete successfully",
+    "has no healthcheck configured",
+    "is invalid because",
+    "additional properties",
+    "Additional property",
+    "invalid compose project",
+    "invalid interpolation format",
+    "depends on undefined service",
+    "which is undefined",
+    "undefined network",
+    "undefined volume",
+    "no such service",
+    "dependency cycle",
+    "ircular dependency",
+    "executable file not found",
+    "exec format error",
+    "unable to find user",
+    "unable to find group",
+    "needs to be an absolute path",
+    "invalid reference format",
+    "invalid mount config",
+    "invalid volume specification",
+    "invalid mode:",
+    "Duplicate mount point",
+    "onflicting options",
+    "nknown capability",
+    "invalid capability",
+    "Minimum memory limit",
+};
+
+bool says_any(std::string_view text, const auto& phrases) {
+  return std::any_of(phrases.begin(), phrases.end(), [&](std::string_view phrase) {
+    return text.find(phrase) != std::string_view::npos;
+  });
+}
+
+// `exec: "./start.sh": permission denied`, as the runtime says of a command that is not there or
+// cannot be run.
+bool is_command_refused(std::string_view text) {
+  const auto at = text.find("exec: \"");
+  if (at == std::string_view::npos) return false;
+  constexpr std::array<std::string_view, 4> refusals{
+      "no such file or directory", "permission denied", "is a directory", "not a directory"};
+  return says_any(text.substr(at), refusals);
+}
+
+bool is_known_to_be_wrong(Phase phase, const Error& error) {
+  switch (phase) {
+    case Phase::pulling:
+      // Made for other machines, or gone from its registry; or what is tried beforehand refuses the
+      // commit's files.
+      return error.code == Errc::invalid || error.code == Errc::not_found;
+    case Phase::switching:
+      return error.code == Errc::invalid;
+    case Phase::starting:
+      return error.code == Errc::invalid ||
+             (error.code == Errc::failed && is_fault_of_release(error.message));
+    case Phase::before:
+    case Phase::gating:
+    case Phase::committing:
+    case Phase::after:
+    case Phase::rolling_back:
+    case Phase::gating_rollback:
+      // Errors of the Engine or of the disk: how containers and hooks ended is no Error.
+      return false;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool is_fault_of_release(std::string_view words) {
+  if (says_any(words, words_of_host)) return false;
+  return says_any(words, words_of_release) || is_command_refused(words);
+}
+
+FailureClass classify(Phase phase, const Error& error) {
+  return is_known_to_be_wrong(phase, error) ? FailureClass::content : FailureClass::world;
+}
+
+FailureClass classify_rendering(const Error& error) {
+  const bool wrong = error.code == Errc::invalid || error.code == Errc::too_large;
+  return wrong ? FailureClass::content : FailureClass::world;
+}
+
+}  // namespace trimtab
