@@ -498,9 +498,10 @@ Task<void> Agent::stop() {
   reload_signal_.cancel();
   for (auto& [name, stack] : kept_) stack.tasks->cancel();
   watchers_.cancel();
+  // First: one of them reads the configuration again and may still remove a stack.
+  co_await watchers_.idle();
   for (auto& [name, stack] : kept_) co_await stack.tasks->idle();
   co_await server_->idle();
-  co_await watchers_.idle();
   if (webhook_) co_await webhook_->stop();
   registry_->close();
   if (!owns_socket_) co_return;

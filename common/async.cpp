@@ -10,9 +10,11 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <cassert>
+#include <cstdio>
 #include <exception>
 #include <utility>
+
+#include "common/task_scope.hpp"
 
 namespace trimtab {
 
@@ -47,7 +49,11 @@ TaskGroup::TaskGroup(asio::any_io_executor executor)
     : executor_(executor), empty_(executor, SteadyClock::time_point::max()) {}
 
 TaskGroup::~TaskGroup() {
-  assert(members_.empty());
+  if (members_.empty()) return;
+  // In the middle of something that failed already: nothing that allocates or could throw.
+  std::fprintf(stderr, "a group of tasks was destroyed while \"%s\" of it still ran\n",
+               members_.front().name.c_str());
+  std::terminate();
 }
 
 void TaskGroup::spawn(std::string name, Task<void> task) {
@@ -65,14 +71,8 @@ void TaskGroup::spawn(std::string name, Task<void> task) {
     } else {
       leave();
     }
-    if (!failure) return;
     try {
-      std::rethrow_exception(failure);
-    } catch (const boost::system::system_error& error) {
-      // After a terminal cancellation every further co_await of Asio throws this.
-      if (error.code() == asio::error::operation_aborted) return;
-      spdlog::critical("{} ended by an exception: {}", who, error.what());
-      throw;
+      rethrow_defect(failure);
     } catch (const std::exception& error) {
       spdlog::critical("{} ended by an exception: {}", who, error.what());
       throw;
@@ -121,13 +121,7 @@ Task<bool> race_with_deadline(SteadyClock::time_point deadline, Task<void> task)
   const error_code& alarm_error = std::get<2>(outcome);
   // An alarm that was cancelled first means that we were cancelled.
   const bool in_time = !alarm_first || alarm_error;
-  if (failure && in_time) {
-    try {
-      std::rethrow_exception(failure);
-    } catch (const boost::system::system_error& error) {
-      if (error.code() != asio::error::operation_aborted) throw;
-    }
-  }
+  rethrow_defect(failure);
   co_return in_time;
 }
 

@@ -28,6 +28,7 @@
 #include <vector>
 
 #include "common/http_parser.hpp"
+#include "common/task_scope.hpp"
 
 namespace trimtab::http {
 
@@ -268,8 +269,8 @@ Task<void> Session::stream(Reply reply, bool chunked) {
   auto both = asio::experimental::make_parallel_group(std::move(body), std::move(gone));
   auto first = both.async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
   auto [order, failure, ignored] = co_await std::move(first);
-  const bool ended = order[0] == 0;
-  if (ended && failure) std::rethrow_exception(failure);
+  rethrow_defect(failure);
+  const bool ended = order[0] == 0 && !failure;
   std::string last_chunk = "0\r\n\r\n";
   if (ended && chunked) co_await write(std::move(last_chunk));
 }

@@ -24,6 +24,7 @@
 #include <system_error>
 
 #include "common/files.hpp"
+#include "common/task_scope.hpp"
 #include "common/text.hpp"
 
 namespace trimtab {
@@ -255,34 +256,18 @@ Exit exit_of(const siginfo_t& info) {
   return result;
 }
 
-// Runs with exceptions on cancellation switched off: the child must be ended and reaped first.
-Task<Result<Exit>> run_to_end(Command command) {
-  const auto executor = co_await asio::this_coro::executor;
-  auto child = std::make_shared<Child>(executor);
-  if (auto started = start(command, *child); !started) co_return started.error();
-
-  const auto begun = SteadyClock::now();
-  Tail out(command.output_limit);
-  Tail err(command.output_limit);
-  TaskGroup readers(executor);
-  readers.spawn("output of " + command.argv.front(), collect(&child->out, &out));
-  readers.spawn("errors of " + command.argv.front(), collect(&child->err, &err));
-
-  child->timer.expires_after(command.timeout);
-  child->timer.async_wait([child](const error_code& ec) {
-    if (ec || child->stopping) return;
-    child->timed_out = true;
-    stop(child);
-  });
-
-  bool cancelled = false;
+// Reads what the child writes until it has ended, and stops it where the caller is cancelled.
+Task<void> wait_for_end(TaskGroup* readers, std::string name, std::shared_ptr<Child> child,
+                        Tail* out, Tail* err, bool* cancelled) {
+  readers->spawn("output of " + name, collect(&child->out, out));
+  readers->spawn("errors of " + name, collect(&child->err, err));
   siginfo_t info{};
   while (!has_ended(child->pid, false, info)) {
     error_code ec;
     co_await child->ended.async_wait(asio::posix::stream_descriptor::wait_read,
                                      asio::redirect_error(asio::use_awaitable, ec));
     if (ec && !child->stopping) {
-      cancelled = true;
+      *cancelled = true;
       stop(child);
     }
   }
@@ -295,10 +280,35 @@ Task<Result<Exit>> run_to_end(Command command) {
       child->err.close(ignored);
     });
   }
-  co_await readers.idle();
+  co_await readers->idle();
+}
+
+// Runs with exceptions on cancellation switched off: the child must be ended and reaped first.
+Task<Result<Exit>> run_to_end(Command command) {
+  const auto executor = co_await asio::this_coro::executor;
+  auto child = std::make_shared<Child>(executor);
+  if (auto started = start(command, *child); !started) co_return started.error();
+
+  const auto begun = SteadyClock::now();
+  Tail out(command.output_limit);
+  Tail err(command.output_limit);
+  child->timer.expires_after(command.timeout);
+  child->timer.async_wait([child](const error_code& ec) {
+    if (ec || child->stopping) return;
+    child->timed_out = true;
+    stop(child);
+  });
+
+  bool cancelled = false;
+  const std::function<Task<void>(TaskGroup&)> body = [&](TaskGroup& readers) {
+    return wait_for_end(&readers, command.argv.front(), child, &out, &err, &cancelled);
+  };
+  auto whole = with_task_group(body);
+  co_await std::move(whole);
   child->timer.cancel();
   // The rest of a group that had to be stopped, while the unreaped child still holds its number.
   if (child->stopping) child->signal_group(SIGKILL);
+  siginfo_t info{};
   has_ended(child->pid, true, info);
 
   const auto took =

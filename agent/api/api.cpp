@@ -8,6 +8,7 @@
 
 #include "agent/api/stack_json.hpp"
 #include "common/hash.hpp"
+#include "common/task_scope.hpp"
 #include "common/text.hpp"
 
 namespace trimtab {
@@ -307,38 +308,52 @@ constexpr std::size_t largest_backlog = 4 * 1024 * 1024;
 
 Task<void> read_log(Docker* docker, LogRequest request, std::size_t which, LogQueue* queue) {
   const auto& [id, prefix] = request.containers[which];
-  std::function<bool(std::string_view)> on_line = [queue, head = prefix](std::string_view line) {
+  bool full = false;
+  std::function<bool(std::string_view)> on_line = [queue, &full,
+                                                   head = prefix](std::string_view line) {
     queue->text += head + " | " + std::string(line) + "\n";
     queue->wake.notify();
-    return queue->text.size() < largest_backlog;
+    full = queue->text.size() >= largest_backlog;
+    return !full;
   };
   const Result<void> ended =
       co_await docker->follow_logs(id, request.tail, request.follow, on_line);
   if (!ended) queue->text += prefix + " | (the log ends here: " + ended.error().message + ")\n";
+  if (full) {
+    queue->text += prefix + " | (the log is cut off here: it comes faster than it is read; " +
+                   "ask for fewer lines, or for one service)\n";
+  }
   --queue->open;
   queue->wake.notify();
+}
+
+// Starts the readers and hands what they read to the client, until all have ended or it hangs up.
+Task<void> write_logs(TaskGroup* readers, Docker* docker, const LogRequest* request,
+                      LogQueue* queue, http::Stream* stream) {
+  queue->open = request->containers.size();
+  for (std::size_t i = 0; i < request->containers.size(); ++i) {
+    readers->spawn("logs", read_log(docker, *request, i, queue));
+  }
+  while (queue->open > 0 || !queue->text.empty()) {
+    if (queue->text.empty()) {
+      const bool woken = co_await queue->wake.wait();
+      if (!woken) co_return;
+      continue;
+    }
+    std::string text = std::exchange(queue->text, {});
+    const bool connected = co_await stream->write(std::move(text));
+    if (!connected) co_return;
+  }
 }
 
 Task<void> stream_logs(asio::any_io_executor executor, Docker* docker, LogRequest request,
                        http::Stream* stream) {
   LogQueue queue(executor);
-  TaskGroup readers(executor);
-  queue.open = request.containers.size();
-  for (std::size_t i = 0; i < request.containers.size(); ++i) {
-    readers.spawn("logs", read_log(docker, request, i, &queue));
-  }
-  bool connected = true;
-  bool cancelled = false;
-  while (connected && !cancelled && (queue.open > 0 || !queue.text.empty())) {
-    if (queue.text.empty()) {
-      cancelled = !co_await queue.wake.wait();
-      continue;
-    }
-    std::string text = std::exchange(queue.text, {});
-    connected = co_await stream->write(std::move(text));
-  }
-  readers.cancel();
-  co_await readers.idle();
+  const std::function<Task<void>(TaskGroup&)> body = [&](TaskGroup& readers) {
+    return write_logs(&readers, docker, &request, &queue, stream);
+  };
+  auto whole = with_task_group(body);
+  co_await std::move(whole);
 }
 
 Task<void> stream_events(asio::any_io_executor executor, EventBus* bus, std::string stack,

@@ -11,6 +11,7 @@
 #include "agent/docker/pull_progress.hpp"
 #include "agent/model/reference.hpp"
 #include "common/hash.hpp"
+#include "common/task_scope.hpp"
 #include "common/text.hpp"
 
 namespace trimtab {
@@ -504,8 +505,13 @@ Task<Result<TrialEnd>> DockerEngine::try_command(TrialRequest request) {
   const std::string what = "cannot remove container " + request.name;
   auto removed = co_await change("DELETE", left_over, what, 404, call_timeout);
   if (!removed) co_return removed.error();
-  auto end = co_await perform_trial(std::move(request));
-  removed = co_await change("DELETE", left_over, what, 404, call_timeout);
+  Result<TrialEnd> end = Error{Errc::cancelled, "the trial was cancelled", {}};
+  auto trial = store_result(perform_trial(std::move(request)), &end);
+  const std::function<Task<void>()> remove_again = [&] {
+    return store_result(change("DELETE", left_over, what, 404, call_timeout), &removed);
+  };
+  auto whole = with_cleanup(std::move(trial), remove_again);
+  co_await std::move(whole);
   if (end && !removed) co_return removed.error();
   co_return end;
 }

@@ -259,6 +259,15 @@ def test_clients_that_say_nothing_or_never_read_are_cut_off(host):
     assert received.count(b"event: ") < 4000
     assert ask(host) == 200
 
+    # Those who follow may go at any moment, and be there when the daemon stops.
+    followers = [connect(b"GET /v1/stacks/shop/logs?follow=true HTTP/1.1\r\nHost: x\r\n\r\n")
+                 for _ in range(2)]
+    for follower in followers:
+        assert follower.recv(15) == b"HTTP/1.1 200 OK"
+    followers[0].close()
+    assert ask(host) == 200
+    host.stop()
+
 
 ASK = """
 import http.client, socket, sys

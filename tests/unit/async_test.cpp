@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <stdexcept>
+#include <string>
+#include <vector>
 
+#include "common/task_scope.hpp"
 #include "tests/lib/loop.hpp"
 
 namespace trimtab {
@@ -169,6 +172,134 @@ TEST(TaskGroup, ADefectLeavesTheLoop) {
   TaskGroup group(loop.get_executor());
   group.spawn("faulty", fail());
   EXPECT_THROW(test::run_loop(loop), std::logic_error);
+  EXPECT_EQ(group.size(), 0U);
+}
+
+TEST(TaskGroupDeathTest, OneThatIsDestroyedWithATaskLeftEndsTheProcess) {
+  const auto forget = [] {
+    asio::io_context loop;
+    Trace trace;
+    TaskGroup group(loop.get_executor());
+    group.spawn("the forgotten one", sleep_with_cleanup(&trace));
+    loop.poll();
+  };
+  EXPECT_DEATH(forget(), "\"the forgotten one\" of it still ran");
+}
+
+// with_cleanup, with_task_group
+
+struct Steps {
+  std::vector<std::string> taken;
+  void take(std::string step) { taken.push_back(std::move(step)); }
+};
+
+enum class End { returns, throws, sleeps };
+
+Task<void> end_by(End end) {
+  if (end == End::throws) throw std::logic_error("a defect");
+  const auto duration = end == End::sleeps ? SteadyClock::duration(1h) : 1ms;
+  (void)co_await sleep_for(duration);
+}
+
+Task<void> clean_up(Steps* steps) {
+  const auto slept = co_await sleep_for(1ms);
+  steps->take(slept ? "cleaned up" : "cleaning up was cancelled");
+}
+
+Task<void> with_steps(End end, Steps* steps) {
+  auto body = end_by(end);
+  const std::function<Task<void>()> cleanup = [steps] { return clean_up(steps); };
+  auto whole = with_cleanup(std::move(body), cleanup);
+  co_await std::move(whole);
+  steps->take("done");
+  co_await sleep_for(1ms);
+  steps->take("went on");
+}
+
+TEST(WithCleanup, CleansUpWhereTheBodyReturns) {
+  asio::io_context loop;
+  TaskGroup group(loop.get_executor());
+  Steps steps;
+  group.spawn("caller", with_steps(End::returns, &steps));
+  test::run_loop(loop);
+  EXPECT_EQ(steps.taken, (std::vector<std::string>{"cleaned up", "done", "went on"}));
+}
+
+TEST(WithCleanup, CleansUpWhereTheBodyThrows) {
+  asio::io_context loop;
+  TaskGroup group(loop.get_executor());
+  Steps steps;
+  group.spawn("caller", with_steps(End::throws, &steps));
+  EXPECT_THROW(test::run_loop(loop), std::logic_error);
+  EXPECT_EQ(steps.taken, std::vector<std::string>{"cleaned up"});
+}
+
+TEST(WithCleanup, CleansUpWhereTheCallerIsCancelledAndEndsItThen) {
+  asio::io_context loop;
+  TaskGroup group(loop.get_executor());
+  Steps steps;
+  group.spawn("caller", with_steps(End::sleeps, &steps));
+  loop.poll();
+  group.cancel();
+  test::run_loop(loop);
+  EXPECT_EQ(steps.taken, (std::vector<std::string>{"cleaned up", "done"}));
+  EXPECT_EQ(group.size(), 0U);
+}
+
+// Notes its own end, some turns after it was cancelled.
+Task<void> end_late(Steps* steps) {
+  auto body = end_by(End::sleeps);
+  const std::function<Task<void>()> cleanup = [steps] { return clean_up(steps); };
+  auto whole = with_cleanup(std::move(body), cleanup);
+  co_await std::move(whole);
+}
+
+Task<void> with_members(TaskGroup* group, End end, Steps* steps) {
+  group->spawn("late", end_late(steps));
+  group->spawn("late", end_late(steps));
+  auto ending = end_by(end);
+  co_await std::move(ending);
+}
+
+Task<void> with_group(End end, Steps* steps) {
+  const std::function<Task<void>(TaskGroup&)> body = [end, steps](TaskGroup& group) {
+    return with_members(&group, end, steps);
+  };
+  auto whole = with_task_group(body);
+  co_await std::move(whole);
+  steps->take("done");
+}
+
+TEST(WithTaskGroup, AwaitsItsMembersWhereTheBodyReturns) {
+  asio::io_context loop;
+  TaskGroup group(loop.get_executor());
+  Steps steps;
+  group.spawn("caller", with_group(End::returns, &steps));
+  test::run_loop(loop);
+  EXPECT_EQ(steps.taken, (std::vector<std::string>{"cleaned up", "cleaned up", "done"}));
+}
+
+TEST(WithTaskGroup, AwaitsItsMembersWhereTheBodyThrows) {
+  asio::io_context loop;
+  TaskGroup group(loop.get_executor());
+  Steps steps;
+  group.spawn("caller", with_group(End::throws, &steps));
+  EXPECT_THROW(test::run_loop(loop), std::logic_error);
+  EXPECT_EQ(steps.taken, (std::vector<std::string>{"cleaned up", "cleaned up"}));
+}
+
+TEST(WithTaskGroup, AwaitsItsMembersWhereTheCallerIsCancelled) {
+  asio::io_context loop;
+  TaskGroup group(loop.get_executor());
+  Steps steps;
+  group.spawn("caller", with_group(End::sleeps, &steps));
+  loop.poll();
+  group.cancel();
+  loop.poll();
+  group.cancel();  // once more, while it waits for its members
+  test::run_loop(loop);
+  EXPECT_EQ(steps.taken.size(), 3U);
+  EXPECT_EQ(steps.taken.back(), "done");
   EXPECT_EQ(group.size(), 0U);
 }
 
