@@ -1,12 +1,15 @@
 #include "common/hash.hpp"
 
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdio>
+#include <exception>
 #include <vector>
 
 namespace trimtab {
@@ -20,10 +23,25 @@ const unsigned char* bytes(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
 }
 
+constexpr std::size_t sha256_size = 32;
+
+// A digest that could not be computed has no value to go on with: an empty one would equal another
+// empty one, and any secret would be right.
+void require(bool computed, const char* what) {
+  if (computed) return;
+  std::array<char, 256> reason{};
+  ERR_error_string_n(ERR_peek_last_error(), reason.data(), reason.size());
+  std::fprintf(stderr, "OpenSSL cannot compute %s: %s; check its configuration, openssl.cnf\n",
+               what, reason.data());
+  std::terminate();
+}
+
 std::string sha256(std::string_view data) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned length = 0;
-  EVP_Digest(data.data(), data.size(), digest.data(), &length, EVP_sha256(), nullptr);
+  const int computed =
+      EVP_Digest(data.data(), data.size(), digest.data(), &length, EVP_sha256(), nullptr);
+  require(computed == 1 && length == sha256_size, "SHA-256");
   return {digest.begin(), digest.begin() + length};
 }
 
@@ -50,24 +68,29 @@ void HmacSha256::Free::operator()(evp_mac_ctx_st* context) const {
 
 HmacSha256::HmacSha256(std::string_view key) {
   EVP_MAC* const hmac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+  require(hmac != nullptr, "HMAC");
   context_.reset(EVP_MAC_CTX_new(hmac));
   EVP_MAC_free(hmac);  // the context keeps its own reference
   std::string digest = "SHA256";
   const std::array parameters{OSSL_PARAM_construct_utf8_string("digest", digest.data(), 0),
                               OSSL_PARAM_construct_end()};
-  EVP_MAC_init(context_.get(), bytes(key), key.size(), parameters.data());
+  if (key.data() == nullptr) key = "";  // OpenSSL would take it for no key
+  require(context_ != nullptr &&
+              EVP_MAC_init(context_.get(), bytes(key), key.size(), parameters.data()) == 1,
+          "HMAC-SHA256");
 }
 
 HmacSha256::~HmacSha256() = default;
 
 void HmacSha256::add(std::string_view piece) {
-  EVP_MAC_update(context_.get(), bytes(piece), piece.size());
+  require(EVP_MAC_update(context_.get(), bytes(piece), piece.size()) == 1, "HMAC-SHA256");
 }
 
 std::string HmacSha256::finish() {
   std::array<unsigned char, EVP_MAX_MD_SIZE> code{};
   std::size_t length = 0;
-  EVP_MAC_final(context_.get(), code.data(), &length, code.size());
+  const int computed = EVP_MAC_final(context_.get(), code.data(), &length, code.size());
+  require(computed == 1 && length == sha256_size, "HMAC-SHA256");
   return {code.begin(), code.begin() + static_cast<std::ptrdiff_t>(length)};
 }
 
@@ -81,7 +104,8 @@ bool equal_secrets(std::string_view one, std::string_view other) {
   // Digests have one length, whatever that of the secrets is.
   const std::string left = sha256(one);
   const std::string right = sha256(other);
-  return CRYPTO_memcmp(left.data(), right.data(), left.size()) == 0;
+  return left.size() == sha256_size && right.size() == sha256_size &&
+         CRYPTO_memcmp(left.data(), right.data(), sha256_size) == 0;
 }
 
 std::string base64_encode(std::string_view data) {

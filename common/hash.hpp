@@ -1,4 +1,5 @@
-// SHA-256 and the encodings around it.
+// SHA-256 and the encodings around it. Where OpenSSL fails to compute a digest (no provider, no
+// memory), the process is terminated with the reason: there is no safe value to return.
 #pragma once
 
 #include <memory>
@@ -22,7 +23,7 @@ class HmacSha256 {
   HmacSha256& operator=(HmacSha256&&) = default;
   ~HmacSha256();
   void add(std::string_view piece);
-  // The 32 bytes of the code. Once, after the last piece.
+  // Returns the 32 bytes of the code. To be called once, after the last piece.
   std::string finish();
 
  private:

@@ -1,6 +1,9 @@
 #include "common/hash.hpp"
 
 #include <gtest/gtest.h>
+#include <openssl/provider.h>
+
+#include <cstdio>
 
 namespace trimtab {
 namespace {
@@ -33,6 +36,27 @@ TEST(Hash, ComparesSecretsOfAnyLength) {
   EXPECT_TRUE(equal_secrets("tok3n", "tok3n"));
   for (const auto* const other : {"", "tok3", "tok3nn", "Tok3n"}) {
     EXPECT_FALSE(equal_secrets("tok3n", other)) << other;
+  }
+}
+
+// As with an openssl.cnf that leaves no provider of SHA-256. Each in a process of its own.
+TEST(HashDeathTest, EndsWhereNothingCanBeComputed) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const struct {
+    const char* what;
+    bool (*holds)();
+  } rows[] = {
+      {"OpenSSL cannot compute SHA-256", [] { return equal_secrets("tok3n", "another"); }},
+      {"OpenSSL cannot compute SHA-256", [] { return sha256_hex("abc").empty(); }},
+      {"OpenSSL cannot compute HMAC", [] { return hmac_sha256("key", "data").empty(); }},
+  };
+  for (const auto& row : rows) {
+    EXPECT_DEATH(
+        {
+          OSSL_PROVIDER_load(nullptr, "null");
+          std::fprintf(stderr, "went on: %d\n", static_cast<int>(row.holds()));
+        },
+        row.what);
   }
 }
 
