@@ -10,6 +10,7 @@
 #include <cstring>
 #include <system_error>
 
+#include "common/fd_io.hpp"
 #include "common/text.hpp"
 
 namespace trimtab {
@@ -17,17 +18,6 @@ namespace trimtab {
 namespace fs = std::filesystem;
 
 namespace {
-
-// 0, or the errno of the write that failed.
-int write_all(int fd, std::string_view content) {
-  while (!content.empty()) {
-    const ssize_t n = ::write(fd, content.data(), content.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return errno;
-    content.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return 0;
-}
 
 fs::path folder_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");

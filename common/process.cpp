@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <spawn.h>
 #include <spdlog/spdlog.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,6 +22,7 @@
 #include <memory>
 #include <system_error>
 
+#include "common/fd_io.hpp"
 #include "common/files.hpp"
 #include "common/task_scope.hpp"
 #include "common/text.hpp"
@@ -115,16 +115,7 @@ Error spawn_error(const Command& command, int error_number) {
 // Standard input with `input` in it, which never is on a disk or in a pipe that could block.
 UniqueFd open_input(std::string_view input) {
   if (input.empty()) return UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  UniqueFd fd(::memfd_create("stdin", MFD_CLOEXEC));
-  if (!fd.valid()) return fd;
-  while (!input.empty()) {
-    const ssize_t n = ::write(fd.get(), input.data(), input.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return {};
-    input.remove_prefix(static_cast<std::size_t>(n));
-  }
-  if (::lseek(fd.get(), 0, SEEK_SET) != 0) return {};
-  return fd;
+  return file_in_memory(input);
 }
 
 std::vector<char*> pointers(std::vector<std::string>& strings) {

@@ -286,6 +286,7 @@ Task<Result<SwitchReport>> GitProgram::bring_to(fs::path directory, std::string 
   }
   CloneUpdate update;
   update.repository = repository_;
+  update.state = state_;
   update.directory = directory;
   update.index = live_.index();
   update.commit = to;

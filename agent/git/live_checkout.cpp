@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "agent/git/live_clone.hpp"
+#include "common/confined_directory.hpp"
 #include "common/files.hpp"
 #include "common/text.hpp"
 
@@ -72,23 +73,6 @@ Error collision_error(const fs::path& directory, const std::vector<std::string>&
                "in " + directory.string() + ", files that Git does not track stand where the " +
                    "commit has others: " + list,
                "move them away, or remove them from the repository"};
-}
-
-// Git gives a file the permissions that the umask leaves; one that stays gets the execute bits.
-Result<void> set_executable(const fs::path& path, bool executable) {
-  struct stat info {};
-  if (::lstat(path.c_str(), &info) != 0) return os_error("read", path, errno);
-  const mode_t readers = (info.st_mode & 0444U) >> 2U;
-  const mode_t mode = executable ? info.st_mode | readers : info.st_mode & ~mode_t{0111};
-  if ((mode & 07777U) == (info.st_mode & 07777U)) return {};
-  if (::chmod(path.c_str(), mode & 07777U) != 0) return os_error("change", path, errno);
-  return {};
-}
-
-Result<void> sync_file_system(const fs::path& directory) {
-  const UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd.valid() || ::syncfs(fd.get()) != 0) return os_error("sync", directory, errno);
-  return {};
 }
 
 }  // namespace
@@ -302,14 +286,37 @@ Task<Result<fs::path>> LiveCheckout::save_edits(fs::path directory, std::string 
   co_return patch;
 }
 
-Task<Result<void>> LiveCheckout::rewrite(fs::path directory, TreeEntry entry) {
-  auto read =
-      call(directory, index(), {"cat-file", "--filters", "--path=" + entry.path, entry.blob});
-  auto content = co_await git_output("read " + entry.path, std::move(read));
-  if (!content) co_return content.error();
-  const fs::path path = directory / entry.path;
-  if (auto rewritten = rewrite_in_place(path, *content); !rewritten) co_return rewritten.error();
-  co_return set_executable(path, entry.mode == "100755");
+// Git itself would follow a link that the directory's owner puts in a folder's place meanwhile: it
+// checks the files out into a directory of ours, from where each is put in its place.
+Task<Result<void>> LiveCheckout::write(fs::path directory, std::string to,
+                                       CheckoutChanges changes) {
+  auto open = ConfinedDirectory::open(directory);
+  if (!open) co_return open.error();
+  auto read = call(directory, index(), {"read-tree", "--reset", to});
+  auto known = co_await git_output("read commit " + to, std::move(read));
+  if (!known) co_return known.error();
+
+  const fs::path source = state_ / "files";
+  if (auto removed = remove_tree(source); !removed) co_return removed;
+  if (auto made = make_private_directory(source); !made) co_return made;
+  auto extract = call(directory, index(), {"checkout-index", "-z", "--stdin"});
+  extract.environment["GIT_WORK_TREE"] = source.string();
+  extract.directory = source.string();
+  for (const TreeEntry& entry : changes.written) {
+    extract.input += entry.path;
+    extract.input += '\0';
+  }
+  auto extracted =
+      co_await git_output("check out " + to + " for " + directory.string(), std::move(extract));
+  if (!extracted) co_return extracted.error();
+  auto written = co_await write_checkout(source, &*open, std::move(changes));
+  if (auto removed = remove_tree(source); !removed) co_return removed;
+  if (!written) co_return written;
+
+  auto settle = call(directory, index(), {"update-index", "-q", "--refresh"});
+  auto settled = co_await git_output("read " + directory.string(), std::move(settle));
+  if (!settled) co_return settled.error();
+  co_return open->sync();
 }
 
 std::set<std::string> LiveCheckout::unfinished() const {
@@ -332,20 +339,27 @@ Result<void> LiveCheckout::finish() {
 Task<Result<SwitchReport>> LiveCheckout::bring_to(fs::path directory, std::string from,
                                                   std::string to, std::vector<std::string> in_place,
                                                   fs::path saved) {
-  std::error_code ec;
-  fs::create_directories(directory, ec);
-  if (ec) co_return os_error("make the folder", directory, ec.value());
+  if (auto made = ConfinedDirectory::make(directory); !made) co_return made.error();
 
   auto found = co_await survey(directory, from, to);
   if (!found) co_return found.error();
   if (!found->collisions.empty()) co_return collision_error(directory, found->collisions);
 
   SwitchReport report;
-  for (const auto& [path, kind] : found->pending) report.changed.push_back(path);
+  CheckoutChanges changes;
   for (const auto& [path, entry] : found->before) {
     const auto edit = found->edits.find(path);
     const bool there = edit == found->edits.end() || edit->second != 'D';
-    if (!found->after.contains(path) && there) report.changed.push_back(path);
+    if (!found->after.contains(path) && there) changes.removed.push_back(path);
+  }
+  report.changed = changes.removed;
+  for (const auto& [path, kind] : found->pending) {
+    report.changed.push_back(path);
+    const auto entry = found->after.find(path);
+    if (entry == found->after.end()) continue;
+    changes.written.push_back(entry->second);
+    const bool mounted = std::find(in_place.begin(), in_place.end(), path) != in_place.end();
+    if (mounted && kind == 'M' && is_regular_entry(entry->second)) changes.in_place.insert(path);
   }
   std::sort(report.changed.begin(), report.changed.end());
   for (const auto& [path, kind] : found->edits) {
@@ -367,31 +381,8 @@ Task<Result<SwitchReport>> LiveCheckout::bring_to(fs::path directory, std::strin
     co_return noted.error();
   }
 
-  std::vector<TreeEntry> rewritten;
-  for (const std::string& path : in_place) {
-    const auto entry = found->after.find(path);
-    const auto pending = found->pending.find(path);
-    if (entry == found->after.end() || pending == found->pending.end()) continue;
-    if (!is_regular_entry(entry->second) || pending->second != 'M') continue;
-    auto done = co_await rewrite(directory, entry->second);
-    if (!done) co_return done.error();
-    rewritten.push_back(entry->second);
-  }
-  auto noted = co_await put_into_index(directory, std::move(rewritten));
-  if (!noted) co_return noted.error();
-  auto refresh = call(directory, index(), {"update-index", "-q", "--refresh"});
-  auto refreshed = co_await git_output("read " + directory.string(), std::move(refresh));
-  if (!refreshed) co_return refreshed.error();
-
-  auto read = call(directory, index(), {"read-tree", "--reset", "-u", to});
-  auto written =
-      co_await git_output("check out " + to + " in " + directory.string(), std::move(read));
+  auto written = co_await write(directory, to, std::move(changes));
   if (!written) co_return written.error();
-  give_to_owner(directory, report.changed);
-  auto settle = call(directory, index(), {"update-index", "-q", "--refresh"});
-  auto settled = co_await git_output("read " + directory.string(), std::move(settle));
-  if (!settled) co_return settled.error();
-  if (auto synced = sync_file_system(directory); !synced) co_return synced.error();
   co_return report;
 }
 

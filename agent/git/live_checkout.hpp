@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/git/checkout_writer.hpp"
 #include "agent/git/git_child.hpp"
 #include "agent/git/remote.hpp"
 
@@ -61,7 +62,8 @@ class LiveCheckout {
   Task<Result<bool>> has_commit(std::filesystem::path directory, std::string commit);
   Task<Result<std::filesystem::path>> save_edits(std::filesystem::path directory, std::string to,
                                                  std::filesystem::path saved);
-  Task<Result<void>> rewrite(std::filesystem::path directory, TreeEntry entry);
+  Task<Result<void>> write(std::filesystem::path directory, std::string to,
+                           CheckoutChanges changes);
   [[nodiscard]] std::set<std::string> unfinished() const;
   [[nodiscard]] std::filesystem::path marker() const { return state_ / "switching"; }
 

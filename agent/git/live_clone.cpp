@@ -1,9 +1,12 @@
 #include "agent/git/live_clone.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
+
+#include <cerrno>
 
 #include "agent/git/git_child.hpp"
+#include "common/confined_directory.hpp"
 #include "common/files.hpp"
 #include "common/text.hpp"
 
@@ -14,21 +17,23 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* deployed_ref = "refs/trimtab/deployed";
+// A pipe in the place of one of the clone's files never answers.
+constexpr auto reading_timeout = std::chrono::minutes(1);
 
 bool is_clone(const fs::path& directory) {
   struct stat info {};
   return ::lstat((directory / ".git").c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-// Nothing that is run with the clone's own settings can start a program that they name: no hooks,
-// no filters, no transports.
+// Reads only, since Git follows the links that it finds in its directory; what is written there is
+// written by ConfinedDirectory. Nothing that is run with the clone's own settings can start a
+// program that they name: no hooks, no filters, no transports.
 GitCall in_clone(const fs::path& directory, std::vector<std::string> arguments) {
   GitCall made;
   made.arguments = std::move(arguments);
   made.environment = git_environment();
   made.environment["GIT_DIR"] = (directory / ".git").string();
-  made.environment["GIT_COMMITTER_NAME"] = "trimtab";  // of the reflog
-  made.environment["GIT_COMMITTER_EMAIL"] = "trimtab@localhost";
+  made.timeout = reading_timeout;
   return made;
 }
 
@@ -47,13 +52,14 @@ Task<bool> is_ancestor_in_clone(fs::path directory, std::string older, std::stri
   co_return exit && exit->ok();
 }
 
-// Made aside and moved in, so that a crash leaves no half of it.
-Task<Result<void>> make_clone(CloneUpdate update) {
-  const fs::path aside = update.directory / ".trimtab-new";
-  if (auto removed = remove_tree(aside); !removed) co_return removed.error();
+// Made by Git in a directory of ours; then made aside in the live directory, and moved in, so that
+// a crash leaves no half of it.
+Task<Result<void>> make_clone(CloneUpdate update, const ConfinedDirectory* live) {
+  const fs::path model = update.state / "new-clone";
+  if (auto removed = remove_tree(model); !removed) co_return removed.error();
   const std::string branch = update.ref.is_tag ? "main" : update.ref.name;
   GitCall init;
-  init.arguments = {"init", "-q", "--template=", "--initial-branch=" + branch, aside.string()};
+  init.arguments = {"init", "-q", "--template=", "--initial-branch=" + branch, model.string()};
   init.environment = git_environment();
   const std::string what = "make a clone of " + update.directory.string();
   auto made = co_await git_output(what, std::move(init));
@@ -67,15 +73,21 @@ Task<Result<void>> make_clone(CloneUpdate update) {
     settings.emplace_back("branch." + branch + ".merge", "refs/heads/" + branch);
   }
   for (const auto& [key, value] : settings) {
-    auto set = in_clone(aside, {"config", key, value});
+    auto set = in_clone(model, {"config", key, value});
     auto done = co_await git_output(what, std::move(set));
     if (!done) co_return done.error();
   }
-  std::error_code ec;
-  fs::rename(aside / ".git", update.directory / ".git", ec);
-  if (ec) co_return os_error("make", update.directory / ".git", ec.value());
-  fs::remove(aside, ec);
-  co_return Result<void>();
+  const fs::path aside = ".trimtab-new";
+  for (const char* const folder : {"objects/info", "objects/pack", "refs/heads", "refs/tags"}) {
+    if (auto done = live->make_directories(aside / folder); !done) co_return done.error();
+  }
+  for (const char* const file : {"config", "HEAD"}) {
+    auto text = read_file(model / ".git" / file);
+    if (!text) co_return text.error();
+    if (auto put = live->put_file(aside / file, *text, 0644); !put) co_return put.error();
+  }
+  if (auto moved = live->rename(aside, ".git"); !moved) co_return moved.error();
+  co_return remove_tree(model);
 }
 
 // Whether what HEAD reaches is all there: not so in a shallow or a partial clone.
@@ -90,81 +102,123 @@ bool has_whole_history(const fs::path& directory) {
 }
 
 // One pack with what the clone lacks, made from our repository with its settings alone.
-Task<Result<void>> give_objects(CloneUpdate update) {
+Task<Result<void>> give_objects(CloneUpdate update, const ConfinedDirectory* live) {
   std::string known = has_whole_history(update.directory) ? "HEAD" : deployed_ref;
   const std::string has = co_await resolve(update.directory, std::move(known));
   if (has == update.commit) co_return Result<void>();
-  const fs::path objects = update.directory / ".git/objects";
+  const fs::path made = update.state / "new-objects";
+  if (auto removed = remove_tree(made); !removed) co_return removed.error();
+  if (auto folder = make_private_directory(made / "pack"); !folder) co_return folder.error();
   GitCall pack;
   pack.arguments = {"pack-objects",
                     "-q",
                     "--revs",
                     "--non-empty",
                     "--delta-base-offset",
-                    (objects / "pack/pack").string()};
+                    (made / "pack/pack").string()};
   pack.environment = git_environment();
   pack.environment["GIT_DIR"] = update.repository.string();
-  pack.environment["GIT_OBJECT_DIRECTORY"] = objects.string();
-  pack.environment["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = (update.repository / "objects").string();
+  pack.environment["GIT_OBJECT_DIRECTORY"] = made.string();
+  // What is there already may be commits that only the clone has.
+  pack.environment["GIT_ALTERNATE_OBJECT_DIRECTORIES"] =
+      (update.repository / "objects").string() + ":" + (update.directory / ".git/objects").string();
   pack.input = update.commit + "\n" + (has.empty() ? "" : "^" + has + "\n");
   pack.timeout = std::chrono::minutes(15);
   auto packed = co_await git_output("copy the commit into " + (update.directory / ".git").string(),
                                     std::move(pack));
   if (!packed) co_return packed.error();
-  co_return Result<void>();
+  const auto files = ConfinedDirectory::open(made / "pack");
+  if (!files) co_return files.error();
+  // The index last: with it the pack counts.
+  for (const char* const kind : {".pack", ".rev", ".idx"}) {
+    std::error_code ec;
+    for (fs::directory_iterator it(made / "pack", ec), end; !ec && it != end; it.increment(ec)) {
+      if (it->path().extension() != kind) continue;
+      const fs::path name = it->path().filename();
+      const auto from = files->read(name);
+      if (!from) co_return from.error();
+      const fs::path file = fs::path(".git/objects/pack") / name;
+      auto put = live->put_file(file, from->get(), 0444);
+      if (put) put = live->sync_file(file);
+      if (!put) co_return put.error();
+    }
+  }
+  co_return remove_tree(made);
 }
 
 // No git at work holds a lock of a ref for longer than a moment: one that stays is of a git that
 // was killed.
 constexpr auto lock_patience = std::chrono::seconds(2);
 
-Task<void> remove_stale_locks(CloneUpdate update) {
-  std::vector<std::string> refs = {"HEAD", "packed-refs", deployed_ref};
-  if (!update.ref.is_tag) {
-    refs.push_back("refs/heads/" + update.ref.name);
-    refs.push_back("refs/remotes/origin/" + update.ref.name);
-  }
+// Writes HEAD or the file of a ref, under the lock that Git itself takes.
+Task<Result<void>> write_ref(const ConfinedDirectory* live, std::string name, std::string content) {
+  const fs::path file = fs::path(".git") / name;
+  const fs::path lock = file.string() + ".lock";
+  auto locked = live->create_file(lock, content + "\n");
   const SteadyClock::time_point deadline = SteadyClock::now() + lock_patience;
-  for (const std::string& ref : refs) {
-    const fs::path lock = update.directory / ".git" / (ref + ".lock");
-    std::error_code ec;
-    while (fs::exists(lock, ec) && SteadyClock::now() < deadline) {
-      const Result<void> slept = co_await sleep_for(std::chrono::milliseconds(100));
-      if (!slept) co_return;
-    }
-    fs::remove(lock, ec);
+  while (!locked && locked.error().code == Errc::conflict && SteadyClock::now() < deadline) {
+    const Result<void> slept = co_await sleep_for(std::chrono::milliseconds(100));
+    if (!slept) co_return slept.error();
+    locked = live->create_file(lock, content + "\n");
   }
+  if (!locked && locked.error().code == Errc::conflict) {
+    if (auto removed = live->remove(lock); !removed) co_return removed.error();
+    locked = live->create_file(lock, content + "\n");
+  }
+  if (!locked) co_return locked.error();
+  auto written = live->rename(lock, file);
+  if (!written) static_cast<void>(!live->remove(lock));
+  co_return written;
 }
 
-Task<Result<void>> move_refs(CloneUpdate update) {
-  co_await remove_stale_locks(update);
-  const std::string what = "set the branch of " + (update.directory / ".git").string();
+// A line of the reflog, by which `git reflog` and HEAD@{1} know of the deployment.
+Result<void> log_ref(const ConfinedDirectory& live, const std::string& name, const std::string& old,
+                     const std::string& now) {
+  const auto seconds =
+      std::chrono::duration_cast<std::chrono::seconds>(wall_now().time_since_epoch());
+  const std::string none(now.size(), '0');
+  const fs::path file = fs::path(".git/logs") / name;
+  if (auto made = live.make_directories(file.parent_path()); !made) return made;
+  return live.append(file, (old.empty() ? none : old) + " " + now +
+                               " trimtab <trimtab@localhost> " + std::to_string(seconds.count()) +
+                               " +0000\ttrimtab: deploy\n");
+}
+
+struct RefUpdate {
+  std::string name;
+  std::string old;  // commit; "": it is new
+  bool logged = false;
+};
+
+Task<Result<void>> move_refs(CloneUpdate update, const ConfinedDirectory* live) {
   const std::string deployed = co_await resolve(update.directory, deployed_ref);
   auto ask = in_clone(update.directory, {"symbolic-ref", "-q", "HEAD"});
   auto head = co_await run_git(std::move(ask));
   if (!head) co_return head.error();
   const bool detached = !head->ok();
+  const std::string branch = "refs/heads/" + update.ref.name;
+  const std::string head_commit = co_await resolve(update.directory, "HEAD");
 
-  std::string commands;
-  std::vector<std::string> moved = {"HEAD"};
+  std::vector<RefUpdate> updates;
+  std::vector<std::string> left;  // commits that a ref is moved away from
   if (!update.ref.is_tag) {
-    const std::string branch = "refs/heads/" + update.ref.name;
-    if (!detached) moved = {branch};
-    if (detached) moved.push_back(branch);
-    commands += "update " + branch + " " + update.commit + "\n";
-  } else if (!detached) {
-    moved.clear();  // HEAD leaves its branch, which keeps its commits
+    const std::string old = co_await resolve(update.directory, branch);
+    updates.push_back({branch, old, true});
+    left.push_back(old);
   }
+  // Where HEAD leaves a branch for a tag, that keeps its commits.
+  if (detached) left.push_back(head_commit);
+
   std::string time = format_time(wall_now());
   std::erase_if(time, [](char c) { return c == '-' || c == ':' || c == '.'; });
   int number = 0;
-  for (const std::string& ref : moved) {
-    const std::string old = co_await resolve(update.directory, ref);
+  for (const std::string& old : left) {
     if (old.empty() || old == update.commit || old == deployed) continue;
     const bool contained = co_await is_ancestor_in_clone(update.directory, old, update.commit);
     if (contained) continue;
     const std::string suffix = number++ == 0 ? "" : "-" + std::to_string(number);
-    commands += "update refs/trimtab/saved/" + time + suffix + " " + old + "\n";
+    auto kept = co_await write_ref(live, "refs/trimtab/saved/" + time + suffix, old);
+    if (!kept) co_return kept.error();
   }
   if (!update.ref.is_tag) {
     const std::string tracking = "refs/remotes/origin/" + update.ref.name;
@@ -173,47 +227,36 @@ Task<Result<void>> move_refs(CloneUpdate update) {
     if (!remote.empty()) {
       contains = co_await is_ancestor_in_clone(update.directory, update.commit, remote);
     }
-    if (!contains) commands += "update " + tracking + " " + update.commit + "\n";
+    if (!contains) updates.push_back({tracking, remote, true});
   }
-  commands += "update " + std::string(deployed_ref) + " " + update.commit + "\n";
+  updates.push_back({deployed_ref, deployed, false});
 
-  auto set = in_clone(update.directory, {"update-ref", "-m", "trimtab: deploy", "--stdin"});
-  set.input = std::move(commands);
-  auto done = co_await git_output(what, std::move(set));
-  if (!done) co_return done.error();
-
-  std::vector<std::string> arguments = {"symbolic-ref", "-m", "trimtab: deploy", "HEAD",
-                                        "refs/heads/" + update.ref.name};
-  if (update.ref.is_tag) {
-    arguments = {"update-ref", "-m", "trimtab: deploy", "--no-deref", "HEAD", update.commit};
+  for (const RefUpdate& ref : updates) {
+    if (ref.old == update.commit) continue;
+    auto written = co_await write_ref(live, ref.name, update.commit);
+    if (!written) co_return written.error();
+    if (!ref.logged) continue;
+    if (auto logged = log_ref(*live, ref.name, ref.old, update.commit); !logged) co_return logged;
   }
-  auto point = in_clone(update.directory, std::move(arguments));
-  auto pointed = co_await git_output(what, std::move(point));
-  if (!pointed) co_return pointed.error();
-  co_return Result<void>();
+  const std::string points_to = update.ref.is_tag ? update.commit : "ref: " + branch;
+  auto pointed = co_await write_ref(live, "HEAD", points_to);
+  if (!pointed || head_commit == update.commit) co_return pointed;
+  co_return log_ref(*live, "HEAD", head_commit, update.commit);
 }
 
-Result<void> copy_index(const fs::path& from, const fs::path& directory) {
-  const fs::path temporary = directory / ".git/index.trimtab";
-  std::error_code ec;
-  fs::copy_file(from, temporary, fs::copy_options::overwrite_existing, ec);
-  if (!ec) fs::rename(temporary, directory / ".git/index", ec);
-  if (ec) return os_error("write", directory / ".git/index", ec.value());
-  return {};
+Result<void> copy_index(const fs::path& from, const ConfinedDirectory& live) {
+  const UniqueFd file(::open(from.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) return os_error("read", from, errno);
+  return live.put_file(".git/index", file.get(), 0644);
 }
 
-// Ours alone, and never through another name: a link that somebody made in that folder to a file of
-// the host must not change its owner.
-void give(const fs::path& path, const struct stat& owner) {
-  struct stat info {};
-  if (::lstat(path.c_str(), &info) != 0 || info.st_uid != ::geteuid()) return;
-  if (!S_ISDIR(info.st_mode) && info.st_nlink != 1) return;
-  // Best effort: what stays root's can still be read by all that could read it.
-  (void)!::lchown(path.c_str(), owner.st_uid, owner.st_gid);
-}
-
-bool owned_by_another(const fs::path& directory, struct stat& owner) {
-  return ::lstat(directory.c_str(), &owner) == 0 && owner.st_uid != ::geteuid();
+// Git knows more ways to keep refs than files, which are the only ones that we write.
+Result<void> check_ref_storage(const ConfinedDirectory& live) {
+  if (!live.status(".git/reftable")) return {};
+  return Error{Errc::conflict,
+               (live.path() / ".git").string() +
+                   " keeps its refs in a reftable, which trimtab does not write: its branch stays",
+               "git refs migrate --ref-format=files"};
 }
 
 }  // namespace
@@ -224,38 +267,21 @@ Task<std::string> clone_head(fs::path directory) {
 }
 
 Task<Result<void>> update_clone(CloneUpdate update) {
-  struct stat info {};
-  if (::lstat((update.directory / ".git").c_str(), &info) != 0) {
-    auto made = co_await make_clone(update);
+  const auto live = ConfinedDirectory::open(update.directory);
+  if (!live) co_return live.error();
+  const auto git = live->status(".git");
+  if (!git && git.error().code == Errc::not_found) {
+    auto made = co_await make_clone(update, &*live);
     if (!made) co_return made.error();
+  } else if (!is_clone(update.directory)) {
+    co_return Result<void>();
   }
-  if (!is_clone(update.directory)) co_return Result<void>();
-  auto given = co_await give_objects(update);
+  if (auto usual = check_ref_storage(*live); !usual) co_return usual;
+  auto given = co_await give_objects(update, &*live);
   if (!given) co_return given.error();
-  auto moved = co_await move_refs(update);
+  auto moved = co_await move_refs(update, &*live);
   if (!moved) co_return moved.error();
-  if (auto copied = copy_index(update.index, update.directory); !copied) co_return copied.error();
-
-  struct stat owner {};
-  if (owned_by_another(update.directory, owner)) {
-    const fs::path git = update.directory / ".git";
-    give(git, owner);
-    std::error_code ec;
-    for (fs::recursive_directory_iterator it(git, ec), end; !ec && it != end; it.increment(ec)) {
-      give(it->path(), owner);
-    }
-  }
-  co_return Result<void>();
-}
-
-void give_to_owner(const fs::path& directory, const std::vector<std::string>& paths) {
-  struct stat owner {};
-  if (!owned_by_another(directory, owner)) return;
-  for (const std::string& path : paths) {
-    for (fs::path part = path; !part.empty(); part = part.parent_path()) {
-      give(directory / part, owner);
-    }
-  }
+  co_return copy_index(update.index, *live);
 }
 
 }  // namespace trimtab

@@ -15,6 +15,7 @@ Task<std::string> clone_head(std::filesystem::path directory);
 
 struct CloneUpdate {
   std::filesystem::path repository;  // our bare one
+  std::filesystem::path state;       // ours, where things are made
   std::filesystem::path directory;
   std::filesystem::path index;  // that describes the directory at `commit`
   std::string commit;
@@ -27,8 +28,5 @@ struct CloneUpdate {
 // .git. Commits that only this clone has stay reachable under refs/trimtab/saved/. A .git that is
 // no folder (a linked worktree) is left alone.
 Task<Result<void>> update_clone(CloneUpdate update);
-
-// Gives what we wrote (relative paths, and the folders made for them) to the owner of `directory`.
-void give_to_owner(const std::filesystem::path& directory, const std::vector<std::string>& paths);
 
 }  // namespace trimtab

@@ -1,10 +1,12 @@
 #include "agent/reconcile/certificates.hpp"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "agent/model/service.hpp"
 #include "agent/resolve/nginx_certificates.hpp"
-#include "common/files.hpp"
+#include "common/confined_directory.hpp"
+#include "common/fd_io.hpp"
 
 namespace trimtab {
 
@@ -42,19 +44,29 @@ std::vector<std::string> configurations(const fs::path& mounted) {
   return texts;
 }
 
-// A container that mounts the file alone holds on to its inode.
-Result<void> write(const fs::path& path, const std::string& text, unsigned mode) {
-  std::error_code ec;
-  return fs::exists(path, ec) ? rewrite_in_place(path, text) : write_file_durably(path, text, mode);
+// Whether a file can be made, or rewritten, at this path below the directory, which need not be
+// there yet. Not where a link is on the way: a container may have put it into a folder that it
+// shares with the host.
+bool may_be_made(const fs::path& live, const std::string& path) {
+  const fs::path relative = fs::path(path).lexically_relative(live);
+  if (relative.empty() || *relative.begin() == "..") return false;
+  const auto directory = ConfinedDirectory::open(live);
+  if (!directory) return directory.error().code == Errc::not_found;
+  const auto there = directory->status(relative);
+  return there ? S_ISREG(there->st_mode) : there.error().code == Errc::not_found;
 }
 
-// Links included: a container may put them into a folder that it shares with the host.
-bool is_inside(const fs::path& path, const fs::path& folder) {
-  std::error_code ec;
-  const fs::path real = fs::weakly_canonical(path, ec);
-  if (ec) return false;
-  const fs::path rest = real.lexically_relative(fs::weakly_canonical(folder, ec));
-  return !ec && !rest.empty() && *rest.begin() != "..";
+Result<void> write(const ConfinedDirectory& live, const std::string& path, const std::string& text,
+                   mode_t mode) {
+  const fs::path relative = fs::path(path).lexically_relative(live.path());
+  // A container that mounts the file alone holds on to its inode.
+  if (live.status(relative)) {
+    const UniqueFd bytes = file_in_memory(text);
+    if (!bytes.valid()) return os_error("write", path, errno);
+    return live.rewrite_in_place(relative, bytes.get());
+  }
+  if (auto written = live.put_file(relative, text, mode); !written) return written;
+  return live.sync_file(relative);
 }
 
 ServerCertificateFile look_at(const std::string& service, const std::vector<Mount>& mounts,
@@ -65,7 +77,7 @@ ServerCertificateFile look_at(const std::string& service, const std::vector<Moun
   file.key = host_path(mounts, wanted.key);
   file.names = wanted.names;
   if (file.certificate.empty() || file.key.empty()) return file;
-  file.may_be_made = is_inside(file.certificate, live) && is_inside(file.key, live);
+  file.may_be_made = may_be_made(live, file.certificate) && may_be_made(live, file.key);
   std::error_code ec;
   const bool certificate_is_there = fs::exists(file.certificate, ec);
   const bool key_is_there = fs::exists(file.key, ec);
@@ -118,7 +130,7 @@ std::vector<ServerCertificateFile> find_certificates(const Rendering& rendering,
 }
 
 Result<std::vector<std::string>> provide_certificates(
-    const std::vector<ServerCertificateFile>& certificates) {
+    const std::vector<ServerCertificateFile>& certificates, const fs::path& live) {
   std::vector<std::string> done;
   for (const ServerCertificateFile& file : certificates) {
     const bool ends = file.found && file.found->self_signed &&
@@ -128,12 +140,10 @@ Result<std::vector<std::string>> provide_certificates(
     if (names.empty()) names.emplace_back("localhost");
     auto pair = make_self_signed(names, validity);
     if (!pair) return pair.error();
-    std::error_code ec;
-    for (const auto& path : {file.certificate, file.key}) {
-      fs::create_directories(fs::path(path).parent_path(), ec);
-    }
-    auto written = write(file.certificate, pair->certificate, 0644);
-    if (written) written = write(file.key, pair->key, 0600);
+    const auto directory = ConfinedDirectory::make(live);
+    if (!directory) return directory.error();
+    auto written = write(*directory, file.certificate, pair->certificate, 0644);
+    if (written) written = write(*directory, file.key, pair->key, 0600);
     if (!written) return written.error();
     done.push_back("made a self-signed certificate for " + join(names, ", ") + ", " +
                    file.certificate + ", until one is issued");

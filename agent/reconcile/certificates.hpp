@@ -20,6 +20,6 @@ std::vector<ServerCertificateFile> find_certificates(const Rendering& rendering,
 // Makes self-signed pairs, good for a month, in place of those that are missing and of self-signed
 // ones that end within days. A line of what was done for each.
 Result<std::vector<std::string>> provide_certificates(
-    const std::vector<ServerCertificateFile>& certificates);
+    const std::vector<ServerCertificateFile>& certificates, const std::filesystem::path& live);
 
 }  // namespace trimtab

@@ -306,7 +306,7 @@ void Reconciler::look_at_certificates(const Rendering& rendering) {
   certificates_until_ = now + certificates_interval;
   certificates_ = find_certificates(rendering, settings_.directory, settings_.directory);
   if (!settings_.certs.self_signed_until_issued || store_.intent().paused) return;
-  const auto made = provide_certificates(certificates_);
+  const auto made = provide_certificates(certificates_, settings_.directory);
   if (!made) spdlog::warn("{}: {}", settings_.name, made.error().text());
   if (!made || made->empty()) return;
   for (const std::string& line : *made) tell(Milestone::remark, spdlog::level::info, line);
@@ -636,7 +636,7 @@ Task<void> Reconciler::deploy_draft(Goal goal, Draft draft, Plan plan, Examinati
     }
   }
   if (written && settings_.certs.self_signed_until_issued) {
-    const auto made = provide_certificates(examination.certificates);
+    const auto made = provide_certificates(examination.certificates, settings_.directory);
     if (!made) written = made.error();
     if (made) release.notices.insert(release.notices.end(), made->begin(), made->end());
   }

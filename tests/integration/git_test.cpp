@@ -290,6 +290,13 @@ TEST_F(GitOnDisk, MovesOnlyWhatTheCommitsChange) {
   EXPECT_FALSE(present(live / "new"));
   EXPECT_EQ(git(live, {"log", "-1", "--format=%H"}), first);
   EXPECT_EQ(git(live, {"for-each-ref", "refs/trimtab/saved"}), "");
+  for (const char* const ref : {"HEAD", "production"}) {
+    EXPECT_EQ(
+        git(live, {"log", "-g", "--format=%H %gs", ref}),
+        first + " trimtab: deploy\n" + second + " trimtab: deploy\n" + first + " trimtab: deploy")
+        << ref;
+  }
+  EXPECT_EQ(git(live, {"fsck", "--full"}), "");
   EXPECT_TRUE(bring(repository, first, first).changed.empty());
   EXPECT_EQ(patches(), 0U);
 }

@@ -10,6 +10,7 @@
 #include "agent/reconcile/certificates.hpp"
 #include "agent/resolve/nginx_certificates.hpp"
 #include "common/files.hpp"
+#include "tests/lib/directory_snapshot.hpp"
 #include "tests/lib/temporary_folder.hpp"
 
 namespace trimtab {
@@ -95,17 +96,23 @@ class Certificates : public testing::Test {
     write("nginx.conf",
           "server { server_name shop.org; ssl_certificate /certs/c.pem; "
           "ssl_certificate_key /certs/k.pem; }");
+    rendering_ = mounting(folder_.path());
+  }
+
+  static Rendering mounting(const fs::path& live) {
     Json service;
     service["volumes"] = Json::array();
     for (const auto& [source, target] :
          {std::pair("nginx.conf", "/etc/nginx/nginx.conf"), std::pair("certs", "/certs")}) {
       Json mount;
       mount["type"] = "bind";
-      mount["source"] = (folder_ / source).string();
+      mount["source"] = (live / source).string();
       mount["target"] = target;
       service["volumes"].push_back(mount);
     }
-    rendering_.model["services"]["proxy"] = service;
+    Rendering rendering;
+    rendering.model["services"]["proxy"] = service;
+    return rendering;
   }
 
   void write(const std::string& name, const std::string& text) {
@@ -116,6 +123,10 @@ class Certificates : public testing::Test {
     return find_certificates(rendering_, folder_.path(), folder_.path());
   }
   std::string certificate() const { return *read_file(folder_.path() / "certs/c.pem"); }
+
+  Result<std::vector<std::string>> provide(const std::vector<ServerCertificateFile>& files) {
+    return provide_certificates(files, folder_.path());
+  }
 
   test::TemporaryFolder folder_;
   Rendering rendering_;
@@ -128,7 +139,7 @@ TEST_F(Certificates, ThatAreMissingAreMadeOnce) {
   EXPECT_EQ(missing[0].service, "proxy");
   EXPECT_EQ(missing[0].certificate, folder_.path() / "certs/c.pem");
 
-  const auto made = provide_certificates(missing);
+  const auto made = provide(missing);
   ASSERT_TRUE(made);
   ASSERT_EQ(made->size(), 1U);
   EXPECT_NE(made->front().find("shop.org"), std::string::npos);
@@ -136,7 +147,7 @@ TEST_F(Certificates, ThatAreMissingAreMadeOnce) {
   ASSERT_TRUE(there[0].found) << there[0].problem;
   EXPECT_TRUE(there[0].found->self_signed);
   EXPECT_EQ(there[0].found->names, std::vector<std::string>{"shop.org"});
-  EXPECT_TRUE(provide_certificates(there)->empty());
+  EXPECT_TRUE(provide(there)->empty());
   struct stat status {};
   ASSERT_EQ(::stat((folder_.path() / "certs/k.pem").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777U, 0600U);
@@ -148,7 +159,7 @@ TEST_F(Certificates, ThatAreSelfSignedAreMadeAnewInPlaceBeforeTheyEnd) {
   write("certs/k.pem", ending->key);
   struct stat before {};
   ::stat((folder_.path() / "certs/c.pem").c_str(), &before);
-  EXPECT_EQ(provide_certificates(find())->size(), 1U);
+  EXPECT_EQ(provide(find())->size(), 1U);
   EXPECT_NE(certificate(), ending->certificate);
   struct stat after {};
   ::stat((folder_.path() / "certs/c.pem").c_str(), &after);
@@ -160,18 +171,18 @@ TEST_F(Certificates, OfSomebodyElseAreNeverTouched) {
   auto half = find();
   EXPECT_FALSE(half[0].missing);
   EXPECT_NE(half[0].problem.find("c.pem is missing"), std::string::npos);
-  EXPECT_TRUE(provide_certificates(half)->empty());
+  EXPECT_TRUE(provide(half)->empty());
   write("certs/c.pem", "no certificate");
   auto broken = find();
   EXPECT_NE(broken[0].problem.find("no certificate in PEM form"), std::string::npos);
-  EXPECT_TRUE(provide_certificates(broken)->empty());
+  EXPECT_TRUE(provide(broken)->empty());
   EXPECT_EQ(certificate(), "no certificate");
 }
 
 TEST_F(Certificates, ThatAKillCutInHalfAreMadeAnew) {
   write("certs/c.pem", make_self_signed({"shop.org"}, 24h * 30)->certificate);
   EXPECT_TRUE(find()[0].missing);
-  EXPECT_EQ(provide_certificates(find())->size(), 1U);
+  EXPECT_EQ(provide(find())->size(), 1U);
   EXPECT_TRUE(find()[0].found);
 }
 
@@ -181,8 +192,41 @@ TEST_F(Certificates, AreNotMadeOutsideOfTheStacksDirectory) {
   const auto missing = find();
   EXPECT_TRUE(missing[0].missing);
   EXPECT_FALSE(missing[0].may_be_made);
-  EXPECT_TRUE(provide_certificates(missing)->empty());
+  EXPECT_TRUE(provide(missing)->empty());
   EXPECT_TRUE(fs::is_empty(elsewhere.path()));
+}
+
+TEST_F(Certificates, AreMadeBeforeTheDirectoryIsThere) {
+  const fs::path live = folder_.path() / "srv/shop";
+  EXPECT_TRUE(find_certificates(mounting(live), live, folder_.path())[0].may_be_made);
+  EXPECT_EQ(
+      provide_certificates(find_certificates(mounting(live), live, folder_.path()), live)->size(),
+      1U);
+  EXPECT_TRUE(fs::exists(live / "certs/k.pem"));
+}
+
+// A container that shares the folder is root in it, and may exchange what is there at any moment.
+TEST_F(Certificates, AreNotMadeThroughALinkThatComesLater) {
+  const test::TemporaryFolder elsewhere;
+  for (const char* const name : {"c.pem", "k.pem"}) {
+    ASSERT_TRUE(write_file_durably(elsewhere / name, "theirs"));
+  }
+  const auto before = test::snapshot(elsewhere.path());
+  const auto missing = find();
+  ASSERT_TRUE(missing[0].may_be_made);
+  fs::create_directory_symlink(elsewhere.path(), folder_.path() / "certs");
+  EXPECT_EQ(provide(missing).error().code, Errc::conflict);
+  fs::remove(folder_.path() / "certs");
+  const auto ending = make_self_signed({"shop.org"}, 24h);
+  write("certs/c.pem", ending->certificate);
+  write("certs/k.pem", ending->key);
+  const auto ends = find();
+  ASSERT_TRUE(ends[0].may_be_made);
+  fs::remove(folder_.path() / "certs/k.pem");
+  fs::create_symlink(elsewhere / "k.pem", folder_.path() / "certs/k.pem");
+  EXPECT_EQ(provide(ends).error().code, Errc::conflict);
+  EXPECT_FALSE(find()[0].may_be_made);
+  EXPECT_EQ(test::snapshot(elsewhere.path()), before);
 }
 
 TEST_F(Certificates, PipesInTheirPlaceKeepNobodyWaiting) {

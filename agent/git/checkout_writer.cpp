@@ -1,0 +1,53 @@
+#include "agent/git/checkout_writer.hpp"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace trimtab {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+Result<void> write_entry(const ConfinedDirectory& source, const fs::path& source_path,
+                         const ConfinedDirectory& directory, const std::string& path,
+                         bool in_place) {
+  const auto info = source.status(path);
+  if (!info) return info.error();
+  if (S_ISLNK(info->st_mode)) {
+    std::error_code ec;
+    const fs::path target = fs::read_symlink(source_path / path, ec);
+    if (ec) return os_error("read", source_path / path, ec.value());
+    return directory.put_link(path, target.string());
+  }
+  // Git makes a directory where the commit has another repository.
+  if (S_ISDIR(info->st_mode)) return directory.make_directories(path);
+  const auto from = source.read(path);
+  if (!from) return from.error();
+  if (!in_place) return directory.put_file(path, from->get(), info->st_mode & 0777U);
+  if (auto rewritten = directory.rewrite_in_place(path, from->get()); !rewritten) return rewritten;
+  return directory.set_executable(path, (info->st_mode & 0111U) != 0);
+}
+
+}  // namespace
+
+Task<Result<void>> write_checkout(fs::path source, const ConfinedDirectory* directory,
+                                  CheckoutChanges changes) {
+  const auto executor = co_await asio::this_coro::executor;
+  const auto files = ConfinedDirectory::open(source);
+  if (!files) co_return files.error();
+  for (const std::string& path : changes.removed) {
+    if (auto removed = directory->remove(path); !removed) co_return removed;
+    directory->remove_empty_directories(fs::path(path).parent_path());
+  }
+  for (const TreeEntry& entry : changes.written) {
+    const bool in_place = changes.in_place.contains(entry.path);
+    auto written = write_entry(*files, source, *directory, entry.path, in_place);
+    if (!written) co_return written;
+    co_await asio::post(executor, asio::use_awaitable);
+  }
+  co_return Result<void>();
+}
+
+}  // namespace trimtab

@@ -1,0 +1,26 @@
+// Writing a commit's files into a directory that somebody else may own.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/model/facts.hpp"
+#include "common/async.hpp"
+#include "common/confined_directory.hpp"
+
+namespace trimtab {
+
+// What is to be done in the directory, by relative paths.
+struct CheckoutChanges {
+  std::vector<std::string> removed;
+  std::vector<TreeEntry> written;
+  std::set<std::string> in_place;  // of the written: those that keep their inode
+};
+
+// Removes, then writes; the files to be written lie in `source`, by the same paths, which is ours
+// alone. Lets other tasks run between two files.
+Task<Result<void>> write_checkout(std::filesystem::path source, const ConfinedDirectory* directory,
+                                  CheckoutChanges changes);
+
+}  // namespace trimtab

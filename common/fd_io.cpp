@@ -1,0 +1,43 @@
+#include "common/fd_io.hpp"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+namespace trimtab {
+
+int write_all(int fd, std::string_view content) {
+  while (!content.empty()) {
+    const ssize_t n = ::write(fd, content.data(), content.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno;
+    content.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return 0;
+}
+
+int copy_bytes(int from, int to) {
+  std::array<char, 64 * 1024> piece{};
+  for (off_t at = 0;;) {
+    const ssize_t n = ::pread(from, piece.data(), piece.size(), at);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno;
+    if (n == 0) return 0;
+    const int failure = write_all(to, {piece.data(), static_cast<std::size_t>(n)});
+    if (failure != 0) return failure;
+    at += n;
+  }
+}
+
+UniqueFd file_in_memory(std::string_view content) {
+  UniqueFd fd(::memfd_create("trimtab", MFD_CLOEXEC));
+  if (!fd.valid()) return fd;
+  const int failure = write_all(fd.get(), content);
+  if (failure == 0 && ::lseek(fd.get(), 0, SEEK_SET) == 0) return fd;
+  if (failure != 0) errno = failure;
+  return {};
+}
+
+}  // namespace trimtab
