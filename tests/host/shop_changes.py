@@ -12,7 +12,7 @@ TWO_FRONTENDS = "deploy: {replicas: 2, update_config: {order: start-first}}\n\n 
 # process of a container all others end.
 DIES_AT_ONCE = """#!/bin/sh
 set -eu
-python3 -m shop.migrate
+PGUSER=shop_owner PGPASSWORD=$OWNER_PASSWORD python3 -m shop.migrate
 trap 'exit 0' TERM
 python3 -m uvicorn shop.main:app --host 0.0.0.0 --port 8000 &
 wait
@@ -31,12 +31,18 @@ class Change(NamedTuple):
 
 
 def backend(version, changes=None):
-    """CI has built and pushed a backend."""
-    return lambda shop: shop.images.backend("latest", f"backend-{version}", changes)
+    """A commit of which CI builds another backend."""
+    def make(shop):
+        shop.images.backend(f"backend-{version}", changes)
+        shop.commit(f"backend {version}")
+    return make
 
 
 def frontend(version):
-    return lambda shop: shop.images.frontend("latest", f"frontend-{version}")
+    def make(shop):
+        shop.images.frontend(f"frontend-{version}")
+        shop.commit(f"frontend {version}")
+    return make
 
 
 def commit(file, old, new):
@@ -48,8 +54,8 @@ def commit(file, old, new):
 
 def both_at_once(shop):
     shop.edit(COMPOSE, "GREETING: hello\n", "GREETING: welcome\n")
-    commit(COMPOSE, "shop-frontend:${TAG:-latest}\n",
-           "shop-frontend:${TAG:-latest}\n    environment: {GREETING: hello}\n")(shop)
+    commit(COMPOSE, "mem_limit: 256m\n    networks: [web]\n",
+           "mem_limit: 256m\n    environment: {GREETING: hello}\n    networks: [web]\n")(shop)
 
 
 def environment_of_the_server(shop):

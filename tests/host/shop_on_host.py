@@ -29,17 +29,26 @@ class Shop(InstalledStack):
         self.images.nginx("1.28-alpine")
         self.images.postgres("18")
         self.settings = self.example_settings()
-        shutil.copytree(EXAMPLE, self.work, dirs_exist_ok=True,
-                        ignore=shutil.ignore_patterns("node_modules", ".next", "__pycache__"))
+        self.copy_example()
         self.env = {"REGISTRY": f"{forge.registry.address}/{host.name}",
                     "LIBRARY": f"{forge.registry.address}/{host.name}",
-                    "POSTGRES_PASSWORD": "'p@ss/w#rd'"}
+                    "POSTGRES_PASSWORD": "'p@ss/w#rd'", "OWNER_PASSWORD": "'own$er'",
+                    "APP_PASSWORD": "'app@/#'"}
+
+    def copy_example(self):
+        """Writes the example into the work tree, with a limit of writes for one address that is all
+        customers.
+        """
+        shutil.copytree(EXAMPLE, self.work, dirs_exist_ok=True,
+                        ignore=shutil.ignore_patterns("node_modules", ".next", "__pycache__"))
+        self.edit("nginx.conf", "rate=5r/s", "rate=1000r/s")
+        self.edit("nginx.conf", "burst=20", "burst=1000")
 
     def example_settings(self):
         settings = yaml.safe_load((EXAMPLE / "trimtab/shop.yaml").read_text())
         settings["git"] |= {"url": f"{self.forge.settings['SSH']}/{self.host.name}.git",
                             "interval": "5s", "known_hosts": "/etc/trimtab/known_hosts.shop"}
-        settings["images"]["interval"] = "2s"
+        settings["images"] |= {"interval": "2s"}
         settings["gate"]["timeout"] = "1m"
         # No certificate can be had from outside.
         del settings["profiles"]
@@ -62,15 +71,17 @@ class Shop(InstalledStack):
     # -- what a team does --------------------------------------------------------------------------
 
     def push_first_images(self):
-        self.images.backend("latest", "backend-v01")
-        self.images.frontend("latest", "frontend-v01")
+        self.images.backend("backend-v01")
+        self.images.frontend("frontend-v01")
 
     def commit(self, message):
-        """Commits and pushes what is in the work tree."""
+        """Commits and pushes what is in the work tree; CI then tags its images."""
         self.git("add", "-A")
-        self.git("commit", "-q", "-m", message)
+        self.git("commit", "-q", "--allow-empty", "-m", message)
         self.git("push", "-q", "origin", "HEAD:main")
-        return self.git("rev-parse", "HEAD")
+        commit = self.git("rev-parse", "HEAD")
+        self.images.publish(commit)
+        return commit
 
     def edit(self, file, old, new):
         """Replaces a text of a file in the work tree, which must be there."""
@@ -108,7 +119,7 @@ class Shop(InstalledStack):
         return self.host.folder / f"docker/volumes/shop_{name}/_data"
 
     def sql(self, text):
-        return self.host.docker("exec", self.ids()["db"], "psql", "-U", "shop", "-d", "shop",
+        return self.host.docker("exec", self.ids()["db"], "psql", "-U", "postgres", "-d", "shop",
                                 "-Atc", text)
 
 

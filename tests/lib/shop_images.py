@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """The images of config/examples/shop, made without Docker Hub.
 
-    shop_images.py    makes what the cache lacks; needs root, Debian's mirror and the npm registry
+    shop_images.py    makes what the cache lacks; needs root, Debian's mirror, PyPI and npm's registry
 
 One Debian tree holds Python, Node.js, PostgreSQL and nginx and is the first layer of all four
-images. What comes on top is made as the example's Dockerfiles say. Python 3.11, nothing but the
-standard library.
+images. What comes on top is made as the example's Dockerfiles say, with the packages that the
+example locks. Python 3.11, nothing but the standard library.
 """
 
 import dataclasses
@@ -28,9 +28,10 @@ import parts as real
 EXAMPLE = pathlib.Path(__file__).parents[2] / "config/examples/shop"
 CACHE = real.CACHE / "shop"
 SUITE = "trixie"
-PACKAGES = ("python3 python3-fastapi python3-uvicorn python3-psycopg python3-psycopg-pool "
-            "python3-python-multipart postgresql nginx-light nodejs wget").split()
+PACKAGES = "python3 postgresql nginx-light nodejs wget".split()
 POSTGRES = "17"  # the suite's
+# Where Debian's pip installs to, and its Python looks first.
+PYTHON_PACKAGES = "/usr/local/lib/python3.13/dist-packages"
 # Documentation, what only Perl and dpkg and compilers need, and PostgreSQL's compiler of queries.
 LEFT_OUT = ["./dev/*", "./proc/*", "./tmp/*", "./usr/share/doc/*", "./usr/share/man/*",
             "./usr/share/locale/*", "./usr/share/info/*", "./var/cache/*", "./var/lib/apt/*",
@@ -87,6 +88,12 @@ def frontend_tree():
     return CACHE / f"frontend-{key_of(ROOT_KEY, tree_key(EXAMPLE / 'frontend'))}"
 
 
+def backend_packages():
+    """The layer with the packages of the backend's requirements.txt, as it is now."""
+    requirements = (EXAMPLE / "backend/requirements.txt").read_text()
+    return CACHE / f"packages-{key_of(ROOT_KEY, requirements)}.tar.gz"
+
+
 def base_layer():
     return CACHE / f"base-{key_of(ROOT_KEY, LEFT_OUT)}.tar.gz"
 
@@ -101,19 +108,22 @@ def make():
             remove_all_but()
             make_root(root)
         if not base_layer().exists():
-            make_base_layer(root)
+            pack(root, base_layer(), LEFT_OUT)
         build = CACHE / f"build-{ROOT_KEY}"
         if not build.exists():
             make_build_tree(root, build)
+        if not backend_packages().exists():
+            install_backend_packages(build)
         frontend = frontend_tree()
         if not frontend.exists():
             build_frontend(build, frontend)
-        remove_all_but(root, base_layer(), build, frontend)
+        remove_all_but(root, base_layer(), build, backend_packages(), frontend)
 
 
 def remove_all_but(*kept):
     for path in CACHE.iterdir():
-        if path.name.startswith(("root-", "base-", "build-", "frontend-")) and path not in kept:
+        made = path.name.startswith(("root-", "base-", "build-", "packages-", "frontend-"))
+        if made and path not in kept:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
@@ -134,44 +144,61 @@ def make_root(root):
     new.rename(root)
 
 
-def make_base_layer(root):
-    new = base_layer().with_suffix(".new")
+def pack(root, layer, left_out=()):
+    new = layer.with_suffix(".new")
     run(["bash", "-o", "pipefail", "-c",
          'tar --create --numeric-owner --sort=name "$@" . | gzip -1 >"$0"', new,
-         "--directory", root, *[f"--exclude={pattern}" for pattern in LEFT_OUT]])
-    new.rename(base_layer())
+         "--directory", root, *[f"--exclude={pattern}" for pattern in left_out]])
+    new.rename(layer)
 
 
 def make_build_tree(root, build):
-    """The same tree with npm, whose many packages the images have no use for."""
+    """The same tree with npm and pip, which the images have no use for."""
     new = build.with_suffix(".new")
     shutil.rmtree(new, ignore_errors=True)
     run(["cp", "-a", "--link", root, new])
     inside(new, "apt-get install -q -y --no-install-recommends "
-                "-o DPkg::Options::=--force-unsafe-io npm")
+                "-o DPkg::Options::=--force-unsafe-io npm python3-pip")
     new.rename(build)
+
+
+def copy_sources(folder, root):
+    """Copies a folder to /src in the tree, with the certificates that this machine trusts."""
+    shutil.rmtree(root / "src", ignore_errors=True)
+    shutil.copytree(folder, root / "src", ignore=shutil.ignore_patterns("node_modules", ".next"))
+    certificates = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
+    if certificates.exists():
+        shutil.copy(certificates, root / "src/.certificates")
+
+
+def install_backend_packages(root):
+    """As pip does in the backend's Dockerfile, into a tree of their own."""
+    copy_sources(EXAMPLE / "backend", root)
+    dockerfile = (EXAMPLE / "backend/Dockerfile").read_text()
+    install = re.search(r"^RUN (pip install .*)$", dockerfile, re.MULTILINE).group(1)
+    inside(root, f"cd /src; touch .certificates; {install} --root /src/installed "
+                 "--break-system-packages --no-compile --root-user-action ignore",
+           PIP_CERT="/src/.certificates")
+    if not (root / f"src/installed{PYTHON_PACKAGES}/fastapi").is_dir():
+        raise real.PartFailed(f"pip has not installed to {PYTHON_PACKAGES}")
+    pack(root / "src/installed", backend_packages())
+    shutil.rmtree(root / "src")
 
 
 def build_frontend(root, target):
     """As the first stage of the frontend's Dockerfile."""
-    shutil.rmtree(root / "src", ignore_errors=True)
-    shutil.copytree(EXAMPLE / "frontend", root / "src",
-                    ignore=shutil.ignore_patterns("node_modules", ".next"))
-    # The registry and the certificates that are trusted are those of this machine.
+    copy_sources(EXAMPLE / "frontend", root)
     settings = pathlib.Path.home() / ".npmrc"
-    certificates = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
     if settings.exists():
         shutil.copy(settings, root / "src/.npmrc")
-    if certificates.exists():
-        shutil.copy(certificates, root / "src/.certificates")
     inside(root, "cd /src; touch .certificates; npm ci --no-audit --no-fund; npm run build",
            NODE_EXTRA_CA_CERTS="/src/.certificates", NEXT_TELEMETRY_DISABLED="1",
            NEXT_PUBLIC_API_URL=API_URL, NEXT_PUBLIC_VERSION=BUILT_VERSION)
     new = target.with_suffix(".new")
     shutil.rmtree(new, ignore_errors=True)
     (new / "src/.next").mkdir(parents=True)
-    for part in ("standalone", "static"):
-        shutil.move(root / "src/.next" / part, new / "src/.next" / part)
+    for part in (".next/standalone", ".next/static", "public"):
+        shutil.move(root / "src" / part, new / "src" / part)
     shutil.rmtree(root / "src")
     new.rename(target)
 
@@ -220,8 +247,7 @@ def files_of(source, target):
 def last_stage(folder, arguments, stages):
     """(files, image settings) of a Dockerfile's last stage.
 
-    `stages` says where the results of earlier stages lie. What RUN does is Debian's packages' part,
-    or said in EXTRAS.
+    `stages` says where the results of earlier stages lie. What RUN does is the part of others.
     """
     text = re.sub(r"\\\n", " ", (folder / "Dockerfile").read_text())
     files, settings, variables, working = {}, {"Env": [], "ExposedPorts": {}}, dict(arguments), "/"
@@ -275,6 +301,9 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
   echo "host all all all scram-sha-256" >>"$PGDATA/pg_hba.conf"
   pg_ctl --wait --options="-c listen_addresses=''" start
   createdb -U "$POSTGRES_USER" --maintenance-db=postgres "$POSTGRES_DB"
+  for script in /docker-entrypoint-initdb.d/*.sh; do
+    [ ! -x "$script" ] || "$script"
+  done
   pg_ctl --wait stop
 fi
 exec "$@"
@@ -301,32 +330,47 @@ class ShopImages:
     """Pushes the four images to a registry, below one name there."""
 
     def __init__(self, registry, prefix):
-        if not base_layer().exists() or not frontend_tree().exists():
-            raise real.PartFailed(f"{CACHE} lacks the shop's images; run tests/lib/shop_images.py")
+        for part in (base_layer(), backend_packages(), frontend_tree()):
+            if not part.exists():
+                raise real.PartFailed(
+                    f"{CACHE} lacks the shop's images; run tests/lib/shop_images.py")
         self.registry = registry
         self.prefix = prefix
-        packed = base_layer().read_bytes()
-        self.base = (hashlib.sha256(gzip.decompress(packed)).hexdigest(),
-                     "sha256:" + hashlib.sha256(packed).hexdigest(), len(packed))
-        registry.push_blob(f"{prefix}/base", packed)
+        self.manifests = {}  # by digest
+        self.newest = {}  # digests of frontend and backend
+        self.base = self.push_layer(base_layer())
+        self.packages = self.push_layer(backend_packages())
 
-    def backend(self, tag, version, changes=None):
-        """Pushes the example's backend; `changes` are {path below backend/: text}."""
+    def push_layer(self, file):
+        """(content's digest, layer's digest, size) of a layer that images share."""
+        packed = file.read_bytes()
+        return (hashlib.sha256(gzip.decompress(packed)).hexdigest(),
+                self.registry.push_blob(f"{self.prefix}/base", packed), len(packed))
+
+    def publish(self, commit):
+        """Tags the newest image of both with the commit, as scripts/build-and-push does."""
+        for name, digest in self.newest.items():
+            manifest, media_type = self.manifests[digest]
+            self.registry.push_manifest(f"{self.prefix}/{name}", commit, manifest, media_type)
+
+    def backend(self, version, changes=None):
+        """Builds the example's backend; `changes` are {path below backend/: text}."""
         files, settings = last_stage(EXAMPLE / "backend", {"VERSION": version}, {})
         # RUN mkdir … && chown …
         files["/uploads"] = File(folder=True, owner=USERS["shop"])
         for path, text in (changes or {}).items():
             known = files.get(f"/srv/{path}", File())
             files[f"/srv/{path}"] = File(text.encode(), known.mode)
-        return self.push("shop-backend", tag, files, settings)
+        self.newest["shop-backend"] = self.push("shop-backend", version, files, settings,
+                                                self.packages)
 
-    def frontend(self, tag, version):
-        """Pushes the example's frontend, `version` being of twelve characters."""
+    def frontend(self, version):
+        """Builds the example's frontend, `version` being of twelve characters."""
         assert len(version) == len(BUILT_VERSION), version
         files, settings = last_stage(EXAMPLE / "frontend", {}, {"build": frontend_tree()})
         for file in files.values():
             file.data = file.data.replace(BUILT_VERSION.encode(), version.encode())
-        return self.push("shop-frontend", tag, files, settings)
+        self.newest["shop-frontend"] = self.push("shop-frontend", version, files, settings)
 
     def nginx(self, tag):
         return self.push("nginx", tag, {
@@ -345,22 +389,24 @@ class ShopImages:
             "Env": [f"PATH={programs}:/usr/sbin:/usr/bin:/sbin:/bin", f"PG_MAJOR={POSTGRES}",
                     f"PGDATA=/var/lib/postgresql/{POSTGRES}/docker", "LANG=C.UTF-8"]})
 
-    def push(self, name, tag, files, settings):
-        """Pushes the base layer with one on top and returns the image's digest."""
+    def push(self, name, tag, files, settings, *shared):
+        """Pushes the base layer and the shared ones, one on top, and returns the image's digest."""
         name = f"{self.prefix}/{name}"
-        base_id, base_digest, base_size = self.base
-        status, _, body = self.registry.request(
-            "POST", f"/v2/{name}/blobs/uploads/?mount={base_digest}&from={self.prefix}/base")
-        assert status == 201, (status, body)
         plain = tar_of(files)
         packed = gzip.compress(plain, 1, mtime=0)
+        layers = [self.base, *shared]
+        for _, digest, _ in layers:
+            status, _, body = self.registry.request(
+                "POST", f"/v2/{name}/blobs/uploads/?mount={digest}&from={self.prefix}/base")
+            assert status == 201, (status, body)
+        layers.append((hashlib.sha256(plain).hexdigest(), self.registry.push_blob(name, packed),
+                       len(packed)))
         if not any(setting.startswith("PATH=") for setting in settings["Env"]):
             settings["Env"].append("PATH=/usr/sbin:/usr/bin:/sbin:/bin")
         config = json.dumps({
             "architecture": "amd64", "os": "linux", "created": "2026-01-01T00:00:00Z",
             "config": settings,
-            "rootfs": {"type": "layers", "diff_ids": [
-                f"sha256:{base_id}", "sha256:" + hashlib.sha256(plain).hexdigest()]},
+            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer[0]}" for layer in layers]},
         }).encode()
         docker_type = "application/vnd.docker."
         layer_type = docker_type + "image.rootfs.diff.tar.gzip"
@@ -369,12 +415,12 @@ class ShopImages:
             "schemaVersion": 2, "mediaType": manifest_type,
             "config": {"mediaType": docker_type + "container.image.v1+json", "size": len(config),
                        "digest": self.registry.push_blob(name, config)},
-            "layers": [
-                {"mediaType": layer_type, "size": base_size, "digest": base_digest},
-                {"mediaType": layer_type, "size": len(packed),
-                 "digest": self.registry.push_blob(name, packed)}],
+            "layers": [{"mediaType": layer_type, "size": size, "digest": digest}
+                       for _, digest, size in layers],
         }).encode()
-        return self.registry.push_manifest(name, tag, manifest, manifest_type)
+        digest = self.registry.push_manifest(name, tag, manifest, manifest_type)
+        self.manifests[digest] = manifest, manifest_type
+        return digest
 
 
 if __name__ == "__main__":

@@ -80,8 +80,6 @@ class Load:
     def __init__(self, address, ca_file, journal):
         self.address = address
         self.tls = ssl.create_default_context(cafile=ca_file)
-        # The one that is there until a real one is issued has no name of the site.
-        self.tls.check_hostname = False
         self.journal = journal
         self.writing = threading.Lock()
         self.due = queue.Queue()

@@ -1,4 +1,4 @@
-export const metadata = { title: "Shop" };
+export const metadata = { title: "Shop", icons: "/icon.svg" };
 
 export default function Layout({ children }) {
   return (
