@@ -12,6 +12,7 @@
 
 #include "common/fd_io.hpp"
 #include "common/text.hpp"
+#include "common/trusted_file.hpp"
 
 namespace trimtab {
 
@@ -115,6 +116,7 @@ Result<std::string> read_file(const fs::path& path, std::size_t limit) {
 
 Result<std::string> read_secret_file(const fs::path& path) {
   constexpr std::size_t longest = 64 * 1024;
+  if (auto trusted = check_trusted(path, Privacy::secret); !trusted) return trusted.error();
   auto content = read_file(path, longest);
   if (!content) return content;
   const auto end = content->find_last_not_of(" \t\r\n");

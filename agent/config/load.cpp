@@ -13,6 +13,7 @@
 #include "agent/config/yaml.hpp"
 #include "common/files.hpp"
 #include "common/text.hpp"
+#include "common/trusted_file.hpp"
 #include "common/url.hpp"
 
 namespace trimtab {
@@ -255,6 +256,14 @@ std::string hook_complaint(const std::function<bool(std::string_view)>& has) {
   return has("one_off") ? "one_off belongs to service" : "";
 }
 
+// One that comes with a commit may not be there yet; it is looked at again before it is run.
+void check_program(const fs::path& program, YamlPlace place, Document& document) {
+  if (program.empty()) return;
+  const Result<void> trusted = check_trusted(program, Privacy::open);
+  if (trusted || trusted.error().code == Errc::not_found) return;
+  document.report(place, trusted.error().text());
+}
+
 Reader hook_section(HookSettings& hook) {
   Reader keys = section({
       {"service", text(hook.service, service_complaint)},
@@ -265,7 +274,7 @@ Reader hook_section(HookSettings& hook) {
       {"timeout", duration(hook.timeout, 1s, 24h)},
       {"on_failure", word_is(hook.stop_on_failure, "stop", "continue")},
   });
-  return {[read = keys.read](const YamlNode& node, Document& document) {
+  return {[read = keys.read, &hook](const YamlNode& node, Document& document) {
             read(node, document);
             if (node.kind != YamlNode::Kind::mapping) return;
             const auto has = [&node](std::string_view key) {
@@ -274,6 +283,7 @@ Reader hook_section(HookSettings& hook) {
             };
             const std::string complaint = hook_complaint(has);
             if (!complaint.empty()) document.report(node.place, complaint);
+            check_program(hook.program, node.place, document);
           },
           keys.keys};
 }
@@ -443,7 +453,10 @@ void check_stacks(std::vector<LoadedStack>& stacks) {
   });
 }
 
-std::optional<std::string> read_text(Document& document) {
+// Where a file comes from: those in the configuration's own directory say what root does.
+enum class Origin { given, installed };
+
+std::optional<std::string> read_text(Document& document, Origin origin) {
   std::error_code ec;
   const fs::file_status status = fs::status(document.file(), ec);
   // Opening a named pipe would wait for a writer.
@@ -451,23 +464,29 @@ std::optional<std::string> read_text(Document& document) {
     document.report({0, 0}, "not a regular file");
     return std::nullopt;
   }
+  if (origin == Origin::installed) {
+    const Result<void> trusted = check_trusted(document.file(), Privacy::open);
+    const bool is_there = trusted || trusted.error().code != Errc::not_found;
+    if (!trusted && is_there) document.report({0, 0}, trusted.error().text());
+  }
   Result<std::string> content = read_file(document.file(), file_limit);
   if (content) return std::move(*content);
   document.report({0, 0}, content.error().text());
   return std::nullopt;
 }
 
-LoadResult load(const std::vector<fs::path>& daemon_files, std::vector<fs::path> stack_files) {
+LoadResult load(const std::vector<fs::path>& daemon_files, std::vector<fs::path> stack_files,
+                Origin origin) {
   LoadResult result;
   for (const fs::path& file : daemon_files) {
     Document document(file, result.findings);
-    if (const auto text = read_text(document)) result.daemon = read_daemon(*text, document);
+    if (const auto text = read_text(document, origin)) result.daemon = read_daemon(*text, document);
   }
   std::sort(stack_files.begin(), stack_files.end());
   std::vector<LoadedStack> stacks;
   for (const fs::path& file : stack_files) {
     Document document(file, result.findings);
-    const std::optional<std::string> text = read_text(document);
+    const std::optional<std::string> text = read_text(document, origin);
     if (!text) continue;
     StackSettings settings = read_stack(*text, document);
     stacks.push_back({std::move(settings), std::move(document)});
@@ -558,7 +577,7 @@ LoadResult load_files(const std::vector<fs::path>& files) {
   for (const fs::path& file : files) {
     (file.filename() == daemon_file_name ? daemon_files : stack_files).push_back(file);
   }
-  return load(daemon_files, std::move(stack_files));
+  return load(daemon_files, std::move(stack_files), Origin::given);
 }
 
 LoadResult load_config(const fs::path& config_dir) {
@@ -575,7 +594,7 @@ LoadResult load_config(const fs::path& config_dir) {
   if (fs::symlink_status(daemon_files[0], ec).type() == fs::file_type::not_found) {
     daemon_files.clear();
   }
-  LoadResult result = load(daemon_files, std::move(stack_files));
+  LoadResult result = load(daemon_files, std::move(stack_files), Origin::installed);
   result.findings.insert(result.findings.end(), findings.begin(), findings.end());
   return result;
 }

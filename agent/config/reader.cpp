@@ -124,13 +124,8 @@ void check_file(const fs::path& path, Privacy privacy, YamlPlace place, Document
     }
     return;
   }
-  if (!S_ISREG(info.st_mode)) {
-    document.report(place, path.string() + " is not a regular file");
-  } else if (privacy == Privacy::secret && (info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    document.report(
-        place,
-        path.string() + " is open to other users than its owner; run chmod 600 " + path.string(),
-        Severity::warning);
+  if (auto trusted = check_trusted(path, privacy); !trusted) {
+    document.report(place, trusted.error().text());
   }
 }
 

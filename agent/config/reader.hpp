@@ -14,6 +14,7 @@
 
 #include "agent/config/load.hpp"
 #include "agent/config/yaml.hpp"
+#include "common/trusted_file.hpp"
 
 namespace trimtab {
 
@@ -76,8 +77,7 @@ Reader duration(std::chrono::milliseconds& into, std::chrono::milliseconds least
 
 // An absolute path without "..", normalized and without a trailing slash.
 Reader absolute_path(std::filesystem::path& into);
-// The same of a file that exists. A secret's file gets a warning if others may read it.
-enum class Privacy { secret, open };
+// The same of a file that exists, and that root may trust.
 Reader existing_file(std::filesystem::path& into, Privacy privacy);
 
 // The text in quotes, cut to a readable length, on one line.

@@ -6,6 +6,7 @@
 
 #include "agent/execute/executor.hpp"
 #include "common/process.hpp"
+#include "common/trusted_file.hpp"
 
 namespace trimtab {
 namespace {
@@ -281,6 +282,11 @@ Task<Result<Executor::HookEnd>> Executor::run_program(HookSettings hook,
                     "cannot be run, since " + hook.program.string() +
                         " does not exist; one that comes with a commit is there only after it",
                     {}};
+  }
+  // It runs as root: whoever could change it would be root, too.
+  const Result<void> trusted = check_trusted(hook.program, Privacy::open);
+  if (!trusted) {
+    co_return Error{trusted.error().code, "was not run: " + trusted.error().text(), {}};
   }
   const Result<Exit> exit = co_await trimtab::run(std::move(command));
   if (!exit && exit.error().code == Errc::timed_out) {

@@ -11,6 +11,7 @@
 #include "common/hash.hpp"
 #include "common/process.hpp"
 #include "common/text.hpp"
+#include "common/trusted_file.hpp"
 #include "common/url.hpp"
 
 namespace trimtab {
@@ -91,6 +92,15 @@ Result<std::string> ssh_command(const GitAccess& access) {
     Error error = os_error("read the SSH key", access.key, errno);
     error.hint = "`trimtab init` makes a deploy key, git.key names its file";
     return error;
+  }
+  if (!access.key.empty()) {
+    const auto trusted = check_trusted(access.key, Privacy::secret);
+    if (!trusted) return trusted.error().context("git.key");
+  }
+  // Where there is none, ssh says that the host is unknown.
+  const auto pinned = check_trusted(known_hosts, Privacy::open);
+  if (!pinned && pinned.error().code != Errc::not_found) {
+    return pinned.error().context("git.known_hosts");
   }
   return "ssh -F /dev/null -o BatchMode=yes -o IdentitiesOnly=yes -o IdentityAgent=none "
          "-o IdentityFile=" +

@@ -684,7 +684,7 @@ class GitOverNetwork : public testing::Test {
     }
   }
   fs::path secret(const std::string& text) {
-    put(folder / "token", text + "\n");
+    EXPECT_TRUE(write_file_durably(folder / "token", text + "\n"));
     return folder / "token";
   }
 
@@ -995,7 +995,7 @@ TEST_F(GitOverNetwork, Ssh) {
   readable.key = folder / "readable";
   fs::copy_file(access.key, readable.key);
   fs::permissions(readable.key, fs::perms(0644));
-  expect_fails(readable, Errc::denied, "others may read it");
+  expect_fails(readable, Errc::untrusted, "it is open to other users than its owner");
 
   GitAccess missing = access;
   missing.url = servers["SSH"] + "/absent.git";

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "agent/registry/registry_client.hpp"
+#include "common/files.hpp"
 #include "common/hash.hpp"
 #include "common/json.hpp"
 #include "tests/lib/loop.hpp"
@@ -377,9 +378,9 @@ TEST_F(RegistryClientTest, PrefersTheLoginOfTheSettings) {
   log_in(address("basic"), "ana", "battery");
 
   EXPECT_ERROR(ask("basic", "team/app:1"), Errc::denied, password_file.string());
-  std::ofstream(password_file) << json_string(login, "password") << "\n";
+  ASSERT_TRUE(write_file_durably(password_file, json_string(login, "password") + "\n"));
   EXPECT_DIGEST(ask("basic", "team/app:1"), pushed("team/app:1"));
-  std::ofstream(password_file) << "battery\n";
+  ASSERT_TRUE(write_file_durably(password_file, "battery\n"));
   EXPECT_ERROR(ask("basic", "team/app:1"), Errc::denied, "to the login it was given");
   // As a reload of trimtab.yaml does.
   log_in("basic");

@@ -1,5 +1,6 @@
 """Commands around a deployment, and what happens to a release soon after it."""
 
+import os
 import pathlib
 
 import pytest
@@ -85,6 +86,29 @@ def test_hooks_run_before_and_after_and_what_they_write_is_kept(host, tmp_path):
     host.trimtab("rollback", "shop", "1", "--wait")
     assert stack.version("api") == "1"
     assert stack.execute("db", "cat", "/data/dumps") == "shop 2 1"
+
+
+def test_a_program_that_others_could_change_is_not_run(host, tmp_path):
+    folder = tmp_path / "scripts"
+    folder.mkdir()
+    program = folder / "tell"
+    stack = deployed(host, hooks={"before": [{"program": str(program)}]})
+    before, commit = stack.instances(), stack.status()["commit"]
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/told\n")
+    program.chmod(0o755)
+    os.chown(folder, 1000, 1000)
+    push_version(host, stack, "2")
+    reason = stack.wait_state("waiting")["reason"]
+    assert f"was not run: {program} cannot be trusted: {folder} belongs to user 1000" in reason
+    assert f"run chown root: {folder}" in reason
+    assert not (tmp_path / "told").exists()
+    assert_untouched(stack, before, 1, commit)
+    checked = host.trimtab("check", "--config-dir", host.config, code=2)
+    assert f"run chown root: {folder}" in checked.stdout + checked.stderr
+    # As said, and the same release is deployed.
+    os.chown(folder, 0, 0)
+    host.trimtab("deploy", "shop", "--wait")
+    assert (tmp_path / "told").exists() and stack.version("api") == "2"
 
 
 def test_a_hook_that_fails_or_is_late_stops_the_deployment_and_nothing_is_touched(host):

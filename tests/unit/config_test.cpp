@@ -270,16 +270,39 @@ TEST_F(Config, TwoStacksWithOneProjectAreBothRefused) {
   EXPECT_TRUE(result.stacks.empty());
 }
 
-TEST_F(Config, SecretsThatOthersMayReadGetAWarning) {
+TEST_F(Config, WhatOthersCouldReadOrChangeIsRefused) {
   const fs::path key = write("key", "k", 0640);
-  const fs::path hosts = write("hosts", "h", 0644);
+  const fs::path hosts = write("hosts", "h", 0664);
+  const fs::path program = write("dump", "#!/bin/sh\n", 0777);
+  const std::string later = (directory_ / "later").string();
   write("stacks.d/shop.yaml", "git:\n  url: git@example.org:acme/shop.git\n  key: " + key.string() +
-                                  "\n  known_hosts: " + hosts.string() + "\n");
+                                  "\n  known_hosts: " + hosts.string() +
+                                  "\nhooks:\n  before:\n    - program: " + program.string() +
+                                  "\n    - program: " + later + "\n");
+  write("stacks.d/open.yaml", minimal, 0666);
   const LoadResult result = load_config(directory_);
-  EXPECT_TRUE(result.ok());
-  EXPECT_EQ(lines(result), Lines{"stacks.d/shop.yaml:3:8: warning: key is open to other users than "
-                                 "its owner; run chmod 600 key"});
-  EXPECT_EQ(result.stacks.size(), 1U);
+  EXPECT_EQ(lines(result),
+            (Lines{"stacks.d/open.yaml: stacks.d/open.yaml cannot be trusted: it can be written by "
+                   "other users than its owner; run chmod go-w stacks.d/open.yaml",
+                   "stacks.d/shop.yaml:3:8: key cannot be trusted: it is open to other users than "
+                   "its owner; run chmod 600 key",
+                   "stacks.d/shop.yaml:4:16: hosts cannot be trusted: it can be written by other "
+                   "users than its owner; run chmod go-w hosts",
+                   "stacks.d/shop.yaml:7:7: dump cannot be trusted: it can be written by other "
+                   "users than its owner; run chmod go-w dump"}));
+  EXPECT_TRUE(result.stacks.empty());
+
+  // In a checkout a file is nobody's configuration yet.
+  EXPECT_TRUE(load_files({directory_ / "stacks.d/open.yaml"}).ok());
+  ::chmod(key.c_str(), 0600);
+  ::chmod(hosts.c_str(), 0644);
+  ::chmod(program.c_str(), 0755);
+  ::chmod((directory_ / "stacks.d/open.yaml").c_str(), 0644);
+  EXPECT_EQ(lines(load_config(directory_)), Lines{});
+  ::chmod((directory_ / "stacks.d").c_str(), 0775);
+  const LoadResult shared = load_config(directory_);
+  EXPECT_TRUE(shared.stacks.empty());
+  EXPECT_EQ(lines(shared).size(), 2U);
 }
 
 TEST_F(Config, UnencryptedTransportIsAWarningExceptToThisHost) {

@@ -64,15 +64,17 @@ TEST(Files, ReadsWithinABound) {
 
 TEST(Files, ReadsSecretsOfOneLine) {
   const TemporaryFolder folder;
-  put(folder / "good", "token \r\n");
+  ASSERT_TRUE(write_file_durably(folder / "good", "token \r\n"));
   EXPECT_EQ(read_secret_file(folder / "good").value(), "token");
-  put(folder / "empty", " \n");
+  ASSERT_TRUE(write_file_durably(folder / "empty", " \n"));
   EXPECT_EQ(read_secret_file(folder / "empty").error().code, Errc::invalid);
-  put(folder / "two", "a\nb\n");
+  ASSERT_TRUE(write_file_durably(folder / "two", "a\nb\n"));
   const auto two = read_secret_file(folder / "two");
   ASSERT_FALSE(two);
   EXPECT_EQ(two.error().code, Errc::invalid);
   EXPECT_NE(two.error().message.find("more than one line"), std::string::npos);
+  ::chmod((folder / "good").c_str(), 0644);
+  EXPECT_EQ(read_secret_file(folder / "good").error().code, Errc::untrusted);
 }
 
 TEST(Files, RewritesInPlaceKeepingTheInode) {

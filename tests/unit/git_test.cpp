@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <fstream>
@@ -9,6 +10,7 @@
 #include "agent/git/protocol_v2.hpp"
 #include "agent/git/remote.hpp"
 #include "agent/git/version_order.hpp"
+#include "common/files.hpp"
 #include "common/hash.hpp"
 #include "common/text.hpp"
 #include "tests/lib/loop.hpp"
@@ -368,7 +370,7 @@ TEST(GitEnvironment, HidesTheUsersSettingsAndAllowsNoTransport) {
 
 TEST(GitEnvironment, GivesTheTokenToItsServerAlone) {
   const TemporaryFolder folder;
-  std::ofstream(folder / "token") << "s3cret\n";
+  ASSERT_TRUE(write_file_durably(folder / "token", "s3cret\n"));
   GitAccess access;
   access.url = "https://git.example:8443/shop.git";
   access.token_file = folder / "token";
@@ -383,7 +385,7 @@ TEST(GitEnvironment, GivesTheTokenToItsServerAlone) {
 
 TEST(GitEnvironment, DoesNotSendATokenInTheClear) {
   const TemporaryFolder folder;
-  std::ofstream(folder / "token") << "s3cret\n";
+  ASSERT_TRUE(write_file_durably(folder / "token", "s3cret\n"));
   GitAccess access;
   access.url = "http://git.example/shop.git";
   access.token_file = folder / "token";
@@ -399,7 +401,7 @@ TEST(GitEnvironment, DoesNotSendATokenInTheClear) {
 
 TEST(GitEnvironment, PinsSshHostKeys) {
   const TemporaryFolder folder;
-  std::ofstream(folder / "key") << "key";
+  ASSERT_TRUE(write_file_durably(folder / "key", "key"));
   GitAccess access;
   access.url = "git@host:shop.git";
   access.key = folder / "key";
@@ -414,6 +416,11 @@ TEST(GitEnvironment, PinsSshHostKeys) {
                                   "IdentityFile=" + (folder / "key").string()}) {
     EXPECT_NE(command.find(part), std::string::npos) << part << " in " << command;
   }
+  ::chmod((folder / "key").c_str(), 0640);
+  const auto open_key = remote_environment(access, remote, "/none");
+  ASSERT_FALSE(open_key);
+  EXPECT_EQ(open_key.error().code, Errc::untrusted);
+  EXPECT_NE(open_key.error().hint.find("chmod 600"), std::string::npos) << open_key.error().text();
   for (const char* const path :
        {"/etc/my key", "/etc/$(id)", "/etc/k;x", "key", "/etc/%h", "/a'b"}) {
     access.key = path;
