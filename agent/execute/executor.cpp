@@ -212,7 +212,7 @@ Course Executor::course() const {
   course.automatic = parts_.settings.rollback == RollbackMode::automatic;
   // Where nothing is started anew there is nothing to prepare, and an operator who goes back wants
   // to be back at once.
-  const bool hooked = !attempt_.operator_rollback && !attempt_.plan.empty();
+  const bool hooked = attempt_.kind == AttemptKind::deploy && !attempt_.plan.empty();
   course.before = hooked && !parts_.settings.hooks.before.empty();
   course.after = hooked && !parts_.settings.hooks.after.empty();
   return course;
@@ -289,7 +289,8 @@ Task<Result<void>> Executor::pull_images(std::map<std::string, ImagePin> images)
 Task<Result<void>> Executor::try_files_of(std::string service, Release release,
                                           Rendering rendering) {
   const auto how = reload_of(rendering.service(service));
-  const Release* const before = parts_.store.find(attempt_.fallback);
+  const RunningService* const known = attempt_.from.find(service);
+  const Release* const before = known == nullptr ? nullptr : parts_.store.find(known->release);
   if (!how || how->check.empty() || before == nullptr) co_return Result<void>();
   const auto containers = co_await parts_.docker.project_containers(parts_.project);
   const auto ids = co_await image_ids(release);
@@ -356,7 +357,8 @@ Task<Executor::Done> Executor::pull() {
     done.failure = co_await explain(Phase::pulling, pulled.error(), cls);
     co_return done;
   }
-  if (!attempt_.operator_rollback && hooks_.superseded(release)) {
+  const bool operator_rollback = attempt_.kind == AttemptKind::operator_rollback;
+  if (!operator_rollback && hooks_.superseded(release)) {
     done.result = PhaseResult::superseded;
     co_return done;
   }
@@ -369,7 +371,7 @@ Task<Executor::Done> Executor::pull() {
     done.failure = co_await explain(Phase::pulling, tried.error(), cls);
     co_return done;
   }
-  if (attempt_.operator_rollback) co_return done;
+  if (operator_rollback) co_return done;
   co_return co_await check_data(release);
 }
 
@@ -423,7 +425,7 @@ Task<Result<SwitchReport>> Executor::move_checkout(int from, int to) {
 
 Task<Executor::Done> Executor::switch_over() {
   Done done;
-  const Result<SwitchReport> report = co_await move_checkout(attempt_.fallback, attempt_.release);
+  const Result<SwitchReport> report = co_await move_checkout(attempt_.checkout, attempt_.release);
   Result<void> linked;
   if (!report) {
     linked = report.error();
@@ -605,16 +607,19 @@ Task<Result<void>> Executor::note_leaving(std::vector<std::string> services, See
   co_return parts_.store.journal(attempt_);
 }
 
+std::map<std::string, std::string> Executor::files_before(const std::string& service) const {
+  const RunningService* const known = attempt_.from.find(service);
+  const Release* const before = known == nullptr ? nullptr : parts_.store.find(known->release);
+  return before == nullptr ? std::map<std::string, std::string>() : files_of(*before, service);
+}
+
 // The services whose mounted files the release changes.
 std::set<std::string> Executor::with_new_files(const Release& release) const {
-  const Release* const before = parts_.store.find(attempt_.fallback);
   std::set<std::string> services;
-  if (before == nullptr) return services;
-  for (const auto& [service, files] : release.mounted_files) {
-    if (files != files_of(*before, service)) services.insert(service);
-  }
-  for (const auto& [service, files] : before->mounted_files) {
-    if (!release.mounted_files.contains(service)) services.insert(service);
+  for (const auto& [service, known] : attempt_.from.services) {
+    if (known.release != 0 && files_before(service) != files_of(release, service)) {
+      services.insert(service);
+    }
   }
   return services;
 }
@@ -681,17 +686,21 @@ Task<Result<void>> Executor::reload(int number, std::vector<std::string> service
   co_return Result<void>();
 }
 
-// Whether a container that the plan replaces is still the one that the release before had. Without
-// such a release, as where a stack is taken over, Compose sees by itself what differs.
+// Whether a container that the plan replaces is still the one that ran before. What was not
+// verified to run, as where a stack is taken over, Compose compares by itself.
 bool Executor::any_to_replace(const std::vector<Container>& containers) const {
-  const Release* const before = parts_.store.find(attempt_.fallback);
-  if (before == nullptr) return false;
   const std::vector<std::string> services = attempt_.plan.to_apply();
   return std::any_of(containers.begin(), containers.end(), [&](const Container& container) {
-    const auto seen = before->seen.find(container.service);
     return std::find(services.begin(), services.end(), container.service) != services.end() &&
-           seen != before->seen.end() && seen->second.contains(container.id);
+           attempt_.from.has(container.service, container.id);
   });
+}
+
+Result<void> Executor::note_touched(const Plan& plan) {
+  RunningSet running = parts_.store.running();
+  touch(running, plan);
+  if (running == parts_.store.running()) return {};
+  return parts_.store.set_running(std::move(running));
 }
 
 Task<Result<void>> Executor::start_services() {
@@ -709,7 +718,8 @@ Task<Result<void>> Executor::start_services() {
 Task<Executor::Done> Executor::start() {
   Done done;
   if (attempt_.plan.empty()) co_return done;
-  const Result<void> applied = co_await start_services();
+  Result<void> applied = note_touched(attempt_.plan);
+  if (applied) applied = co_await start_services();
   if (applied) co_return done;
   done.docker_lost = applied.error().code == Errc::unavailable;
   if (apply_failure_) {
@@ -772,8 +782,8 @@ Task<Executor::Done> Executor::watch_gate(GateDemand demand, std::vector<ProbeSe
 
 Task<Executor::Done> Executor::gate() {
   Done done;
-  // Nothing was applied, so that there is nothing to judge.
-  if (attempt_.plan.empty()) co_return done;
+  // It is what passed its gate before.
+  if (attempt_.kind == AttemptKind::record_only) co_return done;
   const Release release = *parts_.store.find(attempt_.release);
   const Result<Rendering> rendering = co_await rendering_of(attempt_.release);
   if (!rendering) {
@@ -791,18 +801,9 @@ Task<Executor::Done> Executor::gate() {
     done.failure = co_await explain(Phase::gating, error, cls);
     co_return done;
   }
-  // What ran before this deployment and was not touched by it.
-  Observed before;
-  const Release* const fallback = parts_.store.find(attempt_.fallback);
-  for (const Container& container : *containers) {
-    if (fallback == nullptr) break;
-    const auto seen = fallback->seen.find(container.service);
-    if (seen != fallback->seen.end() && seen->second.contains(container.id)) {
-      before.containers.push_back(container);
-    }
-  }
+  const Observed before = verified_before(*containers);
   std::set<std::string> excused = attempt_.unwell;
-  if (fallback != nullptr) excused.insert(fallback->jobs.begin(), fallback->jobs.end());
+  excused.merge(attempt_.from.jobs());
   GateDemand demand =
       demand_of(*rendering, parts_.settings.gate, *ids, before, attempt_.plan, excused);
   co_return co_await watch_gate(std::move(demand), parts_.settings.gate.probe);
@@ -810,45 +811,28 @@ Task<Executor::Done> Executor::gate() {
 
 // --- committing
 
-Task<Result<void>> Executor::note_seen(int number, int unchanged) {
+Task<Result<void>> Executor::note_running(int number, Plan plan) {
   const auto containers = co_await parts_.docker.project_containers(parts_.project);
   if (!containers) co_return containers.error();
-  SeenContainers seen;
-  std::set<std::string> jobs;
-  for (const Container& container : *containers) {
-    seen[container.service].insert(container.id);
-    const bool touched =
-        std::any_of(attempt_.plan.steps.begin(), attempt_.plan.steps.end(), [&](const Step& step) {
-          return step.service == container.service && step.action != Action::none;
-        });
-    const Release* const known = touched ? nullptr : parts_.store.find(unchanged);
-    if (is_finished_job(container, known)) jobs.insert(container.service);
-  }
-  // What was changed by hand before stays visible as drift.
-  if (const Release* const before = parts_.store.find(unchanged)) {
-    for (const Step& step : attempt_.plan.steps) {
-      if (step.action != Action::none) continue;
-      const auto known = before->seen.find(step.service);
-      if (known != before->seen.end()) seen[step.service] = known->second;
-      if (before->jobs.contains(step.service)) jobs.insert(step.service);
-    }
-  }
-  // Going back takes away the container of a job, but not that it had done its work.
-  for (const std::string& job : parts_.store.find(number)->jobs) {
-    if (!seen.contains(job)) jobs.insert(job);
-  }
-  const Result<void> saved = co_await save_boot_file(number, jobs);
+  const RunningSet running =
+      running_after(*parts_.store.find(number), attempt_.from, plan, *containers);
+  const Result<void> saved = co_await save_boot_file(number, running.jobs());
   if (!saved) co_return saved;
-  co_return update(number, [&](Release& release) {
-    release.seen = seen;
-    release.jobs = jobs;
+  const Result<void> noted = update(number, [&](Release& release) {
+    release.seen.clear();
+    for (const auto& [name, service] : running.services) {
+      if (!service.containers.empty()) release.seen[name] = service.containers;
+    }
+    release.jobs = running.jobs();
   });
+  if (!noted) co_return noted;
+  co_return parts_.store.set_running(running);
 }
 
 Task<Executor::Done> Executor::commit() {
   Done done;
   Result<void> committed = co_await remove_services(attempt_.plan.with(Action::remove));
-  if (committed) committed = co_await note_seen(attempt_.release, attempt_.fallback);
+  if (committed) committed = co_await note_running(attempt_.release, attempt_.plan);
   if (!committed) {
     done.result = PhaseResult::failed_by_world;
     done.docker_lost = is_transient(committed.error().code);
@@ -860,19 +844,48 @@ Task<Executor::Done> Executor::commit() {
 
 // --- going back
 
+Task<Result<Base>> Executor::base_of_plans() {
+  Base base;
+  base.running = parts_.store.running();
+  const std::set<int> numbers = releases_of(base.running);
+  for (const int number : numbers) {
+    const Result<Rendering> rendering = co_await rendering_of(number);
+    const Release* const release = parts_.store.find(number);
+    if (!rendering || release == nullptr) continue;
+    base.releases[number] = {*rendering, release->mounted_files};
+  }
+  co_return base;
+}
+
+Observed Executor::verified_before(const std::vector<Container>& containers) const {
+  Observed before;
+  for (const Container& container : containers) {
+    if (attempt_.from.has(container.service, container.id)) before.containers.push_back(container);
+  }
+  return before;
+}
+
 Task<Executor::Done> Executor::roll_back() {
   Done done;
   const Release good = *parts_.store.find(attempt_.fallback);
   Result<void> result;
   const Result<Rendering> rendering = co_await rendering_of(good.number);
   const auto containers = co_await parts_.docker.project_containers(parts_.project);
+  const Result<Base> base = co_await base_of_plans();
   if (!rendering) result = rendering.error();
   if (result && !containers) result = containers.error();
+  if (result && !base) result = base.error();
   Plan plan;
   if (result) {
     Observed observed;
     observed.containers = *containers;
-    plan = make_rollback_plan(target_of(good, *rendering), attempt_.plan, observed);
+    plan = make_rollback_plan(target_of(good, *rendering), *base, attempt_.plan, observed);
+    attempt_.return_plan = plan;
+    // A full disk is no reason not to go back: what is not written counts until the next start.
+    const Result<void> planned = parts_.store.journal(attempt_);
+    if (!planned) spdlog::warn("{}: {}", parts_.settings.name, planned.error().text());
+    const Result<void> touched = note_touched(plan);
+    if (!touched) spdlog::warn("{}: {}", parts_.settings.name, touched.error().text());
     // Everything that will be needed is here before anything is stopped.
     std::map<std::string, ImagePin> needed;
     std::vector<std::string> replaced = plan.to_apply();
@@ -917,22 +930,14 @@ Task<Executor::Done> Executor::gate_rollback() {
     done.failure = co_await explain(Phase::gating_rollback, error, FailureClass::world);
     co_return done;
   }
-  Observed before;
-  for (const Container& container : *containers) {
-    const auto seen = good.seen.find(container.service);
-    if (seen != good.seen.end() && seen->second.contains(container.id)) {
-      before.containers.push_back(container);
-    }
-  }
   std::set<std::string> excused = attempt_.unwell;
-  for (const Step& step : attempt_.plan.steps) {
-    if (step.action != Action::none) excused.erase(step.service);
-  }
   excused.insert(good.jobs.begin(), good.jobs.end());
-  GateDemand demand = demand_of(*rendering, parts_.settings.gate, *ids, before, Plan{}, excused);
+  // What it left alone may run another image, put there by hand.
+  GateDemand demand = demand_of(*rendering, parts_.settings.gate, *ids,
+                                verified_before(*containers), attempt_.return_plan, excused);
   done = co_await watch_gate(std::move(demand), parts_.settings.gate.probe);
   if (done.result == PhaseResult::done) {
-    const Result<void> noted = co_await note_seen(good.number, good.number);
+    const Result<void> noted = co_await note_running(good.number, attempt_.return_plan);
     if (!noted) done.docker_lost = true;
   }
   co_return done;
@@ -994,14 +999,13 @@ Task<bool> Executor::wait_for_docker() {
 
 // As the reconciler does it while nothing is deployed.
 Task<void> Executor::start_what_docker_left_down() {
-  const Release* const before = parts_.store.find(attempt_.fallback);
   const auto containers = co_await parts_.docker.project_containers(parts_.project);
   if (!containers) co_return;
   for (const Container& container : *containers) {
+    const RunningService* const known = attempt_.from.find(container.service);
+    const bool ran_on = known != nullptr && !known->containers.empty() && !known->is_job;
     const bool stopped_by_docker =
-        is_stopped_by_hand(container) ||
-        (container.state == ContainerState::exited && before != nullptr &&
-         before->seen.contains(container.service) && !before->jobs.contains(container.service));
+        is_stopped_by_hand(container) || (container.state == ContainerState::exited && ran_on);
     if (!stopped_by_docker || attempt_.unwell.contains(container.service)) continue;
     parts_.progress.remark(container.service + " did not come back with Docker: it is started");
     const Result<void> started = co_await parts_.docker.restart(container.id);
@@ -1045,16 +1049,17 @@ Result<void> Executor::finish(AttemptEnd end) {
   }();
   const Release* const before = parts_.store.find(attempt_.fallback);
   std::optional<WallTime> probation_until;
-  if (end == AttemptEnd::committed && before != nullptr && !attempt_.operator_rollback) {
+  const bool operator_rollback = attempt_.kind == AttemptKind::operator_rollback;
+  if (end == AttemptEnd::committed && before != nullptr && !operator_rollback) {
     // A commit that changes nothing of what runs does not end the probation of what does.
-    if (attempt_.plan.empty()) {
+    if (attempt_.kind == AttemptKind::record_only) {
       probation_until = before->probation_until;
     } else if (parts_.settings.gate.probation.count() > 0) {
       probation_until = wall_now() + parts_.settings.gate.probation;
     }
   }
   // An operator's rollback that did not work says nothing against the release it went to.
-  const bool judged = !attempt_.operator_rollback || end == AttemptEnd::committed;
+  const bool judged = !operator_rollback || end == AttemptEnd::committed;
   Result<void> result = update(attempt_.release, [&](Release& changed) {
     if (judged) {
       changed.outcome = *outcome;
@@ -1067,13 +1072,15 @@ Result<void> Executor::finish(AttemptEnd end) {
   });
   const bool failed =
       end == AttemptEnd::rejected || end == AttemptEnd::rolled_back || end == AttemptEnd::failed;
-  if (result && failed && content && judged) {
+  // Where the content is that of what it went back to, the repair failed, not the content.
+  const bool is_new = before == nullptr || before->content_key != release.content_key;
+  if (result && failed && content && judged && is_new) {
     result = parts_.store.reject(release.content_key);
   }
   if (result && end == AttemptEnd::committed) {
     result = parts_.store.pardon(release.content_key);
-    const Release* const left = parts_.store.find(attempt_.fallback);
-    if (result && attempt_.operator_rollback && left != nullptr) {
+    const Release* const left = parts_.store.find(attempt_.checkout);
+    if (result && operator_rollback && left != nullptr) {
       const std::string left_content = left->content_key;
       result = update(left->number, [&](Release& changed) {
         changed.outcome = Outcome::rolled_back;

@@ -13,6 +13,7 @@
 #include "agent/execute/gate.hpp"
 #include "agent/execute/phase_machine.hpp"
 #include "agent/git/git.hpp"
+#include "agent/plan/diff.hpp"
 #include "agent/record/store.hpp"
 #include "agent/registry/registry.hpp"
 
@@ -129,8 +130,16 @@ class Executor {
   Task<Result<void>> save_boot_file(int number, std::set<std::string> jobs);
   Task<Result<void>> remove_services(std::vector<std::string> services);
   Task<Result<void>> remove_half_made(std::vector<std::string> services);
-  // Notes which containers make up the release; what the plan left alone is as `unchanged` saw it.
-  Task<Result<void>> note_seen(int number, int unchanged);
+  // Notes which containers make up the release, which passed its gate after the plan was applied.
+  Task<Result<void>> note_running(int number, Plan plan);
+  // What runs, and the releases that it is of.
+  Task<Result<Base>> base_of_plans();
+  // Before its effects: what the plan changes is not known to run until it is verified.
+  Result<void> note_touched(const Plan& plan);
+  // The containers that were verified before this attempt.
+  [[nodiscard]] Observed verified_before(const std::vector<Container>& containers) const;
+  // The tracked files that the service mounts as it ran before: path → blob.
+  [[nodiscard]] std::map<std::string, std::string> files_before(const std::string& service) const;
   Task<Failure> explain(Phase phase, Error error, FailureClass cls);
   Task<void> add_logs(std::vector<ServiceFailure>* services);
   Task<bool> wait_for_docker();

@@ -17,7 +17,27 @@ constexpr std::array<std::pair<Phase, std::string_view>, 9> phase_names{{
     {Phase::gating_rollback, "gating_rollback"},
 }};
 
+constexpr std::array<std::pair<AttemptKind, std::string_view>, 3> kind_names{{
+    {AttemptKind::deploy, "deploy"},
+    {AttemptKind::record_only, "record_only"},
+    {AttemptKind::operator_rollback, "operator_rollback"},
+}};
+
 }  // namespace
+
+std::string_view to_string(AttemptKind kind) {
+  for (const auto& [value, name] : kind_names) {
+    if (value == kind) return name;
+  }
+  return "deploy";
+}
+
+std::optional<AttemptKind> attempt_kind_from(std::string_view text) {
+  for (const auto& [value, name] : kind_names) {
+    if (name == text) return value;
+  }
+  return std::nullopt;
+}
 
 std::string_view to_string(Phase phase) {
   for (const auto& [value, name] : phase_names) {

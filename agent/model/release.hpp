@@ -74,6 +74,9 @@ struct Release {
   std::string subject;
   std::string author;
   WallTime created_at;
+  // The release of other content that ran when it was deployed; 0: none did. Unset in records of
+  // earlier versions.
+  std::optional<int> previous;
   std::string cause;        // why it was made: "push", "image acme/backend:latest changed", …
   std::string project;      // Compose's project name
   std::string compose;      // the tool that rendered compose.yaml: "docker compose 2.26.1"

@@ -13,6 +13,8 @@ namespace {
 
 using Reasons = std::vector<std::string>;
 
+constexpr const char* unverified = "left by a deployment that failed";
+
 std::vector<const Container*> containers_of(const Observed& observed, const std::string& service) {
   std::vector<const Container*> found;
   for (const Container& container : observed.containers) {
@@ -106,14 +108,19 @@ Reasons shared_changes(const Json& before, const Json& after, const Json& servic
   return reasons;
 }
 
-Reasons mounted_changes(const Target& next, const Target& current, const std::string& service) {
-  static const std::map<std::string, std::string> no_files;
-  const auto files_of = [&](const Target& target) -> const std::map<std::string, std::string>& {
-    const auto found = target.mounted_files->find(service);
-    return found == target.mounted_files->end() ? no_files : found->second;
-  };
-  const auto& before = files_of(current);
-  const auto& after = files_of(next);
+using MountedFiles = std::map<std::string, std::map<std::string, std::string>>;
+
+const std::map<std::string, std::string>& files_of(const MountedFiles& mounted,
+                                                   const std::string& service) {
+  static const std::map<std::string, std::string> none;
+  const auto found = mounted.find(service);
+  return found == mounted.end() ? none : found->second;
+}
+
+Reasons mounted_changes(const MountedFiles& next, const MountedFiles& current,
+                        const std::string& service) {
+  const auto& before = files_of(current, service);
+  const auto& after = files_of(next, service);
   Reasons reasons;
   for (const auto& [path, blob] : after) {
     const auto old = before.find(path);
@@ -135,9 +142,8 @@ bool all_stopped_by_hand(const std::vector<const Container*>& containers) {
                      [](const Container* c) { return is_stopped_by_hand(*c); });
 }
 
-bool was_running_at_the_gate(const Target& target, const std::string& service) {
-  return target.seen != nullptr && target.seen->contains(service) &&
-         (target.jobs == nullptr || !target.jobs->contains(service));
+bool was_running_at_the_gate(const RunningService* known) {
+  return known != nullptr && known->release != 0 && !known->is_job && !known->containers.empty();
 }
 
 bool all_at_work(const std::vector<const Container*>& containers, bool may_be_job) {
@@ -148,25 +154,35 @@ bool all_at_work(const std::vector<const Container*>& containers, bool may_be_jo
          });
 }
 
-// What differs from what was seen after the gate: ids that are gone or new.
-std::string difference_from_seen(const Target& target, const std::string& service,
-                                 const std::vector<const Container*>& containers) {
-  if (target.seen == nullptr) return {};
-  if (target.jobs != nullptr && target.jobs->contains(service) && containers.empty()) return {};
-  static const std::set<std::string> none;
-  const auto found = target.seen->find(service);
-  const std::set<std::string>& seen = found == target.seen->end() ? none : found->second;
+std::set<std::string> ids_of(const std::vector<const Container*>& containers) {
   std::set<std::string> ids;
   for (const Container* container : containers) ids.insert(container->id);
-  if (ids == seen) return {};
-  if (seen.empty()) return "its container was started by hand";
-  if (ids.empty()) return "its container was removed by hand";
+  return ids;
+}
+
+bool are_those_of(const RunningService& known, const std::vector<const Container*>& containers) {
+  return (known.is_job && containers.empty()) || ids_of(containers) == known.containers;
+}
+
+// What differs from what was seen after the gate: ids that are gone or new.
+std::string difference_from_seen(const RunningService& known,
+                                 const std::vector<const Container*>& containers) {
+  if (are_those_of(known, containers)) return {};
+  if (known.containers.empty()) return "its container was started by hand";
+  if (containers.empty()) return "its container was removed by hand";
   return "its container was replaced by hand";
 }
 
 bool any_runs(const std::vector<const Container*>& containers) {
   return std::any_of(containers.begin(), containers.end(),
                      [](const Container* c) { return c->state == ContainerState::running; });
+}
+
+bool any_works(const std::vector<const Container*>& containers) {
+  return std::any_of(containers.begin(), containers.end(), [](const Container* c) {
+    return c->state == ContainerState::running &&
+           (c->health == Health::none || c->health == Health::healthy);
+  });
 }
 
 // Rolled instead, if the service asks for it and nothing stands in the way.
@@ -216,26 +232,48 @@ void reload_for_new_addresses(Plan& plan, const Rendering& rendering, const Obse
   }
 }
 
-Step step_for(const std::string& service, const Target& next, const Target* current,
+// What was not verified to run: Compose finds out whether its containers are as the release has
+// them.
+Step step_for_unknown(const std::string& service, const Target& next, const RunningService* known,
+                      const std::vector<const Container*>& containers) {
+  Step step;
+  step.service = service;
+  step.action = containers.empty() ? Action::create : Action::recreate;
+  if (!containers.empty()) step.risk = risk_of_replacing(next.rendering->service(service));
+  if (known == nullptr) {
+    step.reasons.push_back(containers.empty() ? "new" : "started by hand, taken over");
+    return step;
+  }
+  step.reasons.push_back(unverified);
+  // One that is only slow to start is left to start.
+  if (any_works(containers)) roll_if_asked(step, *next.rendering, containers);
+  return step;
+}
+
+Step step_for(const std::string& service, const Target& next, const Base& base,
               const std::vector<const Container*>& containers, bool repair) {
   Step step;
   step.service = service;
   const Json& after = next.rendering->service(service);
-  const bool known = current != nullptr && !current->rendering->service(service).empty();
-  if (!known) {
-    step.action = containers.empty() ? Action::create : Action::recreate;
-    step.risk = containers.empty() ? Risk::none : risk_of_replacing(after);
-    step.reasons.push_back(containers.empty() ? "new" : "started by hand, taken over");
-    return step;
+  const RunningService* const known = base.running.find(service);
+  const auto found = known == nullptr ? base.releases.end() : base.releases.find(known->release);
+  if (found == base.releases.end() || found->second.rendering.service(service).empty() ||
+      (known->is_touched && !are_those_of(*known, containers))) {
+    return step_for_unknown(service, next, known, containers);
   }
-  step.reasons = definition_changes(current->rendering->service(service), after);
-  const Reasons shared = shared_changes(current->rendering->model, next.rendering->model, after);
+  const Base::Known& current = found->second;
+  step.reasons = definition_changes(current.rendering.service(service), after);
+  const Reasons shared = shared_changes(current.rendering.model, next.rendering->model, after);
   step.reasons.insert(step.reasons.end(), shared.begin(), shared.end());
   if (!step.reasons.empty()) {
     replace(step, *next.rendering, containers);
     return step;
   }
-  step.reasons = mounted_changes(next, *current, service);
+  step.reasons = mounted_changes(*next.mounted_files, current.mounted_files, service);
+  if (step.reasons.empty() && known->is_touched && !known->is_job &&
+      !files_of(current.mounted_files, service).empty()) {
+    step.reasons.push_back("may have read other mounted files");
+  }
   if (!step.reasons.empty() && !all_stopped_by_hand(containers)) {
     if (const auto reload = reload_of(after); reload && reload->files && any_runs(containers)) {
       step.action = Action::reload;
@@ -250,18 +288,13 @@ Step step_for(const std::string& service, const Target& next, const Target* curr
     step.reasons = {"stopped by hand"};
     return step;
   }
-  if (current->seen == nullptr && !all_at_work(containers, true)) {
-    step.reasons.push_back("does not run");
-    replace(step, *next.rendering, containers);
-    return step;
-  }
-  const std::string by_hand = difference_from_seen(*current, service, containers);
+  const std::string by_hand = difference_from_seen(*known, containers);
   if (!by_hand.empty()) {
     step.reasons.push_back(by_hand);
     if (repair) replace(step, *next.rendering, containers);
     return step;
   }
-  const bool down = !all_at_work(containers, !was_running_at_the_gate(*current, service));
+  const bool down = !all_at_work(containers, !was_running_at_the_gate(known));
   if (repair && down && !containers.empty()) {
     step.action = Action::restart;
     step.risk = Risk::restart;
@@ -270,14 +303,28 @@ Step step_for(const std::string& service, const Target& next, const Target* curr
   return step;
 }
 
+// A job that had done its work in the release that is gone back to.
+void do_not_run_again(Step& step) {
+  step.action = Action::remove;
+  step.risk = Risk::none;
+  step.reasons = {"a job that had done its work before"};
+}
+
 }  // namespace
 
-std::set<std::string> unwell_services(const Release& release, const Rendering& rendering,
+std::set<int> releases_of(const RunningSet& running) {
+  std::set<int> numbers;
+  for (const auto& [name, service] : running.services) {
+    if (service.release != 0) numbers.insert(service.release);
+  }
+  return numbers;
+}
+
+std::set<std::string> unwell_services(const RunningSet& running, const Rendering& rendering,
                                       const Observed& observed) {
   std::set<std::string> unwell;
-  const Target target = target_of(release, rendering);
   for (const std::string& name : rendering.service_names()) {
-    const bool may_be_job = !was_running_at_the_gate(target, name);
+    const bool may_be_job = !was_running_at_the_gate(running.find(name));
     if (!all_at_work(containers_of(observed, name), may_be_job)) unwell.insert(name);
   }
   return unwell;
@@ -305,14 +352,11 @@ Target target_of(const Release& release, const Rendering& rendering) {
   Target target;
   target.rendering = &rendering;
   target.mounted_files = &release.mounted_files;
-  if (!release.seen.empty()) {
-    target.seen = &release.seen;
-    target.jobs = &release.jobs;
-  }
+  target.jobs = &release.jobs;
   return target;
 }
 
-Plan make_plan(const Target& next, const Target* current, const Observed& observed, bool repair) {
+Plan make_plan(const Target& next, const Base& base, const Observed& observed, bool repair) {
   std::set<std::string> names;
   for (const std::string& name : next.rendering->service_names()) names.insert(name);
   Plan plan;
@@ -330,79 +374,96 @@ Plan make_plan(const Target& next, const Target* current, const Observed& observ
       plan.steps.push_back(std::move(step));
       continue;
     }
-    plan.steps.push_back(step_for(name, next, current, containers, repair));
+    plan.steps.push_back(step_for(name, next, base, containers, repair));
   }
   reload_for_new_addresses(plan, *next.rendering, observed);
   return plan;
 }
 
-Plan make_return_plan(const Target& older, const Target& current, const Observed& observed) {
-  Plan plan = make_plan(older, &current, observed, true);
-  if (older.jobs == nullptr) return plan;
+Plan make_return_plan(const Target& older, const Base& base, const Observed& observed) {
+  Plan plan = make_plan(older, base, observed, true);
   for (Step& step : plan.steps) {
-    if (step.action == Action::none || !older.jobs->contains(step.service)) continue;
-    step.action = Action::remove;
-    step.risk = Risk::none;
-    step.reasons = {"a job that had done its work before"};
+    if (step.action != Action::none && older.jobs->contains(step.service)) do_not_run_again(step);
   }
   return plan;
 }
 
-Plan make_rollback_plan(const Target& good, const Plan& failed, const Observed& observed) {
-  Plan plan;
-  std::set<std::string> names;
-  for (const std::string& name : good.rendering->service_names()) names.insert(name);
-  for (const Container& container : observed.containers) {
-    if (!container.service.empty()) names.insert(container.service);
-  }
-  for (const std::string& name : names) {
-    Step step;
-    step.service = name;
-    const auto containers = containers_of(observed, name);
-    if (good.rendering->service(name).empty()) {
-      step.action = Action::remove;
-      step.reasons.push_back("not in the release that it goes back to");
-      plan.steps.push_back(std::move(step));
+Plan make_rollback_plan(const Target& good, const Base& base, const Plan& failed,
+                        const Observed& observed) {
+  Plan plan = make_plan(good, base, observed, false);
+  for (Step& step : plan.steps) {
+    if (step.action == Action::none) continue;
+    if (step.action == Action::remove) {
+      step.risk = Risk::none;
+      step.reasons = {"not in the release that it goes back to"};
       continue;
     }
-    const std::string differs = difference_from_seen(good, name, containers);
-    const auto touched =
-        std::find_if(failed.steps.begin(), failed.steps.end(), [&](const Step& candidate) {
-          return candidate.service == name && candidate.action != Action::none;
-        });
-    if (!differs.empty() && good.jobs != nullptr && good.jobs->contains(name)) {
-      step.action = Action::remove;
-      step.reasons.push_back("a job that had done its work before");
-    } else if ((!differs.empty() || good.seen == nullptr) && touched != failed.steps.end()) {
-      const bool rolls = touched->action == Action::roll && any_runs(containers) &&
-                         obstacle_to_rolling(*good.rendering, name).empty();
-      step.action = containers.empty() ? Action::create : rolls ? Action::roll : Action::recreate;
-      step.risk = rolls ? Risk::none : risk_of_replacing(good.rendering->service(name));
-      step.reasons.push_back("put back");
-    } else if (touched != failed.steps.end() && touched->action == Action::restart) {
-      step.action = Action::restart;
-      step.risk = Risk::restart;
-      step.reasons.push_back("mounted files put back");
-    } else if (touched != failed.steps.end() && touched->action == Action::reload) {
-      step.action = Action::reload;
-      step.reasons.push_back("mounted files put back");
+    if (good.jobs->contains(step.service)) {
+      do_not_run_again(step);
+      continue;
     }
-    plan.steps.push_back(std::move(step));
+    // What was not rolled on the way there, for lack of memory for example, is not on the way back.
+    const std::vector<std::string> rolled = failed.with(Action::roll);
+    const bool may_roll = std::find(rolled.begin(), rolled.end(), step.service) != rolled.end();
+    if (step.action == Action::roll && !may_roll) {
+      step.action = Action::recreate;
+      step.risk = risk_of_replacing(good.rendering->service(step.service));
+    }
+    const bool by_files = step.action == Action::restart || step.action == Action::reload;
+    step.reasons.insert(step.reasons.begin(), by_files ? "mounted files put back" : "put back");
   }
-  reload_for_new_addresses(plan, *good.rendering, observed);
   return plan;
 }
 
-std::vector<std::string> drift(const Target& current, const Observed& observed) {
+RunningSet running_after(const Release& release, const RunningSet& before, const Plan& plan,
+                         const std::vector<Container>& containers) {
+  RunningSet running;
+  running.release = release.number;
+  for (const auto& [name, pin] : release.images) running.services[name].release = release.number;
+  std::set<std::string> left_alone;
+  for (const Step& step : plan.steps) {
+    if (step.action == Action::none) left_alone.insert(step.service);
+  }
+  for (const Container& container : containers) {
+    if (container.service.empty()) continue;
+    RunningService& service = running.services[container.service];
+    service.release = release.number;
+    service.containers.insert(container.id);
+    const RunningService* const known =
+        left_alone.contains(container.service) ? before.find(container.service) : nullptr;
+    if (!was_running_at_the_gate(known) && is_finished_job(container)) service.is_job = true;
+  }
+  for (const std::string& name : left_alone) {
+    const RunningService* const known = before.find(name);
+    if (known == nullptr || known->release == 0) continue;
+    RunningService& service = running.services[name];
+    service.release = release.number;
+    service.containers = known->containers;
+    service.is_job = service.is_job || known->is_job;
+  }
+  // Going back takes away the container of a job, but not that it had done its work.
+  for (const std::string& job : release.jobs) {
+    const auto found = running.services.find(job);
+    if (found != running.services.end() && found->second.containers.empty()) {
+      found->second.is_job = true;
+    }
+  }
+  return running;
+}
+
+std::vector<std::string> drift(const RunningSet& running, const Rendering& rendering,
+                               const Observed& observed) {
   std::vector<std::string> words;
-  for (const std::string& name : current.rendering->service_names()) {
+  for (const std::string& name : rendering.service_names()) {
     const auto containers = containers_of(observed, name);
-    if (all_stopped_by_hand(containers)) continue;
-    const std::string by_hand = difference_from_seen(current, name, containers);
-    if (!by_hand.empty()) words.push_back(name + ": " + by_hand);
+    const RunningService* const known = running.find(name);
+    if (known == nullptr || all_stopped_by_hand(containers)) continue;
+    const std::string differs = difference_from_seen(*known, containers);
+    if (differs.empty()) continue;
+    words.push_back(name + ": " + (known->is_touched ? unverified : differs));
   }
   for (const Container& container : observed.containers) {
-    if (current.rendering->service(container.service).empty()) {
+    if (rendering.service(container.service).empty()) {
       words.push_back(container.service + ": runs, but is not in the release");
     }
   }

@@ -3,6 +3,7 @@
 
 #include "agent/model/observed.hpp"
 #include "agent/model/release.hpp"
+#include "agent/model/running_set.hpp"
 
 namespace trimtab {
 
@@ -10,27 +11,47 @@ namespace trimtab {
 struct Target {
   const Rendering* rendering = nullptr;
   const std::map<std::string, std::map<std::string, std::string>>* mounted_files = nullptr;
-  const SeenContainers* seen = nullptr;         // null where it never ran
-  const std::set<std::string>* jobs = nullptr;  // services that had done their work; null as above
+  const std::set<std::string>* jobs = nullptr;  // services that had done their work
 };
 
 Target target_of(const Release& release, const Rendering& rendering);
 
-// From `current` (null: nothing was ever deployed) to `next`, given what runs. A service that an
-// operator stopped and that does not change stays stopped. `repair`: also put back what is missing
-// or was changed by hand.
-Plan make_plan(const Target& next, const Target* current, const Observed& observed, bool repair);
+// What a plan starts from: what was verified to run, and the releases that it is of. What is of a
+// release that cannot be read any more counts as not verified.
+struct Base {
+  struct Known {
+    Rendering rendering;
+    std::map<std::string, std::map<std::string, std::string>> mounted_files;
+  };
+  RunningSet running;
+  std::map<int, Known> releases;
+};
 
-// The plan that goes back: what `failed` touched is put as `good` has it. A job is not run again:
-// it did its work when `good` was deployed; the container that `failed` made for it goes away.
-Plan make_rollback_plan(const Target& good, const Plan& failed, const Observed& observed);
+// The numbers of the releases that a base of `running` needs.
+std::set<int> releases_of(const RunningSet& running);
 
-// For an operator's rollback to `older`: as make_plan, but jobs that had done their work then are
-// not run again.
-Plan make_return_plan(const Target& older, const Target& current, const Observed& observed);
+// From what runs to `next`. What was not verified to run is applied, so that Compose compares it. A
+// service that an operator stopped and that does not change stays stopped. `repair`: also put back
+// what is missing or was changed by hand.
+Plan make_plan(const Target& next, const Base& base, const Observed& observed, bool repair);
 
-// The services of the release that do not work: gone, ended or unhealthy, for whatever reason.
-std::set<std::string> unwell_services(const Release& release, const Rendering& rendering,
+// The plan that goes back to `good` after `failed` was applied, be it in part. What was changed by
+// hand stays so. A job is not run again: it did its work when `good` was deployed; the container
+// that `failed` made for it goes away.
+Plan make_rollback_plan(const Target& good, const Base& base, const Plan& failed,
+                        const Observed& observed);
+
+// For an operator's rollback to `older`: as make_plan with `repair`, but jobs that had done their
+// work then are not run again.
+Plan make_return_plan(const Target& older, const Base& base, const Observed& observed);
+
+// What runs once the release has passed its gate. `before` and `plan`: what ran when the plan was
+// made; what was changed by hand in services that it leaves alone stays visible as drift.
+RunningSet running_after(const Release& release, const RunningSet& before, const Plan& plan,
+                         const std::vector<Container>& containers);
+
+// The services of the rendering that do not work: gone, ended or unhealthy, for whatever reason.
+std::set<std::string> unwell_services(const RunningSet& running, const Rendering& rendering,
                                       const Observed& observed);
 
 // Whether an operator stopped this container: it has ended, and Docker would have started it again
@@ -45,8 +66,9 @@ bool is_finished_job(const Container& container);
 // it was no job, but was stopped, by Docker's own stop for example.
 bool is_finished_job(const Container& container, const Release* release);
 
-// Differences between what runs and what was seen right after the release passed its gate, in
-// words. What an operator stopped is as he wants it.
-std::vector<std::string> drift(const Target& current, const Observed& observed);
+// Differences between what runs and what was verified to run, in words, for the services of the
+// rendering. What an operator stopped is as he wants it.
+std::vector<std::string> drift(const RunningSet& running, const Rendering& rendering,
+                               const Observed& observed);
 
 }  // namespace trimtab

@@ -296,8 +296,8 @@ Task<void> Reconciler::observe() {
   if (current == nullptr) co_return;
   const Result<Rendering> rendering = rendering_of(current->number);
   if (rendering) look_at_certificates(*rendering);
-  if (current->seen.empty()) co_return;
-  if (rendering) drift_ = trimtab::drift(target_of(*current, *rendering), observed_);
+  if (store_.running().release != current->number) co_return;
+  if (rendering) drift_ = trimtab::drift(store_.running(), *rendering, observed_);
 }
 
 void Reconciler::look_at_certificates(const Rendering& rendering) {
@@ -366,8 +366,10 @@ Result<Rendering> Reconciler::rendering_of(int number) const {
   return cached_rendering_;
 }
 
-// The release to go back to: the current one if it is good, else the newest that is.
-const Release* Reconciler::good_release() const {
+// The release that the next one goes back to if it fails: what ran well last.
+const Release* Reconciler::release_to_go_back_to() const {
+  const Release* const ran = store_.find(store_.running().release);
+  if (ran != nullptr && ran->outcome == Outcome::good) return ran;
   const Release* const current = store_.current();
   if (current == nullptr || current->outcome == Outcome::good) return current;
   return store_.last_good_before(*current);
@@ -378,9 +380,13 @@ const Release* Reconciler::good_release() const {
 // Another Compose than the one that rendered the current release writes the same project in
 // another way, which must not look like a change.
 Task<Result<void>> Reconciler::prepare_current() {
-  const Release* const current = store_.current();
-  if (current == nullptr) co_return Result<void>();
-  co_return co_await make_readable(draft_parts(), current->number, false);
+  std::set<int> numbers = releases_of(store_.running());
+  if (const Release* const current = store_.current()) numbers.insert(current->number);
+  Result<void> prepared;
+  for (const int number : numbers) {
+    if (prepared) prepared = co_await make_readable(draft_parts(), number, false);
+  }
+  co_return prepared;
 }
 
 Task<void> Reconciler::consider(Goal goal) {
@@ -389,8 +395,10 @@ Task<void> Reconciler::consider(Goal goal) {
   const std::string key = inputs_key(inputs);
   const bool asked = !goal.request.empty();
   if (key == judged_key_ && !asked) co_return;
-  if (current != nullptr && current->outcome == Outcome::good && current->inputs_key == key &&
-      !asked) {
+  const RunningSet& running = store_.running();
+  const bool runs = current != nullptr && current->outcome == Outcome::good && running.is_whole() &&
+                    running.release == current->number;
+  if (runs && current->inputs_key == key && !asked) {
     judged_key_ = key;
     verdict_ = Situation{StackState::synced, "", ""};
     co_return;
@@ -451,18 +459,10 @@ Task<void> Reconciler::judge_draft(Goal goal, Draft draft) {
     finish_request(goal.request, "rejected", std::nullopt, verdict_.reason);
     co_return;
   }
-  // What a rollback that failed has left is nobody's wish either.
-  const auto& releases = store_.releases();
-  const bool left_broken = !releases.empty() && current != nullptr &&
-                           releases.rbegin()->first > current->number &&
-                           releases.rbegin()->second.outcome == Outcome::failed;
-  const bool repair = !goal.request.empty() || left_broken;
-  Result<Plan> plan = make_plan_for(draft, repair);
-  if (!plan) {
-    try_later(goal, plan.error());
-    co_return;
-  }
-  if (verdict == Verdict::nothing && plan->empty()) {
+  const bool repair = !goal.request.empty();
+  Plan plan =
+      make_plan(target_of(draft.release, draft.rendering), base_of_plans(), observed_, repair);
+  if (verdict == Verdict::nothing && plan.empty()) {
     verdict_ = Situation{StackState::synced, "", ""};
     world_failures_ = 0;
     if (current->inputs_key != draft.release.inputs_key) {
@@ -483,19 +483,24 @@ Task<void> Reconciler::judge_draft(Goal goal, Draft draft) {
     if (!recorded) try_later(goal, recorded.error());
     co_return;
   }
-  std::vector<std::string> stop_first = co_await fit_memory(&draft.rendering, &*plan);
+  std::vector<std::string> stop_first = co_await fit_memory(&draft.rendering, &plan);
   draft.release.notices.insert(draft.release.notices.end(), stop_first.begin(), stop_first.end());
-  co_await deploy_draft(goal, std::move(draft), std::move(*plan), std::move(examination));
+  const bool same = verdict == Verdict::record && plan.empty();
+  const AttemptKind kind = same ? AttemptKind::record_only : AttemptKind::deploy;
+  co_await deploy_draft(goal, kind, std::move(draft), std::move(plan), std::move(examination));
 }
 
-Result<Plan> Reconciler::make_plan_for(const Draft& draft, bool repair) const {
-  const Target next = target_of(draft.release, draft.rendering);
-  const Release* const current = store_.current();
-  if (current == nullptr) return make_plan(next, nullptr, observed_, repair);
-  const Result<Rendering> rendering = rendering_of(current->number);
-  if (!rendering) return rendering.error();
-  const Target now = target_of(*current, *rendering);
-  return make_plan(next, &now, observed_, repair);
+Base Reconciler::base_of_plans() const {
+  Base base;
+  base.running = store_.running();
+  for (const int number : releases_of(base.running)) {
+    const Release* const release = store_.find(number);
+    const Result<Rendering> rendering = rendering_of(number);
+    if (release != nullptr && rendering) {
+      base.releases[number] = {*rendering, release->mounted_files};
+    }
+  }
+  return base;
 }
 
 Task<Reconciler::Examination> Reconciler::examine(const Draft* draft) {
@@ -595,10 +600,15 @@ std::string Reconciler::describe_cause(const Draft& draft) const {
 
 // --- acting
 
-Task<void> Reconciler::deploy_draft(Goal goal, Draft draft, Plan plan, Examination examination) {
-  const Release* const good = good_release();
+Task<void> Reconciler::deploy_draft(Goal goal, AttemptKind kind, Draft draft, Plan plan,
+                                    Examination examination) {
+  const Release* const good = release_to_go_back_to();
   Release release = draft.release;
   release.number = store_.next_number();
+  release.previous = good == nullptr ? 0 : good->number;
+  if (good != nullptr && good->content_key == release.content_key) {
+    release.previous = good->previous;
+  }
   // A try that the world prevented, or a kill before it began, goes on under its number.
   Result<void> written;
   const std::map<int, Release> releases = store_.releases();
@@ -650,10 +660,13 @@ Task<void> Reconciler::deploy_draft(Goal goal, Draft draft, Plan plan, Examinati
   Attempt next;
   next.release = release.number;
   next.fallback = good == nullptr ? 0 : good->number;
+  next.kind = kind;
   next.plan = std::move(plan);
+  next.from = store_.running();
+  if (const Release* const current = store_.current()) next.checkout = current->number;
   if (good != nullptr) {
     const Result<Rendering> before = rendering_of(good->number);
-    if (before) next.unwell = unwell_services(*good, *before, observed_);
+    if (before) next.unwell = unwell_services(next.from, *before, observed_);
   }
   next.request = goal.request;
   next.started_at = wall_now();

@@ -166,7 +166,8 @@ class Reconciler final : private Progress {
   Task<Examination> examine(const Draft* draft);
   [[nodiscard]] bool request_waits() const;
   Task<Turn::Holder> wait_for(Turn& turn);
-  Task<void> deploy_draft(Goal goal, Draft draft, Plan plan, Examination examination);
+  Task<void> deploy_draft(Goal goal, AttemptKind kind, Draft draft, Plan plan,
+                          Examination examination);
   Task<void> attempt(Attempt attempt, bool resumed);
   // Goes back where the current release, on probation, breaks; then true.
   Task<bool> watch_probation();
@@ -181,9 +182,10 @@ class Reconciler final : private Progress {
                        const std::vector<std::string>& missing);
   void try_later(const Goal& goal, const Error& error);
   std::string describe_cause(const Draft& draft) const;
-  Result<Plan> make_plan_for(const Draft& draft, bool repair) const;
+  // What plans start from. Of a release that cannot be read nothing is known.
+  [[nodiscard]] Base base_of_plans() const;
   Result<Rendering> rendering_of(int number) const;
-  const Release* good_release() const;
+  const Release* release_to_go_back_to() const;
   const Release* release_of_moved_tag(const RefTip& tip) const;
   [[nodiscard]] Situation situation_of_held(const Release& draft) const;
   [[nodiscard]] Situation situation_of_failed(const Release& release, Outcome outcome) const;

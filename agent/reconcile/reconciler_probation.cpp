@@ -78,7 +78,9 @@ Task<void> Reconciler::end_probation(Failure failure) {
   next.fallback = before.number;
   next.plan = plan_of_content(store_, current, before);
   const Result<Rendering> rendering = rendering_of(current.number);
-  if (rendering) next.unwell = unwell_services(current, *rendering, observed_);
+  next.checkout = current.number;
+  next.from = store_.running();
+  if (rendering) next.unwell = unwell_services(next.from, *rendering, observed_);
   next.phase = Phase::rolling_back;
   next.failure = std::move(failure);
   next.started_at = wall_now();

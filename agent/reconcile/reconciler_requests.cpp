@@ -211,29 +211,28 @@ Task<void> Reconciler::serve_rollback(Request request) {
         settings_.name + " has no " + release_text(request.release) + " to go back to any more");
     co_return;
   }
-  for (const int number : {current->number, target->number}) {
-    const Result<void> readable = co_await make_readable(draft_parts(), number, false);
-    if (!readable) {
-      finish_request(request.id, "failed", std::nullopt, readable.error().text());
-      co_return;
-    }
-  }
-  const Release now = *store_.current();
-  const Release older = *store_.find(request.release);
-  const Result<Rendering> now_rendering = rendering_of(now.number);
-  const Result<Rendering> older_rendering = rendering_of(older.number);
-  if (!now_rendering || !older_rendering) {
-    const Error error = now_rendering ? older_rendering.error() : now_rendering.error();
+  Result<void> readable = co_await prepare_current();
+  if (readable) readable = co_await make_readable(draft_parts(), request.release, false);
+  Result<Rendering> rendering = Error{Errc::failed, "was not read", {}};
+  if (readable) rendering = rendering_of(request.release);
+  if (!readable || !rendering) {
+    const Error error = readable ? rendering.error() : readable.error();
     finish_request(request.id, "failed", std::nullopt, error.text());
     co_return;
   }
+  const Release older = *store_.find(request.release);
+  const Release* const ran = release_to_go_back_to();
   Attempt next;
   next.release = older.number;
-  next.fallback = now.number;
-  next.operator_rollback = true;
-  next.plan = make_return_plan(target_of(older, *older_rendering), target_of(now, *now_rendering),
-                               observed_);
-  next.unwell = unwell_services(now, *now_rendering, observed_);
+  next.fallback = ran == nullptr || ran->number == older.number ? 0 : ran->number;
+  next.checkout = store_.current()->number;
+  next.kind = AttemptKind::operator_rollback;
+  next.from = store_.running();
+  next.plan = make_return_plan(target_of(older, *rendering), base_of_plans(), observed_);
+  if (ran != nullptr) {
+    const Result<Rendering> before = rendering_of(ran->number);
+    if (before) next.unwell = unwell_services(next.from, *before, observed_);
+  }
   // People are told what is done now, not what was when it was deployed first.
   Release shown = older;
   shown.plan = next.plan;
@@ -285,9 +284,8 @@ Task<Result<PlanAnswer>> Reconciler::plan() {
   answer.findings = std::move(examination.findings);
   answer.pulls = std::move(examination.pulls);
   answer.free_bytes = examination.free_bytes;
-  Result<Plan> plan = make_plan_for(draft, true);
-  if (!plan) co_return plan.error();
-  answer.plan = std::move(*plan);
+  answer.plan =
+      make_plan(target_of(draft.release, draft.rendering), base_of_plans(), observed_, true);
   co_await fit_memory(&draft.rendering, &answer.plan);
   const bool rejected =
       has_errors(answer.findings) || store_.rejected().contains(draft.release.content_key);

@@ -149,6 +149,7 @@ Json to_json(const Release& release) {
   json["author"] = release.author;
   json["created_at"] = format_time(release.created_at);
   json["outcome"] = to_string(release.outcome);
+  json["previous"] = release.previous ? Json(*release.previous) : Json(nullptr);
   json["cause"] = release.cause;
   json["project"] = release.project;
   json["compose"] = release.compose;
@@ -201,15 +202,34 @@ Json to_json(const Attempt& attempt) {
   json["schema"] = record_schema;
   json["release"] = attempt.release;
   json["fallback"] = attempt.fallback;
-  json["operator_rollback"] = attempt.operator_rollback;
+  json["checkout"] = attempt.checkout;
+  json["kind"] = to_string(attempt.kind);
+  json["from"] = to_json(attempt.from);
   json["plan"] = to_json(attempt.plan);
   json["unwell"] = attempt.unwell;
   json["request"] = attempt.request;
   json["phase"] = to_string(attempt.phase);
   json["entries"] = attempt.entries;
+  json["return_plan"] = to_json(attempt.return_plan);
   json["leaving"] = attempt.leaving ? Json(*attempt.leaving) : Json(nullptr);
   json["started_at"] = format_time(attempt.started_at);
   json["failure"] = attempt.failure ? to_json(*attempt.failure) : Json(nullptr);
+  return json;
+}
+
+Json to_json(const RunningSet& running) {
+  Json json;
+  json["schema"] = record_schema;
+  json["release"] = running.release;
+  json["services"] = Json::object();
+  for (const auto& [name, service] : running.services) {
+    Json item;
+    item["release"] = service.release;
+    item["containers"] = service.containers;
+    item["is_job"] = service.is_job;
+    item["is_touched"] = service.is_touched;
+    json["services"][name] = std::move(item);
+  }
   return json;
 }
 
@@ -227,6 +247,9 @@ Result<Release> release_from_json(const Json& json) {
   release.subject = json_string(json, "subject");
   release.author = json_string(json, "author");
   release.created_at = time_of(json, "created_at");
+  if (json.contains("previous") && json["previous"].is_number_integer()) {
+    release.previous = static_cast<int>(json_int(json, "previous"));
+  }
   release.cause = json_string(json, "cause");
   release.project = json_string(json, "project");
   release.compose = json_string(json, "compose");
@@ -293,12 +316,23 @@ Result<Attempt> attempt_from_json(const Json& json) {
   }
   attempt.phase = *phase;
   attempt.fallback = static_cast<int>(json_int(json, "fallback"));
-  attempt.operator_rollback = json_bool(json, "operator_rollback");
+  // Earlier versions wrote neither: the live directory had the files of what they would go back to.
+  attempt.checkout =
+      json.contains("checkout") ? static_cast<int>(json_int(json, "checkout")) : attempt.fallback;
+  attempt.kind = json_bool(json, "operator_rollback")
+                     ? AttemptKind::operator_rollback
+                     : attempt_kind_from(json_string(json, "kind")).value_or(AttemptKind::deploy);
+  if (json.contains("from")) {
+    Result<RunningSet> from = running_set_from_json(json["from"]);
+    if (!from) return from.error();
+    attempt.from = std::move(*from);
+  }
   attempt.plan = plan_from_json(json_array(json, "plan"));
   for (std::string& name : strings_of(json_array(json, "unwell"))) {
     attempt.unwell.insert(std::move(name));
   }
   attempt.request = json_string(json, "request");
+  attempt.return_plan = plan_from_json(json_array(json, "return_plan"));
   attempt.entries = static_cast<int>(json_int(json, "entries"));
   if (json.contains("leaving") && json["leaving"].is_object()) {
     attempt.leaving = SeenContainers();
@@ -310,6 +344,22 @@ Result<Attempt> attempt_from_json(const Json& json) {
   attempt.started_at = time_of(json, "started_at");
   attempt.failure = failure_from_json(json_object(json, "failure"));
   return attempt;
+}
+
+Result<RunningSet> running_set_from_json(const Json& json) {
+  if (const auto checked = check_schema(json, "it"); !checked) return checked.error();
+  RunningSet running;
+  running.release = static_cast<int>(json_int(json, "release"));
+  for (const auto& item : json_object(json, "services").items()) {
+    RunningService service;
+    service.release = static_cast<int>(json_int(item.value(), "release"));
+    const std::vector<std::string> ids = strings_of(json_array(item.value(), "containers"));
+    service.containers = std::set<std::string>(ids.begin(), ids.end());
+    service.is_job = json_bool(item.value(), "is_job");
+    service.is_touched = json_bool(item.value(), "is_touched");
+    running.services[item.key()] = std::move(service);
+  }
+  return running;
 }
 
 }  // namespace trimtab

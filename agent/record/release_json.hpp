@@ -3,6 +3,7 @@
 
 #include "agent/model/attempt.hpp"
 #include "agent/model/release.hpp"
+#include "agent/model/running_set.hpp"
 #include "common/json.hpp"
 #include "common/result.hpp"
 
@@ -13,6 +14,7 @@ Json to_json(const std::vector<PreflightFinding>& findings);
 Json to_json(const Failure& failure);
 Json to_json(const Release& release);
 Json to_json(const Attempt& attempt);
+Json to_json(const RunningSet& running);
 
 // Of every file below the state directory.
 constexpr int record_schema = 1;
@@ -22,5 +24,6 @@ Result<void> check_schema(const Json& json, const char* what);
 // invalid where a file's schema is not ours or a needed member is missing.
 Result<Release> release_from_json(const Json& json);
 Result<Attempt> attempt_from_json(const Json& json);
+Result<RunningSet> running_set_from_json(const Json& json);
 
 }  // namespace trimtab

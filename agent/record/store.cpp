@@ -41,6 +41,7 @@ Result<Store> Store::open(fs::path directory) {
   store.load_rejected();
   store.load_intent();
   store.load_journal();
+  store.load_running();
   return store;
 }
 
@@ -160,6 +161,36 @@ void Store::load_journal() {
   }
 }
 
+void Store::load_running() {
+  const fs::path file = directory_ / "running.json";
+  const Result<Json> json = read_json(file);
+  Result<RunningSet> running = json ? running_set_from_json(*json) : json.error();
+  if (running) {
+    running_ = std::move(*running);
+    return;
+  }
+  if (running.error().code != Errc::not_found) set_aside(file, running.error().message);
+  running_ = running_by_records();
+  if (attempt_ && attempt_->from == RunningSet()) attempt_->from = running_;
+}
+
+// What an attempt in flight, or one that failed, may have changed is not known to run.
+RunningSet Store::running_by_records() const {
+  const Release* const now = current();
+  const Release* good = now;
+  if (now != nullptr && now->outcome != Outcome::good) good = last_good_before(*now);
+  if (attempt_) {
+    const Release* const forward = find(attempt_->release);
+    const bool on_probation = forward->outcome == Outcome::good;
+    good = on_probation ? forward : find(attempt_->fallback);
+  }
+  if (good == nullptr) return {};
+  RunningSet running = running_set_of(*good);
+  if (attempt_) touch(running, attempt_->plan);
+  if (now != nullptr && now != good) touch(running, now->plan);
+  return running;
+}
+
 fs::path Store::release_directory(int number) const {
   return directory_ / "releases" / std::to_string(number);
 }
@@ -182,12 +213,18 @@ int Store::next_number() const {
 }
 
 const Release* Store::last_good_before(const Release& than) const {
+  const auto will_do = [&](const Release& release) {
+    return release.outcome == Outcome::good && release.content_key != than.content_key &&
+           !rejected_.contains(release.content_key);
+  };
+  int below = than.number;
+  for (const Release* at = &than; at != nullptr && at->previous && *at->previous < at->number;) {
+    below = *at->previous;
+    at = find(below);
+    if (at != nullptr && will_do(*at)) return at;
+  }
   for (auto entry = releases_.rbegin(); entry != releases_.rend(); ++entry) {
-    const Release& release = entry->second;
-    if (release.number < than.number && release.outcome == Outcome::good &&
-        release.content_key != than.content_key && !rejected_.contains(release.content_key)) {
-      return &release;
-    }
+    if (entry->first < below && will_do(entry->second)) return &entry->second;
   }
   return nullptr;
 }
@@ -231,7 +268,11 @@ Result<void> Store::set_current(int number) {
 
 Result<std::vector<int>> Store::retire(int keep) {
   std::set<int> kept{current_};
-  if (attempt_) kept.insert({attempt_->release, attempt_->fallback});
+  if (attempt_) kept.insert({attempt_->release, attempt_->fallback, attempt_->checkout});
+  for (const RunningSet* running : {&running_, attempt_ ? &attempt_->from : &running_}) {
+    kept.insert(running->release);
+    for (const auto& [name, service] : running->services) kept.insert(service.release);
+  }
   if (const Release* now = current()) {
     if (const Release* good = last_good_before(*now)) kept.insert(good->number);
   }
@@ -296,6 +337,11 @@ Result<void> Store::set_intent(Intent intent) {
   if (auto written = write_json(directory_ / "intent.json", json); !written) return written;
   intent_ = std::move(intent);
   return {};
+}
+
+Result<void> Store::set_running(RunningSet running) {
+  running_ = std::move(running);
+  return write_json(directory_ / "running.json", to_json(running_));
 }
 
 Result<void> Store::journal(const Attempt& attempt) {

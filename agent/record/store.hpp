@@ -47,8 +47,9 @@ class Store {
   [[nodiscard]] const Release* current() const;
   [[nodiscard]] int next_number() const;
 
-  // The newest release that passed its gate and has other content than `than`, whose content was
-  // not rejected.
+  // What `than` goes back to: the release that ran when it was deployed. Where that one has the
+  // same content, is no longer good, or its content was rejected since, the one that ran before it;
+  // where the record of one is gone, the newest good one before that. Null: there is none.
   [[nodiscard]] const Release* last_good_before(const Release& than) const;
 
   // Writes release.json; for a new release with a rendering compose.yaml too, before it.
@@ -62,8 +63,8 @@ class Store {
 
   Result<void> set_current(int number);
 
-  // Removes releases beyond `keep` distinct contents besides the current and the last good one, and
-  // beyond `keep` that repeat one of those; gives the numbers that are gone.
+  // Removes releases beyond `keep` distinct contents besides the current one, what it would go back
+  // to, and what runs, and beyond `keep` that repeat one of those; gives the numbers that are gone.
   Result<std::vector<int>> retire(int keep);
 
   [[nodiscard]] const std::set<std::string>& rejected() const { return rejected_; }
@@ -72,6 +73,11 @@ class Store {
 
   [[nodiscard]] const Intent& intent() const { return intent_; }
   Result<void> set_intent(Intent intent);
+
+  // What runs, as far as it was verified. Where nothing was noted, as by earlier versions, it is
+  // taken from the records. Also where writing fails the new one counts until the next start.
+  [[nodiscard]] const RunningSet& running() const { return running_; }
+  Result<void> set_running(RunningSet running);
 
   // The attempt in flight. A torn last line of the journal is ignored.
   [[nodiscard]] const std::optional<Attempt>& attempt() const { return attempt_; }
@@ -85,6 +91,8 @@ class Store {
   void load_rejected();
   void load_intent();
   void load_journal();
+  void load_running();
+  [[nodiscard]] RunningSet running_by_records() const;
   void set_aside(const std::filesystem::path& path, const std::string& why);
 
   std::filesystem::path directory_;
@@ -94,6 +102,7 @@ class Store {
   int highest_ = 0;
   std::set<std::string> rejected_;
   Intent intent_;
+  RunningSet running_;
   std::optional<Attempt> attempt_;
 };
 

@@ -171,3 +171,47 @@ def test_a_job_runs_once_and_its_exit_code_counts(any_compose_host):
     # The next one runs, once.
     stack.wait_commit(stack.push(with_job("3"), message="Mended"))
     assert runs() == ["1", "2", "3"]
+
+
+def test_a_release_that_failed_is_never_good_without_its_gate(host):
+    # Its health is not known yet when the gate's time is up.
+    slow = {"healthcheck": {"test": ["CMD", "test", "-e", "/tmp/well"],
+                            "interval": "1s", "retries": 1000}}
+    host.push("web", "1", health=False)
+    stack = host.stack("shop", {"web": {"image": host.image("web", "1"), **slow}},
+                       gate={"timeout": "2s", "stable": "1s"})
+    host.start()
+    assert stack.wait_outcome(1, "failed")["failure"]["class"] == "world"
+    runs = stack.instances()
+    said = host.trimtab("deploy", "shop", "--wait", code=1).stdout
+    tries = stack.releases()
+    assert "good" not in {release["outcome"] for release in tries}, said
+    assert all("health: starting" in release["failure"]["reason"] for release in tries)
+    # What only starts slowly is left to start.
+    assert stack.instances() == runs
+    stack.execute("web", "touch", "/tmp/well")
+    host.trimtab("deploy", "shop", "--wait")
+    release = stack.releases()[0]
+    gating = [entry for entry in release["timeline"] if entry["phase"] == "gating"]
+    assert release["outcome"] == "good" and gating[-1]["seconds"] >= 1
+    assert stack.instances() == runs
+
+
+def test_what_a_failed_release_left_is_not_taken_for_what_it_asked_for(host):
+    stack = deployed(host, rollback="manual")
+    first = stack.instances()
+    host.push("api", "2", version="2")
+    start_first = {"deploy": {"update_config": {"order": "start-first"}}}
+    broken = services(host, api="2", **start_first)
+    broken["web"]["entrypoint"] = ["/no/such/program"]
+    stack.push(broken, message="Web cannot start")
+    assert stack.wait_outcome(2, "failed")["failure"]["phase"] == "starting"
+    # It never came to api.
+    assert stack.instances()["api"] == first["api"]
+    mended = services(host, api="2", **start_first)
+    mended["web"]["environment"] = {"MENDED": "1"}
+    stack.wait_commit(stack.push(mended, message="Only web changes"))
+    assert stack.version("api") == "2"
+    plan = {step["service"]: step["action"] for step in stack.release(3)["plan"]}
+    assert plan == {"api": "roll", "web": "recreate"}
+    assert stack.wait_state("synced")["release"] == 3

@@ -202,3 +202,47 @@ def test_where_rolling_back_is_manual_the_failure_stays_until_an_operator_goes_b
     assert stack.container("api")["Image"] == image and stack.version("api") == "1"
     stack.wait_polls(2)
     assert stack.status()["release"] == 1 and stack.version("api") == "1"
+
+
+def test_what_breaks_goes_back_to_what_ran_before_it(host):
+    stack = deployed(host)
+    first = stack.instances()
+    push_good(stack, "2")
+    push_good(stack, "3")
+    host.trimtab("rollback", "shop", "1", "--wait")
+    before = stack.instances()
+    assert before["web"] == first["web"] and stack.version("api") == "1"
+    # Only web changes; it breaks soon after its gate.
+    host.push("web", "2", version="web2")
+    changed = services(host)
+    changed["web"]["image"] = host.image("web", "2")
+    stack.push(changed, message="Another web")
+    stack.wait_outcome(4, "good")
+    stack.wait_state("synced")
+    stack.execute("web", "rm", "/www/healthz")
+    release = stack.wait_outcome(4, "rolled_back")
+    assert release["failure"]["reason"].startswith("on probation: web unhealthy")
+    assert release["previous"] == 1
+    # Not to 2, which the operator stepped over.
+    assert stack.wait_state("failed")["release"] == 1
+    assert stack.instances()["api"] == before["api"] and stack.version("api") == "1"
+    assert stack.version("web") == "web"
+    refused = host.trimtab("rollback", "shop", code=1)
+    assert "no earlier good release" in refused.stderr
+
+
+def test_what_an_operator_changed_before_does_not_fail_the_way_back(host):
+    stack = deployed(host)
+    # Another image under the same service, by hand.
+    host.push("web", "hand", version="by hand")
+    name = stack.container("web")["Name"].lstrip("/")
+    labels = [word for label, value in stack.container("web")["Config"]["Labels"].items()
+              for word in ("--label", f"{label}={value}")]
+    host.engine.docker("rm", "-f", name)
+    host.engine.docker("pull", host.image("web", "hand"))
+    host.engine.docker("run", "-d", "--name", name, *labels, host.image("web", "hand"))
+    by_hand = stack.instances()["web"]
+    push_bad(stack, "2", "needs-key")
+    release = stack.wait_outcome(2, "rolled_back", "failed")
+    assert release["outcome"] == "rolled_back", release["failure"]["reason"]
+    assert stack.instances()["web"] == by_hand and stack.version("api") == "1"

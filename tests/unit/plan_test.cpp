@@ -81,11 +81,21 @@ struct Deployed {
            std::set<std::string> jobs = {}, const std::string& rest = {}) {
     rendering.model =
         json("{\"services\": {" + services + "}" + (rest.empty() ? "" : ", " + rest) + "}");
+    release.number = 1;
+    for (const std::string& name : rendering.service_names()) release.images[name];
     release.mounted_files = std::move(mounted);
     release.seen = std::move(seen);
     release.jobs = std::move(jobs);
   }
   [[nodiscard]] Target target() const { return target_of(release, rendering); }
+  // It passed its gate; what was touched since was not verified again.
+  [[nodiscard]] Base base(const std::set<std::string>& touched = {}) const {
+    Base base;
+    base.running = running_set_of(release);
+    for (const std::string& name : touched) base.running.services[name].is_touched = true;
+    base.releases[release.number] = {rendering, release.mounted_files};
+    return base;
+  }
 };
 
 // ---- From a release to the next one ---------------------------------------------------------
@@ -103,6 +113,7 @@ struct PlanCase {
   bool repair = false;
   std::string rest_before = {};  // of the model, beside its services
   std::string rest_after = {};
+  std::set<std::string> touched = {};  // by a deployment that did not end well
 };
 
 std::ostream& operator<<(std::ostream& out, const PlanCase& row) {
@@ -117,9 +128,8 @@ TEST_P(Planner, SaysWhatChangesAndWhy) {
   const Deployed before(first ? "" : row.before, row.mounted_before, row.seen, row.jobs,
                         row.rest_before);
   const Deployed after(row.after, row.mounted_after, {}, {}, row.rest_after);
-  const Target current = before.target();
-  const Plan plan =
-      make_plan(after.target(), first ? nullptr : &current, observe(row.containers), row.repair);
+  const Plan plan = make_plan(after.target(), first ? Base() : before.base(row.touched),
+                              observe(row.containers), row.repair);
   EXPECT_EQ(lines(plan), row.expected);
 }
 
@@ -426,40 +436,169 @@ INSTANTIATE_TEST_SUITE_P(
                              {"web none none: its container was started by hand"},
                              {},
                              {},
-                             {{"other", {"o1"}}}},
-                    PlanCase{"CurrentReleaseNeverPassedAndServiceWorks",
+                             {{"other", {"o1"}}}}),
+    testing::PrintToStringParamName());
+
+constexpr const char* with_start_first = R"("deploy": {"update_config": {"order": "start-first"}})";
+
+Container starting(const std::string& service_name, const std::string& id) {
+  Container container = running(service_name, id);
+  container.health = Health::starting;
+  return container;
+}
+
+// What a deployment that did not end well may have changed.
+INSTANTIATE_TEST_SUITE_P(
+    NotVerified, Planner,
+    testing::Values(PlanCase{"OtherContainersAreAppliedThoughTheyRun",
+                             web_a + ", " + db_a,
+                             web_a + ", " + db_a,
+                             {running("web", "w2"), running("db", "d1")},
+                             {"db none none",
+                              "web recreate restart: left by a deployment that failed"},
+                             {},
+                             {},
+                             {{"web", {"w1"}}, {"db", {"d1"}}},
+                             {},
+                             false,
+                             {},
+                             {},
+                             {"web"}},
+                    PlanCase{"TheSameContainersAreWhatTheyWere",
                              web_a,
                              web_a,
                              {running("web", "w1")},
                              {"web none none"},
                              {},
                              {},
-                             {}},
-                    PlanCase{"CurrentReleaseNeverPassedAndServiceExited",
+                             {{"web", {"w1"}}},
+                             {},
+                             false,
+                             {},
+                             {},
+                             {"web"}},
+                    PlanCase{"TheSameContainersOfWhatIsNotWantedAreReplaced",
+                             web_a,
+                             service("web", 'b'),
+                             {running("web", "w1")},
+                             {"web recreate restart: image aaaaaaaaaaaa… → bbbbbbbbbbbb…"},
+                             {},
+                             {},
+                             {{"web", {"w1"}}},
+                             {},
+                             false,
+                             {},
+                             {},
+                             {"web"}},
+                    PlanCase{"TheSameContainersMayHaveReadOtherFiles",
                              web_a,
                              web_a,
-                             {job("web", "w1", 1)},
-                             {"web recreate restart: does not run"},
+                             {running("web", "w1")},
+                             {"web restart restart: may have read other mounted files"},
+                             conf_1,
+                             conf_1,
+                             {{"web", {"w1"}}},
+                             {},
+                             false,
                              {},
                              {},
-                             {}},
-                    PlanCase{"CurrentReleaseNeverPassedAndServiceIsUnhealthy",
+                             {"web"}},
+                    PlanCase{"AJobThatHadDoneItsWorkIsNotRunAgain",
+                             service("web", 'a'),
+                             service("web", 'a'),
+                             {job("web", "w1")},
+                             {"web none none"},
+                             conf_1,
+                             conf_1,
+                             {{"web", {"w1"}}},
+                             {"web"},
+                             false,
+                             {},
+                             {},
+                             {"web"}},
+                    PlanCase{"MissingOnesAreMade",
                              web_a,
                              web_a,
-                             {unhealthy("web", "w1")},
-                             {"web recreate restart: does not run"},
+                             {},
+                             {"web create none: left by a deployment that failed"},
                              {},
                              {},
-                             {}},
-                    PlanCase{"CurrentReleaseNeverPassedAndServiceIsMissing",
+                             {{"web", {"w1"}}},
+                             {},
+                             false,
+                             {},
+                             {},
+                             {"web"}},
+                    PlanCase{"StoppedOnesAreStarted",
                              web_a,
                              web_a,
+                             {stopped("web", "w2")},
+                             {"web recreate restart: left by a deployment that failed"},
                              {},
-                             {"web create none: does not run"},
+                             {},
+                             {{"web", {"w1"}}},
+                             {},
+                             false,
                              {},
                              {},
-                             {}}),
+                             {"web"}},
+                    PlanCase{"NoReleaseWasEverVerified",
+                             web_a,
+                             web_a,
+                             {running("web", "w1")},
+                             {"web recreate restart: left by a deployment that failed"},
+                             {},
+                             {},
+                             {},
+                             {},
+                             false,
+                             {},
+                             {},
+                             {"web"}},
+                    PlanCase{"StartFirstIsRolledWhereOneWorks",
+                             service("web", 'a', with_start_first),
+                             service("web", 'a', with_start_first),
+                             {running("web", "w1"), starting("web", "w2")},
+                             {"web roll none: left by a deployment that failed"},
+                             {},
+                             {},
+                             {{"web", {"w1"}}},
+                             {},
+                             false,
+                             {},
+                             {},
+                             {"web"}},
+                    PlanCase{"StartFirstThatOnlyStartsSlowlyIsLeftToCompose",
+                             service("web", 'a', with_start_first),
+                             service("web", 'a', with_start_first),
+                             {starting("web", "w2")},
+                             {"web recreate restart: left by a deployment that failed"},
+                             {},
+                             {},
+                             {{"web", {"w1"}}},
+                             {},
+                             false,
+                             {},
+                             {},
+                             {"web"}}),
     testing::PrintToStringParamName());
+
+TEST(Plan, StartsFromTheReleaseThatEachServiceWasVerifiedToRun) {
+  const Deployed older(web_a + ", " + db_a, {}, {{"web", {"w1"}}, {"db", {"d1"}}});
+  const Deployed next(service("web", 'b') + ", " + db_a, {});
+  Base base = older.base();
+  base.releases[2] = {next.rendering, {}};
+  base.running.services["db"].release = 2;
+  const Observed observed = observe({running("web", "w1"), running("db", "d1")});
+  EXPECT_EQ(lines(make_plan(next.target(), base, observed, false)),
+            (std::vector<std::string>{
+                "db none none", "web recreate restart: image aaaaaaaaaaaa… → bbbbbbbbbbbb…"}));
+  // Nothing can be compared with a release that cannot be read any more.
+  base.releases.erase(1);
+  EXPECT_EQ(lines(make_plan(next.target(), base, observed, false)),
+            (std::vector<std::string>{"db none none",
+                                      "web recreate restart: left by a deployment that failed"}));
+}
 
 INSTANTIATE_TEST_SUITE_P(
     Jobs, Planner,
@@ -499,11 +638,11 @@ TEST(Plan, NeverTellsAValueOfTheEnvironment) {
   const Deployed before(with_environment(R"({"A": ")" + secret + R"(", "B": "1"})"), {},
                         {{"web", {"w1"}}});
   const Deployed after(with_environment(R"({"A": "else", "C": ")" + secret + R"("})"), {});
-  const Target current = before.target();
   for (const bool forwards : {true, false}) {
     const Target next = after.target();
-    const Plan plan = forwards ? make_plan(next, &current, observe({running("web", "w1")}), true)
-                               : make_return_plan(next, current, observe({running("web", "w1")}));
+    const Plan plan = forwards
+                          ? make_plan(next, before.base(), observe({running("web", "w1")}), true)
+                          : make_return_plan(next, before.base(), observe({running("web", "w1")}));
     ASSERT_EQ(plan.steps.size(), 1U);
     EXPECT_EQ(join(plan.steps[0].reasons, "|").find(secret), std::string::npos);
     EXPECT_EQ(join(plan.steps[0].reasons, "|").find("else"), std::string::npos);
@@ -545,6 +684,7 @@ struct BackCase {
   std::vector<std::string> expected;
   SeenContainers seen = {{"web", {"w1"}}, {"db", {"d1"}}};
   std::set<std::string> jobs = {};
+  MountedFiles mounted = {};
 };
 
 std::ostream& operator<<(std::ostream& out, const BackCase& row) {
@@ -561,39 +701,49 @@ class Rollback : public testing::TestWithParam<BackCase> {};
 
 TEST_P(Rollback, PutsBackWhatTheFailedReleaseTouched) {
   const BackCase& row = GetParam();
-  const Deployed good(row.good, {}, row.seen, row.jobs);
-  const Plan plan = make_rollback_plan(good.target(), row.failed, observe(row.containers));
+  const Deployed good(row.good, row.mounted, row.seen, row.jobs);
+  std::set<std::string> touched;
+  for (const Step& step : row.failed.steps) {
+    if (step.action != Action::none) touched.insert(step.service);
+  }
+  const Plan plan =
+      make_rollback_plan(good.target(), good.base(touched), row.failed, observe(row.containers));
   EXPECT_EQ(lines(plan), row.expected);
 }
 
 INSTANTIATE_TEST_SUITE_P(
     FailedReleases, Rollback,
     testing::Values(
-        BackCase{"ReplacedAContainer",
-                 web_a + ", " + db_a,
-                 plan_of({{"web", Action::recreate}, {"db", Action::none}}),
-                 {running("web", "w2"), running("db", "d1")},
-                 {"db none none", "web recreate restart: put back"}},
+        BackCase{
+            "ReplacedAContainer",
+            web_a + ", " + db_a,
+            plan_of({{"web", Action::recreate}, {"db", Action::none}}),
+            {running("web", "w2"), running("db", "d1")},
+            {"db none none", "web recreate restart: put back; left by a deployment that failed"}},
         BackCase{"ReplacedOneThatKeepsData",
                  db_a,
                  plan_of({{"db", Action::recreate}}),
                  {running("db", "d2")},
-                 {"db recreate data: put back"}},
+                 {"db recreate data: put back; left by a deployment that failed"}},
         BackCase{"LeftAServiceWithoutContainer",
                  web_a,
                  plan_of({{"web", Action::recreate}}),
                  {},
-                 {"web create restart: put back"}},
-        BackCase{"FailedBeforeItCameToThatService",
-                 web_a + ", " + db_a,
-                 plan_of({{"web", Action::recreate}, {"db", Action::recreate}}),
-                 {running("web", "w2"), running("db", "d1")},
-                 {"db none none", "web recreate restart: put back"}},
+                 {"web create none: put back; left by a deployment that failed"}},
+        BackCase{
+            "FailedBeforeItCameToThatService",
+            web_a + ", " + db_a,
+            plan_of({{"web", Action::recreate}, {"db", Action::recreate}}),
+            {running("web", "w2"), running("db", "d1")},
+            {"db none none", "web recreate restart: put back; left by a deployment that failed"}},
         BackCase{"RestartedForAMountedFile",
                  web_a,
                  plan_of({{"web", Action::restart}}),
                  {running("web", "w1")},
-                 {"web restart restart: mounted files put back"}},
+                 {"web restart restart: mounted files put back; may have read other mounted files"},
+                 {{"web", {"w1"}}, {"db", {"d1"}}},
+                 {},
+                 conf_1},
         BackCase{"AddedAService",
                  web_a,
                  plan_of({{"web", Action::none}, {"worker", Action::create}}),
@@ -603,7 +753,7 @@ INSTANTIATE_TEST_SUITE_P(
                  web_a + ", " + db_a,
                  plan_of({{"web", Action::none}, {"db", Action::remove}}),
                  {running("web", "w1")},
-                 {"db create data: put back", "web none none"}},
+                 {"db create none: put back; left by a deployment that failed", "web none none"}},
         BackCase{"RanAChangedJob",
                  service("migrate", 'a') + ", " + web_a,
                  plan_of({{"migrate", Action::recreate}, {"web", Action::recreate}}),
@@ -629,18 +779,20 @@ INSTANTIATE_TEST_SUITE_P(
                  web_a + ", " + db_a,
                  plan_of({{"web", Action::recreate}, {"db", Action::none}}),
                  {running("web", "w2"), running("db", "by-hand")},
-                 {"db none none", "web recreate restart: put back"}},
+                 {"db none none: its container was replaced by hand",
+                  "web recreate restart: put back; left by a deployment that failed"}},
         BackCase{"StartedAServiceOfWhichTheGoodOneHasNoContainer",
                  web_a,
                  plan_of({{"web", Action::recreate}}),
                  {running("web", "w2")},
-                 {"web recreate restart: put back"},
+                 {"web recreate restart: put back; left by a deployment that failed"},
                  {{"db", {"d1"}}}},
         BackCase{"NothingIsKnownOfTheGoodOne",
                  web_a + ", " + db_a,
                  plan_of({{"web", Action::recreate}, {"db", Action::none}}),
                  {running("web", "w2"), running("db", "d1")},
-                 {"db none none", "web recreate restart: put back"},
+                 {"db recreate data: put back; started by hand, taken over",
+                  "web recreate restart: put back; left by a deployment that failed"},
                  {}}),
     testing::PrintToStringParamName());
 
@@ -649,7 +801,7 @@ TEST(ReturnPlan, DoesNotRunAJobAgainThatHadDoneItsWork) {
                        {{"migrate", {"m1"}}, {"web", {"w1"}}}, {"migrate"});
   const Deployed now(service("migrate", 'b') + ", " + service("web", 'b'), {},
                      {{"migrate", {"m2"}}, {"web", {"w2"}}}, {"migrate"});
-  const Plan plan = make_return_plan(older.target(), now.target(),
+  const Plan plan = make_return_plan(older.target(), now.base(),
                                      observe({job("migrate", "m2"), running("web", "w2")}));
   EXPECT_EQ(lines(plan), (std::vector<std::string>{
                              "migrate remove none: a job that had done its work before",
@@ -659,9 +811,71 @@ TEST(ReturnPlan, DoesNotRunAJobAgainThatHadDoneItsWork) {
 TEST(ReturnPlan, LeavesAloneWhatIsTheSameInBoth) {
   const Deployed older(web_a + ", " + db_a, {}, {{"web", {"w1"}}, {"db", {"d1"}}});
   const Deployed now(service("web", 'b') + ", " + db_a, {}, {{"web", {"w2"}}, {"db", {"d1"}}});
-  const Plan plan = make_return_plan(older.target(), now.target(),
+  const Plan plan = make_return_plan(older.target(), now.base(),
                                      observe({running("web", "w2"), running("db", "d1")}));
   EXPECT_EQ(plan.to_apply(), std::vector<std::string>{"web"});
+}
+
+TEST(RollbackPlan, PutsBackWhatDiffersFromTheReleaseThatRunsNow) {
+  const Deployed good(web_a + ", " + db_a, {}, {{"web", {"w1"}}, {"db", {"d1"}}});
+  Deployed now(service("web", 'b') + ", " + db_a, {}, {{"web", {"w2"}}, {"db", {"d1"}}});
+  now.release.number = 2;
+  // The record of its plan need not say so.
+  const Plan plan = make_rollback_plan(good.target(), now.base(), Plan(),
+                                       observe({running("web", "w2"), running("db", "d1")}));
+  EXPECT_EQ(
+      lines(plan),
+      (std::vector<std::string>{
+          "db none none", "web recreate restart: put back; image bbbbbbbbbbbb… → aaaaaaaaaaaa…"}));
+}
+
+// ---- What runs once a release has passed its gate -------------------------------------------
+
+TEST(RunningAfter, NamesWhatEachServiceWasVerifiedToRun) {
+  Release next;
+  next.number = 2;
+  for (const char* name : {"web", "db", "api", "migrate", "tidied", "idle"}) next.images[name];
+  next.jobs = {"tidied"};
+  RunningSet before;
+  before.release = 1;
+  before.services = {{"web", {1, {"w1"}, false, true}},
+                     {"db", {1, {"d1"}, false, false}},
+                     {"api", {1, {"a1"}, false, false}},
+                     {"migrate", {1, {"m1"}, true, false}},
+                     {"gone", {1, {"g1"}, false, true}}};
+  const Plan plan = plan_of({{"web", Action::recreate},
+                             {"db", Action::none},
+                             {"api", Action::none},
+                             {"migrate", Action::none},
+                             {"idle", Action::create}});
+  const RunningSet after =
+      running_after(next, before, plan,
+                    {running("web", "w2"), job("db", "d1"), running("api", "by-hand"),
+                     running("idle", "i1"), running("idle", "i2")});
+  RunningSet expected;
+  expected.release = 2;
+  expected.services = {{"web", {2, {"w2"}, false, false}},
+                       // It ran on after its gate: an end that looks like a job's is none.
+                       {"db", {2, {"d1"}, false, false}},
+                       {"api", {2, {"a1"}, false, false}},
+                       {"migrate", {2, {"m1"}, true, false}},
+                       {"tidied", {2, {}, true, false}},
+                       {"idle", {2, {"i1", "i2"}, false, false}}};
+  EXPECT_EQ(after, expected);
+  EXPECT_TRUE(after.is_whole());
+}
+
+TEST(RunningSet, IsNotWholeOnceADeploymentHasTouchedIt) {
+  EXPECT_FALSE(RunningSet().is_whole());
+  const Deployed good(web_a + ", " + db_a, {}, {{"web", {"w1"}}, {"db", {"d1"}}});
+  RunningSet running = good.base().running;
+  touch(running, plan_of({{"web", Action::none}}));
+  EXPECT_TRUE(running.is_whole());
+  touch(running, plan_of({{"web", Action::none}, {"worker", Action::create}}));
+  EXPECT_FALSE(running.is_whole());
+  EXPECT_EQ(running.release, 1);
+  EXPECT_EQ(running.find("web")->is_touched, false);
+  EXPECT_EQ(running.find("worker")->release, 0);
 }
 
 // ---- Drift ----------------------------------------------------------------------------------
@@ -681,7 +895,8 @@ class Drift : public testing::TestWithParam<DriftCase> {};
 TEST_P(Drift, SaysWhatDiffersFromWhatWasSeen) {
   const Deployed current(web_a + ", " + service("migrate", 'a'), {},
                          {{"web", {"w1"}}, {"migrate", {"m1"}}}, {"migrate"});
-  EXPECT_EQ(drift(current.target(), observe(GetParam().containers)), GetParam().expected);
+  EXPECT_EQ(drift(current.base().running, current.rendering, observe(GetParam().containers)),
+            GetParam().expected);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -708,16 +923,15 @@ TEST(UnwellServices, AreGoneOrEndedOrUnhealthy) {
   const Observed observed =
       observe({running("web", "w1"), unhealthy("api", "a1"), stopped("db", "d1"),
                job("cron", "c1", 1), job("migrate", "m1")});
-  Release release;
-  EXPECT_EQ(unwell_services(release, current.rendering, observed),
+  RunningSet known;
+  EXPECT_EQ(unwell_services(known, current.rendering, observed),
             (std::set<std::string>{"api", "cron", "db", "gone"}));
-  release.seen = {{"web", {"w1"}}, {"migrate", {"m1"}}};
-  release.jobs = {"migrate"};
-  EXPECT_EQ(unwell_services(release, current.rendering, observed),
+  known.services["migrate"] = {1, {"m1"}, true, false};
+  EXPECT_EQ(unwell_services(known, current.rendering, observed),
             (std::set<std::string>{"api", "cron", "db", "gone"}));
   // It ran on after the gate, so that it is no job that has done its work.
-  release.jobs = {};
-  EXPECT_EQ(unwell_services(release, current.rendering, observed),
+  known.services["migrate"].is_job = false;
+  EXPECT_EQ(unwell_services(known, current.rendering, observed),
             (std::set<std::string>{"api", "cron", "db", "gone", "migrate"}));
 }
 

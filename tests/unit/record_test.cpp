@@ -92,6 +92,7 @@ Release whole_release() {
   all.seen = {{"web", {"id1", "id2"}}, {"job", {"id3"}}};
   all.jobs = {"job"};
   all.tries = 3;
+  all.previous = 40;
   return all;
 }
 
@@ -116,6 +117,7 @@ TEST(Record, AReleaseComesBackWhole) {
   EXPECT_EQ(store.current()->plan, saved.plan);
   EXPECT_EQ(store.current()->findings, saved.findings);
   EXPECT_EQ(store.current()->seen, saved.seen);
+  EXPECT_EQ(store.current()->previous, 40);
   EXPECT_EQ(store.current()->timeline.at(0).seconds, 6.25);
   EXPECT_EQ(store.current()->timeline.at(1).seconds, std::nullopt);
   EXPECT_EQ(store.current()->failure->services.at(0).log, saved.failure->services.at(0).log);
@@ -127,7 +129,11 @@ TEST(Record, AReleaseComesBackWhole) {
 TEST(Record, AnAttemptComesBackWhole) {
   Attempt saved = attempt(7, Phase::rolling_back, 2);
   saved.fallback = 6;
-  saved.operator_rollback = true;
+  saved.checkout = 5;
+  saved.kind = AttemptKind::operator_rollback;
+  saved.from.release = 6;
+  saved.from.services = {{"web", {6, {"a", "b"}, false, true}}, {"job", {5, {}, true, false}}};
+  saved.return_plan.steps = {{"web", Action::recreate, Risk::restart, {"put back"}}};
   saved.plan.steps = {{"web", Action::restart, Risk::restart, {"mounted file changed: a"}}};
   saved.unwell = {"db"};
   saved.leaving = SeenContainers{{"web", {"a", "b"}}, {"api", {}}};
@@ -141,6 +147,10 @@ TEST(Record, AnAttemptComesBackWhole) {
   EXPECT_EQ(back->plan, saved.plan);
   EXPECT_EQ(back->unwell, saved.unwell);
   EXPECT_EQ(back->leaving, saved.leaving);
+  EXPECT_EQ(back->kind, saved.kind);
+  EXPECT_EQ(back->checkout, 5);
+  EXPECT_EQ(back->from, saved.from);
+  EXPECT_EQ(back->return_plan, saved.return_plan);
   EXPECT_EQ(back->failure->cls, FailureClass::world);
 }
 
@@ -383,6 +393,102 @@ TEST(Record, LastGoodIsTheNewestOtherContentThatWasNotRejected) {
   }
   ASSERT_TRUE(store.reject("b"));
   EXPECT_EQ(store.last_good_before(*store.find(7))->number, 1);
+}
+
+TEST(Record, GoesBackToWhatRanBeforeNotToTheNumberBefore) {
+  const test::TemporaryFolder folder;
+  Store store = open(folder / "shop");
+  // An operator went from 10 back to 8, and 12 and 13, of the same content, were deployed then.
+  for (const auto& [number, previous] :
+       std::map<int, int>{{5, 0}, {7, 5}, {8, 7}, {9, 8}, {10, 9}, {12, 8}, {13, 8}, {14, 13}}) {
+    Release one = release(number, number == 13 ? "k12" : "");
+    one.previous = previous;
+    ASSERT_TRUE(store.save(one));
+  }
+  const auto back_from = [&](int number) {
+    const Release* const found = store.last_good_before(*store.find(number));
+    return found == nullptr ? 0 : found->number;
+  };
+  EXPECT_EQ(back_from(12), 8);
+  EXPECT_EQ(back_from(13), 8);
+  EXPECT_EQ(back_from(14), 13);
+  EXPECT_EQ(back_from(8), 7);
+  EXPECT_EQ(back_from(5), 0);
+  ASSERT_TRUE(store.reject("k8"));
+  EXPECT_EQ(back_from(12), 7);
+  // Its record is gone: what was stepped over is none the better for it.
+  ASSERT_TRUE(store.set_current(14));
+  ASSERT_TRUE(store.reject("k7"));
+  EXPECT_EQ(back_from(12), 5);
+  Release unknown = release(15);
+  unknown.previous = 11;
+  ASSERT_TRUE(store.save(unknown));
+  EXPECT_EQ(back_from(15), 10);
+}
+
+// ---- What runs ------------------------------------------------------------------------------
+
+TEST(Record, WhatRunsSurvivesARestart) {
+  const test::TemporaryFolder folder;
+  RunningSet running;
+  running.release = 2;
+  running.services = {{"web", {2, {"w1", "w2"}, false, false}},
+                      {"job", {1, {}, true, false}},
+                      {"api", {0, {}, false, true}}};
+  {
+    Store store = open(folder / "shop");
+    ASSERT_TRUE(store.save(release(2)));
+    ASSERT_TRUE(store.set_running(running));
+  }
+  EXPECT_EQ(open(folder / "shop").running(), running);
+}
+
+TEST(Record, WhatAnEarlierVersionLeftIsTakenOverAsItRuns) {
+  struct Row {
+    const char* name;
+    int current;
+    std::optional<Attempt> in_flight;
+    int release;                      // that runs
+    std::map<std::string, bool> web;  // container → whether it may have been changed since
+  };
+  Attempt forward = attempt(3, Phase::gating);
+  forward.fallback = 2;
+  forward.plan.steps = {{"web", Action::recreate, Risk::restart, {}}};
+  Attempt probation = attempt(2, Phase::rolling_back);
+  probation.fallback = 1;
+  for (const Row& row :
+       {Row{"a good release", 2, {}, 2, {{"w2", false}}}, Row{"nothing", 0, {}, 0, {}},
+        Row{"a release that failed", 3, {}, 2, {{"w2", true}}},
+        Row{"a deployment in flight", 3, forward, 2, {{"w2", true}}},
+        Row{"one that goes back on probation", 2, probation, 2, {{"w2", false}}}}) {
+    const test::TemporaryFolder folder;
+    {
+      Store store = open(folder / "shop");
+      for (int number = 1; number <= 3; ++number) {
+        Release one = release(number, {}, number == 3 ? Outcome::failed : Outcome::good);
+        one.images["web"];
+        if (number < 3) one.seen = {{"web", {"w" + std::to_string(number)}}};
+        one.plan.steps = {{"web", Action::recreate, Risk::restart, {}}};
+        ASSERT_TRUE(store.save(one));
+      }
+      if (row.current != 0) {
+        ASSERT_TRUE(store.set_current(row.current));
+      }
+      if (row.in_flight) {
+        ASSERT_TRUE(store.journal(*row.in_flight));
+      }
+    }
+    const Store store = open(folder / "shop");
+    EXPECT_EQ(store.running().release, row.release) << row.name;
+    std::map<std::string, bool> web;
+    if (const RunningService* const known = store.running().find("web")) {
+      for (const std::string& id : known->containers) web[id] = known->is_touched;
+    }
+    EXPECT_EQ(web, row.web) << row.name;
+    if (row.in_flight) {
+      EXPECT_EQ(store.attempt()->from, store.running()) << row.name;
+    }
+  }
 }
 
 // ---- Retention ------------------------------------------------------------------------------

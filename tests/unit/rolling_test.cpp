@@ -50,6 +50,18 @@ std::string api(char digit, const std::string& more = start_first) {
 
 // ---- Start-first ----------------------------------------------------------------------------
 
+// A release of these passed its gate.
+Base base_of(const Rendering& before, const SeenContainers& seen,
+             const std::map<std::string, std::map<std::string, std::string>>& mounted = {}) {
+  Release release;
+  release.number = 1;
+  release.seen = seen;
+  Base base;
+  base.running = running_set_of(release);
+  base.releases[1] = {before, mounted};
+  return base;
+}
+
 struct RollCase {
   std::string name;
   std::string more;       // of the service, beside its image
@@ -67,14 +79,12 @@ class StartFirst : public testing::TestWithParam<RollCase> {};
 
 TEST_P(StartFirst, IsChosenWhereTwoContainersCanRun) {
   const RollCase& row = GetParam();
-  Release release;
-  release.seen = {{"api", {"a1"}}};
   const Rendering before = rendering(api('a', row.more) + row.others);
   const Rendering after = rendering(api('b', row.more) + row.others);
-  const Target current = target_of(release, before);
+  const Base base = base_of(before, {{"api", {"a1"}}});
   Observed observed;
   observed.containers = row.containers;
-  const Plan plan = make_plan(target_of(Release(), after), &current, observed, false);
+  const Plan plan = make_plan(target_of(Release(), after), base, observed, false);
   const auto step = std::find_if(plan.steps.begin(), plan.steps.end(),
                                  [](const Step& s) { return s.service == "api"; });
   ASSERT_NE(step, plan.steps.end());
@@ -159,7 +169,9 @@ TEST(StartFirst, GoesBackTheSameWay) {
                          Row{{exited("api", "a2")}, Action::recreate}, Row{{}, Action::create}}) {
     Observed observed;
     observed.containers = row.containers;
-    const Plan plan = make_rollback_plan(target_of(release, good), failed, observed);
+    Base base = base_of(good, release.seen);
+    touch(base.running, failed);
+    const Plan plan = make_rollback_plan(target_of(release, good), base, failed, observed);
     ASSERT_EQ(plan.steps.size(), 1U);
     EXPECT_EQ(plan.steps[0].action, row.action) << row.containers.size();
   }
@@ -255,10 +267,10 @@ TEST(Reload, TakesTheRestartsPlaceForMountedFiles) {
     Release new_release;
     new_release.mounted_files = {{"proxy", {{"nginx.conf", "2"}}}};
     const Rendering same = rendering(row.service);
-    const Target current = target_of(old_release, same);
+    const Base base = base_of(same, {{"proxy", {"p1"}}}, old_release.mounted_files);
     Observed observed;
     observed.containers = {row.container};
-    const Plan plan = make_plan(target_of(new_release, same), &current, observed, false);
+    const Plan plan = make_plan(target_of(new_release, same), base, observed, false);
     ASSERT_EQ(plan.steps.size(), 1U);
     EXPECT_EQ(plan.steps[0].action, row.action) << row.name;
     EXPECT_EQ(plan.steps[0].reasons, std::vector<std::string>{"mounted file changed: nginx.conf"});
@@ -266,16 +278,14 @@ TEST(Reload, TakesTheRestartsPlaceForMountedFiles) {
 }
 
 TEST(Reload, FollowsAServiceThatMayGetANewAddress) {
-  Release release;
-  release.seen = {{"api", {"a1"}}, {"proxy", {"p1"}}};
   Observed observed;
   observed.containers = {running("api", "a1"), running("proxy", "p1")};
   for (const auto& [more, action] :
        {std::pair{std::string(), Action::reload}, {start_first, Action::none}}) {
     const Rendering before = rendering(api('a', more) + ", " + proxy);
     const Rendering after = rendering(api('b', more) + ", " + proxy);
-    const Target current = target_of(release, before);
-    const Plan plan = make_plan(target_of(Release(), after), &current, observed, false);
+    const Base base = base_of(before, {{"api", {"a1"}}, {"proxy", {"p1"}}});
+    const Plan plan = make_plan(target_of(Release(), after), base, observed, false);
     ASSERT_EQ(plan.steps.size(), 2U);
     EXPECT_EQ(plan.steps[1].action, action) << more;
   }
