@@ -851,6 +851,7 @@ Task<Result<Base>> Executor::base_of_plans() {
   for (const int number : numbers) {
     const Result<Rendering> rendering = co_await rendering_of(number);
     const Release* const release = parts_.store.find(number);
+    if (!rendering && is_transient(rendering.error().code)) co_return rendering.error();
     if (!rendering || release == nullptr) continue;
     base.releases[number] = {*rendering, release->mounted_files};
   }
