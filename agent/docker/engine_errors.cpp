@@ -27,9 +27,6 @@ constexpr const char* free_space = "free some disk space";
 constexpr std::array pull_phrases{
     Phrase{"no space left on device", Errc::no_space, free_space},
     Phrase{"disk quota exceeded", Errc::no_space, free_space},
-    Phrase{
-        "failed to register layer", Errc::failed,
-        "the disk of Docker's directory, or its storage driver, refuses it: see the Engine's log"},
     Phrase{"input/output error", Errc::failed, "is the disk in order? see dmesg"},
     Phrase{"cannot allocate memory", Errc::unavailable, "this host is out of memory"},
     Phrase{"no matching manifest for", Errc::invalid,
@@ -53,6 +50,9 @@ constexpr std::array pull_phrases{
     Phrase{"403 forbidden", Errc::denied, log_in},
     Phrase{"file exists", Errc::failed,
            "if it names a folder in layerdb: stop Docker, remove that empty folder, start Docker"},
+    Phrase{
+        "failed to register layer", Errc::failed,
+        "the disk of Docker's directory, or its storage driver, refuses it: see the Engine's log"},
     Phrase{"manifest unknown", Errc::not_found, ""},
     Phrase{"name unknown", Errc::not_found, ""},
     Phrase{"dial tcp", Errc::unavailable, ""},

@@ -184,6 +184,11 @@ Container parse_container(const Json& inspected) {
   const Json& host_config = json_object(inspected, "HostConfig");
   container.restart_policy = json_string(json_object(host_config, "RestartPolicy"), "Name", "no");
   if (container.restart_policy.empty()) container.restart_policy = "no";
+  for (const char* key : {"NetworkMode", "IpcMode", "PidMode"}) {
+    constexpr std::string_view other = "container:";
+    const std::string mode = json_string(host_config, key);
+    if (mode.starts_with(other)) container.shares_with.push_back(mode.substr(other.size()));
+  }
   container.pid = small_int(state, "Pid");
   container.hosts_path = json_string(inspected, "HostsPath");
   const Json& network_settings = json_object(inspected, "NetworkSettings");

@@ -543,7 +543,7 @@ Task<Result<void>> Executor::apply(int number, Plan plan, bool force_recreate) {
   if (!ready && attempt_.phase != Phase::rolling_back) co_return ready;
   const Result<void> rolled = co_await roll(number, plan.with(Action::roll), keep);
   if (!rolled) co_return rolled;
-  const Result<void> restarted = co_await restart(plan.with(Action::restart));
+  const Result<void> restarted = co_await restart(number, plan.with(Action::restart));
   if (!restarted) co_return restarted;
   co_return co_await reload(number, plan.with(Action::reload));
 }
@@ -578,14 +578,20 @@ Task<Result<void>> Executor::wait_for_what_is_proxied(int number, Plan plan) {
   co_return Error{Errc::failed, done.failure->reason, {}};
 }
 
-Task<Result<void>> Executor::restart(std::vector<std::string> services) {
+Task<Result<void>> Executor::restart(int number, std::vector<std::string> services) {
   if (services.empty()) co_return Result<void>();
+  const Result<Rendering> rendering = co_await rendering_of(number);
+  if (!rendering) co_return rendering.error();
   const auto containers = co_await parts_.docker.project_containers(parts_.project);
   if (!containers) co_return containers.error();
-  for (const Container& container : *containers) {
-    if (std::find(services.begin(), services.end(), container.service) == services.end()) continue;
-    const Result<void> restarted = co_await parts_.docker.restart(container.id);
-    if (!restarted) co_return restarted;
+  // One that shares another's network joins what that has once it has been restarted.
+  services = dependencies_first(std::move(services), *rendering);
+  for (const std::string& service : services) {
+    for (const Container& container : *containers) {
+      if (container.service != service) continue;
+      const Result<void> restarted = co_await parts_.docker.restart(container.id);
+      if (!restarted) co_return restarted;
+    }
   }
   co_return Result<void>();
 }

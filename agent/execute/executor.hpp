@@ -120,7 +120,7 @@ class Executor {
   Task<void> tidy();
   Task<Result<void>> wait_for_what_is_proxied(int number, Plan plan);
   Task<Result<void>> apply(int number, Plan plan, bool force_recreate);
-  Task<Result<void>> restart(std::vector<std::string> services);
+  Task<Result<void>> restart(int number, std::vector<std::string> services);
   // `keep`: containers that are as they should be.
   [[nodiscard]] std::set<std::string> with_new_files(const Release& release) const;
   Task<Result<void>> roll(int number, std::vector<std::string> services, SeenContainers keep);

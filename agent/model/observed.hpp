@@ -60,6 +60,8 @@ struct Container {
   int pid = 0;             // of its first process, on the host; 0: it does not run
   std::string hosts_path;  // what it has as /etc/hosts, on the host
   std::vector<NetworkAddress> networks;
+  // Ids of the containers whose network, memory (ipc) or processes (pid) it shares.
+  std::vector<std::string> shares_with;
 };
 
 // A process of the host that listens on a port.

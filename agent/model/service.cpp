@@ -179,6 +179,19 @@ std::vector<std::string> dependencies_of(const Json& service) {
     if (name.is_string()) names.push_back(name.get<std::string>());
   }
   for (const auto& item : json_object(service, "depends_on").items()) names.push_back(item.key());
+  // docker-compose 1.29.2 does not write what is implied.
+  const auto imply = [&](const std::string& name) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  };
+  constexpr std::string_view of_service = "service:";
+  for (const char* key : {"network_mode", "ipc", "pid"}) {
+    const std::string mode = json_string(service, key);
+    if (mode.starts_with(of_service)) imply(mode.substr(of_service.size()));
+  }
+  for (const Json& entry : json_array(service, "volumes_from")) {
+    const std::string text = entry.is_string() ? entry.get<std::string>() : std::string();
+    if (!text.empty() && !text.starts_with("container:")) imply(text.substr(0, text.find(':')));
+  }
   return names;
 }
 

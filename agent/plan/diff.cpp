@@ -6,6 +6,7 @@
 #include "agent/model/reference.hpp"
 #include "agent/model/reload.hpp"
 #include "agent/model/service.hpp"
+#include "agent/plan/dependants.hpp"
 #include "agent/plan/rolling.hpp"
 
 namespace trimtab {
@@ -14,6 +15,7 @@ namespace {
 using Reasons = std::vector<std::string>;
 
 constexpr const char* unverified = "left by a deployment that failed";
+constexpr const char* lost_words = "the container whose network or processes it shares is gone";
 
 std::vector<const Container*> containers_of(const Observed& observed, const std::string& service) {
   std::vector<const Container*> found;
@@ -310,6 +312,20 @@ void do_not_run_again(Step& step) {
   step.reasons = {"a job that had done its work before"};
 }
 
+// Docker cannot start a container again whose network or processes are those of one that is gone.
+void renew_lost(Step& step, const Rendering& rendering,
+                const std::vector<const Container*>& containers, bool repair) {
+  const bool is_kept = step.action == Action::none || step.action == Action::restart ||
+                       step.action == Action::reload;
+  const bool refused = std::any_of(containers.begin(), containers.end(),
+                                   [](const Container* c) { return !c->error.empty(); });
+  if (!is_kept || (all_stopped_by_hand(containers) && !refused)) return;
+  step.reasons.push_back(lost_words);
+  if (step.action == Action::none && !repair) return;
+  step.action = Action::recreate;
+  step.risk = risk_of_replacing(rendering.service(step.service));
+}
+
 }  // namespace
 
 std::set<int> releases_of(const RunningSet& running) {
@@ -375,7 +391,11 @@ Plan make_plan(const Target& next, const Base& base, const Observed& observed, b
       continue;
     }
     plan.steps.push_back(step_for(name, next, base, containers, repair));
+    if (has_lost_what_it_shares(*next.rendering, observed, name)) {
+      renew_lost(plan.steps.back(), *next.rendering, containers, repair);
+    }
   }
+  take_dependants_along(plan, *next.rendering, observed);
   reload_for_new_addresses(plan, *next.rendering, observed);
   return plan;
 }
@@ -459,8 +479,10 @@ std::vector<std::string> drift(const RunningSet& running, const Rendering& rende
     const RunningService* const known = running.find(name);
     if (known == nullptr || all_stopped_by_hand(containers)) continue;
     const std::string differs = difference_from_seen(*known, containers);
-    if (differs.empty()) continue;
-    words.push_back(name + ": " + (known->is_touched ? unverified : differs));
+    if (!differs.empty()) words.push_back(name + ": " + (known->is_touched ? unverified : differs));
+    if (has_lost_what_it_shares(rendering, observed, name)) {
+      words.push_back(name + ": " + lost_words);
+    }
   }
   for (const Container& container : observed.containers) {
     if (rendering.service(container.service).empty()) {

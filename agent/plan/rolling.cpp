@@ -4,6 +4,7 @@
 #include <array>
 
 #include "agent/model/service.hpp"
+#include "agent/plan/dependants.hpp"
 
 namespace trimtab {
 namespace {
@@ -75,6 +76,9 @@ std::string obstacle_to_rolling(const Rendering& rendering, const std::string& s
     return obstacle;
   }
   for (const std::string& other : rendering.service_names()) {
+    for (const Tie& tie : ties_of(rendering, other)) {
+      if (tie.service == service && !tie.words.empty()) return other + " " + tie.words;
+    }
     const auto jobs = jobs_awaited_by(rendering.service(other));
     if (std::find(jobs.begin(), jobs.end(), service) != jobs.end()) {
       return other + " waits until it has ended";

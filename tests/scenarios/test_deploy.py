@@ -388,6 +388,36 @@ def test_dependencies_that_must_be_healthy_start_first(any_compose_host):
         datetime.datetime.fromisoformat(healthy[:26])
 
 
+def test_what_shares_the_network_of_another_service_goes_with_it(any_compose_host):
+    host = any_compose_host
+    for version, behaviour in (("1", "serve"), ("2", "serve"), ("3", "exit 1 0")):
+        host.push("vpn", version, version=version, behaviour=behaviour, health=False)
+
+    def services(version):
+        return {"vpn": {"image": host.image("vpn", version), "volumes": ["./conf:/conf:ro"]},
+                # What answers on its port is the other one's server.
+                "app": {"image": host.image("vpn", "1"), "command": ["sleep", "3600"],
+                        "stop_signal": "KILL", "network_mode": "service:vpn"}}
+
+    stack = host.stack("shop", services("1"), {"conf": "1"}, gate={"timeout": "20s", "stable": "1s"})
+    host.start()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    assert stack.version("app") == "1"
+    # A new container, …
+    stack.wait_commit(stack.push(services("2"), message="Replace"))
+    assert stack.version("app") == "2"
+    # … the same one started again, for a file that it mounts, …
+    vpn = stack.container("vpn")["Id"]
+    stack.wait_commit(stack.push(files={"conf": "2"}, message="Restart"))
+    assert stack.container("vpn")["Id"] == vpn and stack.version("app") == "2"
+    # … and going back.
+    stack.push(services("3"), message="Break")
+    assert stack.wait_outcome(4, "rolled_back")["failure"]["class"] == "content"
+    stack.wait_state("failed")
+    assert stack.version("app") == "2"
+    assert stack.status()["drift"] == []
+
+
 def test_a_service_that_is_renamed_or_removed_goes_and_volumes_stay(host):
     port = real.free_port()
     host.push("web", "1")

@@ -226,6 +226,16 @@ TEST(EngineJson, WhereAContainerIsReached) {
   EXPECT_TRUE(container.networks[1].aliases.empty());
 }
 
+TEST(EngineJson, WhatAContainerSharesWithOthers) {
+  const Container alone = parse_container(json(
+      R"({"HostConfig": {"NetworkMode": "shop_default", "IpcMode": "private", "PidMode": ""}})"));
+  EXPECT_TRUE(alone.shares_with.empty());
+  const Container tied = parse_container(
+      json(R"({"HostConfig": {"NetworkMode": "container:aa", "IpcMode": "container:bb",
+               "PidMode": "host"}})"));
+  EXPECT_EQ(tied.shares_with, (std::vector<std::string>{"aa", "bb"}));
+}
+
 TEST(EngineJson, TrialIsLikeAContainerButForItsCommandPortsAndFiles) {
   const auto like = parse_json(R"({"Config": {"Env": ["A=1"], "User": "www", "Cmd": ["nginx"],
         "Labels": {"com.docker.compose.project": "shop"}},
@@ -482,6 +492,24 @@ INSTANTIATE_TEST_SUITE_P(
                  "/var/lib/docker/image/overlay2/layerdb/tmp/write-set-1 "
                  "/var/lib/docker/image/overlay2/layerdb/sha256/1: file exists",
                  Errc::failed},
+        PullCase{"BlobCutOff", 200, "unexpected EOF", Errc::unavailable},
+        PullCase{"Http2", 200, "http2: server sent GOAWAY and closed the connection",
+                 Errc::unavailable},
+        PullCase{"BrokenPipe", 200, "write tcp 10.0.0.2:443: write: broken pipe",
+                 Errc::unavailable},
+        PullCase{"DamagedOnTheWay", 200, "filesystem layer verification failed for digest sha256:1",
+                 Errc::unavailable},
+        PullCase{"ClockIsWrong", 500,
+                 "x509: certificate has expired or is not yet valid: current time "
+                 "1970-01-01T00:01:00Z is before 2024-01-01T00:00:00Z",
+                 Errc::untrusted},
+        PullCase{"LayerStoreRefuses", 200,
+                 "failed to register layer: exec: \"unpigz\": executable file not found in $PATH",
+                 Errc::failed},
+        PullCase{"BrokenDisk", 200, "failed to register layer: read /x: input/output error",
+                 Errc::failed},
+        PullCase{"NoMemory", 200, "fork/exec /proc/self/exe: cannot allocate memory",
+                 Errc::unavailable},
         PullCase{"AnythingElse", 500, R"({"message":"something new"})", Errc::failed}),
     [](const auto& one) { return std::string(one.param.name); });
 

@@ -633,6 +633,139 @@ INSTANTIATE_TEST_SUITE_P(
                              {"migrate"}}),
     testing::PrintToStringParamName());
 
+// ---- Services that share ----------------------------------------------------------------------
+
+Container sharing(const std::string& service_name, const std::string& id, const std::string& with) {
+  Container container = running(service_name, id);
+  container.shares_with = {with};
+  return container;
+}
+
+std::string app(const std::string& more) {
+  return service("app", 'a', more);
+}
+
+const std::string web_b = service("web", 'b');
+const std::string in_webs_network = app(R"("network_mode": "service:web")");
+const SeenContainers web_and_app = {{"web", {"w1"}}, {"app", {"a1"}}};
+const std::string new_web = "web recreate restart: image aaaaaaaaaaaa… → bbbbbbbbbbbb…";
+
+// web, of which another image comes, and one service that is tied to it.
+PlanCase tied(const std::string& name, const std::string& more, const std::string& expected) {
+  return PlanCase{name,
+                  web_a + ", " + app(more),
+                  web_b + ", " + app(more),
+                  {running("web", "w1"), running("app", "a1")},
+                  {expected, new_web},
+                  {},
+                  {},
+                  web_and_app};
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Dependants, Planner,
+    testing::Values(
+        tied("SharesTheNetwork", R"("network_mode": "service:web")",
+             "app recreate restart: goes with web: shares its network"),
+        tied("SharesTheNetworkAsNewComposeWritesIt",
+             R"("network_mode": "service:web", "depends_on": {"web": {"condition":
+             "service_started", "restart": true, "required": true}})",
+             "app recreate restart: goes with web: shares its network"),
+        tied("SharesTheMemory", R"("ipc": "service:web")",
+             "app recreate restart: goes with web: shares its memory"),
+        tied("SharesTheProcesses", R"("pid": "service:web")",
+             "app recreate restart: goes with web: shares its processes"),
+        tied("MountsItsVolumes", R"("volumes_from": ["web:ro"])",
+             "app recreate restart: goes with web: mounts its volumes"),
+        tied("AsksToBeRestarted",
+             R"("depends_on": {"web": {"condition": "service_started", "restart": true}})",
+             "app restart restart: goes with web: it is restarted with it"),
+        tied("OnlyStartsAfterIt", R"("depends_on": {"web": {"condition": "service_started"}})",
+             "app none none"),
+        tied("SharesWithTheHost", R"("network_mode": "host", "pid": "host", "ipc": "shareable")",
+             "app none none"),
+        tied("SharesWithWhatIsNotOfTheProject", R"("network_mode": "container:other")",
+             "app none none"),
+        PlanCase{"ByTheNameOfItsContainer",
+                 service("web", 'a', R"("container_name": "my-web")") + ", " +
+                     app(R"("network_mode": "container:my-web")"),
+                 service("web", 'b', R"("container_name": "my-web")") + ", " +
+                     app(R"("network_mode": "container:my-web")"),
+                 {running("web", "w1"), running("app", "a1")},
+                 {"app recreate restart: goes with web: shares its network", new_web},
+                 {},
+                 {},
+                 web_and_app},
+        PlanCase{"OfARestartIsARestart",
+                 web_a + ", " + in_webs_network,
+                 web_a + ", " + in_webs_network,
+                 {running("web", "w1"), running("app", "a1")},
+                 {"app restart restart: goes with web: shares its network",
+                  "web restart restart: mounted file changed: nginx.conf"},
+                 conf_1,
+                 conf_2,
+                 web_and_app},
+        PlanCase{"NewContainersDoNotJoinWhatIsRestartedLater",
+                 web_a + ", " + in_webs_network,
+                 web_a + ", " + service("app", 'b', R"("network_mode": "service:web")"),
+                 {running("web", "w1"), running("app", "a1")},
+                 {"app recreate restart: image aaaaaaaaaaaa… → bbbbbbbbbbbb…",
+                  "web recreate restart: mounted file changed: nginx.conf"},
+                 conf_1,
+                 conf_2,
+                 web_and_app},
+        PlanCase{"OfWhatIsTiedToThemself",
+                 web_a + ", " + in_webs_network + ", " +
+                     service("log", 'a', R"("volumes_from": ["app"])"),
+                 web_b + ", " + in_webs_network + ", " +
+                     service("log", 'a', R"("volumes_from": ["app"])"),
+                 {running("web", "w1"), running("app", "a1"), running("log", "l1")},
+                 {"app recreate restart: goes with web: shares its network",
+                  "log recreate restart: goes with app: mounts its volumes", new_web},
+                 {},
+                 {},
+                 {{"web", {"w1"}}, {"app", {"a1"}}, {"log", {"l1"}}}},
+        PlanCase{"WhatWasStoppedByHandStays",
+                 web_a + ", " + in_webs_network,
+                 web_b + ", " + in_webs_network,
+                 {running("web", "w1"), stopped("app", "a1")},
+                 {"app none none: stopped by hand", new_web},
+                 {},
+                 {},
+                 web_and_app},
+        PlanCase{"AJobIsNotRunAgain",
+                 web_a + ", " + in_webs_network,
+                 web_b + ", " + in_webs_network,
+                 {running("web", "w1"), job("app", "a1")},
+                 {"app none none", new_web},
+                 {},
+                 {},
+                 web_and_app,
+                 {"app"}},
+        PlanCase{"WhatIsSharedIsThere",
+                 web_a + ", " + in_webs_network,
+                 web_a + ", " + in_webs_network,
+                 {running("web", "w1"), sharing("app", "a1", "w1")},
+                 {"app none none", "web none none"},
+                 {},
+                 {},
+                 web_and_app,
+                 {},
+                 true},
+        PlanCase{
+            "WhatWasSharedIsGone",
+            web_a + ", " + in_webs_network,
+            web_a + ", " + in_webs_network,
+            {running("web", "w1"), sharing("app", "a1", "w0")},
+            {"app recreate restart: the container whose network or processes it shares is gone",
+             "web none none"},
+            {},
+            {},
+            web_and_app,
+            {},
+            true}),
+    testing::PrintToStringParamName());
+
 TEST(Plan, NeverTellsAValueOfTheEnvironment) {
   const std::string secret = "hunter2-and-more";
   const Deployed before(with_environment(R"({"A": ")" + secret + R"(", "B": "1"})"), {},
@@ -787,6 +920,13 @@ INSTANTIATE_TEST_SUITE_P(
                  {running("web", "w2")},
                  {"web recreate restart: put back; left by a deployment that failed"},
                  {{"db", {"d1"}}}},
+        BackCase{"HadReplacedWhatOthersShare",
+                 web_a + ", " + in_webs_network,
+                 plan_of({{"web", Action::recreate}, {"app", Action::recreate}}),
+                 {running("web", "w2"), running("app", "a1")},
+                 {"app recreate restart: put back; goes with web: shares its network",
+                  "web recreate restart: put back; left by a deployment that failed"},
+                 {{"web", {"w1"}}, {"app", {"a1"}}}},
         BackCase{"NothingIsKnownOfTheGoodOne",
                  web_a + ", " + db_a,
                  plan_of({{"web", Action::recreate}, {"db", Action::none}}),
