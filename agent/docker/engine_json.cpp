@@ -72,6 +72,17 @@ void take_labels(const Json& labels, Container& container) {
   container.oneoff = json_string(labels, "com.docker.compose.oneoff") == "True";
 }
 
+std::optional<HealthCheck> parse_health_check(const Json& config) {
+  const Json& check = json_object(config, "Healthcheck");
+  const std::vector<std::string> test = strings(json_array(check, "Test"));
+  if (test.empty() || test.front() == "NONE") return std::nullopt;
+  const auto duration = [&](const char* key) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::nanoseconds(std::max<std::int64_t>(0, json_int(check, key))));
+  };
+  return HealthCheck{duration("Interval"), duration("StartPeriod"), duration("StartInterval")};
+}
+
 void take_bind_mounts(const Json& mounts, Container& container) {
   for (const auto& mount : mounts) {
     if (json_string(mount, "Type") != "bind") continue;
@@ -172,6 +183,7 @@ Container parse_container(const Json& inspected) {
   container.finished_at = moment(state, "FinishedAt");
   const Json& health = json_object(state, "Health");
   container.health = parse_health(json_string(health, "Status"));
+  container.health_check = parse_health_check(config);
   const Json& checks = json_array(health, "Log");
   if (!checks.empty()) {
     std::string output = json_string(checks.back(), "Output");
@@ -217,6 +229,7 @@ Image parse_image(const Json& inspected) {
   image.size = size_of(inspected, "Size");
   image.os = json_string(inspected, "Os");
   image.architecture = json_string(inspected, "Architecture");
+  image.health_check = parse_health_check(json_object(inspected, "Config"));
   for (const std::string& variable : strings(json_array(json_object(inspected, "Config"), "Env"))) {
     const auto equals = variable.find('=');
     if (equals == std::string::npos) continue;

@@ -25,7 +25,6 @@ GateDemand demand_of(const Rendering& rendering, const GateSettings& settings,
     const Json& service = rendering.service(name);
     GateDemand::Service wanted;
     wanted.replicas = replicas_of(service);
-    wanted.start_period = start_period_of(service);
     // Another image that an operator put under a service by hand is no fault of this deployment.
     const auto id = image_ids.find(name);
     if (id != image_ids.end() && !left_alone.contains(name)) wanted.image_id = id->second;

@@ -532,6 +532,13 @@ Task<Result<void>> Executor::apply(int number, Plan plan, bool force_recreate) {
     request.project = parts_.project;
     request.services = services;
     request.force_recreate = force_recreate;
+    // It waits until what others depend on is healthy.
+    const Result<Rendering> rendering = co_await rendering_of(number);
+    if (!rendering) co_return rendering.error();
+    for (const std::string& service : services) {
+      const auto check = health_check_of(rendering->service(service), nullptr);
+      if (check) request.timeout += std::min(health_known_after(*check), longest_health_wait);
+    }
     const Result<void> applied = co_await parts_.compose.up(request);
     if (!applied) co_return applied;
   }
@@ -659,6 +666,7 @@ Task<Result<void>> Executor::roll(int number, std::vector<std::string> services,
     if (const auto old = attempt_.leaving->find(service); old != attempt_.leaving->end()) {
       wanted.leaving = old->second;
     }
+    wanted.others_start = !attempt_.plan.to_apply().empty();
     wanted.going_back = attempt_.phase == Phase::rolling_back;
     wanted.with_new_files = with_new_files(release);
     Roller roller(parts, std::move(wanted));

@@ -38,12 +38,38 @@ bool is_ended_by_host(const Container& container) {
 }  // namespace
 
 Gate::Gate(GateDemand demand, SteadyClock::time_point now)
-    : demand_(std::move(demand)), begun_(now), deadline_(now + demand_.timeout) {
-  std::chrono::milliseconds longest{0};
-  for (const auto& [name, service] : demand_.services) {
-    longest = std::max(longest, service.start_period);
+    : demand_(std::move(demand)), begun_(now) {}
+
+// Before a check has been made nothing is known, however long that takes.
+void Gate::wait_for_health(const Container& container) {
+  const bool is_known =
+      demand_.untouched.contains(container.id) && container.health != Health::starting;
+  if (!container.health_check || is_known) return;
+  const auto wait = std::min(health_known_after(*container.health_check), longest_health_wait);
+  health_wait_ = std::max(health_wait_, wait);
+}
+
+// Whether one of them has ended too often by itself: what ends until something else answers has
+// until the deadline for that.
+bool Gate::is_final(const std::vector<const Container*>& own, bool others_work) {
+  bool final = false;
+  for (const Container* container : own) {
+    const int restarts = restarts_since_begin(*container);
+    int& excused = excused_restarts_[container->id];
+    excused = others_work ? std::min(excused, restarts) : restarts;
+    final = final || restarts - excused >= max_restarts;
   }
-  deadline_ += longest;
+  return final;
+}
+
+// Not merely started: others that need it and end without it are no crash loop yet.
+bool Gate::is_known_to_work(const Container& container) const {
+  if (container.state == ContainerState::exited) {
+    return container.exit_code == 0 && !restarts_by_itself(container);
+  }
+  if (container.state != ContainerState::running) return false;
+  return container.health == Health::healthy ||
+         (container.health == Health::none && demand_.untouched.contains(container.id));
 }
 
 int Gate::restarts_since_begin(const Container& container) {
@@ -68,6 +94,7 @@ Gate::ServiceState Gate::judge(const std::string& name, const GateDemand::Servic
     state.by_world = by_world && (!state.failure || state.by_world);
     if (!state.failure) state.failure = ServiceFailure{name, std::move(reason), {}};
   };
+  state.known_to_work = !containers.empty() || demand.replicas == 0;
   int running = 0;
   int finished = 0;
   for (const Container* container : containers) {
@@ -75,14 +102,15 @@ Gate::ServiceState Gate::judge(const std::string& name, const GateDemand::Servic
       fail("runs another image than the release names");
       continue;
     }
+    state.known_to_work = state.known_to_work && is_known_to_work(*container);
     const int restarts = restarts_since_begin(*container);
     if (restarts >= max_restarts) {
       // While it runs the Engine says 0 for the exit code.
       const std::string words =
           container->state == ContainerState::running ? "ended " : exit_words(*container) + ", ";
-      fail(words + times(restarts) + " in " + seconds_text(now - begun_),
-           is_ended_by_host(*container));
-      continue;
+      state.loop =
+          ServiceFailure{name, words + times(restarts) + " in " + seconds_text(now - begun_), {}};
+      state.loop_by_world = is_ended_by_host(*container);
     }
     switch (container->state) {
       case ContainerState::running:
@@ -141,15 +169,30 @@ GateVerdict Gate::observe(const std::vector<Container>& containers,
   bool world = true;
   bool by_release = false;
   int restarts = 0;
+  std::map<std::string, ServiceState> states;
+  std::map<std::string, std::vector<const Container*>> own;
+  const auto is_settled = [](const ServiceState& state) {
+    return state.known_to_work || state.loop.has_value();
+  };
+  int unsettled = demand_.others_start ? 1 : 0;
   for (const auto& [name, demand] : demand_.services) {
     if (!demand.must_run) continue;
-    std::vector<const Container*> own;
     for (const Container& container : containers) {
       if (container.service != name) continue;
-      own.push_back(&container);
+      own[name].push_back(&container);
       restarts += restarts_since_begin(container);
+      wait_for_health(container);
     }
-    ServiceState state = judge(name, demand, own, now);
+    states[name] = judge(name, demand, own[name], now);
+    if (!is_settled(states[name])) ++unsettled;
+  }
+  for (auto& [name, state] : states) {
+    const bool others_work = unsettled == (is_settled(state) ? 0 : 1);
+    const bool final = is_final(own[name], others_work);
+    if (state.loop && final && !state.failure) {
+      state.failure = state.loop;
+      state.by_world = state.loop_by_world;
+    }
     if (state.failure) {
       world = world && state.by_world;
       verdict.services.push_back(*state.failure);
@@ -188,7 +231,7 @@ GateVerdict Gate::observe(const std::vector<Container>& containers,
     return verdict;
   }
   satisfied_since_.reset();
-  if (now < deadline_) return verdict;
+  if (now < deadline()) return verdict;
   verdict.state = GateVerdict::State::failed;
   verdict.cls = by_release ? FailureClass::content : FailureClass::world;
   const auto& [who, words] = *verdict.waiting_for.begin();
@@ -205,7 +248,7 @@ SteadyClock::time_point Gate::next_look(SteadyClock::time_point now) const {
   if (satisfied_since_)
     look = std::min(look, *satisfied_since_ + demand_.stable);
   else
-    look = std::min(look, deadline_);
+    look = std::min(look, deadline());
   return std::max(look, now + std::chrono::milliseconds(50));
 }
 

@@ -20,13 +20,14 @@ struct GateDemand {
     std::string image_id;      // every container must run this image; "": any
     bool awaited_job = false;  // another service waits until it has exited with 0
     bool must_run = true;      // false: it was stopped by hand, or had done its work before
-    std::chrono::milliseconds start_period{0};
   };
   std::map<std::string, Service> services;
   // Ids of containers from before this deployment: their earlier restarts do not count.
   std::set<std::string> untouched;
-  std::chrono::milliseconds timeout{0};  // the longest start_period is added to it
+  // Counted from when the health of what was started can be known.
+  std::chrono::milliseconds timeout{0};
   std::chrono::milliseconds stable{0};
+  bool others_start = false;  // services that are not asked for here may still be starting
 };
 
 struct ProbeAnswer {
@@ -56,7 +57,9 @@ class Gate {
 
   // When observe() must be called again even if nothing happens.
   [[nodiscard]] SteadyClock::time_point next_look(SteadyClock::time_point now) const;
-  [[nodiscard]] SteadyClock::time_point deadline() const { return deadline_; }
+  [[nodiscard]] SteadyClock::time_point deadline() const {
+    return begun_ + demand_.timeout + health_wait_;
+  }
 
  private:
   struct ServiceState {
@@ -64,14 +67,22 @@ class Gate {
     bool by_release = false;  // what it waits for is the release's doing
     std::optional<ServiceFailure> failure;
     bool by_world = false;
+    std::optional<ServiceFailure> loop;  // it has ended again and again
+    bool loop_by_world = false;
+    bool known_to_work = false;
   };
   ServiceState judge(const std::string& name, const GateDemand::Service& demand,
                      const std::vector<const Container*>& containers, SteadyClock::time_point now);
   int restarts_since_begin(const Container& container);
+  void wait_for_health(const Container& container);
+  [[nodiscard]] bool is_known_to_work(const Container& container) const;
+  bool is_final(const std::vector<const Container*>& own, bool others_work);
 
   GateDemand demand_;
   SteadyClock::time_point begun_;
-  SteadyClock::time_point deadline_;
+  std::chrono::milliseconds health_wait_{0};  // longest of what was seen
+  // By id of container: its restarts until all else was known to work.
+  std::map<std::string, int> excused_restarts_;
   std::map<std::string, int> restarts_before_;  // by id of untouched containers
   std::optional<SteadyClock::time_point> satisfied_since_;
   int restarts_when_satisfied_ = 0;

@@ -209,11 +209,11 @@ Task<Result<void>> Roller::wait_until_healthy() {
                                        [](const Container& c) { return c.health != Health::none; });
       GateDemand demand;
       demand.timeout = parts_.settings.gate.timeout;
+      demand.others_start = roll_.others_start;
       if (!checked) demand.stable = parts_.settings.gate.stable;
       GateDemand::Service service;
       service.replicas = static_cast<int>(present->staying.size());
       service.image_id = roll_.image_id;
-      service.start_period = start_period_of(roll_.rendering->service(roll_.service));
       demand.services[roll_.service] = service;
       // What a good release's containers went through before is not held against them.
       if (roll_.going_back) {

@@ -37,6 +37,7 @@ struct Roll {
   std::string image_id;
   std::set<std::string> leaving;         // ids of the containers that are to go
   std::set<std::string> with_new_files;  // services whose mounted files the release changes
+  bool others_start = false;             // other services were started as well
   bool going_back = false;               // a proxy that cannot be reloaded does not stop it
 };
 

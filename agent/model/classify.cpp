@@ -14,13 +14,14 @@ constexpr std::array<std::string_view, 2> words_of_host{
 
 // What Compose refuses in a project, how containers end that others wait for, and what the Engine
 // and the runtime refuse in the description of a container.
-constexpr std::array<std::string_view, 33> words_of_release{
+constexpr std::array<std::string_view, 34> words_of_release{
     "dependency failed to start",
     "is unhealthy",
     "exited with code",
     "exited (",
     "didn't complete successfully",
     "did not complete successfully",
+    "of a non running container",  // one that it shares a network or processes with has ended
     "has no healthcheck configured",
     "is invalid because",
     "additional properties",

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/model/health_check.hpp"
 #include "common/text.hpp"
 
 namespace trimtab {
@@ -62,6 +63,7 @@ struct Container {
   std::vector<NetworkAddress> networks;
   // Ids of the containers whose network, memory (ipc) or processes (pid) it shares.
   std::vector<std::string> shares_with;
+  std::optional<HealthCheck> health_check;  // the file's and the image's together
 };
 
 // A process of the host that listens on a port.
@@ -85,6 +87,7 @@ struct Image {
   std::string os;
   std::string architecture;
   std::map<std::string, std::string> environment;
+  std::optional<HealthCheck> health_check;
 };
 
 // What the Engine is.

@@ -206,8 +206,22 @@ std::vector<std::string> networks_of(const Json& service) {
   return names;
 }
 
-std::chrono::milliseconds start_period_of(const Json& service) {
-  return duration_of(json_string(json_object(service, "healthcheck"), "start_period"));
+std::optional<HealthCheck> health_check_of(const Json& service, const HealthCheck* image) {
+  const Json& said = json_object(service, "healthcheck");
+  const Json& words = json_array(said, "test");
+  const bool none = !words.empty() && words.front() == "NONE";
+  if (json_bool(said, "disable") || none) return std::nullopt;
+  const bool has_test = !words.empty() || !json_string(said, "test").empty();
+  if (!has_test && image == nullptr) return std::nullopt;
+  HealthCheck check = image == nullptr ? HealthCheck() : *image;
+  const auto take = [&](const char* key, std::chrono::milliseconds& value) {
+    const auto written = duration_of(json_string(said, key));
+    if (written.count() > 0) value = written;
+  };
+  take("interval", check.interval);
+  take("start_period", check.start_period);
+  take("start_interval", check.start_interval);
+  return check;
 }
 
 int replicas_of(const Json& service) {

@@ -43,8 +43,9 @@ std::vector<std::string> jobs_awaited_by(const Json& service);
 // The services that are started before this one.
 std::vector<std::string> dependencies_of(const Json& service);
 
-// The healthcheck's start_period, 0 where there is none.
-std::chrono::milliseconds start_period_of(const Json& service);
+// The health check that a container of the service has; `image`: that of its image, or null. What
+// the file does not say is the image's; nothing where there is none, or where it is switched off.
+std::optional<HealthCheck> health_check_of(const Json& service, const HealthCheck* image);
 
 // How many containers the service is to have (deploy.replicas or scale), 1 by default.
 int replicas_of(const Json& service);

@@ -559,6 +559,11 @@ Task<Reconciler::Examination> Reconciler::examine(const Draft* draft) {
   input.certificates = find_certificates(draft->rendering, settings_.directory, store_.staging());
   input.self_signed_until_issued = settings_.certs.self_signed_until_issued;
   input.now = wall_now();
+  input.gate_timeout = settings_.gate.timeout;
+  for (const auto& [service, pin] : draft->release.images) {
+    const Result<Image> image = co_await docker_.image(pin.pinned);
+    if (image && image->health_check) input.image_health_checks[service] = *image->health_check;
+  }
   if (input.self_signed_until_issued) {
     // Their folder comes with them.
     for (const ServerCertificateFile& file : input.certificates) {

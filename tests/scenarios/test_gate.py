@@ -215,3 +215,39 @@ def test_what_a_failed_release_left_is_not_taken_for_what_it_asked_for(host):
     plan = {step["service"]: step["action"] for step in stack.release(3)["plan"]}
     assert plan == {"api": "roll", "web": "recreate"}
     assert stack.wait_state("synced")["release"] == 3
+
+
+def test_a_health_check_that_comes_after_the_timeout_is_waited_for(host):
+    stack = deployed(host, gate={"timeout": "4s", "stable": "1s"})
+    api = stack.container("api")["Id"]
+    host.push("api", "2", version="2", health=False)
+    slow = {"test": ["CMD", "wget", "-qO-", "http://127.0.0.1:8080/healthz"], "interval": "8s"}
+    stack.wait_commit(stack.push(services(host, api="2", healthcheck=slow), message="Slow check"))
+    # At its first try.
+    assert [r["number"] for r in stack.releases()] == [2, 1]
+    assert stack.version("api") == "2" and stack.container("api")["Id"] != api
+    notice = "the health of api is known 8s after its start at the earliest"
+    assert any(notice in line for line in stack.status()["notices"])
+
+
+def test_an_application_that_ends_until_another_answers_has_time_and_no_other(host):
+    host.push("db", "1", behaviour="slow 5")
+    host.push("web", "1", health=False)
+    waits = ("wget -qO- http://db:8080/healthz >/dev/null 2>&1 || { echo no database yet >&2; exit 1; };"
+             " exec /bin/sh /app")
+    stack = host.stack("shop", {
+        "db": {"image": host.image("db", "1"), "healthcheck": {"start_period": "20s"}},
+        "web": {"image": host.image("web", "1"), "restart": "always", "depends_on": ["db"],
+                "entrypoint": ["/bin/sh", "-c", waits]}})
+    host.start()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    assert stack.container("web")["RestartCount"] >= 3
+    # What ends while all else works does not wait for the deadline.
+    stack.settings["gate"]["timeout"] = "10m"
+    host.reload()
+    stack.push({"db": {"image": host.image("db", "1"), "healthcheck": {"start_period": "20s"}},
+                "web": {"image": host.image("web", "1"), "restart": "always",
+                        "entrypoint": ["/bin/sh", "-c", "exit 7"]}}, message="Break")
+    release = stack.wait_outcome(2, "rolled_back")
+    assert (release["failure"]["class"], "exited with 7" in release["failure"]["reason"]) == (
+        "content", True)

@@ -101,6 +101,7 @@ TEST(Classify, WhatTheEngineSaysOfAStart) {
            Row{"service \"migrate\" didn't complete successfully: exit 3", release},
            Row{"web: Container \"f69bdfe8f692\" is unhealthy.", release},
            Row{"worker: Container \"f69bdfe8f692\" exited with code 3.", release},
+           Row{"cannot join network of a non running container: afa0a3ba894a", release},
            Row{"invalid reference format", release},
            Row{"conflicting options: port publishing and the container type network mode", release},
        }) {

@@ -226,6 +226,21 @@ TEST(EngineJson, WhereAContainerIsReached) {
   EXPECT_TRUE(container.networks[1].aliases.empty());
 }
 
+TEST(EngineJson, HealthChecks) {
+  const auto check = [](const char* text) {
+    return parse_image(json(R"({"Config": {"Healthcheck": )" + std::string(text) + "}}"))
+        .health_check;
+  };
+  EXPECT_EQ(check("null"), std::nullopt);
+  EXPECT_EQ(check(R"({"Test": ["NONE"]})"), std::nullopt);
+  EXPECT_EQ(check(R"({"Interval": 5000000000})"), std::nullopt);
+  EXPECT_EQ(check(R"({"Test": ["CMD", "true"], "Interval": 300000000000, "StartPeriod": 2000000000,
+                      "StartInterval": 500000000})"),
+            (HealthCheck{std::chrono::minutes(5), std::chrono::seconds(2),
+                         std::chrono::milliseconds(500)}));
+  EXPECT_EQ(check(R"({"Test": ["CMD", "true"], "Interval": -1})"), HealthCheck{});
+}
+
 TEST(EngineJson, WhatAContainerSharesWithOthers) {
   const Container alone = parse_container(json(
       R"({"HostConfig": {"NetworkMode": "shop_default", "IpcMode": "private", "PidMode": ""}})"));

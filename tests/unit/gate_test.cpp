@@ -51,6 +51,11 @@ Container refused(Container result, const std::string& error) {
   return result;
 }
 
+Container checked(Container result, int interval) {
+  result.health_check = HealthCheck{std::chrono::seconds(interval), {}, {}};
+  return result;
+}
+
 Container of(const std::string& service, Container result) {
   result.service = service;
   result.id = service + "1";
@@ -60,6 +65,10 @@ Container of(const std::string& service, Container result) {
 Container with_image(const std::string& image_id, Container result) {
   result.image_id = image_id;
   return result;
+}
+
+void with_db(GateDemand& demand) {
+  demand.services["db"] = {};
 }
 
 struct Look {
@@ -146,14 +155,26 @@ INSTANTIATE_TEST_SUITE_P(
                  {{0, {up(Health::healthy)}, {{"http://127.0.0.1/", false, "refused"}}},
                   {60'000, {up(Health::healthy)}, {{"http://127.0.0.1/", false, "refused"}}}},
                  "content: http://127.0.0.1/ is not ready after 60 s: refused"},
-        GateCase{"StartPeriodExtendsTheDeadline",
-                 {{0, {up(Health::starting)}}, {100'000, {up(Health::starting)}}},
-                 "waiting: web health: starting",
-                 [](GateDemand& d) { d.services["web"].start_period = std::chrono::minutes(1); }},
+        GateCase{"TheDeadlineCountsFromTheFirstCheck",
+                 {{0, {checked(up(Health::starting), 300)}},
+                  {359'000, {checked(up(Health::starting), 300)}}},
+                 "waiting: web health: starting"},
         GateCase{"AndThenItIsOver",
-                 {{0, {up(Health::starting)}}, {120'000, {up(Health::starting)}}},
-                 "world: web is not ready after 2 min: health: starting",
-                 [](GateDemand& d) { d.services["web"].start_period = std::chrono::minutes(1); }},
+                 {{0, {checked(up(Health::starting), 300)}},
+                  {360'000, {checked(up(Health::starting), 300)}}},
+                 "world: web is not ready after 6 min: health: starting"},
+        GateCase{"NoCheckIsWaitedForWithoutEnd",
+                 {{0, {checked(up(Health::starting), 86'400)}},
+                  {3'660'000, {checked(up(Health::starting), 86'400)}}},
+                 "world: web is not ready after 61 min: health: starting"},
+        GateCase{"WhatWasHealthyBeforeIsNotWaitedFor",
+                 {{0, {checked(up(Health::healthy), 300), of("db", up(Health::starting))}},
+                  {60'000, {checked(up(Health::healthy), 300), of("db", up(Health::starting))}}},
+                 "world: db is not ready after 60 s: health: starting",
+                 [](GateDemand& d) {
+                   d.services["db"] = {};
+                   d.untouched = {"w1"};
+                 }},
         GateCase{"TheDeadlineDoesNotCutStabilityShort",
                  {{0, {up(Health::starting)}},
                   {55'000, {up(Health::healthy)}},
@@ -239,6 +260,59 @@ INSTANTIATE_TEST_SUITE_P(
         GateCase{"NoContainerAtTheDeadline",
                  {{0, {}}, {60'000, {}}},
                  "world: web is not ready after 60 s: no container"}),
+    testing::PrintToStringParamName());
+
+// db, which web needs, and another image of web's: "restart: always" is how many wait for it.
+INSTANTIATE_TEST_SUITE_P(
+    CrashLoops, GateOf,
+    testing::Values(GateCase{"NoneWhileAnotherServiceStarts",
+                             {{0, {restarting(1, 3), of("db", up(Health::starting))}}},
+                             "waiting: db health: starting, web exited with 1, restarting",
+                             with_db},
+                    GateCase{"NoneWhileAnotherServiceIsNotThere",
+                             {{0, {restarting(1, 3)}}},
+                             "waiting: db no container, web exited with 1, restarting",
+                             with_db},
+                    GateCase{"NoneBesideOneThatIsNotKnownToWork",
+                             {{0, {restarting(1, 3), of("db", up())}}},
+                             "waiting: web exited with 1, restarting",
+                             with_db},
+                    GateCase{"NoneThatRecovers",
+                             {{0, {restarting(1, 5), of("db", up(Health::starting))}},
+                              {12'000, {up(Health::healthy, 6), of("db", up(Health::healthy))}},
+                              {22'000, {up(Health::healthy, 6), of("db", up(Health::healthy))}}},
+                             "passed",
+                             with_db},
+                    GateCase{"OneOnceTheOtherIsHealthy",
+                             {{0, {restarting(1, 3), of("db", up(Health::starting))}},
+                              {5'000, {restarting(1, 5), of("db", up(Health::healthy))}},
+                              {20'000, {restarting(1, 6), of("db", up(Health::healthy))}}},
+                             "content: web exited with 1, 6 times in 20 s",
+                             with_db},
+                    GateCase{"OneBesideWhatRanBefore",
+                             {{0, {restarting(1, 3), of("db", up())}}},
+                             "content: web exited with 1, 3 times in 0 s",
+                             [](GateDemand& d) {
+                               with_db(d);
+                               d.untouched = {"db1"};
+                             }},
+                    GateCase{"OneBesideAJobThatIsDone",
+                             {{0, {restarting(1, 3), of("db", ended(0, "no"))}}},
+                             "content: web exited with 1, 3 times in 0 s",
+                             with_db},
+                    GateCase{"TwoAtOnce",
+                             {{0, {restarting(1, 3), of("db", restarting(2, 3))}}},
+                             "content: db exited with 2, 3 times in 0 s (and 1 more)",
+                             with_db},
+                    GateCase{"OneAtTheDeadline",
+                             {{0, {restarting(1, 3), of("db", up(Health::starting))}},
+                              {60'000, {restarting(1, 9), of("db", up(Health::starting))}}},
+                             "content: db is not ready after 60 s: health: starting",
+                             with_db},
+                    GateCase{"NoneWhileServicesStartThatAreNotAskedFor",
+                             {{0, {restarting(1, 3)}}},
+                             "waiting: web exited with 1, restarting",
+                             [](GateDemand& d) { d.others_start = true; }}),
     testing::PrintToStringParamName());
 
 INSTANTIATE_TEST_SUITE_P(
@@ -425,17 +499,15 @@ TEST(Demand, ComesFromTheComposeFileAndTheSettings) {
   GateSettings settings;
   settings.timeout = std::chrono::minutes(2);
   settings.stable = std::chrono::seconds(7);
-  const GateDemand demand = demand_of(
-      rendering(R"("web": {"deploy": {"replicas": 3}, "healthcheck": {"start_period": "1m30s"},
+  const GateDemand demand = demand_of(rendering(R"("web": {"deploy": {"replicas": 3},
                            "depends_on": {"migrate": {"condition":
                                                       "service_completed_successfully"}}},
                    "migrate": {"image": "m"}, "db": {"image": "d"})"),
-      settings, {}, {}, plan_of({{"gone", Action::remove}}), {});
+                                      settings, {}, {}, plan_of({{"gone", Action::remove}}), {});
   EXPECT_EQ(demand.timeout, settings.timeout);
   EXPECT_EQ(demand.stable, settings.stable);
   ASSERT_EQ(demand.services.size(), 3U);
   EXPECT_EQ(demand.services.at("web").replicas, 3);
-  EXPECT_EQ(demand.services.at("web").start_period, std::chrono::seconds(90));
   EXPECT_TRUE(demand.services.at("migrate").awaited_job);
   EXPECT_FALSE(demand.services.at("db").awaited_job);
 }

@@ -44,6 +44,7 @@ struct Case {
   std::set<std::string> missing_sources = {};
   std::vector<std::string> collisions = {};
   std::map<std::string, PostgresMajors> postgres = {};
+  std::optional<HealthCheck> image_check = {};
 };
 
 std::ostream& operator<<(std::ostream& out, const Case& row) {
@@ -69,6 +70,8 @@ TEST_P(Preflight, FindsWhatIsWrong) {
   input.missing_sources = row.missing_sources;
   input.collisions = row.collisions;
   input.postgres = row.postgres;
+  input.gate_timeout = std::chrono::minutes(3);
+  if (row.image_check) input.image_health_checks["web"] = *row.image_check;
   std::vector<std::string> found;
   for (const PreflightFinding& finding : check(input)) {
     found.push_back((finding.severity == Severity::error ? "error " : "warning ") + finding.name +
@@ -79,6 +82,30 @@ TEST_P(Preflight, FindsWhatIsWrong) {
 }
 
 const std::string one_service = R"({"services": {"web": {"image": "a"}}})";
+
+INSTANTIATE_TEST_SUITE_P(
+    HealthChecks, Preflight,
+    testing::Values(
+        Case{"KnownInTime",
+             R"({"services": {"web": {"healthcheck": {"test": "true", "interval": "3m"}}}})"},
+        Case{"KnownLate",
+             R"({"services": {"web": {"healthcheck": {"test": "true", "interval": "5m"}}}})",
+             {"warning health-known-late: the health of web is known 5m after its start at the "
+              "earliest: its gate waits so long, and then for gate.timeout"}},
+        Case{"KnownTooLate",
+             R"({"services": {"web": {"healthcheck": {"test": "true", "interval": "24h"}}}})",
+             {"error health-known-late: the health of web is known 1d after its start at the "
+              "earliest, and no gate waits that long"}},
+        Case{.name = "ByTheImage",
+             .next = one_service,
+             .expected = {"warning health-known-late: the health of web is known 5m after its "
+                          "start at the earliest: its gate waits so long, and then for "
+                          "gate.timeout"},
+             .image_check = HealthCheck{std::chrono::minutes(5), {}, {}}},
+        Case{.name = "NoneAtAll",
+             .next = R"({"services": {"web": {"healthcheck": {"disable": true}}}})",
+             .image_check = HealthCheck{std::chrono::minutes(5), {}, {}}}),
+    testing::PrintToStringParamName());
 
 INSTANTIATE_TEST_SUITE_P(
     Projects, Preflight,

@@ -223,8 +223,9 @@ TEST_P(RenderedService, FilesOfConfigsAndSecrets) {
 TEST_P(RenderedService, DependenciesHealthAndReplicas) {
   EXPECT_EQ(jobs_awaited_by(service("web")), std::vector<std::string>{"migrate"});
   EXPECT_TRUE(jobs_awaited_by(service("db")).empty());
-  EXPECT_EQ(start_period_of(service("web")), std::chrono::milliseconds(90'500));
-  EXPECT_EQ(start_period_of(service("db")), std::chrono::milliseconds(0));
+  EXPECT_EQ(health_check_of(service("web"), nullptr),
+            (HealthCheck{{}, std::chrono::milliseconds(90'500), {}}));
+  EXPECT_EQ(health_check_of(service("db"), nullptr), std::nullopt);
   EXPECT_EQ(replicas_of(service("web")), 3);
   EXPECT_EQ(replicas_of(service("db")), 2);
   EXPECT_EQ(replicas_of(Json::object()), 1);
@@ -234,6 +235,51 @@ INSTANTIATE_TEST_SUITE_P(Composes, RenderedService,
                          testing::Values(Rendered{"Compose1", of_compose_1},
                                          Rendered{"Compose2", of_compose_2}),
                          testing::PrintToStringParamName());
+
+TEST(Service, HealthCheckOfTheFileAndTheImage) {
+  using std::chrono::seconds;
+  const HealthCheck image{seconds(300), seconds(20), {}};
+  struct Row {
+    const char* file;
+    const HealthCheck* image;
+    std::optional<HealthCheck> expected;
+  };
+  for (const Row& row : {
+           Row{R"({})", nullptr, std::nullopt},
+           Row{R"({})", &image, image},
+           Row{R"({"healthcheck": {"disable": true}})", &image, std::nullopt},
+           Row{R"({"healthcheck": {"test": ["NONE"]}})", &image, std::nullopt},
+           Row{R"({"healthcheck": {"interval": "5s"}})", nullptr, std::nullopt},
+           Row{R"({"healthcheck": {"interval": "5s"}})", &image,
+               HealthCheck{seconds(5), seconds(20), {}}},
+           Row{R"({"healthcheck": {"test": "true", "interval": "40s"}})", nullptr,
+               HealthCheck{seconds(40), {}, {}}},
+           Row{R"({"healthcheck": {"test": ["CMD", "true"], "start_period": "1m",
+                   "start_interval": "2s"}})",
+               &image, HealthCheck{seconds(300), seconds(60), seconds(2)}},
+       }) {
+    EXPECT_EQ(health_check_of(*parse_json(row.file), row.image), row.expected) << row.file;
+  }
+}
+
+TEST(Service, WhenHealthIsKnown) {
+  using std::chrono::seconds;
+  struct Row {
+    HealthCheck check;
+    int expected;  // seconds
+  };
+  for (const Row& row : {
+           Row{{}, 30},  // Docker's own interval
+           Row{{seconds(300), {}, {}}, 300},
+           Row{{seconds(10), seconds(60), {}}, 60},
+           Row{{seconds(45), seconds(60), {}}, 90},  // the check at 45 s need not count yet
+           Row{{seconds(300), seconds(20), {}}, 300},
+           Row{{seconds(300), seconds(20), seconds(2)}, 22},
+           Row{{seconds(300), {}, seconds(2)}, 300},  // which is for the start period alone
+       }) {
+    EXPECT_EQ(health_known_after(row.check), seconds(row.expected)) << row.expected;
+  }
+}
 
 TEST(Service, StartPeriodsAsGoWritesThem) {
   struct Row {
@@ -245,8 +291,10 @@ TEST(Service, StartPeriodsAsGoWritesThem) {
         Row{"1m30.5s", 90'500}, Row{"500ms", 500}, Row{"1500us", 2}, Row{"90500ms", 90'500},
         Row{"0s", 0}, Row{"", 0}, Row{"soon", 0}, Row{"30", 0}, Row{"-5s", 0}, Row{"1s soon", 0}}) {
     Json service;
-    service["healthcheck"]["start_period"] = row.text;
-    EXPECT_EQ(start_period_of(service), std::chrono::milliseconds(row.milliseconds)) << row.text;
+    service["healthcheck"] = Json{{"test", "true"}, {"start_period", row.text}};
+    EXPECT_EQ(health_check_of(service, nullptr)->start_period,
+              std::chrono::milliseconds(row.milliseconds))
+        << row.text;
   }
 }
 

@@ -36,8 +36,10 @@ struct Input {
   WallTime now;
   std::map<std::string, PostgresMajors> postgres;  // by service
   std::vector<ImagePull> pulls;
-  std::string image_directory;              // where the Engine keeps images
-  std::optional<std::uint64_t> free_bytes;  // there; unset where it is not known
+  std::string image_directory;                             // where the Engine keeps images
+  std::optional<std::uint64_t> free_bytes;                 // there; unset where it is not known
+  std::map<std::string, HealthCheck> image_health_checks;  // by service, of images that are here
+  std::chrono::milliseconds gate_timeout{0};
 };
 
 using Findings = std::vector<PreflightFinding>;
@@ -56,6 +58,7 @@ Findings disk_space(const Input& input);
 Findings postgres_major(const Input& input);
 Findings service_settings(const Input& input);
 Findings certificates(const Input& input);
+Findings health_known_late(const Input& input);
 
 // All of them, errors first.
 Findings check(const Input& input);

@@ -1,0 +1,34 @@
+#include "agent/model/health_check.hpp"
+#include "agent/model/service.hpp"
+#include "agent/plan/preflight/preflight.hpp"
+
+namespace trimtab::preflight {
+
+// A gate cannot judge what is not known yet: it waits, and that should surprise nobody.
+Findings health_known_late(const Input& input) {
+  Findings findings;
+  for (const std::string& service : input.next->service_names()) {
+    const auto image = input.image_health_checks.find(service);
+    const auto check =
+        health_check_of(input.next->service(service),
+                        image == input.image_health_checks.end() ? nullptr : &image->second);
+    if (!check) continue;
+    const auto known = health_known_after(*check);
+    if (known <= input.gate_timeout) continue;
+    PreflightFinding finding;
+    finding.name = "health-known-late";
+    finding.message = "the health of " + service + " is known " + format_duration(known) +
+                      " after its start at the earliest";
+    finding.hint = "give its health check a shorter `interval`";
+    if (known > longest_health_wait) {
+      finding.message += ", and no gate waits that long";
+    } else {
+      finding.severity = PreflightFinding::Severity::warning;
+      finding.message += ": its gate waits so long, and then for gate.timeout";
+    }
+    findings.push_back(std::move(finding));
+  }
+  return findings;
+}
+
+}  // namespace trimtab::preflight
