@@ -130,7 +130,7 @@ class Agent {
   std::unique_ptr<Api> api_;
   std::unique_ptr<http::Server> server_;
   bool docker_is_active_ = false;  // as far as systemd has told
-  bool compose_found_ = false;
+  bool stacks_started_ = false;
   bool owns_socket_ = false;
   TaskGroup watchers_;
   asio::signal_set signals_;
@@ -346,19 +346,14 @@ Task<void> Agent::run() {
 }
 
 // Asking which Compose is here takes longer than all else at a start, and nobody need wait for it
-// to be told how things are.
+// to be told how things are. Stacks that it is not there for ask again.
 Task<void> Agent::start_stacks() {
-  const Result<ComposeTool> tool = co_await find_compose(config_.daemon.docker.socket.string());
-  if (!tool) {
-    if (tool.error().code == Errc::cancelled) co_return;
-    fail(tool.error());
-    ::raise(SIGTERM);
-    co_return;
-  }
-  compose_->use(*tool);
-  compose_found_ = true;
-  spdlog::info("trimtabd {} with {}, {} {}, answers at {}", TRIMTAB_VERSION, tool->display(),
-               stacks_.size(), stacks_.size() == 1 ? "stack" : "stacks", options_.socket.string());
+  const Result<void> asked = co_await compose_->look();
+  if (!asked && asked.error().code == Errc::cancelled) co_return;
+  stacks_started_ = true;
+  spdlog::info("trimtabd {} with {}, {} {}, answers at {}", TRIMTAB_VERSION,
+               asked ? compose_->tool().display() : "no Compose yet", stacks_.size(),
+               stacks_.size() == 1 ? "stack" : "stacks", options_.socket.string());
   for (auto& [name, stack] : kept_) start_stack(stack);
 }
 
@@ -374,7 +369,7 @@ std::string Agent::status_line() const {
 
 bool Agent::any_hangs() const {
   return std::any_of(stacks_.begin(), stacks_.end(), [this](const auto& stack) {
-    if (!compose_found_) return false;
+    if (!stacks_started_) return false;
     const auto silence = time_in_tests("TRIMTAB_LONGEST_SILENCE_MS", longest_silence);
     const auto what = what_hangs(stack.second->signs_of_life(), SteadyClock::now(), silence);
     if (what.empty()) return false;
@@ -467,7 +462,7 @@ Task<void> Agent::reload() {
       spdlog::error("{}", problems_.back());
       continue;
     }
-    if (compose_found_) start_stack(kept_[name]);
+    if (stacks_started_) start_stack(kept_[name]);
   }
   spdlog::info("the configuration was read again: {} {}", kept_.size(),
                kept_.size() == 1 ? "stack" : "stacks");

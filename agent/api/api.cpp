@@ -189,6 +189,7 @@ http::Reply Api::status() const {
   body["compose"] = compose.version.empty() ? std::string() : compose.display();
   body["problems"] = Json::array();
   for (const std::string& problem : problems_) body["problems"].push_back(problem);
+  if (compose_.problem()) body["problems"].push_back("Compose: " + compose_.problem()->text());
   body["webhook"] = nullptr;
   if (webhook_) {
     const std::string error = webhook_->error();

@@ -1,5 +1,9 @@
 #include "agent/compose/compose_program.hpp"
 
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+
+#include <algorithm>
 #include <charconv>
 #include <optional>
 
@@ -23,6 +27,49 @@ Command compose_command(const ComposeTool& tool, const std::string& docker_socke
   command.environment["COMPOSE_ANSI"] = "never";
   command.environment["NO_COLOR"] = "1";
   return command;
+}
+
+constexpr std::chrono::seconds first_pause{2};
+constexpr std::chrono::seconds longest_pause{60};
+// The files of a package come and go in its upgrade.
+constexpr std::chrono::seconds upgrade_patience{60};
+
+// The words of a `docker` that has no such plugin.
+bool says_compose_is_missing(std::string_view standard_error) {
+  for (const std::string_view words :
+       {"is not a docker command", "unknown command", "unknown flag", "unknown shorthand flag"}) {
+    if (standard_error.find(words) != std::string_view::npos) return true;
+  }
+  return false;
+}
+
+// The programs that may be Compose or lead to it, each with what changes when it is replaced.
+std::string present_programs() {
+  const std::map<std::string, std::string> environment = base_environment();
+  const std::string& path = environment.at("PATH");
+  std::vector<std::string> files{find_program("docker", path),
+                                 find_program("docker-compose", path)};
+  const char* const config = std::getenv("DOCKER_CONFIG");
+  const char* const home = std::getenv("HOME");
+  std::vector<std::string> folders{"/usr/local/lib/docker", "/usr/local/libexec/docker",
+                                   "/usr/lib/docker", "/usr/libexec/docker"};
+  if (config != nullptr) folders.emplace_back(config);
+  if (config == nullptr && home != nullptr) folders.push_back(std::string(home) + "/.docker");
+  for (const std::string& folder : folders) files.push_back(folder + "/cli-plugins/docker-compose");
+  std::string all;
+  for (const std::string& file : files) {
+    struct stat seen {};
+    if (file.empty() || ::stat(file.c_str(), &seen) != 0) continue;
+    all += file;
+    for (const auto number :
+         {static_cast<std::int64_t>(seen.st_dev), static_cast<std::int64_t>(seen.st_ino),
+          static_cast<std::int64_t>(seen.st_size), static_cast<std::int64_t>(seen.st_mtim.tv_sec),
+          static_cast<std::int64_t>(seen.st_mtim.tv_nsec)}) {
+      all += " " + std::to_string(number);
+    }
+    all += "\n";
+  }
+  return all;
 }
 
 std::optional<ComposeTool> read_version(std::vector<std::string> argv, std::string_view output) {
@@ -53,10 +100,18 @@ Task<Result<ComposeTool>> find_compose(std::string docker_socket) {
     Command command = compose_command(tool, docker_socket);
     command.argv.insert(command.argv.end(), {"version", "--short"});
     const Result<Exit> exit = co_await run(std::move(command));
-    if (!exit && exit.error().code == Errc::cancelled) co_return exit.error();
-    if (!exit || !exit->ok()) continue;
-    const std::optional<ComposeTool> found = read_version(argv, exit->out);
-    if (!found) continue;
+    if (!exit && exit.error().code == Errc::not_found) continue;
+    if (!exit) co_return exit.error();
+    if (!exit->ok() && exit->signal == 0 && says_compose_is_missing(exit->err)) continue;
+    const auto found = exit->ok() ? read_version(argv, exit->out) : std::nullopt;
+    if (!found) {
+      const std::string how =
+          exit->signal != 0
+              ? "was killed by signal " + std::to_string(exit->signal)
+              : "exited with " + std::to_string(exit->code) + ": " + exit->complaint();
+      co_return Error{Errc::unavailable, "`" + join(argv, " ") + " version` " + how,
+                      exit->signal != 0 ? "is this host out of memory?" : "try it yourself"};
+    }
     if (found->family == ComposeFamily::v1 && found->version.rfind("1.29", 0) != 0) {
       too_old = found->display();
       continue;
@@ -71,6 +126,39 @@ Task<Result<ComposeTool>> find_compose(std::string docker_socket) {
 
 ComposeProgram::ComposeProgram(std::string docker_socket, std::filesystem::path empty_file)
     : docker_socket_(std::move(docker_socket)), empty_file_(std::move(empty_file)) {}
+
+Task<Result<void>> ComposeProgram::look() {
+  const std::string programs = present_programs();
+  const bool same = programs == programs_;
+  if (same && !problem_ && !tool_.version.empty()) co_return Result<void>();
+  if (same && problem_ && SteadyClock::now() < quiet_until_) co_return *problem_;
+  const Result<ComposeTool> found = co_await find_compose(docker_socket_);
+  if (!found && found.error().code == Errc::cancelled) co_return found.error();
+  programs_ = programs;
+  std::optional<Error> problem = found ? obstacle_to(*found) : found.error();
+  if (problem) {
+    if (!problem_ || problem_->message != problem->message) spdlog::warn("{}", problem->text());
+    pause_ = std::clamp(pause_ * 2, first_pause, longest_pause);
+    quiet_until_ = SteadyClock::now() + pause_;
+    problem_ = problem;
+    co_return *problem;
+  }
+  if (tool_.display() != found->display()) spdlog::info("uses {}", found->display());
+  tool_ = *found;
+  problem_.reset();
+  gone_since_.reset();
+  pause_ = std::chrono::seconds(0);
+  co_return Result<void>();
+}
+
+// Another program than the one that was used so far is taken only if that one stays away.
+std::optional<Error> ComposeProgram::obstacle_to(const ComposeTool& found) {
+  if (tool_.version.empty() || found.argv == tool_.argv) return std::nullopt;
+  if (!gone_since_) gone_since_ = SteadyClock::now();
+  if (SteadyClock::now() - *gone_since_ >= upgrade_patience) return std::nullopt;
+  return Error{Errc::unavailable, "`" + join(tool_.argv, " ") + "` is gone; is it being upgraded?",
+               found.display() + " is taken if it stays away for a minute"};
+}
 
 Task<Result<Rendered>> ComposeProgram::render(RenderRequest request) {
   Command command = compose_command(tool_, docker_socket_);

@@ -8,7 +8,8 @@
 namespace trimtab {
 
 // Which Compose this host has: `docker compose` (2.x) first, then `docker-compose`. not_found, with
-// what to install, where there is none or only one that is too old.
+// what to install, where there is none or only one that is too old; unavailable where one is here
+// that does not say its version now: that is no reason to take the other.
 Task<Result<ComposeTool>> find_compose(std::string docker_socket);
 
 class ComposeProgram final : public Compose {
@@ -17,16 +18,22 @@ class ComposeProgram final : public Compose {
   // as env file to `up`, so that a .env beside the project cannot change what was rendered.
   ComposeProgram(std::string docker_socket, std::filesystem::path empty_file);
 
-  // Before anything else is asked of it.
-  void use(ComposeTool tool) { tool_ = std::move(tool); }
-
   [[nodiscard]] const ComposeTool& tool() const override { return tool_; }
+  Task<Result<void>> look() override;
+  [[nodiscard]] const std::optional<Error>& problem() const override { return problem_; }
   Task<Result<Rendered>> render(RenderRequest request) override;
   Task<Result<void>> up(UpRequest request) override;
   Task<Result<RunEnd>> run_once(RunRequest request) override;
 
  private:
+  std::optional<Error> obstacle_to(const ComposeTool& found);
+
   ComposeTool tool_;
+  std::string programs_;  // that were there at the last look, see present_programs()
+  std::optional<Error> problem_;
+  std::optional<SteadyClock::time_point> gone_since_;  // while there is another one than tool_
+  SteadyClock::time_point quiet_until_{};
+  std::chrono::seconds pause_{0};
   std::string docker_socket_;
   std::filesystem::path empty_file_;
 };

@@ -142,8 +142,11 @@ Task<DraftResult> Drafting::run() {
   release.commit = tip_.commit;
   release.ref = tip_.name;
   release.created_at = wall_now();
+  const Result<void> compose = co_await parts_.compose.look();
+  if (!compose) blame_world(compose.error());
   release.compose = parts_.compose.tool().display();
-  bool going = co_await stage();
+  bool going = compose.has_value();
+  if (going) going = co_await stage();
   going = going && find_compose_files() && read_raw_files() && note_inputs();
   if (going) going = co_await render();
   if (going) going = co_await pin();
@@ -470,6 +473,8 @@ Task<Result<void>> make_readable(DraftParts parts, int number, bool any_version)
     co_return Error{Errc::not_found, "release " + std::to_string(number) + " is not there", {}};
   }
   Release release = *found;
+  const Result<void> compose = co_await parts.compose.look();
+  if (!compose) co_return compose;
   const ComposeTool& tool = parts.compose.tool();
   if (release.compose == tool.display()) co_return Result<void>();
   const bool v1_rendering = release.compose.find(" 1.") != std::string::npos;

@@ -28,6 +28,7 @@ namespace fs = std::filesystem;
 
 // What runs is read again this often even if no event came.
 constexpr auto longest_wait = std::chrono::seconds(30);
+constexpr auto compose_interval = std::chrono::seconds(2);
 constexpr auto renewal_interval = std::chrono::seconds(5);
 constexpr auto certificates_interval = std::chrono::minutes(1);
 constexpr std::string_view tag_prefix = "refs/tags/";
@@ -91,6 +92,7 @@ Task<void> Reconciler::run() {
     if (stop_requested_) break;
     SteadyClock::time_point until = SteadyClock::now() + longest_wait;
     if (retry_at_) until = std::min(until, *retry_at_);
+    if (compose_.problem()) until = std::min(until, SteadyClock::now() + compose_interval);
     const auto look = probation_ ? probation_->next_look() : std::nullopt;
     if (look) until = std::min(until, *look);
     co_await wake_.wait_until(until);
@@ -148,11 +150,19 @@ Task<void> Reconciler::recover() {
 }
 
 Task<void> Reconciler::round() {
+  const Result<void> compose = co_await compose_.look();
   co_await unit_keeper_.look(stack_unit(), !engine_.error());
   co_await observe();
   if (was_cut_ && unit_keeper_.is_stopped()) co_await stop_what_was_started();
   was_cut_ = was_cut_ && unit_keeper_.is_moving();
   if (unit_keeper_.is_stopped() || unit_keeper_.is_moving()) co_return;
+  // A deployment that is begun without it fails and goes back, which fails too.
+  if (!compose && (resumes_ || request_ || compose_.tool().version.empty())) {
+    verdict_ = Situation{state_of(compose.error()), compose.error().message,
+                         (compose.error().hint.empty() ? "" : compose.error().hint + "; ") +
+                             "looked at again by itself"};
+    co_return;
+  }
   if (resumes_) {
     co_await recover();
     co_return;

@@ -72,7 +72,8 @@ Task<void> UnitKeeper::look(StackUnit unit, bool docker_answers) {
                state->active == "reloading";
   is_stopped_ = is_stopped_by_operator(facts);
   if (state->active == "active") failed_starts_ = 0;
-  const UnitStep step = next_unit_step(facts);
+  // Which Compose it is to call is not known yet.
+  const UnitStep step = unit.compose.empty() ? UnitStep::none : next_unit_step(facts);
   if (step == UnitStep::refuse) {
     const std::string file = facts.state.file.empty() ? facts.path : facts.state.file;
     view.problem = file + " was not written by trimtab and is left alone: move it away, or give " +

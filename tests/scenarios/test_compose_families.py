@@ -90,3 +90,28 @@ def test_another_compose_changes_nothing_and_deploys_and_goes_back(make_host):
     check(2, "2", "two", state="failed")
     host.trimtab("rollback", "shop", "1", "--wait")
     check(1, "1", "one", state="failed")
+
+
+def test_a_compose_that_is_missing_for_a_while_or_replaced_is_found_without_a_restart(make_host):
+    host = make_host(compose="2.26")
+    plugin = host.folder / "tools/config/cli-plugins/docker-compose"
+    host.push("web", "1")
+    web = {"image": host.image("web", "1")}
+    stack = host.stack("shop", {"web": web})
+    host.start()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    before = stack.instances()
+    # As between the two steps of a package's upgrade.
+    program = plugin.readlink()
+    plugin.unlink()
+    commit = stack.push({"web": {**web, "profiles": []}}, message="While it is missing")
+    status = stack.wait_state("waiting", "failed")
+    assert "ompose" in status["reason"] and "rejected" not in status["reason"]
+    plugin.symlink_to(program)
+    stack.wait_commit(commit)
+    assert [r["outcome"] for r in stack.releases()] == ["good", "good"]
+    # Another version in its place: what runs is rendered again by it, and nothing is touched.
+    host.use_compose("2.40")
+    stack.wait_commit(stack.push(files={"README": "2"}, message="Another file"))
+    assert host.ask("status")["compose"].startswith(PROGRAMS["2.40"])
+    assert stack.instances() == before

@@ -1,8 +1,9 @@
-// What Compose is given: a script in its place prints it.
+// Which Compose is used, and what it is given: scripts in its place.
 #include "agent/compose/compose_program.hpp"
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <fstream>
 
 #include "tests/lib/loop.hpp"
@@ -15,42 +16,111 @@ namespace fs = std::filesystem;
 using test::await;
 using test::TemporaryFolder;
 
-class ComposeProgramTest : public testing::TestWithParam<ComposeFamily> {
+constexpr const char* no_plugin = "echo \"docker: 'compose' is not a docker command.\" >&2; exit 1";
+
+std::string says(const std::string& version) {
+  return "echo " + version;
+}
+
+// A host whose PATH has these scripts alone.
+class ComposeHost : public testing::Test {
  protected:
-  Result<Rendered> render(const std::string& commit) {
-    const fs::path script = folder_ / "compose";
-    std::ofstream(script) << "#!/bin/sh\n"
-                             "printf '{\"services\": {\"web\": {\"image\": \"web:%s\"}}}' "
-                             "\"$TRIMTAB_COMMIT\"\n";
-    fs::permissions(script, fs::perms::owner_all);
-    ComposeTool tool;
-    tool.family = GetParam();
-    tool.argv = {script.string()};
-    ComposeProgram compose("/run/docker.sock", folder_ / "empty");
-    compose.use(tool);
+  ComposeHost() {
+    fs::create_directory(programs_);
+    ::setenv("PATH", programs_.c_str(), 1);
+  }
+  ~ComposeHost() override { ::setenv("PATH", path_.c_str(), 1); }
+  ComposeHost(const ComposeHost&) = delete;
+  ComposeHost& operator=(const ComposeHost&) = delete;
+
+  // `version`: what it does when it is asked for its version.
+  void install(const std::string& name, const std::string& version) const {
+    const fs::path written = programs_ / (name + ".new");
+    std::ofstream(written) << "#!/bin/sh\nfor word; do [ \"$word\" != version ] || {\n"
+                           << version << "\nexit; }; done\n"
+                           << "printf '{\"services\": {\"web\": {\"image\": \"web:%s\"}}}' "
+                              "\"$TRIMTAB_COMMIT\"\n";
+    fs::permissions(written, fs::perms::owner_all);
+    fs::rename(written, programs_ / name);
+  }
+  void remove(const std::string& name) const { fs::remove(programs_ / name); }
+  // "docker compose 2.26.1", or the kind of error.
+  std::string look() {
+    const Result<void> found = await(compose_.look());
+    if (found) return compose_.tool().display();
+    EXPECT_EQ(compose_.problem(), found.error());
+    return found.error().code == Errc::not_found     ? "none"
+           : found.error().code == Errc::unavailable ? "cannot tell"
+                                                     : found.error().text();
+  }
+
+  const std::string path_ = std::getenv("PATH");
+  TemporaryFolder folder_;
+  const fs::path programs_ = folder_.path() / "bin";
+  ComposeProgram compose_{"/run/docker.sock", folder_ / "empty"};
+};
+
+TEST_F(ComposeHost, ThePluginGoesBeforeTheOldProgram) {
+  install("docker", says("v2.26.1"));
+  install("docker-compose", says("1.29.2"));
+  EXPECT_EQ(look(), "docker compose 2.26.1");
+}
+
+TEST_F(ComposeHost, OnlyADockerThatHasNoPluginMeansTheOther) {
+  install("docker-compose", says("1.29.2"));
+  for (const char* reason : {"kill -KILL $$", "echo 'cannot allocate memory' >&2; exit 1", "exit 1",
+                             "echo 'no version'"}) {
+    install("docker", reason);
+    EXPECT_EQ(look(), "cannot tell") << reason;
+    EXPECT_TRUE(compose_.tool().version.empty()) << reason;
+  }
+  install("docker", no_plugin);
+  EXPECT_EQ(look(), "docker-compose 1.29.2");
+}
+
+TEST_F(ComposeHost, NoneOrOneThatIsTooOld) {
+  EXPECT_EQ(look(), "none");
+  install("docker-compose", says("1.25.0"));
+  EXPECT_EQ(look(), "none");
+  install("docker-compose", says("2.40.3"));
+  EXPECT_EQ(look(), "docker-compose 2.40.3");
+  EXPECT_EQ(compose_.problem(), std::nullopt);
+}
+
+TEST_F(ComposeHost, AnUpgradeIsNoticed) {
+  install("docker", says("2.26.1"));
+  EXPECT_EQ(look(), "docker compose 2.26.1");
+  install("docker", says("2.40.3"));
+  EXPECT_EQ(look(), "docker compose 2.40.3");
+}
+
+TEST_F(ComposeHost, WhatIsGoneForAMomentIsWaitedFor) {
+  install("docker", says("2.26.1"));
+  install("docker-compose", says("1.29.2"));
+  EXPECT_EQ(look(), "docker compose 2.26.1");
+  install("docker", no_plugin);
+  EXPECT_EQ(look(), "cannot tell");
+  install("docker", says("2.26.1"));
+  EXPECT_EQ(look(), "docker compose 2.26.1");
+}
+
+TEST_F(ComposeHost, RendersWithTheIdOfTheCommit) {
+  // The daemon's own environment does not count.
+  ::setenv("TRIMTAB_COMMIT", "of-the-daemon", 1);
+  for (const char* version : {"1.29.2", "2.40.3"}) {
+    install("docker-compose", says(version));
+    EXPECT_EQ(look(), std::string("docker-compose ") + version);
     RenderRequest request;
     request.directory = folder_.path();
     request.files = {"compose.yaml"};
     request.project = "shop";
-    request.commit = commit;
-    return await(compose.render(request));
+    request.commit = std::string(40, 'c');
+    const Result<Rendered> rendered = await(compose_.render(request));
+    ASSERT_TRUE(rendered) << rendered.error().text();
+    EXPECT_EQ(rendered->model["services"]["web"]["image"], "web:" + request.commit);
   }
-
-  TemporaryFolder folder_;
-};
-
-TEST_P(ComposeProgramTest, RendersWithTheIdOfTheCommit) {
-  // The daemon's own environment does not count.
-  ::setenv("TRIMTAB_COMMIT", "of-the-daemon", 1);
-  const std::string commit(40, 'c');
-  const Result<Rendered> rendered = render(commit);
   ::unsetenv("TRIMTAB_COMMIT");
-  ASSERT_TRUE(rendered) << rendered.error().text();
-  EXPECT_EQ(rendered->model["services"]["web"]["image"], "web:" + commit);
 }
-
-INSTANTIATE_TEST_SUITE_P(EachFamily, ComposeProgramTest,
-                         testing::Values(ComposeFamily::v1, ComposeFamily::v2));
 
 }  // namespace
 }  // namespace trimtab

@@ -270,8 +270,7 @@ TEST(Service, WhenHealthIsKnown) {
   };
   for (const Row& row : {
            Row{{}, 30},  // Docker's own interval
-           Row{{seconds(300), {}, {}}, 300},
-           Row{{seconds(10), seconds(60), {}}, 60},
+           Row{{seconds(300), {}, {}}, 300}, Row{{seconds(10), seconds(60), {}}, 60},
            Row{{seconds(45), seconds(60), {}}, 90},  // the check at 45 s need not count yet
            Row{{seconds(300), seconds(20), {}}, 300},
            Row{{seconds(300), seconds(20), seconds(2)}, 22},
