@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,10 @@ class Docker {
   // All containers of the host, running or not, from the listing alone: id, name, labels, state,
   // image, ports. Health and restart counts are not set.
   virtual Task<Result<std::vector<Container>>> all_containers() = 0;
+
+  // The names of all networks and of all volumes of the host, unnamed ones by their ids.
+  virtual Task<Result<std::set<std::string>>> networks() = 0;
+  virtual Task<Result<std::set<std::string>>> volumes() = 0;
 
   // not_found where no such image is there. The reference may be an id, a tag or repo@digest.
   virtual Task<Result<Image>> image(std::string reference) = 0;

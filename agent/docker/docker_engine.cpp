@@ -270,6 +270,24 @@ Task<Result<std::vector<Container>>> DockerEngine::all_containers() {
 
 // ---- Images -------------------------------------------------------------------------------------
 
+Task<Result<std::set<std::string>>> DockerEngine::networks() {
+  auto listed = co_await get("/networks", "cannot list networks");
+  if (!listed) co_return listed.error();
+  std::set<std::string> names;
+  for (const Json& network : *listed) names.insert(json_string(network, "Name"));
+  co_return names;
+}
+
+Task<Result<std::set<std::string>>> DockerEngine::volumes() {
+  auto listed = co_await get("/volumes", "cannot list volumes");
+  if (!listed) co_return listed.error();
+  std::set<std::string> names;
+  for (const Json& volume : json_array(*listed, "Volumes")) {
+    names.insert(json_string(volume, "Name"));
+  }
+  co_return names;
+}
+
 Task<Result<Image>> DockerEngine::image(std::string reference) {
   std::string path = "/images/" + path_encode(reference) + "/json";
   std::string what = "cannot inspect image " + reference;
@@ -544,7 +562,14 @@ Task<Result<TrialEnd>> DockerEngine::perform_trial(TrialRequest request) {
   auto started = co_await start(request.name);
   if (!started) co_return started.error().context(what);
   std::string path = "/containers/" + path_encode(request.name) + "/wait";
+  const SteadyClock::time_point deadline = SteadyClock::now() + request.timeout;
   auto waited = co_await call("POST", std::move(path), request.timeout);
+  if (!waited && SteadyClock::now() >= deadline) {
+    const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(request.timeout);
+    co_return Error{Errc::timed_out,
+                    what + ": it did not end within " + human_duration(limit) + " and was killed",
+                    "does it wait for a name or a server that does not answer?"};
+  }
   if (!waited) co_return waited.error().context(what);
   if (waited->status != 200) co_return engine_error(what, waited->status, waited->body);
   auto ended = parse_json(waited->body);

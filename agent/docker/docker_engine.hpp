@@ -23,6 +23,8 @@ class DockerEngine final : public Docker {
   Task<Result<EngineInfo>> info() override;
   Task<Result<std::vector<Container>>> project_containers(std::string project) override;
   Task<Result<std::vector<Container>>> all_containers() override;
+  Task<Result<std::set<std::string>>> networks() override;
+  Task<Result<std::set<std::string>>> volumes() override;
   Task<Result<Image>> image(std::string reference) override;
   Task<Result<std::vector<std::string>>> tags_below(std::string prefix) override;
   Task<Result<void>> pull(std::string repository, std::string digest,

@@ -36,8 +36,11 @@ PhaseResult result_of(FailureClass cls) {
                                       : PhaseResult::failed_by_world;
 }
 
-bool any_port_in_common(const Rendering& next, const Container& leaving) {
+// A port of the host, or a name.
+bool is_in_the_way(const Rendering& next, const Container& leaving) {
   for (const std::string& name : next.service_names()) {
+    const std::string wanted_name = json_string(next.service(name), "container_name");
+    if (!wanted_name.empty() && wanted_name == leaving.name) return true;
     for (const PublishedPort& wanted : published_ports_of(next.service(name))) {
       for (const PublishedPort& held : leaving.ports) {
         if (wanted.host_port == held.host_port && wanted.protocol == held.protocol) return true;
@@ -47,7 +50,7 @@ bool any_port_in_common(const Rendering& next, const Container& leaving) {
   return false;
 }
 
-// The services that leave and hold a port that is needed now.
+// The services that leave and hold a port or a name that is needed now.
 std::vector<std::string> in_the_way_of(const Rendering& next,
                                        const std::vector<Container>& containers, const Plan& plan) {
   const std::vector<std::string> leaving = plan.with(Action::remove);
@@ -55,9 +58,23 @@ std::vector<std::string> in_the_way_of(const Rendering& next,
   for (const Container& container : containers) {
     const bool leaves =
         std::find(leaving.begin(), leaving.end(), container.service) != leaving.end();
-    if (leaves && any_port_in_common(next, container)) in_the_way.push_back(container.service);
+    if (leaves && is_in_the_way(next, container)) in_the_way.push_back(container.service);
   }
   return in_the_way;
+}
+
+// Containers that were made to take another one's place and never started, while that one is there.
+std::vector<Container> half_made(const std::vector<Container>& containers) {
+  std::vector<Container> half;
+  for (const Container& container : containers) {
+    const bool beside =
+        std::any_of(containers.begin(), containers.end(), [&](const Container& other) {
+          return other.service == container.service && other.number == container.number &&
+                 other.state != ContainerState::created;
+        });
+    if (container.state == ContainerState::created && beside) half.push_back(container);
+  }
+  return half;
 }
 
 // The tracked files that the service mounts: path → blob.
@@ -504,15 +521,9 @@ Task<Result<void>> Executor::remove_services(std::vector<std::string> services) 
 Task<Result<void>> Executor::remove_half_made(std::vector<std::string> services) {
   const auto containers = co_await parts_.docker.project_containers(parts_.project);
   if (!containers) co_return containers.error();
-  for (const Container& container : *containers) {
-    if (container.state != ContainerState::created) continue;
+  const std::vector<Container> half = half_made(*containers);
+  for (const Container& container : half) {
     if (std::find(services.begin(), services.end(), container.service) == services.end()) continue;
-    const bool beside =
-        std::any_of(containers->begin(), containers->end(), [&](const Container& other) {
-          return other.service == container.service && other.number == container.number &&
-                 other.state != ContainerState::created;
-        });
-    if (!beside) continue;
     const Result<void> removed = co_await parts_.docker.remove(container.id);
     if (!removed) co_return removed;
   }
@@ -763,12 +774,19 @@ Task<Executor::Done> Executor::watch_gate(GateDemand demand, std::vector<ProbeSe
   Done done;
   Gate gate(std::move(demand), SteadyClock::now());
   for (;;) {
-    const auto containers = co_await parts_.docker.project_containers(parts_.project);
+    auto containers = co_await parts_.docker.project_containers(parts_.project);
     if (!containers) {
       done.docker_lost = true;
       done.result = PhaseResult::failed_by_world;
       done.failure = co_await explain(attempt_.phase, containers.error(), FailureClass::world);
       co_return done;
+    }
+    // What a Compose that gave up had asked for may come into being only now.
+    const std::vector<Container> half = half_made(*containers);
+    for (const Container& stray : half) {
+      std::erase_if(*containers, [&](const Container& one) { return one.id == stray.id; });
+      const Result<void> removed = co_await parts_.docker.remove(stray.id);
+      if (!removed) spdlog::warn("{}: {}", parts_.settings.name, removed.error().text());
     }
     std::vector<ProbeAnswer> probes;
     for (const ProbeSettings& settings : probed) {

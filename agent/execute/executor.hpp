@@ -95,6 +95,7 @@ class Executor {
     std::string skipped;
   };
   Task<Done> run_hooks(std::vector<HookSettings> hooks);
+  Task<bool> was_anything_down(WallTime since);
   Task<Result<HookEnd>> run_hook(HookSettings hook, std::vector<std::string>* output);
   Task<Result<HookEnd>> run_in_service(HookSettings hook, std::vector<Container> containers,
                                        std::vector<std::string>* output);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "agent/execute/executor.hpp"
+#include "agent/plan/diff.hpp"
 #include "common/process.hpp"
 #include "common/trusted_file.hpp"
 
@@ -84,9 +85,11 @@ Task<Executor::Done> Executor::run_hooks(std::vector<HookSettings> hooks) {
     run.phase = phase;
     run.name = name_of(hook);
     bool late = false;
+    WallTime begun_at;
     if (noted && !stop_requested_) {
       parts_.progress.hook_begun(run.name, hook.timeout);
       const SteadyClock::time_point begun = SteadyClock::now();
+      begun_at = wall_now();
       const Result<HookEnd> end = co_await run_hook(hook, &run.output);
       const std::chrono::duration<double> took = SteadyClock::now() - begun;
       run.seconds = took.count();
@@ -136,7 +139,8 @@ Task<Executor::Done> Executor::run_hooks(std::vector<HookSettings> hooks) {
     // A one-off is the new release's own code; what else runs was there before, and what could not
     // be run, or was killed, says nothing of it.
     constexpr int killed = 128 + 9;
-    const bool content = hook.one_off && (late || (run.exit && *run.exit != killed));
+    bool content = hook.one_off && (late || (run.exit && *run.exit != killed));
+    if (content) content = !co_await was_anything_down(begun_at);
     done.result = content ? PhaseResult::failed_by_content : PhaseResult::failed_by_world;
     Failure failure;
     failure.cls = content ? FailureClass::content : FailureClass::world;
@@ -148,6 +152,24 @@ Task<Executor::Done> Executor::run_hooks(std::vector<HookSettings> hooks) {
     co_return done;
   }
   co_return done;
+}
+
+// Whether what the hook may have worked with, such as a database, was not there all the time.
+Task<bool> Executor::was_anything_down(WallTime since) {
+  if (attempt_.fallback == 0) co_return false;
+  const Result<Rendering> rendering = co_await rendering_of(attempt_.fallback);
+  const auto containers = co_await parts_.docker.project_containers(parts_.project);
+  if (!rendering || !containers) co_return true;
+  Observed now;
+  now.containers = *containers;
+  const std::set<std::string> down = unwell_services(attempt_.from, *rendering, now);
+  const bool newly_down = std::any_of(down.begin(), down.end(), [&](const std::string& service) {
+    return !attempt_.unwell.contains(service);
+  });
+  co_return newly_down ||
+      std::any_of(containers->begin(), containers->end(), [&](const Container& container) {
+        return attempt_.from.find(container.service) != nullptr && container.started_at > since;
+      });
 }
 
 Task<Result<Executor::HookEnd>> Executor::run_hook(HookSettings hook,

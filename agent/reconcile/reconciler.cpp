@@ -15,9 +15,11 @@
 #include "agent/reconcile/docker_return.hpp"
 #include "agent/reconcile/host_disk.hpp"
 #include "agent/reconcile/host_memory.hpp"
+#include "agent/reconcile/host_names.hpp"
 #include "agent/reconcile/host_ports.hpp"
 #include "agent/reconcile/image_pulls.hpp"
 #include "agent/reconcile/kept_images.hpp"
+#include "agent/reconcile/vain_tries.hpp"
 #include "agent/resolve/verdict.hpp"
 #include "common/failpoint.hpp"
 
@@ -28,6 +30,7 @@ namespace fs = std::filesystem;
 
 // What runs is read again this often even if no event came.
 constexpr auto longest_wait = std::chrono::seconds(30);
+constexpr auto names_interval = std::chrono::seconds(3);
 constexpr auto compose_interval = std::chrono::seconds(2);
 constexpr auto renewal_interval = std::chrono::seconds(5);
 constexpr auto certificates_interval = std::chrono::minutes(1);
@@ -92,6 +95,7 @@ Task<void> Reconciler::run() {
     if (stop_requested_) break;
     SteadyClock::time_point until = SteadyClock::now() + longest_wait;
     if (retry_at_) until = std::min(until, *retry_at_);
+    if (lacks_names_) until = std::min(until, SteadyClock::now() + names_interval);
     if (compose_.problem()) until = std::min(until, SteadyClock::now() + compose_interval);
     const auto look = probation_ ? probation_->next_look() : std::nullopt;
     if (look) until = std::min(until, *look);
@@ -167,7 +171,10 @@ Task<void> Reconciler::round() {
     co_await recover();
     co_return;
   }
-  const bool retry = retry_at_ && SteadyClock::now() >= *retry_at_;
+  bool retry = retry_at_ && SteadyClock::now() >= *retry_at_;
+  if (!retry && lacks_names_) {
+    retry = co_await has_all_names(docker_, lacks_names_->first, &lacks_names_->second);
+  }
   if (retry) {
     retry_at_.reset();
     judged_key_.clear();
@@ -413,6 +420,7 @@ Task<void> Reconciler::consider(Goal goal) {
     verdict_ = Situation{StackState::synced, "", ""};
     co_return;
   }
+  lacks_names_.reset();
   // A try that is repeated changes nothing of what people are told until it ends otherwise.
   if (!asked && !goal.retry)
     situate(StackState::checking, "looking at " + short_commit(goal.tip.commit), "");
@@ -469,6 +477,11 @@ Task<void> Reconciler::judge_draft(Goal goal, Draft draft) {
     finish_request(goal.request, "rejected", std::nullopt, verdict_.reason);
     co_return;
   }
+  const int vain = vain_tries(store_.releases(), draft.release.content_key, docker_back_at_);
+  if (goal.request.empty() && vain >= max_vain_tries) {
+    verdict_ = situation_of_vain(draft.release);
+    co_return;
+  }
   const bool repair = !goal.request.empty();
   Plan plan =
       make_plan(target_of(draft.release, draft.rendering), base_of_plans(), observed_, repair);
@@ -488,6 +501,9 @@ Task<void> Reconciler::judge_draft(Goal goal, Draft draft) {
   }
   Examination examination = co_await examine(&draft);
   if (has_errors(examination.findings)) {
+    if (is_about_names(examination.findings)) {
+      lacks_names_.emplace(draft.release.project, draft.rendering);
+    }
     const Result<void> recorded =
         record_rejection(goal, draft.release, std::move(examination.findings));
     if (!recorded) try_later(goal, recorded.error());
@@ -533,6 +549,7 @@ Task<Reconciler::Examination> Reconciler::examine(const Draft* draft) {
   input.postgres = co_await postgres_majors(docker_, observed_.containers, draft->release.images);
   const auto all = co_await docker_.all_containers();
   if (all) input.all_containers = *all;
+  co_await look_up_names(docker_, &input);
   std::set<std::string> ports;
   std::error_code ec;
   const std::string live = settings_.directory.string();

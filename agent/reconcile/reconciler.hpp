@@ -188,6 +188,7 @@ class Reconciler final : private Progress {
   const Release* release_to_go_back_to() const;
   const Release* release_of_moved_tag(const RefTip& tip) const;
   [[nodiscard]] Situation situation_of_held(const Release& draft) const;
+  [[nodiscard]] Situation situation_of_vain(const Release& draft) const;
   [[nodiscard]] Situation situation_of_failed(const Release& release, Outcome outcome) const;
 
   void on_facts_asked();
@@ -246,6 +247,9 @@ class Reconciler final : private Progress {
   std::set<std::string> stopped_;  // ids of containers that somebody stopped, while on probation
   std::optional<SteadyClock::time_point> retry_at_;
   int world_failures_ = 0;
+  // Project and rendering of a commit that waits for what the host lacks by name.
+  std::optional<std::pair<std::string, Rendering>> lacks_names_;
+  WallTime docker_back_at_;       // since it was away; what failed before is tried again
   bool images_are_tidy_ = false;  // none is left of releases that are kept no more
   int image_questions_ = 0;       // asked in vain for the images that are waited for
   std::string waiting_commit_;    // that waits for images, and since when

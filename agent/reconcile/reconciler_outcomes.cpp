@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/reconcile/reconciler.hpp"
+#include "agent/reconcile/vain_tries.hpp"
 #include "agent/record/release_json.hpp"
 #include "agent/sources/backoff.hpp"
 #include "common/hash.hpp"
@@ -64,6 +65,21 @@ Situation Reconciler::situation_of_held(const Release& draft) const {
   }
   return Situation{StackState::failed,
                    short_commit(draft.commit) + " has content that was rejected before", again};
+}
+
+// Why content that the host alone has made fail, again and again, is left until something changes.
+Situation Reconciler::situation_of_vain(const Release& draft) const {
+  const auto& releases = store_.releases();
+  const auto newest = std::find_if(releases.rbegin(), releases.rend(), [&](const auto& entry) {
+    return entry.second.content_key == draft.content_key;
+  });
+  Situation situation = situation_of_failed(newest->second, newest->second.outcome);
+  situation.state = StackState::failed;
+  situation.next = "tried " + std::to_string(max_vain_tries) +
+                   " times in place of what runs, and not again until the commit or its images " +
+                   "change or Docker is started anew; `trimtab deploy " + settings_.name +
+                   "` tries it once more";
+  return situation;
 }
 
 Situation Reconciler::situation_of_failed(const Release& release, Outcome outcome) const {

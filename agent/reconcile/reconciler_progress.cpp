@@ -21,6 +21,11 @@ void Reconciler::on_engine_event(const EngineEvent& event) {
 
 void Reconciler::on_engine_change() {
   if (engine_.error()) docker_was_lost_ = true;
+  if (!engine_.error() && docker_was_lost_) {
+    // What failed because of it may work now.
+    docker_back_at_ = wall_now();
+    judged_key_.clear();
+  }
   probation_.reset();
   engine_changed_.notify();
   wake_.notify();

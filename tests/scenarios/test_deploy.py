@@ -274,6 +274,40 @@ def test_a_port_that_something_else_holds_is_told_with_its_holder(host):
 
 # -- what changes, and only that -------------------------------------------------------------------
 
+def test_what_the_host_lacks_by_name_is_told_and_deployed_once_it_is_there(host):
+    host.push("web", "1")
+    web = {"image": host.image("web", "1")}
+    stack = host.stack("shop", {"web": web})
+    host.start()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    before = stack.instances()
+    network, volume, name = (f"{kind}-of-{host.number}" for kind in ("edge", "files", "grafana"))
+    files = {"compose.yaml": json.dumps({
+        "services": {"web": {**web, "networks": ["default", "edge"], "volumes": ["files:/files"],
+                             "container_name": name}},
+        "networks": {"edge": {"external": True, "name": network}},
+        "volumes": {"files": {"external": True, "name": volume}}})}
+    docker = host.engine.docker
+    docker("run", "-d", "--name", name, host.image("web", "1"))
+    try:
+        commit = stack.push(files=files, message="Needs much")
+        status = stack.wait_state("failed")
+        findings = stack.releases()[0]["findings"]
+        messages = " ".join(finding["message"] for finding in findings)
+        assert all(words in messages for words in (network, volume, name)), messages
+        assert all(finding["class"] == "world" for finding in findings)
+        assert stack.instances() == before and network in status["reason"]
+        docker("network", "create", network)
+        docker("volume", "create", volume)
+        docker("rm", "-f", name)
+        stack.wait_commit(commit)
+        assert stack.container("web")["Name"] == f"/{name}"
+    finally:
+        docker("rm", "-f", name)
+        docker("network", "rm", network)
+        docker("volume", "rm", volume)
+
+
 def test_a_commit_of_other_files_moves_the_checkout_and_restarts_nothing(host):
     stack = shop(host)
     host.start()

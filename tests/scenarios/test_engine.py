@@ -2,6 +2,9 @@
 
 import http.client
 import json
+import subprocess
+
+import pytest
 
 import parts as real
 
@@ -106,3 +109,40 @@ def test_a_stack_starts_without_the_engine_and_deploys_when_it_comes(own_engine,
     assert "Docker" in status["reason"] and status["release"] is None
     own_engine.start()
     stack.wait_commit(stack.git("rev-parse", "HEAD"))
+
+
+@pytest.fixture
+def firewall():
+    """A function that flushes it; afterwards it is as before, for the other Engines here."""
+    before = subprocess.run(["iptables-save"], check=True, capture_output=True).stdout
+
+    def flush():
+        for table in ("nat", "filter"):
+            for what in ("-F", "-X"):
+                subprocess.run(["iptables", "-t", table, what], check=True)
+    yield flush
+    subprocess.run(["iptables-restore"], input=before, check=True)
+
+
+def test_a_firewall_that_was_flushed_rejects_nothing_and_a_restart_of_docker_mends_it(
+        own_engine, make_host, firewall):
+    host = make_host(engine=own_engine)
+    for version in ("1", "2"):
+        host.push("web", version, version=version)
+    port = real.free_port()
+
+    def services(version):
+        return {"web": {"image": host.image("web", version), "restart": "always",
+                        "ports": [f"127.0.0.1:{port}:8080"]}}
+
+    stack = host.stack("shop", services("1"))
+    host.start()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    firewall()
+    commit = stack.push(services("2"), message="Next")
+    release = stack.wait_outcome(2, "rolled_back", "failed")
+    assert release["failure"]["class"] == "world"
+    assert "iptables" in release["failure"]["reason"]
+    own_engine.restart()
+    stack.wait_commit(commit, seconds=90)
+    assert stack.version("web") == "2"

@@ -45,6 +45,8 @@ struct Case {
   std::vector<std::string> collisions = {};
   std::map<std::string, PostgresMajors> postgres = {};
   std::optional<HealthCheck> image_check = {};
+  std::optional<std::set<std::string>> networks = {};
+  std::optional<std::set<std::string>> volumes = {};
 };
 
 std::ostream& operator<<(std::ostream& out, const Case& row) {
@@ -71,6 +73,8 @@ TEST_P(Preflight, FindsWhatIsWrong) {
   input.collisions = row.collisions;
   input.postgres = row.postgres;
   input.gate_timeout = std::chrono::minutes(3);
+  input.networks = row.networks;
+  input.volumes = row.volumes;
   if (row.image_check) input.image_health_checks["web"] = *row.image_check;
   std::vector<std::string> found;
   for (const PreflightFinding& finding : check(input)) {
@@ -82,6 +86,59 @@ TEST_P(Preflight, FindsWhatIsWrong) {
 }
 
 const std::string one_service = R"({"services": {"web": {"image": "a"}}})";
+
+const std::string with_externals = R"({"services": {"web": {"image": "a",
+    "networks": {"default": null, "edge": null}, "volumes": [{"type": "volume", "source": "data",
+    "target": "/data"}]}},
+    "networks": {"default": {"name": "shop_default"}, "edge": {"name": "proxy", "external": true},
+                 "unused": {"external": true}},
+    "volumes": {"data": {"name": "shop-data", "external": true}}})";
+
+Container named(const std::string& name, const std::string& project) {
+  Container container;
+  container.name = name;
+  container.project = project;
+  return container;
+}
+
+const std::string with_name = R"({"services": {"web": {"container_name": "grafana"}}})";
+
+INSTANTIATE_TEST_SUITE_P(
+    Names, Preflight,
+    testing::Values(
+        Case{.name = "AllThere",
+             .next = with_externals,
+             .networks = std::set<std::string>{"proxy"},
+             .volumes = std::set<std::string>{"shop-data"}},
+        Case{.name = "AllMissing",
+             .next = with_externals,
+             .expected = {"error external-missing: the external network proxy does not exist here, "
+                          "and the external volume shop-data does not exist here"},
+             .networks = std::set<std::string>{"edge"},
+             .volumes = std::set<std::string>{}},
+        Case{.name = "AsOldComposeWritesThem",
+             .next = R"({"services": {"web": {"networks": ["a", "b"], "volumes": ["data:/d:rw"]}},
+                 "networks": {"a": {"external": true}, "b": {"external": {"name": "c"}}},
+                 "volumes": {"data": {"external": true, "name": "data"}}})",
+             .expected = {"error external-missing: the external networks a, c do not exist here"},
+             .networks = std::set<std::string>{"b"},
+             .volumes = std::set<std::string>{"data"}},
+        Case{.name = "DockerDoesNotTell", .next = with_externals},
+        Case{.name = "ContainerNameIsFree", .next = with_name, .containers = {named("x", "")}},
+        Case{.name = "ContainerNameIsOurs",
+             .next = with_name,
+             .containers = {named("grafana", "shop")}},
+        Case{.name = "ContainerNameOfAnother",
+             .next = with_name,
+             .expected = {"error container-name-taken: service web needs the container name "
+                          "grafana, which is held by a container that belongs to no project"},
+             .containers = {named("grafana", "")}},
+        Case{.name = "ContainerNameOfAnotherProject",
+             .next = with_name,
+             .expected = {"error container-name-taken: service web needs the container name "
+                          "grafana, which is held by a container of the project monitoring"},
+             .containers = {named("grafana", "monitoring")}}),
+    testing::PrintToStringParamName());
 
 INSTANTIATE_TEST_SUITE_P(
     HealthChecks, Preflight,

@@ -14,6 +14,7 @@
 #include "agent/reconcile/signs_of_life.hpp"
 #include "agent/reconcile/situation.hpp"
 #include "agent/reconcile/staging.hpp"
+#include "agent/reconcile/vain_tries.hpp"
 #include "agent/sources/backoff.hpp"
 #include "common/json.hpp"
 #include "common/text.hpp"
@@ -74,6 +75,57 @@ TEST(DockerReturn, WhatDockerStartedInAStoppedStackIsToldFromWhatPeopleStarted) 
 }
 
 // ---- Signs of life --------------------------------------------------------------------------
+
+// ---- Tries in vain ----------------------------------------------------------------------------
+
+Release tried(int number, Outcome outcome, FailureClass cls, const char* last_phase) {
+  Release release;
+  release.number = number;
+  release.content_key = "a";
+  release.outcome = outcome;
+  release.created_at = WallTime(std::chrono::minutes(number));
+  if (outcome != Outcome::good) release.failure = Failure{cls, last_phase, "", "", {}};
+  for (const char* phase : {"pulling", "switching", "starting", "gating"}) {
+    release.timeline.push_back({phase, release.created_at, 1});
+    if (std::string_view(phase) == last_phase) break;
+  }
+  return release;
+}
+
+TEST(VainTries, CountOnlyWhatTheHostMadeFailOnceContainersWereTouched) {
+  using enum Outcome;
+  constexpr FailureClass host = FailureClass::world;
+  EXPECT_TRUE(is_vain(tried(1, rolled_back, host, "gating")));
+  EXPECT_TRUE(is_vain(tried(1, failed, host, "starting")));
+  EXPECT_FALSE(is_vain(tried(1, in_progress, host, "pulling")));
+  EXPECT_FALSE(is_vain(tried(1, rolled_back, host, "switching")));
+  EXPECT_FALSE(is_vain(tried(1, rolled_back, FailureClass::content, "gating")));
+  EXPECT_FALSE(is_vain(tried(1, good, host, "gating")));
+}
+
+TEST(VainTries, CountFromTheNewestOn) {
+  using enum Outcome;
+  constexpr FailureClass host = FailureClass::world;
+  const auto releases = [](std::vector<Release> all) {
+    std::map<int, Release> by_number;
+    for (Release& release : all) by_number[release.number] = std::move(release);
+    return by_number;
+  };
+  const auto three =
+      releases({tried(2, rolled_back, host, "gating"), tried(3, rolled_back, host, "starting"),
+                tried(4, failed, host, "gating")});
+  EXPECT_EQ(vain_tries(three, "a", WallTime{}), 3);
+  EXPECT_EQ(vain_tries(three, "b", WallTime{}), 0);
+  // Docker has been away in between.
+  EXPECT_EQ(vain_tries(three, "a", WallTime(std::chrono::minutes(3))), 2);
+  EXPECT_EQ(vain_tries(three, "a", WallTime(std::chrono::minutes(5))), 0);
+  // It has worked in between.
+  EXPECT_EQ(
+      vain_tries(releases({tried(2, rolled_back, host, "gating"), tried(3, good, host, "gating"),
+                           tried(4, rolled_back, host, "gating")}),
+                 "a", WallTime{}),
+      1);
+}
 
 TEST(SignsOfLife, TellWhatHangs) {
   const auto now = SteadyClock::now();

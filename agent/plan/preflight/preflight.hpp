@@ -40,6 +40,8 @@ struct Input {
   std::optional<std::uint64_t> free_bytes;                 // there; unset where it is not known
   std::map<std::string, HealthCheck> image_health_checks;  // by service, of images that are here
   std::chrono::milliseconds gate_timeout{0};
+  std::optional<std::set<std::string>> networks;  // of the host; unset where Docker does not tell
+  std::optional<std::set<std::string>> volumes;
 };
 
 using Findings = std::vector<PreflightFinding>;
@@ -59,6 +61,8 @@ Findings postgres_major(const Input& input);
 Findings service_settings(const Input& input);
 Findings certificates(const Input& input);
 Findings health_known_late(const Input& input);
+Findings external_missing(const Input& input);
+Findings container_name_taken(const Input& input);
 
 // All of them, errors first.
 Findings check(const Input& input);

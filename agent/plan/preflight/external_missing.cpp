@@ -1,0 +1,69 @@
+#include <set>
+
+#include "agent/model/service.hpp"
+#include "agent/plan/preflight/preflight.hpp"
+
+namespace trimtab::preflight {
+namespace {
+
+bool is_external(const Json& definition) {
+  return definition.contains("external") &&
+         (definition["external"].is_object() || json_bool(definition, "external"));
+}
+
+// The name on the host; `key`: that in the compose file.
+std::string name_of(const Json& definition, const std::string& key) {
+  const std::string old_form = json_string(json_object(definition, "external"), "name");
+  return json_string(definition, "name", old_form.empty() ? key : old_form);
+}
+
+// The external ones among those that services use, where the host does not have them.
+std::vector<std::string> missing_of(const Json& definitions, const std::set<std::string>& used,
+                                    const std::set<std::string>& present) {
+  std::set<std::string> missing;
+  for (const auto& item : definitions.items()) {
+    if (!used.contains(item.key()) || !is_external(item.value())) continue;
+    const std::string name = name_of(item.value(), item.key());
+    if (!present.contains(name)) missing.insert(name);
+  }
+  return {missing.begin(), missing.end()};
+}
+
+void add(PreflightFinding& finding, const char* what, const std::vector<std::string>& names) {
+  if (names.empty()) return;
+  if (!finding.message.empty()) finding.message += ", and ";
+  finding.message += std::string("the external ") + what + (names.size() == 1 ? " " : "s ") +
+                     join(names, ", ") + (names.size() == 1 ? " does" : " do") + " not exist here";
+  for (const std::string& name : names) {
+    finding.hint += (finding.hint.empty() ? "`" : ", `") + std::string("docker ") + what +
+                    " create " + name + "`";
+  }
+}
+
+}  // namespace
+
+// Compose would find this out one by one, after it has begun.
+Findings external_missing(const Input& input) {
+  std::set<std::string> networks;
+  std::set<std::string> volumes;
+  for (const std::string& service : input.next->service_names()) {
+    for (const std::string& name : networks_of(input.next->service(service))) networks.insert(name);
+    for (const Mount& mount : mounts_of(input.next->service(service))) {
+      if (mount.type == "volume") volumes.insert(mount.source);
+    }
+  }
+  PreflightFinding finding;
+  finding.name = "external-missing";
+  finding.cls = FailureClass::world;
+  const Json& model = input.next->model;
+  if (input.networks) {
+    add(finding, "network", missing_of(json_object(model, "networks"), networks, *input.networks));
+  }
+  if (input.volumes) {
+    add(finding, "volume", missing_of(json_object(model, "volumes"), volumes, *input.volumes));
+  }
+  if (finding.message.empty()) return {};
+  return {finding};
+}
+
+}  // namespace trimtab::preflight

@@ -1,0 +1,30 @@
+#include "agent/reconcile/vain_tries.hpp"
+
+#include <algorithm>
+
+#include "agent/model/attempt.hpp"
+
+namespace trimtab {
+
+bool is_vain(const Release& release) {
+  const bool failed = release.outcome == Outcome::rolled_back || release.outcome == Outcome::failed;
+  const bool by_host = release.failure && release.failure->cls == FailureClass::world;
+  return failed && by_host &&
+         std::any_of(
+             release.timeline.begin(), release.timeline.end(),
+             [](const TimelineEntry& entry) { return entry.phase == to_string(Phase::starting); });
+}
+
+int vain_tries(const std::map<int, Release>& releases, const std::string& content_key,
+               WallTime since) {
+  int tries = 0;
+  for (auto entry = releases.rbegin(); entry != releases.rend(); ++entry) {
+    const Release& release = entry->second;
+    if (release.content_key != content_key) continue;
+    if (!is_vain(release) || release.created_at < since) break;
+    ++tries;
+  }
+  return tries;
+}
+
+}  // namespace trimtab
