@@ -55,7 +55,12 @@ class Git {
   virtual Task<Result<bool>> is_ancestor(std::string older, std::string newer) = 0;
   virtual Task<Result<std::vector<TreeEntry>>> tree(std::string commit) = 0;
 
-  // Keeps the commit's objects for as long as the release is kept.
+  // What was done about damage of the bare repository since the last call, in words; "" if nothing
+  // was. Then what keep() had kept must be kept anew.
+  [[nodiscard]] virtual std::string take_repair_notice() { return {}; }
+
+  // Keeps the commit's objects for as long as the release is kept; asks the remote for them if they
+  // are not here.
   virtual Task<Result<void>> keep(std::string commit, int release) = 0;
   virtual Task<Result<void>> drop(int release) = 0;
 

@@ -139,11 +139,18 @@ Task<Result<RefTip>> GitProgram::ask() {
   co_return co_await missing_ref();
 }
 
-Task<Result<std::string>> GitProgram::fetch(RefTip tip) {
+Task<Result<std::string>> GitProgram::fetch_once(RefTip tip) {
   auto ready = co_await prepare();
   if (!ready) co_return ready.error();
+  auto fetched = co_await fetch_into(repository_, tip);
+  if (!fetched) prepared_ = false;
+  co_return fetched;
+}
+
+Task<Result<std::string>> GitProgram::fetch_into(fs::path repository, RefTip tip) {
   const std::string wanted_tip = std::string(tip_ref) + "^{commit}";
   auto have = call({"rev-parse", "-q", "--verify", wanted_tip});
+  have.environment["GIT_DIR"] = repository.string();
   auto had = co_await run_git(std::move(have));
   if (!had) co_return had.error();
   if (had->ok() && trim(had->out) == tip.commit) co_return tip.commit;
@@ -152,14 +159,12 @@ Task<Result<std::string>> GitProgram::fetch(RefTip tip) {
                           "--no-auto-maintenance", "--no-recurse-submodules", "--force", "--",
                           access_.url, "+" + tip.name + ":" + tip_ref});
   if (!get) co_return get.error();
-  get->environment["GIT_DIR"] = repository_.string();
+  get->environment["GIT_DIR"] = repository.string();
   get->timeout = std::chrono::minutes(15);
   auto got = co_await remote_output(std::move(*get), *remote_, access_);
-  if (!got) {
-    prepared_ = false;
-    co_return got.error();
-  }
+  if (!got) co_return got.error();
   auto resolve = call({"rev-parse", "-q", "--verify", wanted_tip});
+  resolve.environment["GIT_DIR"] = repository.string();
   auto commit = co_await git_output("find the commit of " + tip.name, std::move(resolve));
   if (!commit) co_return commit.error();
   co_return std::string(trim(*commit));
@@ -181,7 +186,7 @@ Task<Result<std::string>> GitProgram::find_commit(std::string text) {
   co_return std::string(trim(exit->out));
 }
 
-Task<Result<CommitInfo>> GitProgram::describe(std::string commit) {
+Task<Result<CommitInfo>> GitProgram::describe_once(std::string commit) {
   auto show = call({"log", "-1", "--no-show-signature", "--no-color",
                     "--format=%H%x00%s%x00%an%x00%ct", "--end-of-options", commit});
   auto output = co_await git_output("read commit " + commit, std::move(show));
@@ -208,22 +213,42 @@ Task<Result<bool>> GitProgram::is_ancestor(std::string older, std::string newer)
   co_return exit->ok();
 }
 
-Task<Result<std::vector<TreeEntry>>> GitProgram::tree(std::string commit) {
+Task<Result<std::vector<TreeEntry>>> GitProgram::tree_once(std::string commit) {
   auto list_tree = call({"ls-tree", "-r", "-z", "--full-tree", "--end-of-options", commit});
   auto output = co_await git_output("read the files of commit " + commit, std::move(list_tree));
   if (!output) co_return output.error();
   co_return parse_tree(*output);
 }
 
-Task<Result<void>> GitProgram::keep(std::string commit, int release) {
+Task<Result<void>> GitProgram::keep_once(std::string commit, int release) {
   auto ready = co_await prepare();
   if (!ready) co_return ready.error();
+  auto ask = call({"cat-file", "-e", commit + "^{commit}"});
+  auto is_here = co_await run_git(std::move(ask));
+  if (!is_here) co_return is_here.error();
+  if (!is_here->ok()) {
+    auto fetched = co_await fetch_commit(commit);
+    if (!fetched) co_return fetched.error();
+  }
   auto update = call({"update-ref", release_ref(release), commit});
   auto done = co_await git_output("keep commit " + commit, std::move(update));
   if (!done) {
     prepared_ = false;
     co_return done.error();
   }
+  co_return Result<void>();
+}
+
+// By its id, which not every server gives.
+Task<Result<void>> GitProgram::fetch_commit(std::string commit) {
+  auto get =
+      remote_call({"fetch", "-q", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance",
+                   "--no-recurse-submodules", "--", access_.url, commit});
+  if (!get) co_return get.error();
+  get->environment["GIT_DIR"] = repository_.string();
+  get->timeout = std::chrono::minutes(15);
+  auto got = co_await remote_output(std::move(*get), *remote_, access_);
+  if (!got) co_return got.error();
   co_return Result<void>();
 }
 
@@ -248,7 +273,7 @@ Task<Result<void>> GitProgram::drop(int release) {
   co_return Result<void>();
 }
 
-Task<Result<void>> GitProgram::stage(std::string commit, fs::path directory) {
+Task<Result<void>> GitProgram::stage_once(std::string commit, fs::path directory) {
   auto ready = co_await prepare();
   if (!ready) co_return ready.error();
   if (auto removed = remove_tree(directory); !removed) co_return removed.error();
@@ -273,9 +298,10 @@ Task<Result<void>> GitProgram::stage(std::string commit, fs::path directory) {
   co_return Result<void>();
 }
 
-Task<Result<SwitchReport>> GitProgram::bring_to(fs::path directory, std::string from,
-                                                std::string to, std::vector<std::string> in_place,
-                                                fs::path saved) {
+Task<Result<SwitchReport>> GitProgram::bring_to_once(fs::path directory, std::string from,
+                                                     std::string to,
+                                                     std::vector<std::string> in_place,
+                                                     fs::path saved) {
   if (!wanted_) co_return wanted_.error();
   auto ready = co_await prepare();
   if (!ready) co_return ready.error();

@@ -9,6 +9,8 @@
 
 namespace trimtab {
 
+// A bare repository that turns out to be damaged is fetched anew, and what failed is tried again.
+//
 // For one stack. `repository` is the bare repository, made when it is first needed; index files go
 // into the folder git of `state`. Both belong to this object alone, in one process; calls that
 // change something must not overlap. An url or ref that is none shows as invalid from each call
@@ -26,6 +28,7 @@ class GitProgram final : public Git {
   Task<Result<CommitInfo>> describe(std::string commit) override;
   Task<Result<bool>> is_ancestor(std::string older, std::string newer) override;
   Task<Result<std::vector<TreeEntry>>> tree(std::string commit) override;
+  [[nodiscard]] std::string take_repair_notice() override;
   Task<Result<void>> keep(std::string commit, int release) override;
   Task<Result<void>> drop(int release) override;
   Task<Result<void>> stage(std::string commit, std::filesystem::path directory) override;
@@ -44,6 +47,24 @@ class GitProgram final : public Git {
   Task<Result<std::vector<AdvertisedRef>>> list(std::string prefix);
   Task<Error> missing_ref();
 
+  // The calls above, once.
+  Task<Result<std::string>> fetch_once(RefTip tip);
+  Task<Result<CommitInfo>> describe_once(std::string commit);
+  Task<Result<std::vector<TreeEntry>>> tree_once(std::string commit);
+  Task<Result<void>> keep_once(std::string commit, int release);
+  Task<Result<void>> stage_once(std::string commit, std::filesystem::path directory);
+  Task<Result<SwitchReport>> bring_to_once(std::filesystem::path directory, std::string from,
+                                           std::string to, std::vector<std::string> in_place,
+                                           std::filesystem::path saved);
+  Task<Result<std::string>> fetch_into(std::filesystem::path repository, RefTip tip);
+  Task<Result<void>> fetch_commit(std::string commit);
+  // Runs it, and once more if it failed because of damage that could be repaired.
+  template <class Operation>
+  auto repairing(Operation operation) -> decltype(operation());
+  // Whether the failure was due to damage of the repository, which is repaired now.
+  Task<Result<bool>> repair_after(Error failure);
+  Task<Result<void>> make_anew();
+
   GitAccess access_;
   Result<Remote> remote_;
   Result<WantedRef> wanted_;
@@ -52,6 +73,9 @@ class GitProgram final : public Git {
   LiveCheckout live_;
   std::optional<SmartHttp> web_;  // none without a remote
   bool prepared_ = false;
+  std::string repair_notice_;
+  // Until then neither sought nor repaired again: both read, or fetch, all there is.
+  SteadyClock::time_point next_repair_;
 };
 
 }  // namespace trimtab

@@ -90,6 +90,7 @@ Task<void> Reconciler::run() {
   while (!stop_requested_) {
     last_progress_ = SteadyClock::now();
     co_await round();
+    co_await keep_commits_anew();
     co_await retire_releases();
     settle();
     if (stop_requested_) break;
@@ -101,6 +102,26 @@ Task<void> Reconciler::run() {
     if (look) until = std::min(until, *look);
     co_await wake_.wait_until(until);
   }
+}
+
+Task<std::vector<std::string>> Reconciler::keep_commits_anew() {
+  std::vector<std::string> lines;
+  std::string repaired = git_->take_repair_notice();
+  if (repaired.empty()) co_return lines;
+  lines.push_back(std::move(repaired));
+  std::map<int, std::string> commits;
+  for (const auto& [number, release] : store_.releases()) commits[number] = release.commit;
+  std::vector<std::string> lost;
+  for (const auto& [number, commit] : commits) {
+    const Result<void> kept = co_await git_->keep(commit, number);
+    if (!kept) lost.push_back(std::to_string(number) + " (" + short_commit(commit) + ")");
+  }
+  if (!lost.empty()) {
+    lines.push_back("the commits of these releases are lost, since " + settings_.git.url +
+                    " no longer has them; they cannot be gone back to: " + join(lost, ", "));
+  }
+  for (const std::string& line : lines) tell(Milestone::remark, spdlog::level::warn, line);
+  co_return lines;
 }
 
 Task<void> Reconciler::retire_releases() {
@@ -441,6 +462,11 @@ Task<void> Reconciler::consider(Goal goal) {
     co_return;
   }
   DraftResult made = co_await make_draft(draft_parts(), goal.tip, &facts_, observed_);
+  const std::vector<std::string> repaired = co_await keep_commits_anew();
+  if (made.draft) {
+    auto& notices = made.draft->release.notices;
+    notices.insert(notices.end(), repaired.begin(), repaired.end());
+  }
   // Asking for digests may have told something new: the key is that of what was looked at.
   judged_key_ = inputs_key(present_inputs(draft_parts(), goal.tip.commit, facts_, current));
   if (made.world) {

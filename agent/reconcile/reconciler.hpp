@@ -174,6 +174,9 @@ class Reconciler final : private Progress {
   Task<void> end_probation(Failure failure);
   void after(const AttemptResult& result, int number, const std::string& request);
   Task<void> retire_releases();
+  // After a repair of the repository: has it keep the releases' commits again, and returns what is
+  // told of it.
+  Task<std::vector<std::string>> keep_commits_anew();
   Result<void> record_rejection(const Goal& goal, Release release,
                                 std::vector<PreflightFinding> findings);
   // Has the same looked at again, each time later; gives after how long.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
+#include <functional>
 #include <set>
 
 #include "agent/git/git_program.hpp"
@@ -222,6 +223,135 @@ TEST_F(GitOnDisk, StagesACommitIntoAnEmptiedFolder) {
   EXPECT_EQ(info_of(staging / "run.sh").st_mode & 0111U, 0111U);
   EXPECT_EQ(fs::read_symlink(staging / "link"), "/etc/passwd");
   ASSERT_TRUE(await(repository.stage(commit, staging)));
+}
+
+// Trimtab's own one; found by a daemon that runs, or by one that has just started.
+TEST_F(GitOnDisk, FetchesADamagedRepositoryAnew) {
+  put(developer / "a", std::string(5000, 'a') + "1");
+  const std::string first = developer.push("one");
+  put(developer / "a", std::string(5000, 'b') + "2");
+  const std::string second = developer.push("two");
+  const fs::path own = folder / "state/repo.git";
+  const auto pack = [&own](const std::string& ending) {
+    for (const auto& entry : fs::directory_iterator(own / "objects/pack")) {
+      if (entry.path().extension() == ending) return entry.path();
+    }
+    throw std::runtime_error("no pack");
+  };
+  const struct {
+    const char* name;
+    std::function<void()> damage;
+    bool restarted = false;
+  } rows[] = {
+      {"empty HEAD", [&] { put(own / "HEAD", ""); }},
+      {"garbage HEAD", [&] { put(own / "HEAD", "junk\n"); }},
+      {"garbage HEAD, restarted", [&] { put(own / "HEAD", "junk\n"); }, true},
+      {"garbage settings", [&] { put(own / "config", "[[["); }},
+      {"garbage settings, restarted", [&] { put(own / "config", "[[["); }, true},
+      {"empty ref", [&] { put(own / "refs/trimtab/tip", ""); }},
+      {"garbage ref", [&] { put(own / "refs/trimtab/tip", "junk\n"); }},
+      {"empty ref of a release", [&] { put(own / "refs/trimtab/releases/1", ""); }},
+      {"ref to nothing",
+       [&] { put(own / "refs/trimtab/releases/1", std::string(40, '1') + "\n"); }},
+      {"no objects", [&] { fs::remove_all(own / "objects"); }},
+      {"no pack", [&] { fs::remove(pack(".pack")); }},
+      {"empty index of a pack", [&] { fs::resize_file(pack(".idx"), 0); }},
+      {"garbled pack",
+       [&] {
+         const fs::path file = pack(".pack");
+         std::string bytes = content(file);
+         for (std::size_t i = 12; i + 20 < bytes.size(); ++i)
+           bytes[i] = static_cast<char>(~bytes[i]);
+         fs::remove(file);
+         put(file, bytes);
+       }},
+      {"a file in its place",
+       [&] {
+         fs::remove_all(own);
+         put(own, "junk");
+       },
+       true},
+      {"junk in its place",
+       [&] {
+         fs::remove_all(own);
+         put(own / "HEAD", "junk");
+         put(own / "objects", "junk");
+       },
+       true},
+  };
+  for (const auto& row : rows) {
+    const std::string name = row.name;
+    fs::remove_all(live);
+    fs::remove_all(folder / "state");
+    git(developer.work(), {"push", "-q", "-f", "origin", second + ":refs/heads/production"});
+    auto before = program();
+    fetch(before);
+    ASSERT_TRUE(await(before.keep(first, 1)));
+    ASSERT_TRUE(await(before.keep(second, 2)));
+    bring(before, "", second);
+    row.damage();
+    auto after = program();
+    auto& repository = row.restarted ? after : before;
+    const auto untouched = info_of(live / "a");
+
+    put(developer / "b", name);
+    const std::string third = developer.push("three");
+    EXPECT_EQ(fetch(repository), third) << name;
+    const auto tree = await(repository.tree(third));
+    ASSERT_TRUE(tree) << name << ": " << tree.error().text();
+    ASSERT_TRUE(await(repository.stage(third, folder / "staging"))) << name;
+    EXPECT_EQ(content(folder / "staging/b"), name);
+    EXPECT_EQ(info_of(live / "a").st_ino, untouched.st_ino) << name;
+    for (const auto& [number, commit] : {std::pair(1, first), std::pair(2, second)}) {
+      const auto kept = await(repository.keep(commit, number));
+      EXPECT_TRUE(kept) << name << ": " << kept.error().text();
+    }
+    bring(repository, second, third);
+    EXPECT_EQ(git(live, {"status", "--porcelain"}), "") << name;
+    EXPECT_EQ(git(own, {"rev-parse", "refs/trimtab/releases/1"}), first) << name;
+    EXPECT_FALSE(present(folder / "state/repo.git.new")) << name;
+    // Objects that were fetched again after all leave a pack that nobody reads.
+    const std::string notice = repository.take_repair_notice();
+    if (!notice.empty()) {
+      EXPECT_NE(notice.find(own.string() + " is damaged ("), std::string::npos) << notice;
+      EXPECT_NO_THROW(git(own, {"fsck", "--no-dangling"})) << name;
+    }
+    EXPECT_EQ(repository.take_repair_notice(), "");
+    git(developer.work(), {"reset", "-q", "--hard", second});
+  }
+}
+
+TEST_F(GitOnDisk, SaysWhoseFaultItIs) {
+  put(developer / "a", "1");
+  const std::string first = developer.push("one");
+  auto repository = program();
+  fetch(repository);
+  const fs::path own = folder / "state/repo.git";
+  // What is asked for that no repository has is not damage.
+  EXPECT_FALSE(await(repository.tree(std::string(40, '1'))));
+  EXPECT_EQ(repository.take_repair_notice(), "");
+
+  // As long as the remote is away nothing is thrown away.
+  auto another = program();
+  put(own / "config", "[[[");
+  fs::rename(developer.bare(), folder / "away");
+  const auto tree = await(another.tree(first));
+  ASSERT_FALSE(tree);
+  EXPECT_NE(tree.error().message.find(own.string() + " is damaged (bad config line 1"),
+            std::string::npos)
+      << tree.error().text();
+  EXPECT_TRUE(present(own / "objects/pack"));
+  fs::rename(folder / "away", developer.bare());
+  EXPECT_TRUE(await(another.tree(first)));
+  EXPECT_NE(another.take_repair_notice().find("fetched anew from " + developer.bare().string()),
+            std::string::npos);
+
+  // A commit that is in no branch any more is given by its id, or is lost.
+  git(developer.work(), {"commit", "-q", "--amend", "--allow-empty", "-m", "rewritten"});
+  developer.push("two");
+  fetch(another);
+  EXPECT_TRUE(await(another.keep(first, 1)));
+  EXPECT_FALSE(await(another.keep(std::string(40, '1'), 2)));
 }
 
 // The live directory

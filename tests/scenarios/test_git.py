@@ -52,6 +52,27 @@ class StaticServer:
         self.process.stop(real.signal.SIGKILL)
 
 
+def test_a_damaged_repository_of_its_own_is_fetched_anew_and_nothing_else_is_touched(host):
+    stack = make_stack(host)
+    host.start()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    stack.wait_commit(stack.push(services(host, "2")))
+    before = stack.instances()
+    own = host.state / "shop/repo.git"
+    (own / "config").write_text("[[[")
+    for pack in (own / "objects/pack").glob("*.pack"):
+        pack.chmod(0o600)
+        pack.write_bytes(b"junk")
+    stack.wait_commit(stack.push(files={"README": "more\n"}))
+    assert stack.instances() == before
+    told = " ".join(stack.release(3)["notices"])
+    assert f"repository {own} is damaged (" in told
+    assert f"fetched anew from {stack.origin}" in told
+    # Also what older releases need is there again.
+    host.trimtab("rollback", "shop", "1", "--wait")
+    assert stack.version("web") == "1"
+
+
 def test_a_remote_that_cannot_be_reached_touches_nothing(host):
     server = StaticServer(host.folder / "origin", host.folder)
     stack = make_stack(host)
