@@ -206,6 +206,7 @@ class Reconciler final : private Progress {
   void finish_request(const std::string& id, std::string outcome, std::optional<int> release,
                       std::string message);
   Result<std::string> enqueue(Request request);
+  Intent known_intent() const;
   DraftParts draft_parts();
 
   void phase_begun(const Attempt& attempt) override;

@@ -88,13 +88,24 @@ Result<std::string> Reconciler::rollback(int release) {
   return enqueue(std::move(request));
 }
 
+// What operators said, to be written anew. Where it could not be read, a unit of a release that has
+// run was brought up once, so that what became of it is left as it is.
+Intent Reconciler::known_intent() const {
+  Intent intent = store_.intent();
+  if (!intent.is_unknown) return intent;
+  intent.is_unknown = false;
+  const Release* const current = store_.current();
+  if (current != nullptr && !current->seen.empty()) intent.unit = settings_.unit;
+  return intent;
+}
+
 Result<std::string> Reconciler::pause(std::string why) {
   if (request_) {
     finish_request(request_->id, "failed", std::nullopt,
                    settings_.name + " was paused before it was done");
     request_.reset();
   }
-  Intent intent = store_.intent();
+  Intent intent = known_intent();
   intent.paused = true;
   intent.paused_why = printable(why);
   intent.paused_at = wall_now();
@@ -107,7 +118,8 @@ Result<std::string> Reconciler::pause(std::string why) {
 }
 
 Result<std::string> Reconciler::resume() {
-  Intent intent = store_.intent();
+  if (auto accepted = store_.accept_rejected(); !accepted) return accepted.error();
+  Intent intent = known_intent();
   intent.paused = false;
   intent.paused_why.clear();
   if (auto saved = store_.set_intent(intent); !saved) return saved.error();

@@ -60,7 +60,8 @@ Task<void> UnitKeeper::look(StackUnit unit, bool docker_answers) {
   facts.state = *state;
   facts.path = path_.string();
   facts.has_release = store_.current() != nullptr && !store_.current()->seen.empty();
-  facts.brought_up = store_.intent().unit == name_;
+  // Where it is not known, an operator may have stopped it.
+  facts.brought_up = store_.intent().unit == name_ || store_.intent().is_unknown;
   facts.docker_answers = docker_answers;
   facts.reload_is_due = reload_is_due_;
   facts.wanted_text = stack_unit_text(unit);

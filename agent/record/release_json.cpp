@@ -94,6 +94,10 @@ Result<void> check_schema(const Json& json, const char* what) {
                {}};
 }
 
+bool is_newer(const Json& json) {
+  return json.is_object() && json_int(json, "schema") > record_schema;
+}
+
 Json to_json(const Plan& plan) {
   Json steps = Json::array();
   for (const Step& step : plan.steps) {

@@ -20,6 +20,8 @@ Json to_json(const RunningSet& running);
 constexpr int record_schema = 1;
 // invalid, of `what` as a subject, where its schema is not ours.
 Result<void> check_schema(const Json& json, const char* what);
+// Whether it is a file of a later version, which must be left to that.
+bool is_newer(const Json& json);
 
 // invalid where a file's schema is not ours or a needed member is missing.
 Result<Release> release_from_json(const Json& json);

@@ -36,10 +36,10 @@ Result<Store> Store::open(fs::path directory) {
   for (const fs::path& folder : {store.directory_, store.directory_ / "releases", store.saved()}) {
     if (auto made = make_private_directory(folder); !made) return made.error();
   }
-  store.load_releases();
+  if (auto loaded = store.load_releases(); !loaded) return loaded.error();
+  if (auto loaded = store.load_intent(); !loaded) return loaded.error();
   store.load_current();
-  store.load_rejected();
-  store.load_intent();
+  if (auto loaded = store.load_rejected(); !loaded) return loaded.error();
   store.load_journal();
   store.load_running();
   return store;
@@ -53,9 +53,12 @@ void Store::set_aside(const fs::path& path, const std::string& why) {
                       aside.filename().string());
 }
 
-void Store::load_releases() {
+Result<void> Store::load_releases() {
+  const fs::path folder = directory_ / "releases";
   std::error_code ec;
-  for (const auto& entry : fs::directory_iterator(directory_ / "releases", ec)) {
+  // Not all of them would be another history: a stack is rather not kept than that.
+  for (fs::directory_iterator next(folder, ec), end; !ec && next != end; next.increment(ec)) {
+    const fs::directory_entry& entry = *next;
     const int number = number_of(entry.path().filename().string());
     if (number == 0) continue;
     highest_ = std::max(highest_, number);
@@ -67,6 +70,10 @@ void Store::load_releases() {
       continue;
     }
     Result<Release> release = release_from_json(*json);
+    if (!release && is_newer(*json)) {
+      problems_.push_back(file.string() + " cannot be read (" + release.error().message + ")");
+      continue;
+    }
     if (!release) {
       set_aside(file, release.error().message);
       continue;
@@ -77,6 +84,8 @@ void Store::load_releases() {
     }
     releases_[number] = std::move(*release);
   }
+  if (ec) return os_error("read", folder, ec.value());
+  return {};
 }
 
 void Store::load_current() {
@@ -86,44 +95,73 @@ void Store::load_current() {
   const int number = number_of(target.filename().string());
   if (releases_.contains(number)) {
     current_ = number;
+    return;
+  }
+  const std::string problem = "the link " + (directory_ / "current").string() +
+                              " names a release that cannot be read: " + target.string();
+  // A newer version can tell what runs, if this one leaves it alone.
+  const Result<Json> json = read_json(release_directory(number) / "release.json");
+  if (json && is_newer(*json)) {
+    hold(problem);
   } else {
-    problems_.push_back("the link " + (directory_ / "current").string() +
-                        " names a release that cannot be read: " + target.string());
+    problems_.push_back(problem);
   }
 }
 
-void Store::load_rejected() {
-  const fs::path file = directory_ / "rejected.json";
-  const Result<Json> json = read_json(file);
-  if (!json) {
-    if (json.error().code != Errc::not_found) set_aside(file, json.error().message);
-    return;
-  }
-  if (const auto checked = check_schema(*json, "it"); !checked) {
-    set_aside(file, checked.error().message);
-    return;
-  }
-  for (const Json& key : json_array(*json, "keys")) {
-    if (key.is_string()) rejected_.insert(key.get<std::string>());
-  }
+// In doubt nothing is deployed until a person has looked.
+void Store::hold(const std::string& why) {
+  problems_.push_back(why);
+  if (intent_.paused) return;
+  intent_.paused = true;
+  intent_.paused_why = why;
+  intent_.paused_at = wall_now();
 }
 
-void Store::load_intent() {
-  const fs::path file = directory_ / "intent.json";
-  const Result<Json> json = read_json(file);
-  if (!json) {
-    if (json.error().code != Errc::not_found) set_aside(file, json.error().message);
-    return;
+Result<void> Store::load_rejected() {
+  const Result<std::optional<Json>> json = rejected_file_.read();
+  if (!json) return json.error();
+  if (!rejected_file_.repair().empty()) problems_.push_back(rejected_file_.repair());
+  if (*json) {
+    for (const Json& key : json_array(**json, "keys")) {
+      if (key.is_string()) rejected_.insert(key.get<std::string>());
+    }
   }
-  if (const auto checked = check_schema(*json, "it"); !checked) {
-    set_aside(file, checked.error().message);
-    return;
+  if (!rejected_file_.is_doubtful()) return {};
+  rejected_ = rejected_by_releases();
+  hold("which commits failed before is not known for certain: " + rejected_file_.doubt());
+  return {};
+}
+
+// As far as the records of the releases tell.
+std::set<std::string> Store::rejected_by_releases() const {
+  std::set<std::string> keys;
+  for (const auto& [number, release] : releases_) {
+    const std::string& key = release.content_key.empty() ? release.inputs_key : release.content_key;
+    const bool by_host = release.failure && release.failure->cls == FailureClass::world;
+    if (release.outcome == Outcome::good) keys.erase(key);
+    const bool failed = release.outcome == Outcome::rejected ||
+                        release.outcome == Outcome::rolled_back ||
+                        release.outcome == Outcome::failed;
+    if (failed && !by_host && !key.empty()) keys.insert(key);
   }
-  intent_.paused = json_bool(*json, "paused");
-  intent_.paused_why = json_string(*json, "paused_why");
-  intent_.paused_at = parse_time(json_string(*json, "paused_at")).value_or(WallTime());
-  intent_.held_commit = json_string(*json, "held_commit");
-  intent_.unit = json_string(*json, "unit");
+  return keys;
+}
+
+Result<void> Store::load_intent() {
+  const Result<std::optional<Json>> json = intent_file_.read();
+  if (!json) return json.error();
+  if (!intent_file_.repair().empty()) problems_.push_back(intent_file_.repair());
+  if (intent_file_.is_doubtful()) {
+    intent_.is_unknown = true;
+    hold("what operators asked for is not known: " + intent_file_.doubt());
+  }
+  if (!*json) return {};
+  intent_.paused = json_bool(**json, "paused");
+  intent_.paused_why = json_string(**json, "paused_why");
+  intent_.paused_at = parse_time(json_string(**json, "paused_at")).value_or(WallTime());
+  intent_.held_commit = json_string(**json, "held_commit");
+  intent_.unit = json_string(**json, "unit");
+  return {};
 }
 
 void Store::load_journal() {
@@ -306,35 +344,41 @@ Result<void> Store::reject(const std::string& key) {
   if (key.empty() || rejected_.contains(key)) return {};
   std::set<std::string> keys = rejected_;
   keys.insert(key);
-  Json json;
-  json["schema"] = record_schema;
-  json["keys"] = keys;
-  if (auto written = write_json(directory_ / "rejected.json", json); !written) return written;
-  rejected_ = std::move(keys);
-  return {};
+  return write_rejected(std::move(keys));
 }
 
 Result<void> Store::pardon(const std::string& key) {
   if (!rejected_.contains(key)) return {};
   std::set<std::string> keys = rejected_;
   keys.erase(key);
+  return write_rejected(std::move(keys));
+}
+
+Result<void> Store::accept_rejected() {
+  if (!rejected_file_.is_doubtful()) return {};
+  return write_rejected(rejected_);
+}
+
+Result<void> Store::write_rejected(std::set<std::string> keys) {
+  // Once it is written anew, nothing else tells of the doubt after a restart.
+  if (rejected_file_.is_doubtful() && intent_.paused && !intent_.is_unknown) {
+    if (auto held = set_intent(intent_); !held) return held;
+  }
   Json json;
-  json["schema"] = record_schema;
   json["keys"] = keys;
-  if (auto written = write_json(directory_ / "rejected.json", json); !written) return written;
+  if (auto written = write_kept(rejected_file_, std::move(json)); !written) return written;
   rejected_ = std::move(keys);
   return {};
 }
 
 Result<void> Store::set_intent(Intent intent) {
   Json json;
-  json["schema"] = record_schema;
   json["paused"] = intent.paused;
   json["paused_why"] = intent.paused_why;
   json["paused_at"] = format_time(intent.paused_at);
   json["held_commit"] = intent.held_commit;
   json["unit"] = intent.unit;
-  if (auto written = write_json(directory_ / "intent.json", json); !written) return written;
+  if (auto written = write_kept(intent_file_, std::move(json)); !written) return written;
   intent_ = std::move(intent);
   return {};
 }
@@ -342,6 +386,14 @@ Result<void> Store::set_intent(Intent intent) {
 Result<void> Store::set_running(RunningSet running) {
   running_ = std::move(running);
   return write_json(directory_ / "running.json", to_json(running_));
+}
+
+Result<void> Store::write_kept(KeptFile& file, Json json) {
+  const std::string doubt = file.doubt();
+  if (auto written = file.write(std::move(json)); !written) return written;
+  if (doubt.empty()) return {};
+  std::erase_if(problems_, [&](const std::string& problem) { return problem.ends_with(doubt); });
+  return {};
 }
 
 Result<void> Store::journal(const Attempt& attempt) {

@@ -11,6 +11,7 @@
 
 #include "agent/model/attempt.hpp"
 #include "agent/model/release.hpp"
+#include "agent/record/kept_file.hpp"
 #include "common/result.hpp"
 
 namespace trimtab {
@@ -25,12 +26,17 @@ struct Intent {
   std::string held_commit;
   // The unit that was enabled and started once; what became of it since is an operator's wish.
   std::string unit;
+  // Not kept: the file could not be read, so that `unit` and `held_commit` are not known either.
+  bool is_unknown = false;
 };
 
 class Store {
  public:
   // Reads what `directory` (…/NAME) has; makes it where it is not there. Files that are truncated
-  // or foreign are set aside with the suffix .broken and named in problems(), never fatal.
+  // or foreign are set aside with the suffix .broken and named in problems(), never fatal. Where it
+  // cannot be told what operators said or which content was rejected, the stack is paused, with the
+  // reason, until one resumes it; the file stays as it is until then. An error where the directory
+  // cannot be made or read.
   static Result<Store> open(std::filesystem::path directory);
 
   [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
@@ -70,6 +76,9 @@ class Store {
   [[nodiscard]] const std::set<std::string>& rejected() const { return rejected_; }
   Result<void> reject(const std::string& key);
   Result<void> pardon(const std::string& key);
+  // An operator goes on although it was not known for certain what was rejected: what is known of
+  // it is written.
+  Result<void> accept_rejected();
 
   [[nodiscard]] const Intent& intent() const { return intent_; }
   Result<void> set_intent(Intent intent);
@@ -85,14 +94,21 @@ class Store {
   Result<void> close_journal();
 
  private:
-  explicit Store(std::filesystem::path directory) : directory_(std::move(directory)) {}
-  void load_releases();
+  explicit Store(std::filesystem::path directory)
+      : directory_(std::move(directory)),
+        rejected_file_(directory_ / "rejected.json"),
+        intent_file_(directory_ / "intent.json") {}
+  Result<void> load_releases();
   void load_current();
-  void load_rejected();
-  void load_intent();
+  Result<void> load_rejected();
+  Result<void> load_intent();
   void load_journal();
   void load_running();
   [[nodiscard]] RunningSet running_by_records() const;
+  [[nodiscard]] std::set<std::string> rejected_by_releases() const;
+  Result<void> write_rejected(std::set<std::string> keys);
+  Result<void> write_kept(KeptFile& file, Json json);
+  void hold(const std::string& why);
   void set_aside(const std::filesystem::path& path, const std::string& why);
 
   std::filesystem::path directory_;
@@ -100,6 +116,8 @@ class Store {
   std::map<int, Release> releases_;
   int current_ = 0;
   int highest_ = 0;
+  KeptFile rejected_file_;
+  KeptFile intent_file_;
   std::set<std::string> rejected_;
   Intent intent_;
   RunningSet running_;

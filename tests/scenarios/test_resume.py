@@ -321,28 +321,42 @@ def test_broken_and_foreign_files_are_told_of_and_set_aside(shop):
     shop.assert_complete(number)
     assert stack.status()["notices"] == []
     shop.good = number
+    host.trimtab("pause", "shop", "--reason", "moving house")
     host.stop()
 
     instances = stack.instances()
     (state / "journal").write_text("nonsense\n")
     broken = [state / "journal", state / f"releases/{number - 1}/release.json",
-              state / "rejected.json", state / "intent.json"]
+              state / "intent.json"]
     for file in broken:
-        file.write_text(file.read_text() if file.exists() else '{"schema": 1}')
         cut(file)
+    # Without a copy: what was rejected is not known.
+    (state / "rejected.json").write_text('{"schema": 1, "keys": [')
     (state / "releases/901").mkdir()
     foreign = [state / "releases/900", state / "releases/notes.txt", state / "stranger"]
     for file in foreign:
         file.write_text("not trimtab's\n")
     host.start()
-    status = stack.wait_state("synced")
-    assert status["release"] == number
+    status = stack.wait_state("paused")
+    assert status["release"] == number and status["reason"] == "moving house"
+    for file in [*broken, state / "rejected.json"]:
+        assert any(str(file) in notice for notice in status["notices"]), (file, status["notices"])
     for file in broken:
-        assert any(str(file) in notice and f"{file.name}.broken" in notice
-                   for notice in status["notices"]), (file, status["notices"])
         assert file.with_name(f"{file.name}.broken").exists()
     assert [file.read_text() for file in foreign] == ["not trimtab's\n"] * len(foreign)
     assert stack.instances() == instances
+    host.stop()
+
+    # Nobody paused it, but nobody can say what failed before: a person has to.
+    intent = state / "intent.json"
+    for file in (intent, intent.with_name("intent.json.copy")):
+        file.write_text(file.read_text().replace('"paused": true', '"paused": false'))
+    host.start()
+    status = stack.wait_state("paused")
+    assert f"{state}/rejected.json" in status["reason"] and "trimtab resume shop" in status["next"]
+    host.trimtab("resume", "shop")
+    stack.wait_state("synced")
+    assert (state / "rejected.json.broken").exists()
     host.stop()
 
     # Even of the release that runs: what runs goes on, and is known again after a look at it.

@@ -306,16 +306,10 @@ TEST(Record, TruncatedAndForeignFilesAreSetAsideAndReported) {
       {"truncated release", "releases/1/release.json", whole.substr(0, whole.size() / 2)},
       {"empty release", "releases/1/release.json", ""},
       {"zeros", "releases/1/release.json", std::string(4096, '\0')},
-      {"release of a newer schema", "releases/1/release.json", R"({"schema": 2, "number": 1})"},
       {"something else", "releases/1/release.json", R"(["hello"])"},
       {"release without a known outcome", "releases/1/release.json",
        R"({"schema": 1, "number": 1, "outcome": "splendid"})"},
       {"another release's file", "releases/1/release.json", dump_json(to_json(release(3)))},
-      {"truncated rejections", "rejected.json", R"({"schema": 1, "keys": ["a)"},
-      {"foreign rejections", "rejected.json", R"({"keys": ["a"]})"},
-      {"rejections of a newer schema", "rejected.json", R"({"schema": 2, "keys": {"a": 1}})"},
-      {"truncated intent", "intent.json", R"({"schema": 1, "pau)"},
-      {"foreign intent", "intent.json", R"([true])"},
   };
   for (const BrokenCase& row : rows) {
     SCOPED_TRACE(row.name);
@@ -338,6 +332,179 @@ TEST(Record, TruncatedAndForeignFilesAreSetAsideAndReported) {
     ASSERT_NE(store.find(2), nullptr);
     EXPECT_EQ(store.next_number(), 3);
     EXPECT_TRUE(open(folder / "shop").problems().empty());
+  }
+}
+
+// ---- What operators said, and what was rejected ---------------------------------------------
+
+const Intent moving{true, "moving house", moment("2026-11-23T00:07:23.000Z"), "c9", "shop.service"};
+
+// A stack whose release 2 failed; paused by an operator.
+void make_paused(const fs::path& folder) {
+  Store store = open(folder);
+  ASSERT_TRUE(store.save(release(1)));
+  ASSERT_TRUE(store.save(release(2, "bad", Outcome::rolled_back)));
+  ASSERT_TRUE(store.set_current(1));
+  ASSERT_TRUE(store.reject("bad"));
+  ASSERT_TRUE(store.reject("an earlier one"));
+  ASSERT_TRUE(store.set_intent(moving));
+}
+
+const std::vector<std::pair<std::string, std::string>> unreadable{
+    {"empty", ""},
+    {"zeros", std::string(4096, '\0')},
+    {"truncated", R"({"schema": 1, "pau)"},
+    {"foreign", R"(["hello"])"},
+    {"without a schema", R"({"keys": ["a"], "paused": false})"},
+};
+const std::string newer = R"({"schema": 2, "keys": {}, "paused": {}})";
+
+TEST(Record, ATornFileOfWhatOperatorsSaidOrOfRejectionsLosesNothing) {
+  for (const char* const name : {"intent.json", "rejected.json"}) {
+    for (const auto& [what, text] : unreadable) {
+      SCOPED_TRACE(std::string(name) + ", " + what);
+      const test::TemporaryFolder folder;
+      make_paused(folder / "shop");
+      const fs::path file = folder / "shop" / name;
+      write(file, text);
+      const Store store = open(folder / "shop");
+      ASSERT_EQ(store.problems().size(), 1U);
+      EXPECT_NE(store.problems()[0].find(file.string()), std::string::npos) << store.problems()[0];
+      EXPECT_EQ(store.intent().paused_why, "moving house");
+      EXPECT_EQ(store.intent().held_commit, "c9");
+      EXPECT_EQ(store.intent().unit, "shop.service");
+      EXPECT_EQ(store.rejected(), (std::set<std::string>{"bad", "an earlier one"}));
+      EXPECT_EQ(read(file.string() + ".broken"), text);
+      EXPECT_TRUE(open(folder / "shop").problems().empty());
+    }
+  }
+}
+
+TEST(Record, OneThatIsGoneIsTakenFromItsCopy) {
+  const test::TemporaryFolder folder;
+  make_paused(folder / "shop");
+  fs::remove(folder / "shop/intent.json");
+  EXPECT_EQ(open(folder / "shop").intent().paused_why, "moving house");
+  EXPECT_TRUE(open(folder / "shop").problems().empty());
+}
+
+TEST(Record, ACopyFromBeforeACrashIsNotBelieved) {
+  const test::TemporaryFolder folder;
+  make_paused(folder / "shop");
+  const fs::path file = folder / "shop/intent.json";
+  const std::string before = read(file);
+  Store store = open(folder / "shop");
+  Intent longer = moving;
+  longer.paused_why = "moving further";
+  ASSERT_TRUE(store.set_intent(longer));
+  write(file.string() + ".copy", before);
+  EXPECT_EQ(open(folder / "shop").intent().paused_why, "moving further");
+  EXPECT_EQ(read(file.string() + ".copy"), read(file));
+}
+
+TEST(Record, InDoubtTheStackIsPausedUntilSomebodyResumesIt) {
+  std::vector<std::pair<std::string, std::string>> rows = unreadable;
+  rows.emplace_back("of a newer version", newer);
+  for (const char* const name : {"intent.json", "rejected.json"}) {
+    for (const auto& [what, text] : rows) {
+      SCOPED_TRACE(std::string(name) + ", " + what);
+      const test::TemporaryFolder folder;
+      make_paused(folder / "shop");
+      {
+        Store store = open(folder / "shop");
+        ASSERT_TRUE(store.set_intent({}));
+      }
+      const fs::path file = folder / "shop" / name;
+      write(file, text);
+      // What an older version wrote says nothing against a newer one.
+      if (text != newer) write(file.string() + ".copy", text);
+      for (int start = 0; start < 2; ++start) {
+        const Store store = open(folder / "shop");
+        ASSERT_EQ(store.problems().size(), 1U);
+        EXPECT_TRUE(store.intent().paused);
+        EXPECT_NE(store.intent().paused_why.find(file.string()), std::string::npos)
+            << store.intent().paused_why;
+        EXPECT_TRUE(store.rejected().contains("bad"));
+        EXPECT_EQ(read(file), text);
+      }
+      Store store = open(folder / "shop");
+      ASSERT_TRUE(store.accept_rejected());
+      ASSERT_TRUE(store.set_intent({}));
+      EXPECT_TRUE(store.problems().empty());
+      EXPECT_EQ(read(file.string() + ".broken"), text);
+      const Store after = open(folder / "shop");
+      EXPECT_TRUE(after.problems().empty());
+      EXPECT_FALSE(after.intent().paused);
+      EXPECT_TRUE(after.rejected().contains("bad"));
+    }
+  }
+}
+
+TEST(Record, ARejectionInDoubtKeepsTheStackPaused) {
+  const test::TemporaryFolder folder;
+  make_paused(folder / "shop");
+  {
+    Store store = open(folder / "shop");
+    ASSERT_TRUE(store.set_intent({}));
+  }
+  write(folder / "shop/rejected.json", newer);
+  {
+    Store store = open(folder / "shop");
+    ASSERT_TRUE(store.reject("worse"));
+  }
+  const Store store = open(folder / "shop");
+  EXPECT_TRUE(store.intent().paused);
+  EXPECT_EQ(store.rejected(), (std::set<std::string>{"bad", "worse"}));
+  EXPECT_EQ(read(folder / "shop/rejected.json.broken"), newer);
+}
+
+TEST(Record, NothingThatWasSetAsideIsOverwritten) {
+  const test::TemporaryFolder folder;
+  make_paused(folder / "shop");
+  const fs::path file = folder / "shop/intent.json";
+  for (const char* const text : {"first", "second", "third"}) {
+    write(file, text);
+    open(folder / "shop");
+  }
+  EXPECT_EQ(read(file.string() + ".broken"), "first");
+  EXPECT_EQ(read(file.string() + ".broken.2"), "second");
+  EXPECT_EQ(read(file.string() + ".broken.3"), "third");
+}
+
+TEST(Record, WhatRunsByAReleaseOfANewerVersionIsLeftAlone) {
+  const test::TemporaryFolder folder;
+  make_paused(folder / "shop");
+  {
+    Store store = open(folder / "shop");
+    ASSERT_TRUE(store.set_intent({}));
+  }
+  const fs::path file = folder / "shop/releases/1/release.json";
+  write(file, newer);
+  for (int start = 0; start < 2; ++start) {
+    const Store store = open(folder / "shop");
+    EXPECT_EQ(store.current(), nullptr);
+    EXPECT_TRUE(store.intent().paused);
+    EXPECT_EQ(store.next_number(), 3);
+    EXPECT_EQ(read(file), newer);
+  }
+}
+
+TEST(Record, AStackThatCannotBeReadIsNotKeptInPart) {
+  for (const char* const name : {"intent.json", "rejected.json", "releases"}) {
+    SCOPED_TRACE(name);
+    const test::TemporaryFolder folder;
+    make_paused(folder / "shop");
+    const fs::path path = folder / "shop" / name;
+    for (const fs::path& each : {path, fs::path(path.string() + ".copy")}) fs::remove_all(each);
+    if (std::string(name) == "releases") {
+      write(path, "");
+    } else {
+      fs::create_directory(path);
+    }
+    const auto store = Store::open(folder / "shop");
+    ASSERT_FALSE(store);
+    EXPECT_NE(store.error().message.find(path.string()), std::string::npos)
+        << store.error().message;
   }
 }
 
