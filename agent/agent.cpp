@@ -24,6 +24,7 @@
 #include "agent/notify/service_manager.hpp"
 #include "agent/reconcile/reconciler.hpp"
 #include "agent/registry/registry_client.hpp"
+#include "agent/sources/backoff.hpp"
 #include "agent/units/systemd_units.hpp"
 #include "common/failpoint.hpp"
 #include "common/files.hpp"
@@ -31,6 +32,7 @@
 #include "common/log.hpp"
 #include "common/memory.hpp"
 #include "common/process.hpp"
+#include "common/text.hpp"
 
 namespace trimtab {
 namespace {
@@ -44,6 +46,9 @@ constexpr int exit_configuration = 2;
 constexpr auto stop_patience = std::chrono::seconds(80);
 
 constexpr auto memory_interval = std::chrono::seconds(30);
+
+// How soon a stack that could not be taken up is tried again; later each time.
+constexpr std::chrono::milliseconds first_retry = std::chrono::seconds(5);
 
 // How often `systemctl status` is told how things are.
 constexpr auto status_interval = std::chrono::seconds(10);
@@ -63,6 +68,23 @@ bool may_use_socket(const http::Peer& peer, const std::string& group_name) {
   return std::find(groups.begin(), groups.end(), group->gr_gid) != groups.end();
 }
 
+// The first mistake in trimtab.yaml, with its place.
+std::optional<Error> error_of_daemon(const LoadResult& loaded) {
+  for (const Finding& finding : loaded.findings) {
+    if (finding.severity != Severity::error || finding.file.filename() != "trimtab.yaml") continue;
+    return Error{Errc::invalid, to_string(finding),
+                 "correct it, as `trimtab check` shows, then `systemctl reload trimtabd`"};
+  }
+  return std::nullopt;
+}
+
+// Given to Compose in place of a .env file that must not be read.
+Result<void> make_empty_file(const fs::path& path) {
+  const Result<std::string> text = read_file(path);
+  if (text && text->empty()) return {};
+  return write_file_durably(path, "");
+}
+
 Task<void> release_memory_at_times() {
   for (;;) {
     const Result<void> slept = co_await sleep_for(memory_interval);
@@ -76,6 +98,12 @@ struct KeptStack {
   StackSettings settings;
   std::shared_ptr<Reconciler> reconciler;
   std::unique_ptr<TaskGroup> tasks;
+};
+
+// When a stack that could not be taken up is tried again.
+struct Retry {
+  SteadyClock::time_point at;
+  int tries = 0;
 };
 
 class Agent {
@@ -99,6 +127,8 @@ class Agent {
   Task<Result<void>> may_use_docker();
   Result<void> listen();
   Task<void> take_up_webhook(DaemonSettings::Webhook settings);
+  void take_up(const StackSettings& settings);
+  Task<void> retry_stacks();
   Result<void> add_stack(const StackSettings& settings);
   void start_stack(KeptStack& stack);
   Task<void> remove_stack(std::string name);
@@ -126,6 +156,11 @@ class Agent {
   Turn host_turn_;
   std::map<std::string, KeptStack> kept_;
   Api::Stacks stacks_;
+  UnavailableStacks unavailable_;
+  std::map<std::string, Retry> retries_;  // of those that are unavailable, by name
+  // Why no stack is taken up: trimtab.yaml cannot be read, and none runs on by settings that nobody
+  // has written.
+  std::optional<Error> daemon_error_;
   std::unique_ptr<Webhook> webhook_;
   std::unique_ptr<Api> api_;
   std::unique_ptr<http::Server> server_;
@@ -172,8 +207,8 @@ Result<void> Agent::prepare() {
     spdlog::warn("ended {} {} that an earlier trimtabd had left when it was killed", orphans,
                  orphans == 1 ? "program" : "programs");
   }
-  // Given to Compose in place of a .env file that must not be read.
-  return write_file_durably(options_.state_dir / "empty", "");
+  daemon_error_ = error_of_daemon(config_);
+  return {};
 }
 
 // Connecting to the socket of a Docker that an operator stopped would start it again.
@@ -225,7 +260,45 @@ void Agent::build_parts() {
   }
 }
 
+// One that cannot be taken up keeps no other from its work.
+void Agent::take_up(const StackSettings& settings) {
+  const std::string& name = settings.name;
+  const Result<void> added = daemon_error_ ? Result<void>(*daemon_error_) : add_stack(settings);
+  if (added) {
+    unavailable_.erase(name);
+    retries_.erase(name);
+    if (stacks_started_) start_stack(kept_[name]);
+    return;
+  }
+  const auto before = unavailable_.find(name);
+  if (before == unavailable_.end() || before->second.error.message != added.error().message) {
+    spdlog::error("{}", added.error().context(name).text());
+  }
+  UnavailableStack stack{settings, added.error(), "nothing is done to it until then"};
+  if (!daemon_error_) {
+    Retry& retry = retries_[name];
+    const auto wait = next_interval(first_retry, retry.tries++, random_jitter());
+    retry.at = SteadyClock::now() + wait;
+    stack.next = "tried again in " + human_duration(wait);
+  }
+  unavailable_[name] = std::move(stack);
+}
+
+Task<void> Agent::retry_stacks() {
+  for (;;) {
+    const Result<void> slept = co_await sleep_for(first_retry / 2);
+    if (!slept) co_return;
+    const std::map<std::string, Retry> retries = retries_;
+    for (const auto& [name, retry] : retries) {
+      if (stopping_ || SteadyClock::now() < retry.at) continue;
+      const StackSettings settings = unavailable_.at(name).settings;
+      take_up(settings);
+    }
+  }
+}
+
 Result<void> Agent::add_stack(const StackSettings& settings) {
+  if (auto made = make_empty_file(options_.state_dir / "empty"); !made) return made;
   Result<Store> store = Store::open(options_.state_dir / settings.name);
   if (!store) return store.error();
   GitAccess access;
@@ -277,8 +350,8 @@ Result<void> Agent::listen() {
     owns_socket_ = true;
   }
   if (!listener) return listener.error();
-  api_ = std::make_unique<Api>(executor_, stacks_, *docker_, *engine_, *compose_, events_,
-                               problems_, webhook_);
+  api_ = std::make_unique<Api>(executor_, stacks_, unavailable_, *docker_, *engine_, *compose_,
+                               events_, problems_, webhook_);
   server_ = std::make_unique<http::Server>(
       executor_, std::move(*listener), http::ServerLimits{},
       [group = config_.daemon.socket.group](const http::Peer& peer) {
@@ -320,13 +393,7 @@ void Agent::fail(const Error& error) {
 
 Task<void> Agent::run() {
   build_parts();
-  for (const StackSettings& settings : config_.stacks) {
-    const Result<void> added = add_stack(settings);
-    if (!added) {
-      fail(added.error().context(settings.name));
-      co_return;
-    }
-  }
+  for (const StackSettings& settings : config_.stacks) take_up(settings);
   if (const Result<void> listening = listen(); !listening) {
     fail(listening.error());
     co_return;
@@ -338,6 +405,7 @@ Task<void> Agent::run() {
   watchers_.spawn("reload", follow_reload_signal());
   watchers_.spawn("service manager", tell_service_manager());
   watchers_.spawn("start of the stacks", start_stacks());
+  watchers_.spawn("stacks that are unavailable", retry_stacks());
   boost::system::error_code ec;
   co_await signals_.async_wait(asio::redirect_error(asio::use_awaitable, ec));
   spdlog::info("stopping");
@@ -360,8 +428,10 @@ Task<void> Agent::start_stacks() {
 // --- the service manager
 
 std::string Agent::status_line() const {
-  if (stacks_.empty()) return "no stack is configured";
+  if (stacks_.empty() && unavailable_.empty()) return "no stack is configured";
   std::vector<std::string> words;
+  for (const auto& [name, stack] : unavailable_)
+    words.push_back(name + ": failed: " + stack.error.message);
   for (const auto& [name, stack] : stacks_)
     words.push_back(stack_line(stack_json(*stack), wall_now()));
   return join(words, "; ");
@@ -414,17 +484,23 @@ Task<void> Agent::reload() {
   LoadResult loaded = load_config(options_.config_dir);
   take_findings(loaded);
   std::set<std::string> broken;
-  bool daemon_broken = false;
+  const std::optional<Error> daemon_error = error_of_daemon(loaded);
   bool proxies_changed = false;
   for (const Finding& finding : loaded.findings) {
     if (finding.severity != Severity::error) continue;
     broken.insert(finding.file.stem().string());
-    daemon_broken = daemon_broken || finding.file.filename() == "trimtab.yaml";
   }
-  if (!daemon_broken) {
+  if (daemon_error && daemon_error_) daemon_error_ = daemon_error;
+  if (!daemon_error) {
     if (const auto log = set_up_log(loaded.daemon.log.level); !log) co_return;
     const bool needs_restart = loaded.daemon.docker != config_.daemon.docker ||
                                loaded.daemon.socket != config_.daemon.socket;
+    if (daemon_error_ && loaded.daemon.docker == config_.daemon.docker) daemon_error_.reset();
+    if (daemon_error_) {
+      daemon_error_ =
+          Error{Errc::invalid, "docker: of trimtab.yaml is taken up when trimtabd is restarted",
+                "`systemctl restart trimtabd`"};
+    }
     if (needs_restart) {
       problems_.push_back(
           "docker: and socket: of trimtab.yaml changed: they are taken up when "
@@ -438,6 +514,13 @@ Task<void> Agent::reload() {
   }
   std::map<std::string, StackSettings> wanted;
   for (const StackSettings& settings : loaded.stacks) wanted[settings.name] = settings;
+  for (auto entry = unavailable_.begin(); entry != unavailable_.end();) {
+    const auto& [name, stack] = *entry;
+    if (broken.contains(name)) wanted[name] = stack.settings;
+    entry = wanted.contains(name) ? std::next(entry) : unavailable_.erase(entry);
+  }
+  std::erase_if(retries_,
+                [this](const auto& retry) { return !unavailable_.contains(retry.first); });
   std::vector<std::string> leaving;
   for (const auto& [name, stack] : kept_) {
     if (broken.contains(name)) {
@@ -455,14 +538,7 @@ Task<void> Agent::reload() {
   // The stop has counted the stacks that it waits for.
   if (stopping_) co_return;
   for (const auto& [name, settings] : wanted) {
-    if (kept_.contains(name)) continue;
-    const Result<void> added = add_stack(settings);
-    if (!added) {
-      problems_.push_back(added.error().context(name).text());
-      spdlog::error("{}", problems_.back());
-      continue;
-    }
-    if (stacks_started_) start_stack(kept_[name]);
+    if (!kept_.contains(name)) take_up(settings);
   }
   spdlog::info("the configuration was read again: {} {}", kept_.size(),
                kept_.size() == 1 ? "stack" : "stacks");

@@ -120,11 +120,12 @@ struct Api::Route {
   }
 };
 
-Api::Api(asio::any_io_executor executor, Stacks& stacks, Docker& docker,
-         const EngineWatcher& engine, const Compose& compose, EventBus& events,
+Api::Api(asio::any_io_executor executor, Stacks& stacks, const UnavailableStacks& unavailable,
+         Docker& docker, const EngineWatcher& engine, const Compose& compose, EventBus& events,
          const std::vector<std::string>& problems, const std::unique_ptr<Webhook>& webhook)
     : executor_(std::move(executor)),
       stacks_(stacks),
+      unavailable_(unavailable),
       docker_(docker),
       engine_(engine),
       compose_(compose),
@@ -204,16 +205,27 @@ http::Reply Api::status() const {
   body["docker"]["api_version"] = engine_.engine() ? engine_.engine()->api_version : std::string();
   body["docker"]["error"] = engine_.error() ? engine_.error()->text() : std::string();
   body["stacks"] = Json::array();
-  for (const auto& [name, stack] : stacks_) body["stacks"].push_back(stack_json(*stack));
+  std::map<std::string, Json> stacks;
+  for (const auto& [name, stack] : stacks_) stacks[name] = stack_json(*stack);
+  for (const auto& [name, stack] : unavailable_) stacks[name] = stack_json(stack);
+  for (auto& [name, stack] : stacks) body["stacks"].push_back(std::move(stack));
   return json_reply(200, body);
 }
 
 Task<http::Reply> Api::stack_route(Route route) {
   const std::string& name = route.path[2];
+  const auto unavailable = unavailable_.find(name);
+  if (unavailable != unavailable_.end()) {
+    const bool get = route.method == "GET" || route.method == "HEAD";
+    if (get && route.path.size() == 3) co_return json_reply(200, stack_json(unavailable->second));
+    const Error& error = unavailable->second.error;
+    co_return problem(503, name + ": " + error.message, error.hint);
+  }
   const auto found = stacks_.find(name);
   if (found == stacks_.end()) {
     std::vector<std::string> known;
     for (const auto& [other, stack] : stacks_) known.push_back(other);
+    for (const auto& [other, stack] : unavailable_) known.push_back(other);
     const std::optional<std::string> close = nearest(name, known);
     co_return problem(404, "there is no stack " + printable(name),
                       close           ? "did you mean " + *close + "?"

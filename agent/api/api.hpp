@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "agent/api/unavailable_stack.hpp"
 #include "agent/docker/docker.hpp"
 #include "agent/reconcile/reconciler.hpp"
 #include "agent/webhook/webhook.hpp"
@@ -19,9 +20,9 @@ class Api {
   using Stacks = std::map<std::string, std::shared_ptr<Reconciler>>;
 
   // All outlive it.
-  Api(asio::any_io_executor executor, Stacks& stacks, Docker& docker, const EngineWatcher& engine,
-      const Compose& compose, EventBus& events, const std::vector<std::string>& problems,
-      const std::unique_ptr<Webhook>& webhook);
+  Api(asio::any_io_executor executor, Stacks& stacks, const UnavailableStacks& unavailable,
+      Docker& docker, const EngineWatcher& engine, const Compose& compose, EventBus& events,
+      const std::vector<std::string>& problems, const std::unique_ptr<Webhook>& webhook);
 
   Task<http::Reply> handle(http::Request request, http::Peer peer);
 
@@ -35,6 +36,7 @@ class Api {
 
   asio::any_io_executor executor_;
   Stacks& stacks_;
+  const UnavailableStacks& unavailable_;
   Docker& docker_;
   const EngineWatcher& engine_;
   const Compose& compose_;

@@ -248,6 +248,43 @@ Json stack_json(const Reconciler& stack) {
   return json;
 }
 
+// Of the same form, though nothing is known of it but its settings.
+Json stack_json(const UnavailableStack& stack) {
+  Json json;
+  json["name"] = stack.settings.name;
+  json["state"] = to_string(StackState::failed);
+  json["reason"] = stack.error.message;
+  json["notices"] = Json::array();
+  json["release"] = nullptr;
+  json["commit"] = "";
+  json["ref"] = stack.settings.git.ref;
+  json["subject"] = "";
+  json["author"] = "";
+  json["deployed_at"] = nullptr;
+  json["containers"] = Json::array();
+  json["healthy"] = 0;
+  json["services"] = 0;
+  json["git"]["url"] = stack.settings.git.url;
+  json["git"]["ref"] = stack.settings.git.ref;
+  json["git"]["commit"] = "";
+  json["git"]["checked_at"] = nullptr;
+  json["git"]["interval_seconds"] = seconds(stack.settings.git.interval);
+  json["git"]["error"] = "";
+  json["git"]["asked_by"] = "";
+  json["images"]["watched"] = 0;
+  json["images"]["errors"] = Json::array();
+  json["images"]["checked_at"] = nullptr;
+  json["images"]["interval_seconds"] = seconds(stack.settings.images.interval);
+  json["unit"] = nullptr;
+  json["certificates"] = Json::array();
+  json["drift"] = Json::array();
+  json["next"] = (stack.error.hint.empty() ? "" : stack.error.hint + "; ") + stack.next;
+  json["checked_at"] = nullptr;
+  json["attempt"] = nullptr;
+  json["last_request"] = nullptr;
+  return json;
+}
+
 Json release_json(const Release& release, bool current, bool brief) {
   Json json = to_json(release);
   for (const char* inner : {"schema", "inputs_key", "content_key", "mounted_files", "inputs",

@@ -1,12 +1,14 @@
 // What the status socket says of a stack, in the form of config/openapi.yaml.
 #pragma once
 
+#include "agent/api/unavailable_stack.hpp"
 #include "agent/reconcile/reconciler.hpp"
 #include "common/json.hpp"
 
 namespace trimtab {
 
 Json stack_json(const Reconciler& stack);
+Json stack_json(const UnavailableStack& stack);
 // The same on one line, for `systemctl status`. `stack` is stack_json()'s.
 std::string stack_line(const Json& stack, WallTime now);
 // `brief`: without the failing services' logs.

@@ -128,6 +128,12 @@ std::vector<std::string> dependencies_first(std::vector<std::string> services,
   return ordered;
 }
 
+// Recording an end may be repeated.
+void add_notice(Release& release, std::string notice) {
+  if (!release.notices.empty() && release.notices.back() == notice) return;
+  release.notices.push_back(std::move(notice));
+}
+
 }  // namespace
 
 Executor::Executor(ExecutorParts parts, ExecutorHooks hooks)
@@ -215,12 +221,22 @@ Task<std::optional<AttemptResult>> Executor::run(Attempt attempt, bool resumed) 
     if (done.failure) note_failure(std::move(*done.failure));
     next = next_phase(phase, done.result, course);
   }
-  const Result<void> finished = finish(*next.end);
-  if (!finished) {
-    spdlog::error("{}: cannot record the end of release {}: {}", parts_.settings.name,
-                  attempt_.release, finished.error().text());
+  end_ = *next.end;
+  AttemptResult result{*end_, attempt_.failure, std::nullopt};
+  const Result<void> recorded = co_await record_end();
+  if (!recorded) result.unrecorded = recorded.error();
+  co_return result;
+}
+
+Task<Result<void>> Executor::record_end() {
+  // A good release of which it is not known what runs would be taken for one that never ran.
+  const bool is_noted = noted_ && *noted_;
+  if (*end_ == AttemptEnd::committed && !is_noted) {
+    const Done done = co_await commit();
+    static_cast<void>(done);
+    if (!*noted_) co_return *noted_;
   }
-  co_return AttemptResult{*next.end, attempt_.failure};
+  co_return finish(*end_);
 }
 
 Course Executor::course() const {
@@ -250,12 +266,20 @@ Task<Result<void>> Executor::begin(Phase phase) {
   if (attempt_.phase != phase) attempt_.leaving.reset();
   attempt_.entries = attempt_.phase == phase ? attempt_.entries + 1 : 1;
   attempt_.phase = phase;
-  if (auto written = parts_.store.journal(attempt_); !written) co_return written;
+  const Result<void> written = parts_.store.journal(attempt_);
+  // Nothing is touched yet.
+  const bool may_wait =
+      phase == Phase::pulling || phase == Phase::before || phase == Phase::switching;
+  if (!written && may_wait) co_return written;
   const Result<void> noted = update(attempt_.release, [&](Release& release) {
     release.timeline.push_back({std::string(to_string(phase)), wall_now(), std::nullopt});
   });
+  // Later, to stop half-way would be worse: a start that finds an earlier phase begins that again.
+  for (const Result<void>* const result : {&written, &noted}) {
+    if (!*result) spdlog::warn("{}: {}", parts_.settings.name, result->error().text());
+  }
   parts_.progress.phase_begun(attempt_);
-  co_return noted;
+  co_return Result<void>();
 }
 
 void Executor::end_timeline_entry(SteadyClock::time_point begun) {
@@ -863,13 +887,17 @@ Task<Result<void>> Executor::note_running(int number, Plan plan) {
 
 Task<Executor::Done> Executor::commit() {
   Done done;
-  Result<void> committed = co_await remove_services(attempt_.plan.with(Action::remove));
-  if (committed) committed = co_await note_running(attempt_.release, attempt_.plan);
-  if (!committed) {
-    done.result = PhaseResult::failed_by_world;
-    done.docker_lost = is_transient(committed.error().code);
+  const Result<void> removed = co_await remove_services(attempt_.plan.with(Action::remove));
+  noted_ = co_await note_running(attempt_.release, attempt_.plan);
+  if (!removed) {
     spdlog::warn("{}: release {} works, but cleaning up after it failed: {}", parts_.settings.name,
-                 attempt_.release, committed.error().text());
+                 attempt_.release, removed.error().text());
+  }
+  for (const Result<void>& result : {removed, *noted_}) {
+    if (result) continue;
+    done.result = PhaseResult::failed_by_world;
+    const bool full = result.error().code == Errc::no_space;
+    done.docker_lost = done.docker_lost || (is_transient(result.error().code) && !full);
   }
   co_return done;
 }
@@ -1099,8 +1127,8 @@ Result<void> Executor::finish(AttemptEnd end) {
       changed.failure = end == AttemptEnd::committed ? std::nullopt : attempt_.failure;
       changed.probation_until = probation_until;
     } else if (attempt_.failure) {
-      changed.notices.push_back("going back to it failed in phase " + attempt_.failure->phase +
-                                ": " + attempt_.failure->reason);
+      add_notice(changed, "going back to it failed in phase " + attempt_.failure->phase + ": " +
+                              attempt_.failure->reason);
     }
   });
   const bool failed =
@@ -1117,8 +1145,8 @@ Result<void> Executor::finish(AttemptEnd end) {
       const std::string left_content = left->content_key;
       result = update(left->number, [&](Release& changed) {
         changed.outcome = Outcome::rolled_back;
-        changed.notices.push_back("an operator went back from it to release " +
-                                  std::to_string(attempt_.release));
+        add_notice(changed,
+                   "an operator went back from it to release " + std::to_string(attempt_.release));
       });
       if (result) result = parts_.store.reject(left_content);
     }

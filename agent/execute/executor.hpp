@@ -56,6 +56,9 @@ struct ExecutorHooks {
 struct AttemptResult {
   AttemptEnd end = AttemptEnd::committed;
   std::optional<Failure> failure;
+  // Why the end is not recorded: record_end() is to be called again, and nothing else begun until
+  // it is. The journal has the attempt until then.
+  std::optional<Error> unrecorded;
 };
 
 class Executor {
@@ -65,6 +68,8 @@ class Executor {
   // Carries the attempt to its end. `resumed`: the journal had it when the daemon started. Nothing
   // where request_stop() ended it between two phases: the journal keeps it for the next start.
   Task<std::optional<AttemptResult>> run(Attempt attempt, bool resumed);
+  // Records how the attempt ended, after run(), where that could not be written.
+  Task<Result<void>> record_end();
 
   void request_stop();
   // Whether being cancelled now leaves nothing half done.
@@ -151,6 +156,8 @@ class Executor {
   ExecutorParts parts_;
   ExecutorHooks hooks_;
   Attempt attempt_;
+  std::optional<AttemptEnd> end_;
+  std::optional<Result<void>> noted_;  // whether it could be noted what runs, once committed
   bool stop_requested_ = false;
   std::optional<Failure> apply_failure_;
 };

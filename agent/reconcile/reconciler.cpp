@@ -174,6 +174,21 @@ Task<void> Reconciler::recover() {
   co_await attempt(found, true);
 }
 
+Task<bool> Reconciler::record_end() {
+  if (!unrecorded_) co_return true;
+  if (SteadyClock::now() < unrecorded_->next_try) co_return false;
+  const Result<void> recorded = co_await unrecorded_->executor->record_end();
+  if (!recorded) {
+    unrecorded_->result.unrecorded = recorded.error();
+    tell_unrecorded();
+    co_return false;
+  }
+  const Unrecorded ended = *std::exchange(unrecorded_, std::nullopt);
+  co_await observe();
+  after(ended.result, ended.number, ended.request);
+  co_return true;
+}
+
 Task<void> Reconciler::round() {
   const Result<void> compose = co_await compose_.look();
   co_await unit_keeper_.look(stack_unit(), !engine_.error());
@@ -181,6 +196,9 @@ Task<void> Reconciler::round() {
   if (was_cut_ && unit_keeper_.is_stopped()) co_await stop_what_was_started();
   was_cut_ = was_cut_ && unit_keeper_.is_moving();
   if (unit_keeper_.is_stopped() || unit_keeper_.is_moving()) co_return;
+  // What runs is not what the records say until then.
+  const bool recorded = co_await record_end();
+  if (!recorded) co_return;
   // A deployment that is begun without it fails and goes back, which fails too.
   if (!compose && (resumes_ || request_ || compose_.tool().version.empty())) {
     verdict_ = Situation{state_of(compose.error()), compose.error().message,
@@ -759,12 +777,17 @@ Task<void> Reconciler::attempt(Attempt attempt, bool resumed) {
   hooks.make_readable = [this](int release) { return make_readable(draft_parts(), release, true); };
   executing_ = std::make_unique<Executor>(parts, std::move(hooks));
   const std::optional<AttemptResult> result = co_await executing_->run(std::move(attempt), resumed);
-  executing_.reset();
+  std::unique_ptr<Executor> ended = std::move(executing_);
   attempt_view_.reset();
   if (!result) {
     // It was stopped between two phases, by the daemon's end or the unit's stop.
     resumes_ = true;
     was_cut_ = true;
+    co_return;
+  }
+  if (result->unrecorded) {
+    unrecorded_ = Unrecorded{std::move(ended), *result, number, request};
+    tell_unrecorded();
     co_return;
   }
   co_await observe();

@@ -143,6 +143,8 @@ class Reconciler final : private Progress {
   };
 
   Task<void> recover();
+  // Writes the end that could not be written; true once it is.
+  Task<bool> record_end();
   Task<void> round();
   Task<void> observe();
   void look_at_certificates(const Rendering& rendering);
@@ -173,6 +175,7 @@ class Reconciler final : private Progress {
   Task<bool> watch_probation();
   Task<void> end_probation(Failure failure);
   void after(const AttemptResult& result, int number, const std::string& request);
+  void tell_unrecorded();
   Task<void> retire_releases();
   // After a repair of the repository: has it keep the releases' commits again, and returns what is
   // told of it.
@@ -266,6 +269,15 @@ class Reconciler final : private Progress {
   SteadyClock::time_point last_pull_event_{};
   std::map<std::string, std::uint64_t> pull_bytes_;  // of the attempt, as far as known
   std::unique_ptr<Executor> executing_;
+  // A deployment that has ended, of which the end could not be written yet.
+  struct Unrecorded {
+    std::unique_ptr<Executor> executor;
+    AttemptResult result;
+    int number = 0;
+    std::string request;
+    SteadyClock::time_point next_try{};
+  };
+  std::optional<Unrecorded> unrecorded_;
   bool stop_requested_ = false;
   bool waits_for_turn_ = false;
   bool docker_was_lost_ = false;

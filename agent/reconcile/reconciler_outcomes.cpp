@@ -12,6 +12,8 @@ namespace trimtab {
 namespace {
 
 constexpr std::chrono::milliseconds first_retry = std::chrono::seconds(30);
+// How soon what could not be written is written again.
+constexpr auto record_interval = std::chrono::seconds(5);
 // How rare questions for an image that is waited for become.
 constexpr int most_image_intervals = 4;
 
@@ -192,6 +194,19 @@ void Reconciler::try_later(const Goal& goal, const Error& error) {
                            human_duration(back_off())};
   tell(Milestone::waiting, spdlog::level::warn, error.text());
   finish_request(goal.request, "failed", std::nullopt, error.text());
+}
+
+void Reconciler::tell_unrecorded() {
+  const Error& error = *unrecorded_->result.unrecorded;
+  unrecorded_->next_try = SteadyClock::now() + record_interval;
+  const Situation before = std::exchange(
+      verdict_,
+      Situation{
+          StackState::waiting,
+          "how " + release_text(unrecorded_->number) + " ended cannot be written: " + error.message,
+          (error.hint.empty() ? "" : error.hint + "; ") + "nothing else is deployed until it is"});
+  if (verdict_ == before) return;
+  tell(Milestone::waiting, spdlog::level::err, verdict_.reason, store_.find(unrecorded_->number));
 }
 
 void Reconciler::after(const AttemptResult& result, int number, const std::string& request) {

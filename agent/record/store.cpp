@@ -205,6 +205,11 @@ void Store::load_running() {
   Result<RunningSet> running = json ? running_set_from_json(*json) : json.error();
   if (running) {
     running_ = std::move(*running);
+    // What runs by a release whose record was lost is not known.
+    std::erase_if(running_.services, [this](const auto& service) {
+      return service.second.release != 0 && !releases_.contains(service.second.release);
+    });
+    if (!releases_.contains(running_.release)) running_.release = 0;
     return;
   }
   if (running.error().code != Errc::not_found) set_aside(file, running.error().message);

@@ -152,6 +152,8 @@ const std::vector<Route> routes{
     {"GET /v1/events?follow=false&recent=20", ""},
     {"GET /v1/events?stack=shop&recent=1000", ""},
     {"GET /v1/stacks/shop", ""},
+    {"GET /v1/stacks/blog", ""},
+    {"GET /v1/stacks/blog/logs", ""},
     {"GET /v1/stacks/shop/releases", ""},
     {"GET /v1/stacks/shop/releases/1", ""},
     {"GET /v1/stacks/shop/plan", ""},
@@ -252,8 +254,8 @@ class Daemon {
             [this](const EngineEvent& event) { stacks_.at("shop")->on_engine_event(event); },
             [this] { stacks_.at("shop")->on_engine_change(); },
             [this] { stacks_.at("shop")->on_engine_change(); }),
-        api_(loop_.get_executor(), stacks_, *docker_, engine_, compose_, events_, problems_,
-             webhook_),
+        api_(loop_.get_executor(), stacks_, unavailable_, *docker_, engine_, compose_, events_,
+             problems_, webhook_),
         tasks_(loop_.get_executor()),
         clients_(loop_.get_executor()) {
     install_compose(folder / "bin");
@@ -289,6 +291,10 @@ class Daemon {
                           std::move(*store),
                           events_,
                           host_turn_};
+    StackSettings blog;
+    blog.name = "blog";
+    unavailable_["blog"] = {blog, Error{Errc::failed, "its directory is broken", {}},
+                            "tried again"};
     auto stack = std::make_shared<Reconciler>(std::move(parts));
     stacks_["shop"] = stack;
     tasks_.spawn("Docker's server", docker_server_->run());
@@ -331,6 +337,7 @@ class Daemon {
   EventBus events_;
   Turn host_turn_;
   Api::Stacks stacks_;
+  UnavailableStacks unavailable_;
   EngineWatcher engine_;
   std::vector<std::string> problems_;
   std::unique_ptr<Webhook> webhook_;
@@ -435,6 +442,8 @@ TEST_F(StatusSocket, AnswersOnEachRoute) {
   EXPECT_EQ(seen_.statuses["GET /v1/status"], ok);
   EXPECT_EQ(seen_.statuses["POST /v1/stacks/shop/pause"], std::set<std::string>{"202"});
   EXPECT_EQ(seen_.statuses["GET /nowhere"], std::set<std::string>{"404"});
+  EXPECT_EQ(seen_.statuses["GET /v1/stacks/blog"], ok);
+  EXPECT_EQ(seen_.statuses["GET /v1/stacks/blog/logs"], std::set<std::string>{"503"});
 }
 
 TEST_F(StatusSocket, StandsClientsThatHangUpAtRandom) {

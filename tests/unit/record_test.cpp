@@ -604,9 +604,15 @@ TEST(Record, WhatRunsSurvivesARestart) {
                       {"api", {0, {}, false, true}}};
   {
     Store store = open(folder / "shop");
+    ASSERT_TRUE(store.save(release(1)));
     ASSERT_TRUE(store.save(release(2)));
     ASSERT_TRUE(store.set_running(running));
   }
+  EXPECT_EQ(open(folder / "shop").running(), running);
+  // What runs by a release whose record was lost is not known.
+  write(folder / "shop/releases/2/release.json", "torn");
+  running.release = 0;
+  running.services.erase("web");
   EXPECT_EQ(open(folder / "shop").running(), running);
 }
 
