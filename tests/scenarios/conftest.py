@@ -17,17 +17,6 @@ from host import Host  # noqa: E402
 DEFAULT_COMPOSE = "2.26"
 
 
-def pytest_addoption(parser):
-    parser.addoption("--shard", default="1/1", metavar="K/N",
-                     help="run only the Kth of N equal parts of the tests")
-
-
-def pytest_collection_modifyitems(config, items):
-    """Parts run beside each other only in namespaces of their own: an Engine wants its host whole."""
-    number, count = map(int, config.getoption("--shard").split("/"))
-    items[:] = items[number - 1::count]
-
-
 def pytest_configure(config):
     config.addinivalue_line("markers", "compose(version): the Compose that the host has")
 
