@@ -440,7 +440,9 @@ Task<Result<void>> Reconciler::prepare_current() {
   if (const Release* const current = store_.current()) numbers.insert(current->number);
   Result<void> prepared;
   for (const int number : numbers) {
-    if (prepared) prepared = co_await make_readable(draft_parts(), number, false);
+    // What runs may be of a release whose record is gone: then it is not known, and compared anew.
+    const bool is_known = store_.find(number) != nullptr;
+    if (prepared && is_known) prepared = co_await make_readable(draft_parts(), number, false);
   }
   co_return prepared;
 }
