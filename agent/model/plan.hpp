@@ -61,6 +61,7 @@ struct PreflightFinding {
   std::string name;  // stable: "unset-variable", "host-port-taken", …
   Severity severity = Severity::error;
   FailureClass cls = FailureClass::content;
+  std::string subject;  // what it is about, where one release may have several; not kept
   std::string message;  // what is wrong, where
   std::string hint;     // what to do
 

@@ -5,17 +5,16 @@
 #include "agent/compose/compose_yaml.hpp"
 #include "agent/model/classify.hpp"
 #include "agent/reconcile/compose_inputs.hpp"
+#include "agent/reconcile/inputs.hpp"
 #include "agent/reconcile/staging.hpp"
 #include "agent/resolve/paths.hpp"
 #include "common/files.hpp"
-#include "common/hash.hpp"
 
 namespace trimtab {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t largest_input = 1024 * 1024;
 constexpr std::size_t most_further_files = 100;
 
 PreflightFinding reject(std::string name, std::string message, std::string hint) {
@@ -35,52 +34,6 @@ const TreeEntry* find_entry(const std::vector<TreeEntry>& tree, const std::strin
   const auto found = std::find_if(tree.begin(), tree.end(),
                                   [&](const TreeEntry& entry) { return entry.path == path; });
   return found == tree.end() ? nullptr : &*found;
-}
-
-// The stack's settings as far as they shape a release.
-std::string shaping_settings(const StackSettings& settings) {
-  Json json;
-  json["compose"] = settings.compose;
-  json["profiles"] = settings.profiles;
-  json["project"] = settings.project;
-  json["env_file"] = settings.env_file.value_or(default_env_file);
-  json["directory"] = settings.directory.string();
-  if (settings.images.watch) json["watch"] = *settings.images.watch;
-  return dump_json(json);
-}
-
-std::string input_hash(const fs::path& live, const std::string& path) {
-  const Result<std::string> bytes = read_file(live / path, largest_input);
-  return bytes ? sha256_hex(*bytes) : "absent";
-}
-
-std::map<std::string, std::string> digests_for_key(const std::set<std::string>& watched,
-                                                   const Facts& facts, const Release* known) {
-  std::map<std::string, std::string> digests;
-  for (const std::string& text : watched) {
-    const auto fact = facts.digests.find(text);
-    if (fact != facts.digests.end() && fact->second.value) {
-      digests[text] = *fact->second.value;
-      continue;
-    }
-    // Not asked yet since the start: as it was.
-    if (known == nullptr) continue;
-    for (const auto& [service, pin] : known->images) {
-      const auto at = pin.pinned.find('@');
-      if (pin.reference == text && at != std::string::npos)
-        digests[text] = pin.pinned.substr(at + 1);
-    }
-  }
-  return digests;
-}
-
-std::set<std::string> watched_texts(const Release& release) {
-  std::set<std::string> texts;
-  for (const std::string& service : release.watched) {
-    const auto pin = release.images.find(service);
-    if (pin != release.images.end() && !pin->second.local) texts.insert(pin->second.reference);
-  }
-  return texts;
 }
 
 // One staged checkout on its way to a draft.
@@ -105,6 +58,7 @@ class Drafting {
   Task<bool> pin_one(ImageNeed need);
   Task<Result<std::string>> ask_digest(ImageNeed need);
   Task<std::optional<ImagePin>> pin_of_running(ImageNeed need);
+  void note_evaluated();
   void finish();
 
   bool refuse(PreflightFinding finding) {
@@ -150,6 +104,7 @@ Task<DraftResult> Drafting::run() {
   going = going && find_compose_files() && read_raw_files() && note_inputs();
   if (going) going = co_await render();
   if (going) going = co_await pin();
+  note_evaluated();
   if (going) finish();
   co_return std::move(result_);
 }
@@ -204,7 +159,7 @@ bool Drafting::find_compose_files() {
 bool Drafting::read_raw_files() {
   bool has_services = false;
   for (const std::string& file : files_) {
-    const Result<std::string> text = read_file(parts_.store.staging() / file, largest_input);
+    const Result<std::string> text = read_file(parts_.store.staging() / file, max_input_size);
     if (!text) return blame_world(text.error());
     const Result<Json> raw = parse_yaml(*text);
     if (!raw) {
@@ -248,7 +203,7 @@ bool Drafting::note_further_file(const FurtherFile& further) {
   if (!further_.insert(further.path).second || further_.size() > most_further_files) return true;
   if (is_link(further.path)) return refuse(link_finding(further.path));
   // What is wrong with it is Compose's to say.
-  const Result<std::string> text = read_file(parts_.store.staging() / further.path, largest_input);
+  const Result<std::string> text = read_file(parts_.store.staging() / further.path, max_input_size);
   if (!text) return true;
   const Result<Json> raw = parse_yaml(*text);
   return !raw || note_raw_file(*raw, further.path, further.base);
@@ -291,19 +246,20 @@ bool Drafting::note_inputs() {
   const std::string env_file = parts_.settings.env_file.value_or(default_env_file);
   if (fs::exists(parts_.store.staging() / env_file, ec)) {
     draft_.env_file = env_file;
-  } else if (parts_.settings.env_file) {
-    return refuse(reject(
-        "env-file-missing",
-        "the env file " + (parts_.settings.directory / env_file).string() + " does not exist",
-        "create it, or take `env_file:` out of the stack's file"));
   }
   env_files_.insert(env_file);
   for (const std::string& path : env_files_) {
     if (is_link(path)) return refuse(link_finding(path));
     if (find_entry(draft_.tree, path) != nullptr) continue;
     result_.release.inputs[path] = input_hash(parts_.settings.directory, path);
-    const Result<std::string> bytes = read_file(parts_.settings.directory / path, largest_input);
+    const Result<std::string> bytes = read_file(parts_.settings.directory / path, max_input_size);
     if (bytes) draft_.input_bytes[path] = *bytes;
+  }
+  if (draft_.env_file.empty() && parts_.settings.env_file) {
+    return refuse(reject(
+        "env-file-missing",
+        "the env file " + (parts_.settings.directory / env_file).string() + " does not exist",
+        "create it, or take `env_file:` out of the stack's file"));
   }
   return true;
 }
@@ -429,19 +385,24 @@ Task<bool> Drafting::pin() {
   co_return true;
 }
 
+// All that this look has read, whatever came of it: a later one is due when something of it
+// changes.
+void Drafting::note_evaluated() {
+  Release& release = result_.release;
+  release.images = pins_;
+  result_.inputs = inputs_of(parts_.settings, release);
+  for (const std::string& image : draft_.missing_images) {
+    result_.inputs.digests[image] = missing_image;
+  }
+  release.inputs_key = inputs_key(result_.inputs);
+}
+
 void Drafting::finish() {
   Release& release = result_.release;
   pin_images(draft_.rendering.model, pins_);
-  release.images = pins_;
   const auto mounted = mounted_paths(draft_.rendering.model, parts_.settings.directory.string());
   release.mounted_files = mounted_files(mounted, draft_.tree);
   release.content_key = content_key(draft_.rendering.model, release.mounted_files);
-  Inputs inputs;
-  inputs.commit = release.commit;
-  inputs.settings = shaping_settings(parts_.settings);
-  inputs.files = release.inputs;
-  inputs.digests = digests_for_key(watched_texts(release), *facts_, &release);
-  release.inputs_key = inputs_key(inputs);
   draft_.release = release;
   result_.draft = std::move(draft_);
 }
@@ -452,19 +413,6 @@ Task<DraftResult> make_draft(DraftParts parts, RefTip tip, Facts* facts, Observe
   Drafting drafting(parts, std::move(tip), facts, std::move(observed));
   DraftResult result = co_await drafting.run();
   co_return result;
-}
-
-Inputs present_inputs(const DraftParts& parts, const std::string& commit, const Facts& facts,
-                      const Release* base) {
-  Inputs inputs;
-  inputs.commit = commit;
-  inputs.settings = shaping_settings(parts.settings);
-  if (base == nullptr) return inputs;
-  for (const auto& [path, hash] : base->inputs) {
-    inputs.files[path] = input_hash(parts.settings.directory, path);
-  }
-  inputs.digests = digests_for_key(watched_texts(*base), facts, base);
-  return inputs;
 }
 
 Task<Result<void>> make_readable(DraftParts parts, int number, bool any_version) {

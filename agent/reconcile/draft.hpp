@@ -44,6 +44,7 @@ struct Draft {
 // What became of the try to make one.
 struct DraftResult {
   Release release;                           // as far as it came: commit, subject, inputs
+  Inputs inputs;                             // all that was read to come so far
   std::optional<Draft> draft;                // complete, unless it has missing images
   std::optional<PreflightFinding> rejected;  // the commit is at fault
   std::optional<Error> world;                // to be tried again
@@ -52,11 +53,6 @@ struct DraftResult {
 // `facts`: what the watchers know; digests asked for here are added. `observed`: what runs, whose
 // images are kept where a stack is taken over.
 Task<DraftResult> make_draft(DraftParts parts, RefTip tip, Facts* facts, Observed observed);
-
-// What a release made now of this commit would be made from, as far as is known without making it:
-// `base` is the release that was looked at last.
-Inputs present_inputs(const DraftParts& parts, const std::string& commit, const Facts& facts,
-                      const Release* base);
 
 // Renders a release again from what is kept of it, because another Compose is here now.
 // `any_version`: a rendering of the same family will do.

@@ -33,6 +33,7 @@ constexpr auto longest_wait = std::chrono::seconds(30);
 constexpr auto names_interval = std::chrono::seconds(3);
 constexpr auto compose_interval = std::chrono::seconds(2);
 constexpr auto renewal_interval = std::chrono::seconds(5);
+constexpr auto file_interval = std::chrono::seconds(5);
 constexpr auto certificates_interval = std::chrono::minutes(1);
 constexpr std::string_view tag_prefix = "refs/tags/";
 
@@ -100,7 +101,21 @@ Task<void> Reconciler::run() {
     if (compose_.problem()) until = std::min(until, SteadyClock::now() + compose_interval);
     const auto look = probation_ ? probation_->next_look() : std::nullopt;
     if (look) until = std::min(until, *look);
-    co_await wake_.wait_until(until);
+    co_await rest(until);
+  }
+}
+
+// Ends early when something asks for a round, or when a file changes that the last look has read.
+Task<void> Reconciler::rest(SteadyClock::time_point until) {
+  const auto stamp = [this] {
+    return evaluated_ ? stamp_of_files(settings_.directory, *evaluated_) : std::string();
+  };
+  const std::string before = std::exchange(file_stamp_, stamp());
+  if (before != file_stamp_ && !before.empty()) co_return;
+  while (SteadyClock::now() < until) {
+    const bool woken =
+        co_await wake_.wait_until(std::min(until, SteadyClock::now() + file_interval));
+    if (woken || stamp() != file_stamp_) co_return;
   }
 }
 
@@ -449,15 +464,20 @@ Task<Result<void>> Reconciler::prepare_current() {
 
 Task<void> Reconciler::consider(Goal goal) {
   const Release* const current = store_.current();
-  const Inputs inputs = present_inputs(draft_parts(), goal.tip.commit, facts_, current);
-  const std::string key = inputs_key(inputs);
+  const Inputs of_current = current == nullptr ? Inputs{} : inputs_of(settings_, *current);
+  if (!evaluated_) evaluated_ = of_current;
+  const std::string key =
+      inputs_key(present_inputs(settings_, goal.tip.commit, facts_, *evaluated_));
   const bool asked = !goal.request.empty();
   if (key == judged_key_ && !asked) co_return;
   const RunningSet& running = store_.running();
   const bool runs = current != nullptr && current->outcome == Outcome::good && running.is_whole() &&
                     running.release == current->number;
-  if (runs && current->inputs_key == key && !asked) {
-    judged_key_ = key;
+  if (runs && !asked &&
+      current->inputs_key ==
+          inputs_key(present_inputs(settings_, goal.tip.commit, facts_, of_current))) {
+    evaluated_ = of_current;
+    judged_key_ = current->inputs_key;
     verdict_ = Situation{StackState::synced, "", ""};
     co_return;
   }
@@ -487,19 +507,19 @@ Task<void> Reconciler::consider(Goal goal) {
     auto& notices = made.draft->release.notices;
     notices.insert(notices.end(), repaired.begin(), repaired.end());
   }
-  // Asking for digests may have told something new: the key is that of what was looked at.
-  judged_key_ = inputs_key(present_inputs(draft_parts(), goal.tip.commit, facts_, current));
+  evaluated_ = made.inputs;
+  judged_key_ = inputs_key(made.inputs);
   if (made.world) {
     try_later(goal, *made.world);
     co_return;
   }
   if (made.rejected) {
-    made.release.inputs_key = judged_key_;
     const Result<void> recorded =
         record_rejection(goal, std::move(made.release), {std::move(*made.rejected)});
     if (!recorded) try_later(goal, recorded.error());
     co_return;
   }
+  image_watcher_.watch(made.draft->watched);
   if (!made.draft->missing_images.empty()) {
     wait_for_images(goal, made.draft->release, made.draft->missing_images);
     co_return;
@@ -517,7 +537,6 @@ Task<void> Reconciler::judge_draft(Goal goal, Draft draft) {
   content.commit = draft.release.commit;
   content.content_key = draft.release.content_key;
   const Verdict verdict = judge(content, good, store_.rejected(), goal.again);
-  image_watcher_.watch(draft.watched);
   if (verdict == Verdict::held) {
     verdict_ = situation_of_held(draft.release);
     finish_request(goal.request, "rejected", std::nullopt, verdict_.reason);

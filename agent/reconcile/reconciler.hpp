@@ -14,6 +14,7 @@
 #include "agent/notify/milestones.hpp"
 #include "agent/reconcile/draft.hpp"
 #include "agent/reconcile/events.hpp"
+#include "agent/reconcile/inputs.hpp"
 #include "agent/reconcile/renewed_files.hpp"
 #include "agent/reconcile/signs_of_life.hpp"
 #include "agent/reconcile/situation.hpp"
@@ -145,6 +146,7 @@ class Reconciler final : private Progress {
   Task<void> recover();
   // Writes the end that could not be written; true once it is.
   Task<bool> record_end();
+  Task<void> rest(SteadyClock::time_point until);
   Task<void> round();
   Task<void> observe();
   void look_at_certificates(const Rendering& rendering);
@@ -247,8 +249,10 @@ class Reconciler final : private Progress {
   mutable std::string cached_key_;                // content key of the rendering that was read last
   mutable Rendering cached_rendering_;
   std::string project_;
-  std::string judged_key_;  // inputs that need no second look
-  Situation verdict_;       // what they were judged to be
+  std::string judged_key_;           // inputs that need no second look
+  std::optional<Inputs> evaluated_;  // that the last look at a commit has read, fit or not
+  std::string file_stamp_;           // of the files among them
+  Situation verdict_;                // what they were judged to be
   Situation situation_;
   std::optional<Probation> probation_;
   std::set<std::string> stopped_;  // ids of containers that somebody stopped, while on probation

@@ -25,6 +25,16 @@ bool is_by_host(const std::vector<PreflightFinding>& findings) {
   });
 }
 
+// What was found, whatever the words and figures: the same mistake has the same key.
+std::string key_of(const std::vector<PreflightFinding>& findings) {
+  std::string all;
+  for (const PreflightFinding& finding : findings) {
+    if (finding.severity == PreflightFinding::Severity::warning) continue;
+    all += finding.name + '\n' + finding.subject + '\n';
+  }
+  return sha256_hex(all);
+}
+
 Milestone milestone_of(AttemptEnd end) {
   switch (end) {
     case AttemptEnd::committed:
@@ -111,12 +121,16 @@ Result<void> Reconciler::record_rejection(const Goal& goal, Release release,
   const PreflightFinding first = findings.front();
   verdict_ = Situation{StackState::failed,
                        short_commit(release.commit) + " is rejected: " + first.message, first.hint};
-  std::string key = release.content_key.empty() ? release.inputs_key : release.content_key;
+  // Not the content: what is wrong with it may be cured by a file that leaves it as it is.
+  std::string key = release.inputs_key;
   const bool by_host = is_by_host(findings);
+  const std::string separator = first.hint.empty() ? "" : "; ";
   if (by_host) {
     // It may be deployed as it is once the host is in order.
-    key = release.inputs_key + "-here-" + sha256_hex(first.message);
-    verdict_.next += "; looked at again in " + human_duration(back_off());
+    key += "-here-" + key_of(findings);
+    verdict_.next += separator + "looked at again in " + human_duration(back_off());
+  } else {
+    verdict_.next += separator + "once it is corrected, it is tried again by itself";
   }
   if (store_.rejected().contains(key) && goal.request.empty()) return {};
   release.number = store_.next_number();
@@ -178,7 +192,13 @@ void Reconciler::wait_for_images(const Goal& goal, const Release& release,
   rejected.inputs_key += "-without-" + names;
   const Result<void> recorded = record_rejection(goal, std::move(rejected), {finding});
   if (!recorded) try_later(goal, recorded.error());
-  retry_at_ = SteadyClock::now() + settings_.images.interval;
+  // Its registry alone is asked from now on.
+  std::map<std::string, ImageReference> watched = image_watcher_.watched();
+  for (const std::string& image : missing) {
+    const Result<ImageReference> reference = parse_reference(image);
+    if (reference) watched[image] = *reference;
+  }
+  image_watcher_.watch(std::move(watched));
 }
 
 std::chrono::milliseconds Reconciler::back_off() {

@@ -54,6 +54,8 @@ void Reconciler::tell_of_registries() {
   for (const auto& [image, reference] : image_watcher_.watched()) {
     const auto fact = facts_.digests.find(image);
     if (fact == facts_.digests.end() || !fact->second.error) continue;
+    // A registry that does not have an image yet has answered.
+    if (fact->second.error->code == Errc::not_found && !fact->second.value) continue;
     errors.emplace(reference.registry, *fact->second.error);
   }
   for (const auto& [registry, error] : errors) {

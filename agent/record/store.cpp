@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 
 #include "agent/record/release_json.hpp"
 #include "common/files.hpp"
@@ -17,6 +18,12 @@ int number_of(const std::string& name) {
   int number = 0;
   const auto [stop, ec] = std::from_chars(name.data(), name.data() + name.size(), number);
   return ec == std::errc() && stop == name.data() + name.size() && number > 0 ? number : 0;
+}
+
+// The hash that a key of rejected.json begins with: that of a content, or of inputs.
+std::string hash_in(const std::string& key) {
+  constexpr std::size_t sha256_digits = 64;
+  return key.substr(0, sha256_digits);
 }
 
 Result<Json> read_json(const fs::path& path) {
@@ -342,7 +349,23 @@ Result<std::vector<int>> Store::retire(int keep) {
     if (auto removed = remove_tree(release_directory(number)); !removed) return removed.error();
     releases_.erase(number);
   }
+  if (auto forgotten = forget_old_rejections(); !forgotten) return forgotten.error();
   return gone;
+}
+
+// Keys live as long as a release that they came from, or the file would grow indefinitely.
+Result<void> Store::forget_old_rejections() {
+  // What could not be read may have been the one.
+  if (!problems_.empty() || rejected_file_.is_doubtful()) return {};
+  std::set<std::string> known;
+  for (const auto& [number, release] : releases_) {
+    known.insert({hash_in(release.content_key), hash_in(release.inputs_key)});
+  }
+  std::set<std::string> kept;
+  std::copy_if(rejected_.begin(), rejected_.end(), std::inserter(kept, kept.end()),
+               [&](const std::string& key) { return known.contains(hash_in(key)); });
+  if (kept.size() == rejected_.size()) return {};
+  return write_rejected(std::move(kept));
 }
 
 Result<void> Store::reject(const std::string& key) {

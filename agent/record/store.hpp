@@ -70,7 +70,8 @@ class Store {
   Result<void> set_current(int number);
 
   // Removes releases beyond `keep` distinct contents besides the current one, what it would go back
-  // to, and what runs, and beyond `keep` that repeat one of those; gives the numbers that are gone.
+  // to, and what runs, and beyond `keep` that repeat one of those, and rejected keys that no kept
+  // release has; gives the numbers that are gone.
   Result<std::vector<int>> retire(int keep);
 
   [[nodiscard]] const std::set<std::string>& rejected() const { return rejected_; }
@@ -98,6 +99,7 @@ class Store {
       : directory_(std::move(directory)),
         rejected_file_(directory_ / "rejected.json"),
         intent_file_(directory_ / "intent.json") {}
+  Result<void> forget_old_rejections();
   Result<void> load_releases();
   void load_current();
   Result<void> load_rejected();

@@ -5,6 +5,13 @@
 #include "agent/sources/backoff.hpp"
 
 namespace trimtab {
+namespace {
+
+// An image that is not there yet may be pushed any time: its interval is doubled this often at
+// most.
+constexpr int max_missing_backoff = 2;
+
+}  // namespace
 
 ImageWatcher::ImageWatcher(asio::any_io_executor executor, Registry& registry,
                            std::chrono::milliseconds interval,
@@ -48,7 +55,9 @@ Task<void> ImageWatcher::run() {
         fact.fail(digest.error());
         patience = digest.error().retry_after;
       }
-      const auto usual = begun + next_interval(interval_, fact.failures, jitter);
+      const bool answered = digest || digest.error().code == Errc::not_found;
+      const int failures = answered ? std::min(fact.failures, max_missing_backoff) : fact.failures;
+      const auto usual = begun + next_interval(interval_, failures, jitter);
       const auto told = SteadyClock::now() + patience;
       due[text] = Due{std::max(usual, told), told > usual};
     }

@@ -10,6 +10,7 @@
 #include "agent/reconcile/docker_return.hpp"
 #include "agent/reconcile/events.hpp"
 #include "agent/reconcile/host_memory.hpp"
+#include "agent/reconcile/inputs.hpp"
 #include "agent/reconcile/renewed_files.hpp"
 #include "agent/reconcile/signs_of_life.hpp"
 #include "agent/reconcile/situation.hpp"
@@ -312,6 +313,52 @@ TEST(Staging, LinksAndDanglingLinksAreLinked) {
   ASSERT_TRUE(link_untracked(folder / "live", folder / "staged", {}));
   EXPECT_EQ(listing(folder / "staged", folder / "live"),
             (std::set<std::string>{"dangling -> dangling", "second -> second"}));
+}
+
+// ---- Inputs ---------------------------------------------------------------------------------
+
+TEST(Inputs, EachThatWasReadCountsAndNoOther) {
+  const test::TemporaryFolder folder;
+  StackSettings settings;
+  settings.directory = folder.path();
+  write(folder / ".env", "A=1");
+  Release release;
+  release.commit = "c1";
+  release.inputs = {{".env", input_hash(folder.path(), ".env")}, {"mail.env", absent_input}};
+  release.images["api"] = ImagePin{"acme/api:latest", "acme/api@sha256:1", false};
+  release.images["db"] = ImagePin{"postgres:16", "postgres@sha256:2", false};
+  release.images["own"] = ImagePin{"own:latest", "sha256:3", true};
+  release.watched = {"api", "own"};
+  Inputs evaluated = inputs_of(settings, release);
+  EXPECT_EQ(evaluated.digests,
+            (std::map<std::string, std::string>{{"acme/api:latest", "sha256:1"}}));
+  evaluated.digests["acme/worker:2"] = missing_image;
+  Facts facts;
+  const auto is_as_it_was = [&](const std::string& commit = "c1") {
+    return inputs_key(present_inputs(settings, commit, facts, evaluated)) == inputs_key(evaluated);
+  };
+  // What was not asked since the start is as it was, and a registry that fails says nothing.
+  EXPECT_TRUE(is_as_it_was());
+  facts.digests["acme/worker:2"].fail(Error{Errc::not_found, "not there", {}});
+  facts.digests["postgres:16"].succeed("sha256:9");
+  write(folder / "other.env", "A=1");
+  EXPECT_TRUE(is_as_it_was());
+  EXPECT_FALSE(is_as_it_was("c2"));
+  const std::string stamp = stamp_of_files(folder.path(), evaluated);
+  EXPECT_EQ(stamp, stamp_of_files(folder.path(), evaluated));
+  write(folder / "mail.env", "");
+  EXPECT_FALSE(is_as_it_was());
+  EXPECT_NE(stamp, stamp_of_files(folder.path(), evaluated));
+  fs::remove(folder / "mail.env");
+  EXPECT_TRUE(is_as_it_was());
+  write(folder / ".env", "A=2");
+  EXPECT_FALSE(is_as_it_was());
+  write(folder / ".env", "A=1");
+  facts.digests["acme/worker:2"].succeed("sha256:4");
+  EXPECT_FALSE(is_as_it_was());
+  facts.digests.clear();
+  facts.digests["acme/api:latest"].succeed("sha256:5");
+  EXPECT_FALSE(is_as_it_was());
 }
 
 // ---- What compose files read ------------------------------------------------------------------

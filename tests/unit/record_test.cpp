@@ -81,9 +81,9 @@ Release whole_release() {
   all.watched = {"web"};
   all.plan.steps = {{"web", Action::recreate, Risk::data, {"image 1… → 2…", "command changed"}},
                     {"job", Action::none, Risk::none, {}}};
-  all.findings = {{"volume-dropped", PreflightFinding::Severity::warning, FailureClass::content,
+  all.findings = {{"volume-dropped", PreflightFinding::Severity::warning, FailureClass::content, "",
                    "gone", "look"},
-                  {"host-port-taken", PreflightFinding::Severity::error, FailureClass::world,
+                  {"host-port-taken", PreflightFinding::Severity::error, FailureClass::world, "",
                    "taken", "free it"}};
   all.notices = {"edits were saved"};
   all.timeline = {{"pulling", moment("2026-11-23T00:07:24.000Z"), 6.25},
@@ -740,6 +740,32 @@ TEST(Record, RetentionCountsContentsAndSparesWhatIsNeeded) {
     for (const int number : *gone) EXPECT_FALSE(fs::exists(store.release_directory(number)));
     EXPECT_EQ(numbers(open(folder / "shop")), row.left);
   }
+}
+
+TEST(Record, RejectedKeysGoWithTheReleasesThatTheyCameFrom) {
+  const test::TemporaryFolder folder;
+  Store store = open(folder / "shop");
+  const std::string suffix = "-here-" + std::string(64, '0');
+  for (int number = 1; number <= 5; ++number) {
+    Release one = release(number, {}, Outcome::rejected);
+    one.inputs_key = std::string(63, 'f') + std::to_string(number);
+    one.content_key = std::string(63, 'c') + std::to_string(number);
+    ASSERT_TRUE(store.save(one));
+    ASSERT_TRUE(store.reject(one.inputs_key + suffix));
+    ASSERT_TRUE(store.reject(one.content_key));
+  }
+  ASSERT_TRUE(store.retire(2));
+  const std::string inputs(63, 'f');
+  const std::string content(63, 'c');
+  const std::set<std::string> left{inputs + "4" + suffix, inputs + "5" + suffix, content + "4",
+                                   content + "5"};
+  EXPECT_EQ(store.rejected(), left);
+  EXPECT_EQ(open(folder / "shop").rejected(), left);
+  // Where a record cannot be read, its keys are not known to be nobody's.
+  std::ofstream(store.release_directory(4) / "release.json") << "{";
+  Store torn = open(folder / "shop");
+  ASSERT_TRUE(torn.retire(2));
+  EXPECT_EQ(torn.rejected(), left);
 }
 
 TEST(Record, YearsOfCommitsThatChangeNothingDoNotFillTheDisk) {

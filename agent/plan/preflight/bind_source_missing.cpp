@@ -9,6 +9,7 @@ Findings bind_source_missing(const Input& input) {
     PreflightFinding finding;
     finding.name = "bind-source-missing";
     finding.cls = FailureClass::world;
+    finding.subject = source;
     finding.message = "a service mounts " + source + ", which does not exist";
     finding.hint = "create it on this server or commit it; Docker would mount an empty folder";
     findings.push_back(std::move(finding));

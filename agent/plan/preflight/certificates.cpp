@@ -5,10 +5,11 @@ namespace {
 
 constexpr auto soon = std::chrono::hours(14 * 24);
 
-PreflightFinding finding(const std::string& message, const std::string& hint,
-                         PreflightFinding::Severity severity) {
+PreflightFinding finding(const ServerCertificateFile& file, const std::string& message,
+                         const std::string& hint, PreflightFinding::Severity severity) {
   PreflightFinding found;
   found.name = "certificate";
+  found.subject = file.service + " " + file.certificate;
   found.severity = severity;
   found.cls = FailureClass::world;
   found.message = message;
@@ -29,17 +30,17 @@ Findings certificates(const Input& input) {
           file.may_be_made
               ? ", or write `certs: {self_signed_until_issued: true}` into the stack's file"
               : "; a self-signed one is made in the stack's directory alone";
-      findings.push_back(finding(who + " is missing", "put it and " + file.key + " there" + or_else,
-                                 Severity::error));
+      findings.push_back(finding(file, who + " is missing",
+                                 "put it and " + file.key + " there" + or_else, Severity::error));
     } else if (!file.missing && !file.found) {
       findings.push_back(
-          finding(who + " cannot be used: " + file.problem, "repair it", Severity::error));
+          finding(file, who + " cannot be used: " + file.problem, "repair it", Severity::error));
     } else if (file.found && file.found->expires_at <= input.now) {
-      findings.push_back(finding(who + " has ended at " + format_time(file.found->expires_at),
+      findings.push_back(finding(file, who + " has ended at " + format_time(file.found->expires_at),
                                  "renew it", Severity::warning));
     } else if (file.found && !file.found->self_signed &&
                file.found->expires_at <= input.now + soon) {
-      findings.push_back(finding(who + " ends at " + format_time(file.found->expires_at),
+      findings.push_back(finding(file, who + " ends at " + format_time(file.found->expires_at),
                                  "see why it was not renewed", Severity::warning));
     }
   }

@@ -44,6 +44,7 @@ Findings host_port_taken(const Input& input) {
       PreflightFinding finding;
       finding.name = "host-port-taken";
       finding.cls = FailureClass::world;
+      finding.subject = service + " " + port.protocol + "/" + std::to_string(port.host_port);
       finding.message = "service " + service + " publishes port " + std::to_string(port.host_port) +
                         "/" + port.protocol + ", which is held by " + holder;
       finding.hint = "stop that, or publish another port";

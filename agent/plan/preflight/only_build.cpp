@@ -9,6 +9,7 @@ Findings only_build(const Input& input) {
     PreflightFinding finding;
     finding.name = "only-build";
     finding.cls = FailureClass::world;
+    finding.subject = service;
     finding.message =
         "service " + service + " has only `build:`, and its image is not on this host";
     finding.hint = "build and push the image elsewhere and name it with `image:`";

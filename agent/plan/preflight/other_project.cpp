@@ -19,6 +19,7 @@ Findings other_project(const Input& input) {
     PreflightFinding finding;
     finding.name = "other-project";
     finding.cls = FailureClass::world;
+    finding.subject = other;
     finding.message = "a project named " + other + " already runs from " + input.directory +
                       ", and this stack would start as " + input.project + " with empty volumes";
     finding.hint = "write `project: " + other + "` into the stack's file to take it over";

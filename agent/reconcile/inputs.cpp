@@ -1,0 +1,84 @@
+#include "agent/reconcile/inputs.hpp"
+
+#include <sys/stat.h>
+
+#include "common/files.hpp"
+#include "common/hash.hpp"
+
+namespace trimtab {
+
+namespace fs = std::filesystem;
+
+std::string input_hash(const fs::path& live, const std::string& path) {
+  const Result<std::string> bytes = read_file(live / path, max_input_size);
+  return bytes ? sha256_hex(*bytes) : absent_input;
+}
+
+std::string shaping_settings(const StackSettings& settings) {
+  Json json;
+  json["compose"] = settings.compose;
+  json["profiles"] = settings.profiles;
+  json["project"] = settings.project;
+  json["env_file"] = settings.env_file.value_or(default_env_file);
+  json["directory"] = settings.directory.string();
+  if (settings.images.watch) json["watch"] = *settings.images.watch;
+  return dump_json(json);
+}
+
+std::map<std::string, std::string> watched_digests(const Release& release) {
+  std::map<std::string, std::string> digests;
+  for (const std::string& service : release.watched) {
+    const auto pin = release.images.find(service);
+    if (pin == release.images.end() || pin->second.local) continue;
+    const auto at = pin->second.pinned.find('@');
+    if (at == std::string::npos) continue;
+    digests[pin->second.reference] = pin->second.pinned.substr(at + 1);
+  }
+  return digests;
+}
+
+Inputs inputs_of(const StackSettings& settings, const Release& release) {
+  Inputs inputs;
+  inputs.commit = release.commit;
+  inputs.settings = shaping_settings(settings);
+  inputs.files = release.inputs;
+  inputs.digests = watched_digests(release);
+  return inputs;
+}
+
+Inputs present_inputs(const StackSettings& settings, const std::string& commit, const Facts& facts,
+                      const Inputs& evaluated) {
+  Inputs inputs;
+  inputs.commit = commit;
+  inputs.settings = shaping_settings(settings);
+  for (const auto& [path, hash] : evaluated.files) {
+    inputs.files[path] = input_hash(settings.directory, path);
+  }
+  for (const auto& [image, digest] : evaluated.digests) {
+    const auto fact = facts.digests.find(image);
+    const bool answered = fact != facts.digests.end() && fact->second.value;
+    // Not asked since the daemon's start, or in vain: as it was.
+    inputs.digests[image] = answered ? *fact->second.value : digest;
+  }
+  return inputs;
+}
+
+std::string stamp_of_files(const fs::path& live, const Inputs& inputs) {
+  std::string stamp;
+  for (const auto& [path, hash] : inputs.files) {
+    struct stat info {};
+    // Links are followed: what counts is the file that would be read.
+    if (::stat((live / path).c_str(), &info) != 0) info = {};
+    for (const auto part :
+         {static_cast<long long>(info.st_ino), static_cast<long long>(info.st_size),
+          static_cast<long long>(info.st_mtim.tv_sec), static_cast<long long>(info.st_mtim.tv_nsec),
+          static_cast<long long>(info.st_ctim.tv_sec),
+          static_cast<long long>(info.st_ctim.tv_nsec)}) {
+      stamp += std::to_string(part) + ' ';
+    }
+    stamp += path + '\n';
+  }
+  return stamp;
+}
+
+}  // namespace trimtab

@@ -1,0 +1,42 @@
+// What a release is made from, and whether it still is as it was when a commit was evaluated.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "agent/config/settings.hpp"
+#include "agent/model/facts.hpp"
+#include "agent/model/release.hpp"
+#include "agent/resolve/keys.hpp"
+
+namespace trimtab {
+
+// In Inputs: a file that was asked for and is not there, an image that its registry does not have.
+inline constexpr const char* absent_input = "absent";
+inline constexpr const char* missing_image = "missing";
+
+// The largest untracked file that is read, in bytes.
+inline constexpr std::size_t max_input_size = 1024 * 1024;
+
+// SHA-256 of the file, or absent_input if it cannot be read. `path` is relative to `live`, or
+// absolute.
+std::string input_hash(const std::filesystem::path& live, const std::string& path);
+
+// The stack's settings as far as they shape a release.
+std::string shaping_settings(const StackSettings& settings);
+
+// The digests that the watched tags of a release were pinned to, by image as written.
+std::map<std::string, std::string> watched_digests(const Release& release);
+
+// What `release` was made from, as far as its record says.
+Inputs inputs_of(const StackSettings& settings, const Release& release);
+
+// The same inputs as `evaluated`, each as it is now: the settings, the files on the disk and what
+// the registries said last. `commit`: the one that is asked for now.
+Inputs present_inputs(const StackSettings& settings, const std::string& commit, const Facts& facts,
+                      const Inputs& evaluated);
+
+// Changes if one of the files is written, replaced, made or removed; reads none of them.
+std::string stamp_of_files(const std::filesystem::path& live, const Inputs& inputs);
+
+}  // namespace trimtab
