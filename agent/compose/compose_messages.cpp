@@ -154,6 +154,30 @@ Error explain_render_failure(std::string_view standard_error, const std::string&
                      (match[2].str().empty() ? "" : " (" + match[2].str() + ")"),
                  "set it in the env file"};
   }
+  // What follows in these is a value, of which a part may be missing or written in another way.
+  static const std::regex env_file(
+      R"re((?:failed to read (\S+): )?(?:line (\d+): (?:unterminated quoted value|key cannot contain a space|unexpected character)|Invalid template: ))re");
+  if (std::regex_search(all, match, env_file)) {
+    const std::string file = match[1].matched ? ": " + match[1].str() : std::string();
+    const std::string line = match[2].matched ? ", line " + match[2].str() : std::string();
+    return Error{Errc::invalid, "an " + std::string(unreadable_env_file) + file + line,
+                 "write each line as KEY=value, and a value with $, quotes or spaces in single "
+                 "quotes: KEY='…'"};
+  }
+  static const std::regex bad_port(R"re(^Invalid (hostPort|containerPort|ip address|proto)\b)re");
+  if (std::regex_search(all, match, bad_port)) {
+    return Error{Errc::invalid, "`ports:` of a service has no valid " + match[1].str(),
+                 "see which variables it takes from the env file"};
+  }
+  static const std::regex bad_value(
+      R"re((?:interpolating (\S+): failed to cast to expected type|attempt(?:ing)? to convert (\S+) to appropriate type|'(services\[[^\]']*\][^']*)':? ))re");
+  if (std::regex_search(all, match, bad_value)) {
+    const std::string where = match[1].matched   ? match[1].str()
+                              : match[2].matched ? match[2].str()
+                                                 : match[3].str();
+    return Error{Errc::invalid, where + " has a value of a wrong form",
+                 "see which variables it takes from the env file"};
+  }
   if (all.find("empty compose file") != std::string::npos ||
       all.find("needs to be an object not '<class 'NoneType'>'") != std::string::npos) {
     return Error{Errc::invalid, "the compose file is empty",

@@ -15,6 +15,9 @@ std::vector<std::string> unset_variables(std::string_view standard_error);
 // The other warnings, one each.
 std::vector<std::string> other_warnings(std::string_view standard_error);
 
+// In the message of an error that an env file is to blame for.
+inline constexpr std::string_view unreadable_env_file = "env file cannot be read";
+
 // Why rendering failed: invalid where Compose refuses the project, unavailable or failed where it
 // cannot do its work here. `staged` paths in the text are shown as paths below `shown`.
 Error explain_render_failure(std::string_view standard_error, const std::string& staged,

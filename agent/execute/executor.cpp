@@ -7,6 +7,7 @@
 #include "agent/compose/compose_yaml.hpp"
 #include "agent/execute/demand.hpp"
 #include "agent/execute/failure_log.hpp"
+#include "agent/execute/known_values_of.hpp"
 #include "agent/execute/postgres.hpp"
 #include "agent/execute/probe.hpp"
 #include "agent/execute/puller.hpp"
@@ -252,6 +253,7 @@ Course Executor::course() const {
 }
 
 void Executor::note_failure(Failure failure) {
+  hide_values(hooks_.values, failure);
   if (!attempt_.failure) {
     attempt_.failure = std::move(failure);
     return;

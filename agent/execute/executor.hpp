@@ -16,6 +16,7 @@
 #include "agent/plan/diff.hpp"
 #include "agent/record/store.hpp"
 #include "agent/registry/registry.hpp"
+#include "common/known_values.hpp"
 
 namespace trimtab {
 
@@ -51,6 +52,7 @@ struct ExecutorHooks {
   // Makes sure that the release's compose.yaml is one that the present Compose can read.
   std::function<Task<Result<void>>(int release)> make_readable;
   std::map<std::string, std::uint64_t> pull_bytes;  // see Puller
+  KnownValues values;                               // that nobody is to read in what is told
 };
 
 struct AttemptResult {

@@ -110,6 +110,8 @@ Task<Executor::Done> Executor::run_hooks(std::vector<HookSettings> hooks) {
       if (!end) run.problem = end.error().message;
       if (end && end->exit != 0) run.problem = "exited with " + std::to_string(end->exit);
     }
+    run.problem = hooks_.values.hide_in_error(run.problem);
+    for (std::string& line : run.output) line = hooks_.values.hide_in(line);
     // Being stopped says nothing of the hook: the next start runs it again.
     if (stop_requested_) {
       done.result = PhaseResult::failed_by_world;

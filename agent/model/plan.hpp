@@ -1,6 +1,7 @@
 // A plan: what applying a release would do to each service, and why.
 #pragma once
 
+#include <compare>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -66,6 +67,15 @@ struct PreflightFinding {
   std::string hint;     // what to do
 
   friend bool operator==(const PreflightFinding&, const PreflightFinding&) = default;
+};
+
+// A line of an env file in whose value a $ begins a variable that nothing sets.
+struct DollarValue {
+  std::string file;
+  int line = 0;
+  std::string name;  // of the variable that the line sets
+
+  friend auto operator<=>(const DollarValue&, const DollarValue&) = default;
 };
 
 bool has_errors(const std::vector<PreflightFinding>& findings);

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 
+#include "agent/compose/compose_messages.hpp"
 #include "agent/compose/compose_yaml.hpp"
+#include "agent/compose/env_file.hpp"
+#include "agent/execute/known_values_of.hpp"
 #include "agent/model/classify.hpp"
 #include "agent/reconcile/compose_inputs.hpp"
 #include "agent/reconcile/inputs.hpp"
@@ -54,6 +57,9 @@ class Drafting {
   bool choose_project(const Json& raw);
   bool note_inputs();
   Task<bool> render();
+  [[nodiscard]] Error without_values(Error error) const;
+  [[nodiscard]] PreflightFinding rejected_by_compose(const Error& error) const;
+  void note_unset_variables(std::vector<std::string> names);
   Task<bool> pin();
   Task<bool> pin_one(ImageNeed need);
   Task<Result<std::string>> ask_digest(ImageNeed need);
@@ -87,7 +93,9 @@ class Drafting {
   Draft draft_;
   std::vector<std::string> files_;
   std::set<std::string> env_files_;
-  std::set<std::string> further_;  // compose files that others name
+  std::set<std::string> further_;                 // compose files that others name
+  std::map<std::string, std::string> env_texts_;  // of the env files that are there
+  std::string compose_text_;                      // of all compose files
   std::map<std::string, ImagePin> pins_;
 };
 
@@ -161,6 +169,7 @@ bool Drafting::read_raw_files() {
   for (const std::string& file : files_) {
     const Result<std::string> text = read_file(parts_.store.staging() / file, max_input_size);
     if (!text) return blame_world(text.error());
+    compose_text_ += *text;
     const Result<Json> raw = parse_yaml(*text);
     if (!raw) {
       return refuse(reject("compose-file", file + ": " + raw.error().message,
@@ -205,6 +214,7 @@ bool Drafting::note_further_file(const FurtherFile& further) {
   // What is wrong with it is Compose's to say.
   const Result<std::string> text = read_file(parts_.store.staging() / further.path, max_input_size);
   if (!text) return true;
+  compose_text_ += *text;
   const Result<Json> raw = parse_yaml(*text);
   return !raw || note_raw_file(*raw, further.path, further.base);
 }
@@ -250,6 +260,8 @@ bool Drafting::note_inputs() {
   env_files_.insert(env_file);
   for (const std::string& path : env_files_) {
     if (is_link(path)) return refuse(link_finding(path));
+    const Result<std::string> text = read_file(parts_.store.staging() / path, max_input_size);
+    if (text) env_texts_[path] = *text;
     if (find_entry(draft_.tree, path) != nullptr) continue;
     result_.release.inputs[path] = input_hash(parts_.settings.directory, path);
     const Result<std::string> bytes = read_file(parts_.settings.directory / path, max_input_size);
@@ -274,15 +286,55 @@ Task<bool> Drafting::render() {
   request.commit = tip_.commit;
   Result<Rendered> rendered = co_await parts_.compose.render(request);
   if (!rendered) {
-    const Error& error = rendered.error();
+    const Error error = without_values(rendered.error());
     if (classify_rendering(error) == FailureClass::world) co_return blame_world(error);
-    co_return refuse(reject("compose-file", error.message, error.hint));
+    co_return refuse(rejected_by_compose(error));
   }
   draft_.rendering.model = std::move(rendered->model);
-  draft_.unset_variables = std::move(rendered->unset_variables);
+  note_unset_variables(std::move(rendered->unset_variables));
   map_paths(draft_.rendering.model, parts_.store.staging().string(),
             parts_.settings.directory.string());
   co_return true;
+}
+
+// Compose's words may have values in them.
+Error Drafting::without_values(Error error) const {
+  KnownValues values;
+  values.add_public(compose_text_);
+  values.add_public(parts_.settings.name);
+  for (const auto& [path, text] : env_texts_) {
+    values.add_public(path);
+    add_env_file(values, text);
+  }
+  error.message = values.hide_in_error(error.message);
+  error.hint = values.hide_in_error(error.hint);
+  return error;
+}
+
+PreflightFinding Drafting::rejected_by_compose(const Error& error) const {
+  if (error.message.find(unreadable_env_file) != std::string::npos) {
+    for (const auto& [path, text] : env_texts_) {
+      const auto problem = problem_in_env_file(text);
+      if (problem) return reject("env-file", path + ", " + problem->what, problem->hint);
+    }
+  }
+  return reject("compose-file", error.message, error.hint);
+}
+
+// A $ in a value of an env file begins a variable for Compose 2, which is not what was meant.
+void Drafting::note_unset_variables(std::vector<std::string> names) {
+  for (std::string& name : names) {
+    bool is_in_value = false;
+    for (const auto& [path, text] : env_texts_) {
+      const auto entry = entry_that_uses(text, name);
+      if (!entry) continue;
+      is_in_value = true;
+      draft_.dollar_values.insert({path, entry->line, entry->name});
+    }
+    if (!is_in_value || uses_variable(compose_text_, name)) {
+      draft_.unset_variables.push_back(std::move(name));
+    }
+  }
 }
 
 Task<Result<std::string>> Drafting::ask_digest(ImageNeed need) {
@@ -454,9 +506,10 @@ Task<Result<void>> make_readable(DraftParts parts, int number, bool any_version)
   if (fs::exists(staging / env_file, ec)) request.env_file = env_file;
   Result<Rendered> rendered = co_await parts.compose.render(request);
   if (!rendered) {
-    co_return rendered.error().context("release " + std::to_string(number) + " was made with " +
-                                       release.compose + " and cannot be rendered with " +
-                                       tool.display());
+    Error error = rendered.error();
+    error.message = known_values_of(parts.store, {number}).hide_in_error(error.message);
+    co_return error.context("release " + std::to_string(number) + " was made with " +
+                            release.compose + " and cannot be rendered with " + tool.display());
   }
   map_paths(rendered->model, staging.string(), parts.settings.directory.string());
   pin_images(rendered->model, release.images);

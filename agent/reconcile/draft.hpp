@@ -34,6 +34,7 @@ struct Draft {
   Rendering rendering;
   std::vector<TreeEntry> tree;
   std::vector<std::string> unset_variables;
+  std::set<DollarValue> dollar_values;
   std::string env_file;                            // that was read; "" where there is none
   std::map<std::string, std::string> input_bytes;  // untracked files that were read
   std::map<std::string, ImageReference> watched;   // tags to watch from now on

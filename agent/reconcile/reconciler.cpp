@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "agent/compose/compose_yaml.hpp"
+#include "agent/execute/known_values_of.hpp"
 #include "agent/execute/postgres.hpp"
 #include "agent/execute/reloading.hpp"
 #include "agent/model/service.hpp"
@@ -609,6 +610,7 @@ Task<Reconciler::Examination> Reconciler::examine(const Draft* draft) {
     }
   }
   input.unset_variables = draft->unset_variables;
+  input.dollar_values = draft->dollar_values;
   input.env_file = draft->env_file;
   input.built_images_missing = draft->built_images_missing;
   input.postgres = co_await postgres_majors(docker_, observed_.containers, draft->release.images);
@@ -795,6 +797,8 @@ Task<void> Reconciler::attempt(Attempt attempt, bool resumed) {
            (!last_request_ || last_request_->outcome != "in_progress");
   };
   hooks.pull_bytes = pull_bytes_;
+  known_values_ = known_values_of(store_, {attempt.release, attempt.fallback});
+  hooks.values = known_values_;
   hooks.make_readable = [this](int release) { return make_readable(draft_parts(), release, true); };
   executing_ = std::make_unique<Executor>(parts, std::move(hooks));
   const std::optional<AttemptResult> result = co_await executing_->run(std::move(attempt), resumed);

@@ -217,7 +217,7 @@ class Reconciler final : private Progress {
   void phase_begun(const Attempt& attempt) override;
   void pulling(const std::string& image, const PullProgress& progress) override;
   void waiting_for(const std::map<std::string, std::string>& services) override;
-  void remark(const std::string& line) override;
+  void remark(const std::string& words) override;
   void hook_begun(const std::string& name, std::chrono::milliseconds at_most) override;
 
   asio::any_io_executor executor_;
@@ -271,6 +271,7 @@ class Reconciler final : private Progress {
   std::optional<RequestResult> last_request_;
   std::optional<AttemptView> attempt_view_;
   SteadyClock::time_point last_pull_event_{};
+  KnownValues known_values_;                         // of the attempt's releases
   std::map<std::string, std::uint64_t> pull_bytes_;  // of the attempt, as far as known
   std::unique_ptr<Executor> executing_;
   // A deployment that has ended, of which the end could not be written yet.

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "agent/execute/failure_log.hpp"
+#include "agent/execute/known_values_of.hpp"
 #include "agent/plan/diff.hpp"
 #include "agent/reconcile/reconciler.hpp"
 
@@ -54,6 +55,7 @@ Task<bool> Reconciler::watch_probation() {
       co_await add_last_lines(docker_, container.id, &service);
     }
   }
+  hide_values(known_values_of(store_, {current->number}), *failure);
   if (settings_.rollback == RollbackMode::automatic) {
     co_await end_probation(std::move(*failure));
     co_return true;

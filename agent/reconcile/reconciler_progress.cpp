@@ -228,7 +228,8 @@ void Reconciler::waiting_for(const std::map<std::string, std::string>& services)
   attempt_view_->waiting_for = services;
 }
 
-void Reconciler::remark(const std::string& line) {
+void Reconciler::remark(const std::string& words) {
+  const std::string line = known_values_.hide_in(words);
   tell(Milestone::remark, spdlog::level::info, line);
   Json data;
   data["message"] = line;

@@ -50,6 +50,9 @@ struct Row {
 
 constexpr const char* look_yourself = "`docker compose config` in a checkout shows the same";
 constexpr const char* set_it = "set it in the env file";
+constexpr const char* single_quotes =
+    "write each line as KEY=value, and a value with $, quotes or spaces in single quotes: KEY='…'";
+constexpr const char* see_variables = "see which variables it takes from the env file";
 
 TEST(ComposeMessages, WhyRenderingFailed) {
   constexpr const char* required_tag =
@@ -133,6 +136,37 @@ TEST(ComposeMessages, WhyRenderingFailed) {
        "Compose rejects the project: invalid interpolation format for services.web.image. You may "
        "need to escape any $ with another $. nginx:${TAG",
        look_yourself},
+      // Behind these stands a value, or what is left of it.
+      {"unterminated quote, 2.x",
+       "failed to read /stage/.env: line 3: unterminated quoted value \"s3cr3t\n",
+       "an env file cannot be read: .env, line 3", single_quotes},
+      {"unterminated quote in a service's file, 2.26",
+       "line 3: unterminated quoted value \"s3cr3t\n", "an env file cannot be read, line 3",
+       single_quotes},
+      {"stray line, 2.x",
+       "failed to read /stage/.env: line 1: unexpected character \"/\" in variable name near "
+       "\"s3cr3t\\nB=2\"\n",
+       "an env file cannot be read: .env, line 1", single_quotes},
+      {"bad template, 2.x", "failed to read /stage/.env: Invalid template: \"pa${w0rd\"\n",
+       "an env file cannot be read: .env", single_quotes},
+      {"port, 2.x", "Invalid hostPort: s3cr3t\n", "`ports:` of a service has no valid hostPort",
+       see_variables},
+      {"number, 2.x",
+       "error while interpolating services.a.ports.[].target: failed to cast to expected type: "
+       "strconv.Atoi: parsing \"s3cr3t\": invalid syntax\n",
+       "services.a.ports.[].target has a value of a wrong form", see_variables},
+      {"boolean, 1.29",
+       "Error while attempting to convert service.a.privileged to appropriate type: \"s3cr3t\" is "
+       "not a valid boolean value\n",
+       "service.a.privileged has a value of a wrong form", see_variables},
+      {"duration, 2.26",
+       "decoding failed due to the following error(s):\n\nerror decoding "
+       "'services[a].healthcheck.interval': time: invalid duration \"s3cr3t\"\n",
+       "services[a].healthcheck.interval has a value of a wrong form", see_variables},
+      {"size, 2.40",
+       "decoding failed due to the following error(s):\n\n'services[a].mem_limit' "
+       "strconv.ParseFloat: parsing \"s3cr3\": invalid syntax\n",
+       "services[a].mem_limit has a value of a wrong form", see_variables},
   };
   for (const Row& row : rows) {
     const Error error = explain_render_failure(row.said, "/stage/", "");

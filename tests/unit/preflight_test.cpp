@@ -40,6 +40,7 @@ struct Case {
   std::vector<Container> containers = {};
   std::vector<PortHolder> port_holders = {};
   std::vector<std::string> unset_variables = {};
+  std::set<DollarValue> dollar_values = {};
   std::set<std::string> built_images_missing = {};
   std::set<std::string> missing_sources = {};
   std::vector<std::string> collisions = {};
@@ -68,6 +69,7 @@ TEST_P(Preflight, FindsWhatIsWrong) {
   input.all_containers = row.containers;
   input.port_holders = row.port_holders;
   input.unset_variables = row.unset_variables;
+  input.dollar_values = row.dollar_values;
   input.built_images_missing = row.built_images_missing;
   input.missing_sources = row.missing_sources;
   input.collisions = row.collisions;
@@ -181,6 +183,12 @@ INSTANTIATE_TEST_SUITE_P(
                           "error unset-variable: the compose file uses the variable word, and "
                           "nothing sets it"},
              .unset_variables = {"TAG", "word"}},
+        // The variable is a part of the value, and so is not named.
+        Case{.name = "DollarInAValue",
+             .next = one_service,
+             .expected = {"error unset-variable: .env, line 3: the $ in the value of PASSWORD "
+                          "begins a variable, which nothing sets"},
+             .dollar_values = {{".env", 3, "PASSWORD"}}},
         Case{.name = "OnlyBuild",
              .next = one_service,
              .expected = {"error only-build: service web has only `build:`, and its image is not "

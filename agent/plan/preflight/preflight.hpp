@@ -25,6 +25,7 @@ struct Input {
   const Rendering* next = nullptr;
   const Rendering* current = nullptr;  // null before the first good release
   std::vector<std::string> unset_variables;
+  std::set<DollarValue> dollar_values;
   std::string env_file;  // as the user knows it, for hints; "" where there is none
   std::set<std::string> built_images_missing;  // services with only build: whose image is not here
   std::set<std::string> missing_sources;  // bind sources that exist neither live nor in the commit

@@ -13,6 +13,15 @@ Findings unset_variable(const Input& input) {
     finding.hint = "set it in " + where + "; a literal $ in a compose file is written $$";
     findings.push_back(std::move(finding));
   }
+  for (const DollarValue& value : input.dollar_values) {
+    PreflightFinding finding;
+    finding.name = "unset-variable";
+    finding.message = value.file + ", line " + std::to_string(value.line) +
+                      ": the $ in the value of " + value.name +
+                      " begins a variable, which nothing sets";
+    finding.hint = "write the value in single quotes: " + value.name + "='…'";
+    findings.push_back(std::move(finding));
+  }
   return findings;
 }
 

@@ -1,0 +1,145 @@
+#include "agent/compose/env_file.hpp"
+
+#include <algorithm>
+
+#include "common/text.hpp"
+
+namespace trimtab {
+namespace {
+
+bool is_variable_character(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
+bool is_name(std::string_view text) {
+  constexpr std::string_view more = ".-[]";
+  return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
+    return is_variable_character(c) || more.find(c) != std::string_view::npos;
+  });
+}
+
+std::size_t closing_quote(std::string_view text, std::size_t from, char quote) {
+  for (std::size_t at = from; at < text.size(); ++at) {
+    if (text[at] == '\\') {
+      ++at;
+    } else if (text[at] == quote) {
+      return at;
+    }
+  }
+  return std::string_view::npos;
+}
+
+std::size_t end_of_line(std::string_view text, std::size_t from) {
+  return std::min(text.find('\n', from), text.size());
+}
+
+// Reads the value that begins at `at`; returns where the next line begins.
+std::size_t read_value(std::string_view text, std::size_t at, EnvEntry& entry) {
+  while (at < text.size() && (text[at] == ' ' || text[at] == '\t')) ++at;
+  if (at < text.size() && (text[at] == '"' || text[at] == '\'')) {
+    entry.quote = text[at];
+    const std::size_t end = closing_quote(text, at + 1, entry.quote);
+    entry.closed = end != std::string_view::npos;
+    entry.value = std::string(text.substr(at + 1, entry.closed ? end - at - 1 : text.size()));
+    return entry.closed ? end_of_line(text, end) + 1 : text.size();
+  }
+  const std::size_t end = end_of_line(text, at);
+  std::string_view value = text.substr(at, end - at);
+  if (const std::size_t comment = value.find(" #"); comment != std::string_view::npos) {
+    value = value.substr(0, comment);
+  }
+  entry.value = std::string(trim(value));
+  return end + 1;
+}
+
+}  // namespace
+
+bool uses_variable(std::string_view value, const std::string& variable) {
+  for (std::size_t at = value.find('$'); at != std::string_view::npos;
+       at = value.find('$', at + 1)) {
+    std::string_view rest = value.substr(at + 1);
+    if (!rest.empty() && rest.front() == '{') rest.remove_prefix(1);
+    if (!rest.starts_with(variable)) continue;
+    rest.remove_prefix(variable.size());
+    if (rest.empty() || !is_variable_character(rest.front())) return true;
+  }
+  return false;
+}
+
+namespace {
+
+// `${` that Compose 2 cannot read as the beginning of a variable.
+bool has_bad_template(std::string_view value) {
+  for (std::size_t at = value.find("${"); at != std::string_view::npos;
+       at = value.find("${", at + 1)) {
+    const std::string_view rest = value.substr(at + 2);
+    const auto end = std::find_if_not(rest.begin(), rest.end(), is_variable_character);
+    const std::size_t length = static_cast<std::size_t>(end - rest.begin());
+    constexpr std::string_view after_name = "}:-?+";
+    const bool ends_well = length > 0 && length < rest.size() &&
+                           after_name.find(rest[length]) != std::string_view::npos;
+    if (!ends_well || rest.find('}') == std::string_view::npos) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::vector<EnvEntry> read_env_file(std::string_view text) {
+  std::vector<EnvEntry> entries;
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const std::size_t end = end_of_line(text, at);
+    const std::string_view line = trim(text.substr(at, end - at));
+    if (line.empty() || line.front() == '#') {
+      at = end + 1;
+      continue;
+    }
+    EnvEntry entry;
+    entry.line = 1 + static_cast<int>(std::count(
+                         text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
+    const std::size_t equals = text.find('=', at);
+    std::string_view name = equals < end ? trim(text.substr(at, equals - at)) : std::string_view();
+    if (name.starts_with("export ")) name = trim(name.substr(7));
+    if (!is_name(name)) {
+      entry.value = std::string(line);
+      at = end + 1;
+    } else {
+      entry.name = std::string(name);
+      at = read_value(text, equals + 1, entry);
+    }
+    entries.push_back(std::move(entry));
+  }
+  return entries;
+}
+
+std::optional<EnvFileProblem> problem_in_env_file(std::string_view text) {
+  for (const EnvEntry& entry : read_env_file(text)) {
+    const std::string where = "line " + std::to_string(entry.line) + ": ";
+    if (!entry.closed) {
+      return EnvFileProblem{
+          where + "the quote before the value of " + entry.name + " is not closed",
+          "close it; a value that has quotes itself goes between single ones: " + entry.name +
+              "='…'"};
+    }
+    if (entry.quote != '\'' && has_bad_template(entry.value)) {
+      return EnvFileProblem{where + "the $ in the value of " + entry.name + " begins a variable",
+                            "write the value in single quotes: " + entry.name + "='…'"};
+    }
+    // A name alone takes its value from the environment.
+    if (entry.name.empty() && !is_name(entry.value)) {
+      return EnvFileProblem{where + "it is not KEY=value",
+                            "write it as KEY=value, or as a comment behind #"};
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<EnvEntry> entry_that_uses(std::string_view text, const std::string& variable) {
+  for (EnvEntry& entry : read_env_file(text)) {
+    if (entry.quote != '\'' && uses_variable(entry.value, variable)) return std::move(entry);
+  }
+  return std::nullopt;
+}
+
+}  // namespace trimtab

@@ -1,0 +1,61 @@
+#include "agent/execute/known_values_of.hpp"
+
+#include "agent/compose/compose_yaml.hpp"
+#include "agent/compose/env_file.hpp"
+#include "common/files.hpp"
+
+namespace trimtab {
+namespace {
+
+constexpr std::size_t max_secret_size = 64 * 1024;
+
+void add_rendering(KnownValues& values, const Rendering& rendering) {
+  for (const std::string& name : rendering.service_names()) {
+    const Json& service = rendering.service(name);
+    values.add_public(name);
+    values.add_public(json_string(service, "image"));
+    values.add_public(json_string(service, "container_name"));
+  }
+  for (const auto& item : json_object(rendering.model, "secrets").items()) {
+    const std::string file = json_string(item.value(), "file");
+    const Result<std::string> bytes =
+        file.empty() ? std::string() : read_file(file, max_secret_size);
+    if (bytes) values.add(*bytes);
+  }
+}
+
+}  // namespace
+
+void add_env_file(KnownValues& values, std::string_view text) {
+  for (const EnvEntry& entry : read_env_file(text)) {
+    if (!entry.name.starts_with("COMPOSE_")) values.add(entry.value);
+  }
+}
+
+KnownValues known_values_of(const Store& store, const std::vector<int>& releases) {
+  KnownValues values;
+  for (const int number : releases) {
+    const Release* const release = store.find(number);
+    if (release == nullptr) continue;
+    values.add_public(release->project);
+    for (const auto& [path, hash] : release->inputs) {
+      const auto bytes = read_file(store.release_directory(number) / "inputs" / path);
+      if (bytes) add_env_file(values, *bytes);
+    }
+    const Result<std::string> text = store.rendering(number);
+    Result<Json> model = text ? parse_yaml(*text) : Result<Json>(text.error());
+    if (model) add_rendering(values, Rendering{std::move(*model)});
+  }
+  return values;
+}
+
+void hide_values(const KnownValues& values, Failure& failure) {
+  failure.reason = values.hide_in_error(failure.reason);
+  failure.hint = values.hide_in_error(failure.hint);
+  for (ServiceFailure& service : failure.services) {
+    service.reason = values.hide_in_error(service.reason);
+    for (std::string& line : service.log) line = values.hide_in(line);
+  }
+}
+
+}  // namespace trimtab

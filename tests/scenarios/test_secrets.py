@@ -1,0 +1,79 @@
+"""No value of an env file is told: not in status, history, events, the log, or the records."""
+
+import json
+
+SECRETS = ["s3cr3t-Va1ue-9f", "0ther-sEcret-1", "pa$w0rd-X7q", "w0rd-X7q"]
+
+
+def told(host, stack, events):
+    """All that anybody is told of the stack, by its source."""
+    numbers = [release["number"] for release in stack.releases()]
+    shown = {"status": host.trimtab("status", "shop", code=None).stdout,
+             "status --json": host.trimtab("status", "shop", "--json", code=None).stdout,
+             "history": host.trimtab("history", "shop", code=None).stdout,
+             "releases": json.dumps(stack.releases()),
+             "events": json.dumps(events.seen),
+             "log": host.log.read_text(errors="replace")}
+    for number in numbers:
+        shown[f"show {number}"] = host.trimtab("show", "shop", str(number), code=None).stdout
+        shown[f"release {number}"] = json.dumps(stack.release(number))
+    for file in sorted(host.state.rglob("*")):
+        private = file.name == "compose.yaml" or "inputs" in file.parts
+        if file.is_file() and not file.is_symlink() and not private and ".git" not in str(file):
+            shown[str(file)] = file.read_text(errors="replace")
+    return shown
+
+
+def ended(stack, commit, outcome):
+    """The release of the commit, once it has ended so."""
+    def found():
+        numbers = [r["number"] for r in stack.releases()
+                   if r["commit"] == commit and r["outcome"] == outcome]
+        return numbers and stack.release(max(numbers))
+    return stack.host.wait(found, f"{commit[:7]} is {outcome}")
+
+
+def test_no_value_of_an_env_file_is_ever_told(any_compose_host):
+    host = any_compose_host
+    host.push("web", "1", version="1")
+    web = {"image": host.image("web", "1"), "environment": {"KEY": "${KEY}"}}
+    stack = host.stack("shop", {"web": web}, gate={"stable": "1s", "timeout": "10s"})
+    stack.directory.mkdir(parents=True)
+    env_file = stack.directory / ".env"
+    env_file.write_text(f"KEY={SECRETS[0]}\n")
+    host.start()
+    newer = host.compose != "1.29"
+    with host.events("shop") as events:
+        stack.wait_commit(stack.git("rev-parse", "HEAD"))
+        # What Compose says of the env file, and of a value in a wrong place.
+        cases = [
+            (web, f"KEY=\"{SECRETS[0]}\nB={SECRETS[1]}\n", "quote" if newer else None),
+            (web, f"KEY=1\n{SECRETS[1]} and more\n", "line 2" if newer else None),
+            (web, f"KEY=\"{SECRETS[2]}\"\n", "the $ in the value of KEY" if newer else None),
+            ({**web, "ports": ["${KEY}:80"]}, f"KEY={SECRETS[0]}\n", "port"),
+            ({**web, "privileged": "${KEY}"}, f"KEY={SECRETS[0]}\n", "privileged"),
+            ({**web, "depends_on": ["${KEY}"]}, f"KEY={SECRETS[0]}\n", "***"),
+        ]
+        for service, text, words in cases:
+            if words is None:
+                continue  # docker-compose 1.29 reads it in its own way
+            env_file.write_text(text)
+            commit = stack.push({"web": service}, message=f"Has {words}")
+            failure = ended(stack, commit, "rejected")["failure"]
+            assert words in failure["reason"], failure
+            if "$" in text:
+                assert "KEY='…'" in failure["hint"]
+        # What Docker and the application say of it.
+        env_file.write_text(f"KEY={SECRETS[0]}\nNOTE='{SECRETS[2]}'\n")
+        command = ["sh", "-c", "echo my $$NOTE; echo \"$$KEY\"; exit 1"]
+        noisy = {**web, "environment": {"KEY": "${KEY}", "NOTE": "${NOTE}"}, "command": command,
+                 "entrypoint": []}
+        commit = stack.push({"web": noisy}, message="Says it all")
+        failure = ended(stack, commit, "rolled_back")["failure"]
+        assert "my ***" in failure["services"][0]["log"], failure
+        commit = stack.push({"web": {**web, "entrypoint": ["${KEY}"]}}, message="Runs it")
+        assert "***" in json.dumps(ended(stack, commit, "rolled_back")["failure"])
+        stack.wait_state("failed")
+        for where, text in told(host, stack, events).items():
+            for secret in SECRETS:
+                assert secret not in text, (where, text[max(0, text.find(secret) - 200):][:400])
