@@ -25,6 +25,7 @@ struct ComposeTool {
 
 struct RenderRequest {
   std::filesystem::path directory;  // the staged checkout
+  std::filesystem::path root;       // that stands for "/" in its path: not shown to people
   std::vector<std::string> files;   // relative to it
   std::vector<std::string> profiles;
   std::string env_file;  // relative; "" : none

@@ -120,11 +120,11 @@ std::vector<std::string> other_warnings(std::string_view standard_error) {
 }
 
 Error explain_render_failure(std::string_view standard_error, const std::string& staged,
-                             const std::string& shown) {
+                             const std::string& shown, const std::string& root) {
   std::vector<std::string> words;
   for (const Line& line : read_lines(standard_error)) {
     if (line.warning || !variable_of(line.text).empty()) continue;
-    words.push_back(replace_all(line.text, staged, shown));
+    words.push_back(replace_all(replace_all(line.text, staged, shown), root, ""));
   }
   const std::string all = join(words, "\n");
   std::smatch match;

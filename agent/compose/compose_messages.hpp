@@ -19,9 +19,10 @@ std::vector<std::string> other_warnings(std::string_view standard_error);
 inline constexpr std::string_view unreadable_env_file = "env file cannot be read";
 
 // Why rendering failed: invalid where Compose refuses the project, unavailable or failed where it
-// cannot do its work here. `staged` paths in the text are shown as paths below `shown`.
+// cannot do its work here. `staged` paths in the text are shown as paths below `shown`,
+// others below `root` without it.
 Error explain_render_failure(std::string_view standard_error, const std::string& staged,
-                             const std::string& shown);
+                             const std::string& shown, const std::string& root = {});
 
 // Why `up` failed: Compose's last words without its progress lines.
 std::string explain_up_failure(std::string_view standard_error);

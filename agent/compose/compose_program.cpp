@@ -25,6 +25,9 @@ Command compose_command(const ComposeTool& tool, const std::string& docker_socke
     if (const char* value = std::getenv(name)) command.environment[name] = value;
   }
   command.environment["COMPOSE_ANSI"] = "never";
+  // It would fetch these itself, with root's keys and programs, in whatever way they are spelled.
+  command.environment["COMPOSE_EXPERIMENTAL_GIT_REMOTE"] = "false";
+  command.environment["COMPOSE_EXPERIMENTAL_OCI_REMOTE"] = "false";
   command.environment["NO_COLOR"] = "1";
   return command;
 }
@@ -187,7 +190,8 @@ Task<Result<Rendered>> ComposeProgram::render(RenderRequest request) {
                     "is this host out of memory?"};
   }
   if (!exit->ok()) {
-    co_return explain_render_failure(exit->err, request.directory.string() + "/", "");
+    co_return explain_render_failure(exit->err, request.directory.string() + "/", "",
+                                     request.root.string());
   }
   if (exit->out_truncated) {
     co_return Error{Errc::too_large, "the rendered project has more than 8 MiB", {}};

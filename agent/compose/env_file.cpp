@@ -113,6 +113,72 @@ std::vector<EnvEntry> read_env_file(std::string_view text) {
   return entries;
 }
 
+namespace {
+
+// Where the brace that is open at the beginning is closed; npos if it is not.
+std::size_t closing_brace(std::string_view text) {
+  int open = 1;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] == '{') ++open;
+    if (text[at] == '}' && --open == 0) return at;
+  }
+  return std::string_view::npos;
+}
+
+// What stands in braces: "NAME", "NAME:-else" and the like.
+std::optional<std::string> fill_in(std::string_view inner,
+                                   const std::map<std::string, std::string>& variables) {
+  const auto end = std::find_if_not(inner.begin(), inner.end(), is_variable_character);
+  const std::string name(inner.begin(), end);
+  std::string_view rest = inner.substr(name.size());
+  const auto found = variables.find(name);
+  if (name.empty()) return std::nullopt;
+  if (rest.empty()) return found == variables.end() ? std::string() : found->second;
+  const bool empty_is_unset = rest.front() == ':';
+  if (empty_is_unset) rest.remove_prefix(1);
+  if (rest.empty()) return std::nullopt;
+  const bool is_set = found != variables.end() && !(empty_is_unset && found->second.empty());
+  const char how = rest.front();
+  rest.remove_prefix(1);
+  if (how == '-') return is_set ? found->second : interpolate(rest, variables);
+  if (how == '+') return is_set ? interpolate(rest, variables) : std::string();
+  if (how == '?' && is_set) return found->second;
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::string> interpolate(std::string_view text,
+                                       const std::map<std::string, std::string>& variables) {
+  std::string filled;
+  for (std::size_t at = text.find('$'); at != std::string_view::npos; at = text.find('$')) {
+    filled += text.substr(0, at);
+    text.remove_prefix(at + 1);
+    if (text.starts_with('$')) {
+      filled += '$';
+      text.remove_prefix(1);
+      continue;
+    }
+    std::string_view inner;
+    std::size_t length = 0;
+    if (text.starts_with('{')) {
+      const std::size_t end = closing_brace(text.substr(1));
+      if (end == std::string_view::npos) return std::nullopt;
+      inner = text.substr(1, end);
+      length = end + 2;
+    } else {
+      const auto end = std::find_if_not(text.begin(), text.end(), is_variable_character);
+      length = static_cast<std::size_t>(end - text.begin());
+      inner = text.substr(0, length);
+    }
+    const std::optional<std::string> value = fill_in(inner, variables);
+    if (!value) return std::nullopt;
+    filled += *value;
+    text.remove_prefix(length);
+  }
+  return filled + std::string(text);
+}
+
 std::optional<EnvFileProblem> problem_in_env_file(std::string_view text) {
   for (const EnvEntry& entry : read_env_file(text)) {
     const std::string where = "line " + std::to_string(entry.line) + ": ";

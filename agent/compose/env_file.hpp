@@ -1,6 +1,7 @@
 // An env file as Compose reads it, as far as people have to be told of it. Pure.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,6 +19,11 @@ struct EnvEntry {
 
 // Never fails: what Compose would refuse is an entry, too.
 std::vector<EnvEntry> read_env_file(std::string_view text);
+
+// `text` with its variables filled in as Compose does it; nothing if one that must be set is not,
+// or if it cannot be read.
+std::optional<std::string> interpolate(std::string_view text,
+                                       const std::map<std::string, std::string>& variables);
 
 // What Compose cannot read, "line 3: a quote is opened and not closed"; without any value.
 struct EnvFileProblem {

@@ -39,8 +39,9 @@ KnownValues known_values_of(const Store& store, const std::vector<int>& releases
     if (release == nullptr) continue;
     values.add_public(release->project);
     for (const auto& [path, hash] : release->inputs) {
-      const auto bytes = read_file(store.release_directory(number) / "inputs" / path);
-      if (bytes) add_env_file(values, *bytes);
+      const auto bytes = read_file(store.input_file(number, path));
+      const bool is_compose_file = path.ends_with(".yaml") || path.ends_with(".yml");
+      if (bytes && !is_compose_file) add_env_file(values, *bytes);
     }
     const Result<std::string> text = store.rendering(number);
     Result<Json> model = text ? parse_yaml(*text) : Result<Json>(text.error());

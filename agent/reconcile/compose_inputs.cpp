@@ -2,6 +2,8 @@
 
 #include <filesystem>
 
+#include "agent/compose/env_file.hpp"
+
 namespace trimtab {
 namespace {
 
@@ -21,23 +23,26 @@ std::string folder_of(const std::string& path) {
   return fs::path(path).parent_path().string();
 }
 
-void add_included(const Json& entry, const std::string& base, std::vector<FurtherFile>& files) {
+void add_included(const Json& entry, const std::string& base, const Variables& variables,
+                  std::vector<FurtherFile>& files) {
   const bool is_long = entry.is_object();
   const Json paths = as_list(is_long ? entry.value("path", Json()) : entry);
   // The first of several files decides where they all are.
-  const auto first = paths.empty() ? std::nullopt : path_below(base, text_of(paths.front()));
+  const auto first =
+      paths.empty() ? std::nullopt : path_from(base, text_of(paths.front()), variables);
   if (!first) return;
   std::string folder = folder_of(*first);
   std::vector<std::string> env_files;
   if (is_long) {
-    folder = path_below(base, json_string(entry, "project_directory")).value_or(folder);
+    folder = path_from(base, json_string(entry, "project_directory"), variables).value_or(folder);
     for (const Json& env_file : as_list(entry.value("env_file", Json()))) {
-      if (const auto path = path_below(base, text_of(env_file))) env_files.push_back(*path);
+      if (const auto path = path_from(base, text_of(env_file), variables))
+        env_files.push_back(*path);
     }
   }
-  if (env_files.empty()) env_files = {*path_below(folder, ".env")};
+  if (env_files.empty()) env_files = {*path_from(folder, ".env", {})};
   for (const Json& item : paths) {
-    if (const auto path = path_below(base, text_of(item))) {
+    if (const auto path = path_from(base, text_of(item), variables)) {
       files.push_back({*path, folder, env_files});
     }
   }
@@ -45,15 +50,19 @@ void add_included(const Json& entry, const std::string& base, std::vector<Furthe
 
 }  // namespace
 
-std::optional<std::string> path_below(const std::string& base, const std::string& path) {
-  if (path.empty() || path.front() == '/' || path.find('$') != std::string::npos) {
-    return std::nullopt;
-  }
-  std::string normal = (fs::path(base) / path).lexically_normal().string();
+std::optional<std::string> path_from(const std::string& base, const std::string& path,
+                                     const Variables& variables) {
+  const std::optional<std::string> filled = interpolate(path, variables);
+  if (!filled || filled->empty()) return std::nullopt;
+  std::string normal = (fs::path(base) / *filled).lexically_normal().string();
   if (normal == "." || normal == "./") return std::string();
-  if (normal == ".." || normal.rfind("../", 0) == 0) return std::nullopt;
-  if (normal.back() == '/') normal.pop_back();
+  if (normal.size() > 1 && normal.back() == '/') normal.pop_back();
   return normal;
+}
+
+bool is_remote(const std::string& path) {
+  return path.find("://") != std::string::npos || path.starts_with("git@") ||
+         path.starts_with("oci:") || path.starts_with("github.com/");
 }
 
 std::vector<std::string> env_files_of(const Json& raw) {
@@ -67,12 +76,14 @@ std::vector<std::string> env_files_of(const Json& raw) {
   return paths;
 }
 
-std::vector<FurtherFile> further_files(const Json& raw, const std::string& base) {
+std::vector<FurtherFile> further_files(const Json& raw, const std::string& base,
+                                       const Variables& variables) {
   std::vector<FurtherFile> files;
-  for (const Json& entry : json_array(raw, "include")) add_included(entry, base, files);
+  for (const Json& entry : json_array(raw, "include")) add_included(entry, base, variables, files);
   for (const auto& item : json_object(raw, "services").items()) {
     if (!item.value().is_object()) continue;
-    const auto path = path_below(base, json_string(json_object(item.value(), "extends"), "file"));
+    const auto path =
+        path_from(base, json_string(json_object(item.value(), "extends"), "file"), variables);
     if (path) files.push_back({*path, folder_of(*path), {}});
   }
   return files;

@@ -1,6 +1,7 @@
 // Which files a compose file reads besides itself, before Compose is asked. Pure.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,21 +12,29 @@ namespace trimtab {
 
 // A compose file that another one names by `include:` or `extends:`.
 struct FurtherFile {
-  std::string path;                    // below the checkout
+  std::string path;                    // as path_from gives it
   std::string base;                    // the folder that the paths in it are relative to
-  std::vector<std::string> env_files;  // below the checkout, that fill in its variables
+  std::vector<std::string> env_files;  // that fill in its variables
 
   friend bool operator==(const FurtherFile&, const FurtherFile&) = default;
 };
 
-// `path` as seen from the checkout, if it lies below it and holds no variable. `base`: a folder
-// below the checkout, "" for itself.
-std::optional<std::string> path_below(const std::string& base, const std::string& path);
+using Variables = std::map<std::string, std::string>;
+
+// `path` as seen from the checkout: relative to it, with ".." in front where it lies outside, or
+// absolute; "" is the checkout itself. Nothing if its variables cannot be filled in. `base`: the
+// folder that it is relative to, "" for the checkout.
+std::optional<std::string> path_from(const std::string& base, const std::string& path,
+                                     const Variables& variables);
+
+// Whether Compose would fetch it from elsewhere.
+bool is_remote(const std::string& path);
 
 // The files that `env_file:` of the services names, as it writes them.
 std::vector<std::string> env_files_of(const Json& raw);
 
 // Source: https://docs.docker.com/reference/compose-file/include/ and …/services/#extends
-std::vector<FurtherFile> further_files(const Json& raw, const std::string& base);
+std::vector<FurtherFile> further_files(const Json& raw, const std::string& base,
+                                       const Variables& variables);
 
 }  // namespace trimtab

@@ -10,6 +10,7 @@
 #include "agent/reconcile/compose_inputs.hpp"
 #include "agent/reconcile/inputs.hpp"
 #include "agent/reconcile/staging.hpp"
+#include "agent/reconcile/state_directory.hpp"
 #include "agent/resolve/paths.hpp"
 #include "common/files.hpp"
 
@@ -43,7 +44,11 @@ const TreeEntry* find_entry(const std::vector<TreeEntry>& tree, const std::strin
 class Drafting {
  public:
   Drafting(DraftParts parts, RefTip tip, Facts* facts, Observed observed)
-      : parts_(parts), tip_(std::move(tip)), facts_(facts), observed_(std::move(observed)) {}
+      : parts_(parts),
+        tip_(std::move(tip)),
+        facts_(facts),
+        observed_(std::move(observed)),
+        checkout_(staged_checkout(parts.store.staging(), parts.settings.directory)) {}
 
   Task<DraftResult> run();
 
@@ -66,6 +71,14 @@ class Drafting {
   Task<std::optional<ImagePin>> pin_of_running(ImageNeed need);
   void note_evaluated();
   void finish();
+
+  // Where an input is read, and where it lies in truth.
+  fs::path staged(const std::string& path) const { return input_path(checkout_, path); }
+  fs::path live(const std::string& path) const {
+    return input_path(parts_.settings.directory, path);
+  }
+  bool may_be_read(const std::string& path);
+  void read_variables();
 
   bool refuse(PreflightFinding finding) {
     result_.rejected = std::move(finding);
@@ -91,6 +104,8 @@ class Drafting {
   Observed observed_;
   DraftResult result_;
   Draft draft_;
+  fs::path checkout_;
+  Variables variables_;  // of the env file
   std::vector<std::string> files_;
   std::set<std::string> env_files_;
   std::set<std::string> further_;                 // compose files that others name
@@ -109,7 +124,9 @@ Task<DraftResult> Drafting::run() {
   release.compose = parts_.compose.tool().display();
   bool going = compose.has_value();
   if (going) going = co_await stage();
-  going = going && find_compose_files() && read_raw_files() && note_inputs();
+  going = going && find_compose_files();
+  if (going) read_variables();
+  going = going && read_raw_files() && note_inputs();
   if (going) going = co_await render();
   if (going) going = co_await pin();
   note_evaluated();
@@ -125,17 +142,19 @@ Task<bool> Drafting::stage() {
   Result<std::vector<TreeEntry>> tree = co_await parts_.git.tree(tip_.commit);
   if (!tree) co_return blame_world(tree.error());
   draft_.tree = std::move(*tree);
-  const Result<void> staged = co_await parts_.git.stage(tip_.commit, parts_.store.staging());
+  if (auto emptied = remove_tree(parts_.store.staging()); !emptied) {
+    co_return blame_world(emptied.error());
+  }
+  const Result<void> staged = co_await parts_.git.stage(tip_.commit, checkout_);
   if (!staged) co_return blame_world(staged.error());
-  std::set<std::string> tracked;
   if (const Release* const current = parts_.store.current()) {
     const auto live_tree = co_await parts_.git.tree(current->commit);
     if (live_tree) {
-      for (const TreeEntry& entry : *live_tree) tracked.insert(entry.path);
+      for (const TreeEntry& entry : *live_tree) draft_.tracked_live.insert(entry.path);
     }
   }
   const Result<void> linked =
-      link_untracked(parts_.settings.directory, parts_.store.staging(), tracked);
+      link_untracked(parts_.settings.directory, checkout_, draft_.tracked_live);
   if (!linked) co_return blame_world(linked.error());
   co_return true;
 }
@@ -145,7 +164,7 @@ bool Drafting::find_compose_files() {
   std::error_code ec;
   if (files_.empty()) {
     for (const char* name : default_compose_files) {
-      if (!fs::exists(parts_.store.staging() / name, ec)) continue;
+      if (!fs::exists(checkout_ / name, ec)) continue;
       files_ = {name};
       break;
     }
@@ -155,7 +174,7 @@ bool Drafting::find_compose_files() {
                          "name it with `compose:` in the stack's file"));
   }
   for (const std::string& file : files_) {
-    if (!fs::exists(parts_.store.staging() / file, ec)) {
+    if (!fs::exists(checkout_ / file, ec)) {
       return refuse(reject("no-compose-file", "the commit has no file " + file,
                            "correct `compose:` in the stack's file, or commit it"));
     }
@@ -167,7 +186,7 @@ bool Drafting::find_compose_files() {
 bool Drafting::read_raw_files() {
   bool has_services = false;
   for (const std::string& file : files_) {
-    const Result<std::string> text = read_file(parts_.store.staging() / file, max_input_size);
+    const Result<std::string> text = read_file(checkout_ / file, max_input_size);
     if (!text) return blame_world(text.error());
     compose_text_ += *text;
     const Result<Json> raw = parse_yaml(*text);
@@ -199,9 +218,10 @@ bool Drafting::read_raw_files() {
 bool Drafting::note_raw_file(const Json& raw, const std::string& file, const std::string& base) {
   if (!refuse_remote_includes(raw, file)) return false;
   for (const std::string& path : env_files_of(raw)) {
-    if (const auto below = path_below(base, path)) env_files_.insert(*below);
+    const auto known = path_from(base, path, variables_);
+    if (known && !known->empty()) env_files_.insert(*known);
   }
-  for (const FurtherFile& further : further_files(raw, base)) {
+  for (const FurtherFile& further : further_files(raw, base, variables_)) {
     env_files_.insert(further.env_files.begin(), further.env_files.end());
     if (!note_further_file(further)) return false;
   }
@@ -210,9 +230,9 @@ bool Drafting::note_raw_file(const Json& raw, const std::string& file, const std
 
 bool Drafting::note_further_file(const FurtherFile& further) {
   if (!further_.insert(further.path).second || further_.size() > most_further_files) return true;
-  if (is_link(further.path)) return refuse(link_finding(further.path));
+  if (!may_be_read(further.path)) return false;
   // What is wrong with it is Compose's to say.
-  const Result<std::string> text = read_file(parts_.store.staging() / further.path, max_input_size);
+  const Result<std::string> text = read_file(staged(further.path), max_input_size);
   if (!text) return true;
   compose_text_ += *text;
   const Result<Json> raw = parse_yaml(*text);
@@ -221,20 +241,48 @@ bool Drafting::note_further_file(const FurtherFile& further) {
 
 // Compose would fetch these itself, with programs and from places outside our control.
 bool Drafting::refuse_remote_includes(const Json& raw, const std::string& file) {
+  std::vector<std::string> named;
+  const auto add = [&](const Json& path) {
+    if (path.is_string()) named.push_back(path.get<std::string>());
+  };
   for (const Json& entry : json_array(raw, "include")) {
-    Json paths = entry.is_object() && entry.contains("path") ? entry["path"] : entry;
-    if (!paths.is_array()) paths = Json::array({paths});
-    for (const Json& path : paths) {
-      const std::string text = path.is_string() ? path.get<std::string>() : std::string();
-      const bool remote = text.find("://") != std::string::npos || text.rfind("git@", 0) == 0 ||
-                          text.rfind("oci:", 0) == 0 || text.rfind("github.com/", 0) == 0;
-      if (remote) {
-        return refuse(reject("remote-include", file + " includes " + printable(text),
-                             "include files of the repository only"));
-      }
-    }
+    const Json paths = entry.is_object() && entry.contains("path") ? entry["path"] : entry;
+    add(paths);
+    for (const Json& path : paths.is_array() ? paths : Json::array()) add(path);
+  }
+  for (const auto& item : json_object(raw, "services").items()) {
+    add(json_string(json_object(item.value(), "extends"), "file"));
+  }
+  for (const std::string& text : named) {
+    if (!is_remote(text) && !is_remote(interpolate(text, variables_).value_or(text))) continue;
+    return refuse(reject("remote-include", file + " includes " + printable(text),
+                         "include files of the repository only"));
   }
   return true;
+}
+
+// Makes sure that Compose finds the file where it looks for it, and that it is one to be read.
+bool Drafting::may_be_read(const std::string& path) {
+  if (is_link(path)) return refuse(link_finding(path));
+  std::error_code ec;
+  const fs::path state = fs::weakly_canonical(parts_.store.directory().parent_path(), ec);
+  const fs::path real = real_source(live(path), parts_.settings.directory, checkout_);
+  if (shows_state(real, state)) {
+    return refuse(reject("state-directory",
+                         "a compose file reads " + live(path).string() +
+                             ", which lies in trimtab's own state directory",
+                         "name another file: the directory has the secrets of all stacks"));
+  }
+  if (draft_.tracked_live.contains(path) || !fs::exists(live(path), ec)) return true;
+  const Result<void> linked = link_file(parts_.store.staging(), staged(path), live(path));
+  return linked ? true : blame_world(linked.error());
+}
+
+void Drafting::read_variables() {
+  const std::string path = parts_.settings.env_file.value_or(default_env_file);
+  const Result<std::string> text = read_file(staged(path), max_input_size);
+  if (!text) return;
+  for (const EnvEntry& entry : read_env_file(*text)) variables_[entry.name] = entry.value;
 }
 
 bool Drafting::choose_project(const Json& raw) {
@@ -254,17 +302,20 @@ bool Drafting::choose_project(const Json& raw) {
 bool Drafting::note_inputs() {
   std::error_code ec;
   const std::string env_file = parts_.settings.env_file.value_or(default_env_file);
-  if (fs::exists(parts_.store.staging() / env_file, ec)) {
-    draft_.env_file = env_file;
-  }
+  if (fs::exists(staged(env_file), ec)) draft_.env_file = env_file;
   env_files_.insert(env_file);
   for (const std::string& path : env_files_) {
-    if (is_link(path)) return refuse(link_finding(path));
-    const Result<std::string> text = read_file(parts_.store.staging() / path, max_input_size);
+    if (!may_be_read(path)) return false;
+    const Result<std::string> text = read_file(staged(path), max_input_size);
     if (text) env_texts_[path] = *text;
+  }
+  std::set<std::string> read = env_files_;
+  read.insert(files_.begin(), files_.end());
+  read.insert(further_.begin(), further_.end());
+  for (const std::string& path : read) {
     if (find_entry(draft_.tree, path) != nullptr) continue;
     result_.release.inputs[path] = input_hash(parts_.settings.directory, path);
-    const Result<std::string> bytes = read_file(parts_.settings.directory / path, max_input_size);
+    const Result<std::string> bytes = read_file(live(path), max_input_size);
     if (bytes) draft_.input_bytes[path] = *bytes;
   }
   if (draft_.env_file.empty() && parts_.settings.env_file) {
@@ -278,7 +329,8 @@ bool Drafting::note_inputs() {
 
 Task<bool> Drafting::render() {
   RenderRequest request;
-  request.directory = parts_.store.staging();
+  request.directory = checkout_;
+  request.root = parts_.store.staging();
   request.files = files_;
   request.profiles = parts_.settings.profiles;
   request.env_file = draft_.env_file;
@@ -292,8 +344,7 @@ Task<bool> Drafting::render() {
   }
   draft_.rendering.model = std::move(rendered->model);
   note_unset_variables(std::move(rendered->unset_variables));
-  map_paths(draft_.rendering.model, parts_.store.staging().string(),
-            parts_.settings.directory.string());
+  take_root_off(draft_.rendering.model, parts_.store.staging().string());
   co_return true;
 }
 
@@ -479,22 +530,24 @@ Task<Result<void>> make_readable(DraftParts parts, int number, bool any_version)
   if (release.compose == tool.display()) co_return Result<void>();
   const bool v1_rendering = release.compose.find(" 1.") != std::string::npos;
   if (any_version && v1_rendering == (tool.family == ComposeFamily::v1)) co_return Result<void>();
-  const fs::path staging = parts.store.staging();
+  if (auto emptied = remove_tree(parts.store.staging()); !emptied) co_return emptied;
+  const fs::path staging = staged_checkout(parts.store.staging(), parts.settings.directory);
   const Result<void> staged = co_await parts.git.stage(release.commit, staging);
   if (!staged) co_return staged;
   // The untracked files as they were then; they lie beside the release.
-  const fs::path kept = parts.store.release_directory(number) / "inputs";
   std::error_code ec;
   for (const auto& [path, hash] : release.inputs) {
-    if (!fs::exists(kept / path, ec)) continue;
-    fs::create_directories((staging / path).parent_path(), ec);
-    fs::create_symlink(kept / path, staging / path, ec);
+    const fs::path kept = parts.store.input_file(number, path);
+    if (!fs::exists(kept, ec)) continue;
+    const auto linked = link_file(parts.store.staging(), input_path(staging, path), kept);
+    if (!linked) co_return linked;
   }
   if (auto linked = link_untracked(parts.settings.directory, staging, {}); !linked) {
     co_return linked;
   }
   RenderRequest request;
   request.directory = staging;
+  request.root = parts.store.staging();
   request.files = parts.settings.compose;
   for (const char* name : default_compose_files) {
     if (request.files.empty() && fs::exists(staging / name, ec)) request.files = {name};
@@ -511,7 +564,7 @@ Task<Result<void>> make_readable(DraftParts parts, int number, bool any_version)
     co_return error.context("release " + std::to_string(number) + " was made with " +
                             release.compose + " and cannot be rendered with " + tool.display());
   }
-  map_paths(rendered->model, staging.string(), parts.settings.directory.string());
+  take_root_off(rendered->model, parts.store.staging().string());
   pin_images(rendered->model, release.images);
   const std::string yaml = emit_yaml(rendered->model);
   if (auto saved = parts.store.save_rendering(number, yaml); !saved) co_return saved;

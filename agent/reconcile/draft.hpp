@@ -33,6 +33,7 @@ struct Draft {
   Release release;
   Rendering rendering;
   std::vector<TreeEntry> tree;
+  std::set<std::string> tracked_live;  // paths that the live directory's commit has
   std::vector<std::string> unset_variables;
   std::set<DollarValue> dollar_values;
   std::string env_file;                            // that was read; "" where there is none

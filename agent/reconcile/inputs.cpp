@@ -9,8 +9,12 @@ namespace trimtab {
 
 namespace fs = std::filesystem;
 
+fs::path input_path(const fs::path& live, const std::string& path) {
+  return (live / path).lexically_normal();
+}
+
 std::string input_hash(const fs::path& live, const std::string& path) {
-  const Result<std::string> bytes = read_file(live / path, max_input_size);
+  const Result<std::string> bytes = read_file(input_path(live, path), max_input_size);
   return bytes ? sha256_hex(*bytes) : absent_input;
 }
 
@@ -68,7 +72,7 @@ std::string stamp_of_files(const fs::path& live, const Inputs& inputs) {
   for (const auto& [path, hash] : inputs.files) {
     struct stat info {};
     // Links are followed: what counts is the file that would be read.
-    if (::stat((live / path).c_str(), &info) != 0) info = {};
+    if (::stat(input_path(live, path).c_str(), &info) != 0) info = {};
     for (const auto part :
          {static_cast<long long>(info.st_ino), static_cast<long long>(info.st_size),
           static_cast<long long>(info.st_mtim.tv_sec), static_cast<long long>(info.st_mtim.tv_nsec),

@@ -18,8 +18,11 @@ inline constexpr const char* missing_image = "missing";
 // The largest untracked file that is read, in bytes.
 inline constexpr std::size_t max_input_size = 1024 * 1024;
 
-// SHA-256 of the file, or absent_input if it cannot be read. `path` is relative to `live`, or
-// absolute.
+// Where an input lies: `path` is relative to `live`, possibly with "..", or absolute. What ".."
+// leads to is decided by the words alone, as Compose does it.
+std::filesystem::path input_path(const std::filesystem::path& live, const std::string& path);
+
+// SHA-256 of the file, or absent_input if it cannot be read.
 std::string input_hash(const std::filesystem::path& live, const std::string& path);
 
 // The stack's settings as far as they shape a release.

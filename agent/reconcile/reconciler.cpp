@@ -20,6 +20,8 @@
 #include "agent/reconcile/host_ports.hpp"
 #include "agent/reconcile/image_pulls.hpp"
 #include "agent/reconcile/kept_images.hpp"
+#include "agent/reconcile/staging.hpp"
+#include "agent/reconcile/state_directory.hpp"
 #include "agent/reconcile/vain_tries.hpp"
 #include "agent/resolve/verdict.hpp"
 #include "common/failpoint.hpp"
@@ -620,6 +622,7 @@ Task<Reconciler::Examination> Reconciler::examine(const Draft* draft) {
   std::set<std::string> ports;
   std::error_code ec;
   const std::string live = settings_.directory.string();
+  const fs::path checkout = staged_checkout(store_.staging(), settings_.directory);
   for (const std::string& name : draft->rendering.service_names()) {
     const Json& service = draft->rendering.service(name);
     for (const PublishedPort& port : published_ports_of(service)) {
@@ -628,11 +631,18 @@ Task<Reconciler::Examination> Reconciler::examine(const Draft* draft) {
     for (const Mount& mount : mounts_of(service)) {
       if (mount.type != "bind") continue;
       const bool below = mount.source.rfind(live + "/", 0) == 0;
-      const fs::path staged =
-          below ? store_.staging() / mount.source.substr(live.size() + 1) : fs::path(mount.source);
-      if (mount.source != live && !fs::exists(staged, ec)) {
-        input.missing_sources.insert(mount.source);
-      }
+      const std::string inside = below ? mount.source.substr(live.size() + 1) : std::string();
+      // What Git does not track is as it is, of the rest what the commit has.
+      const bool as_it_is = !below || is_untracked(draft->tracked_live, inside);
+      const bool exists = (as_it_is && fs::exists(mount.source, ec)) ||
+                          (below && fs::exists(checkout / inside, ec));
+      if (mount.source != live && !exists) input.missing_sources.insert(mount.source);
+    }
+  }
+  const fs::path state = fs::weakly_canonical(store_.directory().parent_path(), ec);
+  for (const auto& [path, who] : host_paths(draft->rendering.model)) {
+    if (shows_state(real_source(path, settings_.directory, checkout), state)) {
+      input.shown_state[path] = who;
     }
   }
   input.port_holders = port_holders(ports);
@@ -650,7 +660,7 @@ Task<Reconciler::Examination> Reconciler::examine(const Draft* draft) {
   PullForecast forecast =
       co_await forecast_pulls(docker_, registry_, host, draft->release, current);
   input.pulls = forecast.pulls;
-  input.certificates = find_certificates(draft->rendering, settings_.directory, store_.staging());
+  input.certificates = find_certificates(draft->rendering, settings_.directory, checkout);
   input.self_signed_until_issued = settings_.certs.self_signed_until_issued;
   input.now = wall_now();
   input.gate_timeout = settings_.gate.timeout;

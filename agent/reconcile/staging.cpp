@@ -15,6 +15,7 @@ bool has_tracked_below(const std::set<std::string>& tracked, const std::string& 
 Result<void> link_folder(const fs::path& live, const fs::path& staged, const std::string& relative,
                          const std::set<std::string>& tracked) {
   std::error_code ec;
+  int links = 0;
   fs::directory_iterator entries(live, ec);
   // A live directory that does not exist yet has nothing to link.
   if (ec == std::errc::no_such_file_or_directory) return {};
@@ -37,7 +38,7 @@ Result<void> link_folder(const fs::path& live, const fs::path& staged, const std
       if (!linked) return linked;
       // Nothing is left of a folder whose files all leave with the commit.
       if (made && fs::is_empty(staged / name, unknown)) fs::remove(staged / name, unknown);
-    } else if (!fs::exists(there)) {
+    } else if (!fs::exists(there) && ++links <= max_links_of_directory) {
       fs::create_symlink(entry.path(), staged / name, ec);
       if (ec) return os_error("link", staged / name, ec.value());
     }
@@ -47,6 +48,32 @@ Result<void> link_folder(const fs::path& live, const fs::path& staged, const std
 }
 
 }  // namespace
+
+fs::path staged_checkout(const fs::path& staging, const fs::path& live) {
+  return staging / live.lexically_normal().relative_path();
+}
+
+bool is_untracked(const std::set<std::string>& tracked, const std::string& path) {
+  return !tracked.contains(path) && !has_tracked_below(tracked, path);
+}
+
+Result<void> link_file(const fs::path& staging, const fs::path& path, const fs::path& target) {
+  std::error_code ec;
+  // Neither out of it nor through a link.
+  const fs::path inside = path.lexically_relative(staging);
+  if (inside.empty() || *inside.begin() == "..") return {};
+  fs::path folder = staging;
+  for (const fs::path& part : inside.parent_path()) {
+    folder /= part;
+    const fs::file_status there = fs::symlink_status(folder, ec);
+    if (fs::exists(there) && !fs::is_directory(there)) return {};
+    fs::create_directory(folder, ec);
+  }
+  if (fs::exists(fs::symlink_status(path, ec))) return {};
+  fs::create_symlink(target, path, ec);
+  if (ec) return os_error("link", path, ec.value());
+  return {};
+}
 
 Result<void> link_untracked(const fs::path& live, const fs::path& staged,
                             const std::set<std::string>& tracked) {

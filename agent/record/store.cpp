@@ -303,8 +303,15 @@ Result<std::string> Store::rendering(int number) const {
   return read_file(compose_file(number));
 }
 
+fs::path Store::input_file(int number, const std::string& path) const {
+  const fs::path normal = fs::path(path).lexically_normal();
+  const bool is_inside = normal.is_relative() && *normal.begin() != "..";
+  return release_directory(number) /
+         (is_inside ? "inputs" / normal : fs::path("outside") / sha256_hex(path));
+}
+
 Result<void> Store::save_input(int number, const std::string& path, std::string_view bytes) {
-  const fs::path file = release_directory(number) / "inputs" / path;
+  const fs::path file = input_file(number, path);
   if (auto made = make_private_directory(file.parent_path()); !made) return made;
   return write_file_durably(file, bytes);
 }

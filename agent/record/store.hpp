@@ -64,8 +64,11 @@ class Store {
   Result<std::string> rendering(int number) const;
   // What the unit that boots the stack reads of the release, beside compose.yaml.
   Result<void> save_boot_file(int number, const std::string& text);
-  // A copy of an untracked file that the rendering read, to render the release again.
+  // A copy of an untracked file that the rendering read, to render the release again. `path`: as in
+  // Release::inputs, also outside the checkout.
   Result<void> save_input(int number, const std::string& path, std::string_view bytes);
+  // Where that copy lies.
+  [[nodiscard]] std::filesystem::path input_file(int number, const std::string& path) const;
 
   Result<void> set_current(int number);
 

@@ -18,14 +18,16 @@ bool starts_with_path(const std::string& text, const std::string& folder) {
 
 }  // namespace
 
-void map_paths(Json& model, const std::string& staged, const std::string& live) {
+void take_root_off(Json& model, const std::string& root) {
   if (model.is_string()) {
     const auto text = model.get<std::string>();
-    if (starts_with_path(text, staged)) model = live + text.substr(staged.size());
+    if (!starts_with_path(text, root)) return;
+    const std::string path = text.substr(root.size());
+    model = path.empty() || path.front() == ':' ? "/" + path : path;
     return;
   }
   if (model.is_structured()) {
-    for (Json& item : model) map_paths(item, staged, live);
+    for (Json& item : model) take_root_off(item, root);
   }
 }
 

@@ -12,8 +12,8 @@
 
 namespace trimtab {
 
-// Every string of the model that is `staged` or a path below it, with `live` in its place.
-void map_paths(Json& model, const std::string& staged, const std::string& live);
+// Every string of the model that is `root` or a path below it, as it is with "/" in its place.
+void take_root_off(Json& model, const std::string& root);
 
 // Which paths below the live directory does each service mount, relative to it ("." is all of it)?
 std::map<std::string, std::vector<std::string>> mounted_paths(const Json& model,

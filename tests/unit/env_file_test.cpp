@@ -68,5 +68,29 @@ TEST(EnvFile, AVariableInAValueIsToldFromOneInSingleQuotes) {
   EXPECT_FALSE(entry_that_uses(text, "w0r"));
 }
 
+TEST(EnvFile, VariablesAreFilledInAsComposeDoesIt) {
+  const std::map<std::string, std::string> variables{{"A", "a"}, {"EMPTY", ""}};
+  struct Row {
+    const char* text;
+    std::optional<std::string> expected;
+  };
+  for (const Row& row : std::vector<Row>{
+           {"plain", "plain"},
+           {"$A-${A}-$NONE", "a-a-"},
+           {"$$A", "$A"},
+           {"${EMPTY:-b}${EMPTY-b}${NONE-c}", "bc"},
+           {"${A:+x}${EMPTY:+y}${EMPTY+z}", "xz"},
+           {"${NONE:-${A}/d}", "a/d"},
+           {"${A:?x}", "a"},
+           {"${NONE:?x}", std::nullopt},
+           {"${A", std::nullopt},
+           {"$", std::nullopt},
+           {"${A!x}", std::nullopt},
+           {"${}", std::nullopt},
+       }) {
+    EXPECT_EQ(interpolate(row.text, variables), row.expected) << row.text;
+  }
+}
+
 }  // namespace
 }  // namespace trimtab

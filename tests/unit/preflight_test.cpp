@@ -43,6 +43,7 @@ struct Case {
   std::set<DollarValue> dollar_values = {};
   std::set<std::string> built_images_missing = {};
   std::set<std::string> missing_sources = {};
+  std::map<std::string, std::string> shown_state = {};
   std::vector<std::string> collisions = {};
   std::map<std::string, PostgresMajors> postgres = {};
   std::optional<HealthCheck> image_check = {};
@@ -72,6 +73,7 @@ TEST_P(Preflight, FindsWhatIsWrong) {
   input.dollar_values = row.dollar_values;
   input.built_images_missing = row.built_images_missing;
   input.missing_sources = row.missing_sources;
+  input.shown_state = row.shown_state;
   input.collisions = row.collisions;
   input.postgres = row.postgres;
   input.gate_timeout = std::chrono::minutes(3);
@@ -194,6 +196,11 @@ INSTANTIATE_TEST_SUITE_P(
              .expected = {"error only-build: service web has only `build:`, and its image is not "
                           "on this host"},
              .built_images_missing = {"web"}},
+        Case{.name = "StateDirectory",
+             .next = one_service,
+             .expected = {"error state-directory: service web mounts /var/lib, which shows "
+                          "trimtab's own state directory"},
+             .shown_state = {{"/var/lib", "service web mounts"}}},
         Case{.name = "SourceOfAMountMissing",
              .next = one_service,
              .expected = {"error bind-source-missing: a service mounts /srv/shop/certs, which "

@@ -15,6 +15,7 @@
 #include "agent/reconcile/signs_of_life.hpp"
 #include "agent/reconcile/situation.hpp"
 #include "agent/reconcile/staging.hpp"
+#include "agent/reconcile/state_directory.hpp"
 #include "agent/reconcile/vain_tries.hpp"
 #include "agent/sources/backoff.hpp"
 #include "common/json.hpp"
@@ -297,6 +298,41 @@ TEST(Staging, NeverWritesThroughALinkOfTheCommit) {
   EXPECT_TRUE(fs::is_empty(folder / "outside"));
 }
 
+TEST(Staging, LinksByNameLeadNowhereElse) {
+  const test::TemporaryFolder folder;
+  write(folder / "srv/common.env");
+  const fs::path staging = folder / "staging";
+  const fs::path checkout = staged_checkout(staging, folder / "srv/shop");
+  EXPECT_EQ(checkout, staging / fs::path((folder / "srv/shop").string().substr(1)));
+  fs::create_directories(checkout);
+  fs::create_directories(folder / "outside");
+  fs::create_symlink(folder / "outside", checkout / "link");
+  const fs::path beside = (checkout / "../common.env").lexically_normal();
+  for (const fs::path& path :
+       {beside, checkout / "new/a.env", checkout / "link/a.env", staging / "../a.env"}) {
+    ASSERT_TRUE(link_file(staging, path.lexically_normal(), folder / "srv/common.env")) << path;
+  }
+  EXPECT_EQ(fs::read_symlink(beside), folder / "srv/common.env");
+  EXPECT_TRUE(fs::is_symlink(checkout / "new/a.env"));
+  EXPECT_TRUE(fs::is_empty(folder / "outside"));
+  EXPECT_FALSE(fs::exists(folder / "a.env"));
+}
+
+TEST(Staging, AFolderOfUploadsIsNotLinkedEntryByEntry) {
+  const test::TemporaryFolder folder;
+  write(folder / "live/uploads/.gitkeep");
+  for (int number = 0; number <= max_links_of_directory; ++number) {
+    write(folder / "live/uploads" / std::to_string(number));
+  }
+  write(folder / "staged/uploads/.gitkeep");
+  ASSERT_TRUE(link_untracked(folder / "live", folder / "staged", {"uploads/.gitkeep"}));
+  EXPECT_EQ(listing(folder / "staged", folder / "live").size(),
+            static_cast<std::size_t>(max_links_of_directory) + 1);
+  EXPECT_TRUE(is_untracked({"uploads/.gitkeep"}, "uploads/7"));
+  EXPECT_FALSE(is_untracked({"uploads/.gitkeep"}, "uploads/.gitkeep"));
+  EXPECT_FALSE(is_untracked({"uploads/.gitkeep"}, "uploads"));
+}
+
 TEST(Staging, ALiveDirectoryThatIsNotThereYetHasNothing) {
   const test::TemporaryFolder folder;
   fs::create_directories(folder / "staged");
@@ -313,6 +349,63 @@ TEST(Staging, LinksAndDanglingLinksAreLinked) {
   ASSERT_TRUE(link_untracked(folder / "live", folder / "staged", {}));
   EXPECT_EQ(listing(folder / "staged", folder / "live"),
             (std::set<std::string>{"dangling -> dangling", "second -> second"}));
+}
+
+// ---- The state directory ----------------------------------------------------------------------
+
+TEST(StateDirectory, IsNotToBeSeen) {
+  struct Row {
+    const char* path;
+    bool expected;
+  };
+  for (const Row& row :
+       {Row{"/var/lib/trimtab", true}, Row{"/var/lib/trimtab/shop/inputs", true},
+        Row{"/var/lib", true}, Row{"/var", true}, Row{"/", false}, Row{"/var/lib/trimtab2", false},
+        Row{"/var/lib/docker", false}, Row{"/srv/shop", false}}) {
+    EXPECT_EQ(shows_state(row.path, "/var/lib/trimtab"), row.expected) << row.path;
+  }
+}
+
+TEST(StateDirectory, LinksOfTheCommitAndOfTheHostAreFollowed) {
+  const test::TemporaryFolder folder;
+  const fs::path live = folder / "srv/shop";
+  const fs::path checkout = staged_checkout(folder / "state/staging", live);
+  const fs::path state = folder / "state";
+  write(live / "mine", "not tracked");
+  write(checkout / "conf/site.conf");
+  fs::create_symlink("../../state", checkout / "up");
+  fs::create_symlink(state, checkout / "conf/absolute");
+  fs::create_symlink("loop", checkout / "loop");
+  fs::create_symlink(live / "mine", checkout / "mine");  // by staging
+  fs::create_symlink(state, folder / "srv/hosts-own");
+  struct Row {
+    fs::path source;
+    fs::path expected;
+  };
+  for (const Row& row : {Row{live, live}, Row{live / "conf/site.conf", live / "conf/site.conf"},
+                         Row{live / "mine", live / "mine"}, Row{live / "up/shop", state / "shop"},
+                         Row{live / "conf/absolute", state}, Row{live / "conf/../up", state},
+                         Row{folder / "srv/hosts-own/shop", state / "shop"}, Row{"/etc", "/etc"}}) {
+    EXPECT_EQ(real_source(row.source, live, checkout), row.expected) << row.source;
+  }
+  EXPECT_EQ(real_source(live / "loop", live, checkout), live / "loop");
+}
+
+TEST(StateDirectory, AllThatContainersSeeOfTheHost) {
+  const auto model = parse_json(R"({
+      "services": {
+        "a": {"volumes": [{"type": "bind", "source": "/srv/a", "target": "/a"}, "/srv/b:/b:ro",
+                          {"type": "volume", "source": "data", "target": "/d"}],
+              "secrets": [{"source": "pw"}]}},
+      "secrets": {"pw": {"file": "/srv/pw"}, "unused": {"file": "/srv/u"}},
+      "volumes": {"data": {"driver_opts": {"type": "none", "o": "bind", "device": "/srv/d"}},
+                  "remote": {"driver_opts": {"device": ":/export"}}}})");
+  ASSERT_TRUE(model);
+  EXPECT_EQ(host_paths(*model),
+            (std::map<std::string, std::string>{{"/srv/a", "service a mounts"},
+                                                {"/srv/b", "service a mounts"},
+                                                {"/srv/d", "the volume data is"},
+                                                {"/srv/pw", "service a mounts"}}));
 }
 
 // ---- Inputs ---------------------------------------------------------------------------------
@@ -363,7 +456,8 @@ TEST(Inputs, EachThatWasReadCountsAndNoOther) {
 
 // ---- What compose files read ------------------------------------------------------------------
 
-TEST(ComposeInputs, PathsBelowTheCheckoutOnly) {
+TEST(ComposeInputs, PathsAsComposeUnderstandsThem) {
+  const Variables variables{{"WHERE", "prod"}, {"UP", "../x"}};
   struct Row {
     const char* base;
     const char* path;
@@ -374,11 +468,16 @@ TEST(ComposeInputs, PathsBelowTheCheckoutOnly) {
                                          {"apps/api", "../b/./a.env", "apps/b/a.env"},
                                          {"apps", "..", ""},
                                          {"", "folder/", "folder"},
-                                         {"apps", "../../a.env", std::nullopt},
-                                         {"", "/etc/shop.env", std::nullopt},
-                                         {"", "${WHERE}.env", std::nullopt},
+                                         {"apps", "../../a.env", "../a.env"},
+                                         {"../other", "a.env", "../other/a.env"},
+                                         {"apps", "/etc/shop.env", "/etc/shop.env"},
+                                         {"", "${WHERE}.env", "prod.env"},
+                                         {"", "${NONE:-prod}.env", "prod.env"},
+                                         {"apps", "$UP/a.env", "x/a.env"},
+                                         {"", "${NONE:?needed}.env", std::nullopt},
                                          {"", "", std::nullopt}}) {
-    EXPECT_EQ(path_below(row.base, row.path), row.expected) << row.base << " + " << row.path;
+    EXPECT_EQ(path_from(row.base, row.path, variables), row.expected)
+        << row.base << " + " << row.path;
   }
 }
 
@@ -397,6 +496,7 @@ TEST(ComposeInputs, IncludedAndExtendedFiles) {
         "db/compose.yaml",
         {"path": ["api/a.yaml", "api/b.yaml"], "env_file": ["x.env", "y.env"]},
         {"path": "web/compose.yaml", "project_directory": "."},
+        "../../opt/compose.yaml",
         "/etc/compose.yaml"],
       "services": {
         "a": {"extends": {"file": "base/services.yaml", "service": "a"}},
@@ -405,8 +505,10 @@ TEST(ComposeInputs, IncludedAndExtendedFiles) {
                                           {"x/api/a.yaml", "x/api", {"x/x.env", "x/y.env"}},
                                           {"x/api/b.yaml", "x/api", {"x/x.env", "x/y.env"}},
                                           {"x/web/compose.yaml", "x", {"x/.env"}},
+                                          {"../opt/compose.yaml", "../opt", {"../opt/.env"}},
+                                          {"/etc/compose.yaml", "/etc", {"/etc/.env"}},
                                           {"x/base/services.yaml", "x/base", {}}};
-  EXPECT_EQ(further_files(raw, "x"), expected);
+  EXPECT_EQ(further_files(raw, "x", {}), expected);
 }
 
 // ---- Events ---------------------------------------------------------------------------------

@@ -145,12 +145,14 @@ TEST(Paths, StagedOnesBecomeLiveOnes) {
     const char* after;
   };
   for (const Row& row : {
-           Row{"/state/staging", "/srv/shop"},
-           Row{"/state/staging/", "/srv/shop/"},
-           Row{"/state/staging/nginx.conf", "/srv/shop/nginx.conf"},
-           Row{"/state/staging/nginx.conf:/etc/nginx/nginx.conf:ro",
+           Row{"/state/staging", "/"},
+           Row{"/state/staging/srv/shop", "/srv/shop"},
+           Row{"/state/staging/srv/shop/", "/srv/shop/"},
+           Row{"/state/staging/srv/shop/nginx.conf:/etc/nginx/nginx.conf:ro",
                "/srv/shop/nginx.conf:/etc/nginx/nginx.conf:ro"},
-           Row{"/state/staging:/app:rw", "/srv/shop:/app:rw"},
+           Row{"/state/staging:/app:rw", "/:/app:rw"},
+           // Beside the checkout, as a compose file's ".." has it.
+           Row{"/state/staging/srv/common.env", "/srv/common.env"},
            Row{"/state/staging2/nginx.conf", "/state/staging2/nginx.conf"},
            Row{"/state/staging-old:/x:rw", "/state/staging-old:/x:rw"},
            Row{"/state/stag", "/state/stag"},
@@ -159,7 +161,7 @@ TEST(Paths, StagedOnesBecomeLiveOnes) {
        }) {
     Json model = Json::object();
     model["a"] = Json::array({row.before, 1, nullptr});
-    map_paths(model, "/state/staging", "/srv/shop");
+    take_root_off(model, "/state/staging");
     EXPECT_EQ(model["a"][0], row.after);
     EXPECT_EQ(model["a"][1], 1);
   }
@@ -167,8 +169,8 @@ TEST(Paths, StagedOnesBecomeLiveOnes) {
 
 TEST(Paths, KeysAreNoPaths) {
   Json model = json(R"({"/state/staging": {"deep": [{"source": "/state/staging/a"}]}})");
-  map_paths(model, "/state/staging", "/srv/shop");
-  EXPECT_EQ(model, json(R"({"/state/staging": {"deep": [{"source": "/srv/shop/a"}]}})"));
+  take_root_off(model, "/state/staging");
+  EXPECT_EQ(model, json(R"({"/state/staging": {"deep": [{"source": "/a"}]}})"));
 }
 
 constexpr const char* mounting_model = R"({

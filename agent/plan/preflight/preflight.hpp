@@ -2,6 +2,7 @@
 // to know of the host is gathered beforehand.
 #pragma once
 
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -28,6 +29,7 @@ struct Input {
   std::set<DollarValue> dollar_values;
   std::string env_file;  // as the user knows it, for hints; "" where there is none
   std::set<std::string> built_images_missing;  // services with only build: whose image is not here
+  std::map<std::string, std::string> shown_state;  // paths that show the state directory: who names
   std::set<std::string> missing_sources;  // bind sources that exist neither live nor in the commit
   std::vector<Container> all_containers;  // of the whole host
   std::vector<PortHolder> port_holders;   // of the ports that `next` publishes
@@ -51,6 +53,7 @@ Findings unset_variable(const Input& input);
 Findings no_service(const Input& input);
 Findings only_build(const Input& input);
 Findings bind_source_missing(const Input& input);
+Findings state_directory(const Input& input);
 Findings host_port_taken(const Input& input);
 Findings other_project(const Input& input);
 Findings volume_changed(const Input& input);

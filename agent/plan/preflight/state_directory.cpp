@@ -1,0 +1,18 @@
+#include "agent/plan/preflight/preflight.hpp"
+
+namespace trimtab::preflight {
+
+// It holds the secrets of all stacks, and whoever writes to it is root.
+Findings state_directory(const Input& input) {
+  Findings findings;
+  for (const auto& [path, who] : input.shown_state) {
+    PreflightFinding finding;
+    finding.name = "state-directory";
+    finding.message = who + " " + path + ", which shows trimtab's own state directory";
+    finding.hint = "mount another directory: it has the secrets of all stacks";
+    findings.push_back(std::move(finding));
+  }
+  return findings;
+}
+
+}  // namespace trimtab::preflight

@@ -1,0 +1,84 @@
+"""Paths of a compose file mean what they mean to Compose in the checkout, and never trimtab's state."""
+
+from host import compose_file
+
+
+def make(host, services, files=None, **settings):
+    """A stack whose image serves version 1."""
+    host.push("web", "1", version="1")
+    for service in services.values():
+        service["image"] = host.image("web", "1")
+    files = {"compose.yaml": compose_file(services), **(files or {})}
+    return host.stack("shop", None, files, gate={"stable": "1s"}, **settings)
+
+
+def mounts(stack):
+    return {mount["Destination"]: mount["Source"] for mount in stack.container("web")["Mounts"]}
+
+
+def beside(host):
+    """A stack that reads files beside its checkout, by an absolute path, and by a variable."""
+    folder = host.folder / "srv"
+    (folder / "shared/conf").mkdir(parents=True)
+    (folder / "common.env").write_text("COMMON=1\n")
+    (host.folder / "absolute.env").write_text("ABSOLUTE=1\n")
+    web = {"volumes": ["./..:/up:ro", "../shared/conf:/conf:ro"],
+           "env_file": ["../common.env", str(host.folder / "absolute.env"), "${PROD:-prod}.env"]}
+    stack = make(host, {"web": web})
+    stack.directory.mkdir()
+    (stack.directory / "prod.env").write_text("PROD=1\n")
+    return stack, web
+
+
+def values(stack):
+    return stack.execute("web", "sh", "-c", "echo $COMMON $ABSOLUTE $PROD").strip()
+
+
+def test_two_dots_lead_where_they_lead_from_the_checkout(any_compose_host):
+    host = any_compose_host
+    stack, web = beside(host)
+    host.start()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    folder = stack.directory.parent
+    assert mounts(stack) == {"/up": str(folder), "/conf": str(folder / "shared/conf")}
+    assert values(stack) == "1 1 1"
+    # What is not there is named as people know it.
+    stack.push({"web": {**web, "env_file": ["../gone.env"]}}, message="Gone")
+    failure = stack.wait_outcome(2, "rejected")["failure"]
+    assert f"{folder}/gone.env, which is missing" in failure["reason"]
+    stack.push({"web": {**web, "volumes": ["../gone:/x"]}}, message="Gone, too")
+    failure = stack.wait_outcome(3, "rejected")["failure"]
+    assert f"mounts {folder}/gone, which does not exist" in failure["reason"]
+
+
+def test_a_file_is_watched_wherever_it_lies_and_whatever_names_it(host):
+    stack, _ = beside(host)
+    host.start()
+    commit = stack.git("rev-parse", "HEAD")
+    stack.wait_commit(commit)
+    for number, (path, name, expected) in enumerate([
+            (stack.directory.parent / "common.env", "COMMON", "2 1 1"),
+            (host.folder / "absolute.env", "ABSOLUTE", "2 2 1"),
+            (stack.directory / "prod.env", "PROD", "2 2 2")], 2):
+        path.write_text(f"{name}=2\n")
+        assert stack.wait_outcome(number, "good")["commit"] == commit
+        assert values(stack) == expected
+
+
+def test_nothing_of_the_state_directory_is_mounted_or_read(host):
+    stack = make(host, {"web": {}})
+    host.start()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    runs = stack.instances()
+    state = host.state
+    web = {"image": host.image("web", "1")}
+    (stack.work / "link").symlink_to(state)
+    cases = [{"volumes": [f"{state}:/x:ro"]}, {"volumes": [f"{state}/shop/releases:/x"]},
+             {"volumes": [f"{state.parent}:/x:ro"]}, {"volumes": ["../../state/shop:/x"]},
+             {"volumes": ["./link/shop:/x"]}, {"env_file": [f"{state}/shop/intent.json"]}]
+    for number, case in enumerate(cases, 2):
+        stack.push({"web": {**web, **case}}, message=f"Case {number}")
+        failure = stack.wait_outcome(number, "rejected")["failure"]
+        assert "trimtab's own state directory" in failure["reason"], (case, failure)
+        assert failure["class"] == "content"
+    assert stack.instances() == runs
