@@ -2,6 +2,7 @@
 #pragma once
 
 #include <list>
+#include <optional>
 #include <utility>
 
 #include "common/async.hpp"
@@ -35,6 +36,13 @@ class Turn {
     }
     taken_ = true;
     co_return Holder(this);
+  }
+
+  // The turn, if nobody has it.
+  std::optional<Holder> try_take() {
+    if (taken_) return std::nullopt;
+    taken_ = true;
+    return Holder(this);
   }
 
   [[nodiscard]] bool taken() const { return taken_; }

@@ -219,8 +219,9 @@ Task<std::optional<AttemptResult>> Executor::run(Attempt attempt, bool resumed) 
       if (back) co_await start_what_docker_left_down();
       if (back || stop_requested_) continue;
     }
-    if (done.failure) note_failure(std::move(*done.failure));
     next = next_phase(phase, done.result, course);
+    if (next.end == AttemptEnd::suspended) co_return suspend(std::move(done.failure));
+    if (done.failure) note_failure(std::move(*done.failure));
   }
   end_ = *next.end;
   AttemptResult result{*end_, attempt_.failure, std::nullopt};
@@ -238,6 +239,22 @@ Task<Result<void>> Executor::record_end() {
     if (!*noted_) co_return *noted_;
   }
   co_return finish(*end_);
+}
+
+// The journal keeps why it goes back, and the result tells why it cannot.
+AttemptResult Executor::suspend(std::optional<Failure> failure) {
+  attempt_.entries = 0;
+  attempt_.request.clear();
+  if (auto written = parts_.store.journal(attempt_); !written) {
+    spdlog::warn("{}: {}", parts_.settings.name, written.error().text());
+  }
+  if (failure) note_failure(std::move(*failure));
+  return AttemptResult{AttemptEnd::suspended, attempt_.failure, std::nullopt};
+}
+
+Result<void> Executor::give_up(Attempt attempt) {
+  attempt_ = std::move(attempt);
+  return finish(AttemptEnd::failed);
 }
 
 Course Executor::course() const {
@@ -944,7 +961,7 @@ Task<Executor::Done> Executor::roll_back() {
     observed.containers = *containers;
     plan = make_rollback_plan(target_of(good, *rendering), *base, attempt_.plan, observed);
     attempt_.return_plan = plan;
-    // A full disk is no reason not to go back: what is not written counts until the next start.
+    // As in begin(): what is not written counts until the next start.
     const Result<void> planned = parts_.store.journal(attempt_);
     if (!planned) spdlog::warn("{}: {}", parts_.settings.name, planned.error().text());
     const Result<void> touched = note_touched(plan);
@@ -973,9 +990,10 @@ Task<Executor::Done> Executor::roll_back() {
   // Until then a proxy may have sent requests there.
   if (result) result = co_await remove_services(plan.with(Action::remove));
   if (!result) {
+    const FailureClass cls = classify(Phase::rolling_back, result.error());
     done.docker_lost = is_transient(result.error().code);
-    done.result = PhaseResult::failed_by_world;
-    done.failure = co_await explain(Phase::rolling_back, result.error(), FailureClass::world);
+    done.result = result_of(cls);
+    done.failure = co_await explain(Phase::rolling_back, result.error(), cls);
   }
   co_return done;
 }
@@ -1106,6 +1124,7 @@ Result<void> Executor::finish(AttemptEnd end) {
       case AttemptEnd::failed:
         return Outcome::failed;
       case AttemptEnd::postponed:
+      case AttemptEnd::suspended:
         return Outcome::in_progress;
     }
     return std::nullopt;

@@ -73,6 +73,9 @@ class Executor {
   // Records how the attempt ended, after run(), where that could not be written.
   Task<Result<void>> record_end();
 
+  // Ends an attempt that is suspended, which something else takes the place of.
+  Result<void> give_up(Attempt attempt);
+
   void request_stop();
   // Whether being cancelled now leaves nothing half done.
   [[nodiscard]] bool may_be_interrupted() const;
@@ -88,6 +91,7 @@ class Executor {
   Task<Result<void>> begin(Phase phase);
   void end_timeline_entry(SteadyClock::time_point begun);
   void note_failure(Failure failure);
+  AttemptResult suspend(std::optional<Failure> failure);
   Task<Done> perform(Phase phase);
   Task<Done> pull();
   Task<Done> check_data(Release release);

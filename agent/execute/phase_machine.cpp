@@ -10,6 +10,10 @@ Next end(AttemptEnd how) {
   return Next{std::nullopt, how};
 }
 
+Next give_up_back(PhaseResult result) {
+  return end(result == PhaseResult::failed_by_world ? AttemptEnd::suspended : AttemptEnd::failed);
+}
+
 Next give_up_forward(Course course) {
   return course.fallback && course.automatic ? begin(Phase::rolling_back) : end(AttemptEnd::failed);
 }
@@ -40,9 +44,9 @@ Next next_phase(Phase phase, PhaseResult result, Course course) {
     case Phase::after:
       return end(AttemptEnd::committed);
     case Phase::rolling_back:
-      return done ? begin(Phase::gating_rollback) : end(AttemptEnd::failed);
+      return done ? begin(Phase::gating_rollback) : give_up_back(result);
     case Phase::gating_rollback:
-      return end(done ? AttemptEnd::rolled_back : AttemptEnd::failed);
+      return done ? end(AttemptEnd::rolled_back) : give_up_back(result);
   }
   return end(AttemptEnd::failed);
 }
@@ -51,6 +55,7 @@ Next resume_phase(Phase phase, int entries, Course course) {
   const bool going_back = phase == Phase::rolling_back || phase == Phase::gating_rollback;
   if (going_back && !course.fallback) return end(AttemptEnd::failed);
   if (entries < max_phase_entries) return begin(phase);
+  if (going_back) return end(AttemptEnd::failed);
   return next_phase(phase, PhaseResult::failed_by_world, course);
 }
 

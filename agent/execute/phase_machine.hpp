@@ -22,7 +22,8 @@ enum class AttemptEnd {
   postponed,  // by the world, before anything was touched: to be tried again
   superseded,
   rolled_back,
-  failed,  // nothing to go back to, or going back failed
+  failed,     // nothing to go back to, or going back failed
+  suspended,  // the host prevents going back: the journal keeps the attempt, to be tried again
 };
 
 struct Next {

@@ -50,11 +50,14 @@ bool ended_from_outside(const Container& container, const std::set<std::string>&
 
 }  // namespace
 
-Probation::Probation(const Release& release, const Release& before, SteadyClock::time_point now)
+Probation::Probation(const Release& release, const Release& before, bool seen_by_gate,
+                     SteadyClock::time_point now)
     : release_(release.number),
       made_(made_by(release, before)),
       demand_(demand_for(release, made_)),
-      gate_(demand_, now) {}
+      gate_(demand_, now) {
+  if (seen_by_gate) seen_running_ = made_;
+}
 
 // Remembers what runs, too.
 bool Probation::others_are_down(const std::vector<Container>& containers) {
@@ -103,6 +106,12 @@ std::optional<Failure> Probation::observe(const std::vector<Container>& containe
   failure.reason = "on probation: " + verdict.reason;
   failure.services = verdict.services;
   return failure;
+}
+
+std::chrono::milliseconds probation_left(WallTime until, WallTime now,
+                                         std::chrono::milliseconds whole) {
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - now);
+  return std::clamp(left, std::chrono::milliseconds(0), whole);
 }
 
 std::optional<SteadyClock::time_point> Probation::next_look() const {

@@ -12,12 +12,14 @@ namespace trimtab {
 
 // Watches the containers that a release has made. What ends them from outside is no fault of the
 // release, nor is what happens while another service of the stack is down or starts, or until it
-// has recovered from that. A container is judged only after it was seen to run: make a new
-// Probation after a start and whenever Docker was away.
+// has recovered from that. A container is judged only after it was seen to run, by the gate or
+// here: make a new Probation after a start and whenever Docker was away.
 class Probation {
  public:
-  // `before`: the release that it would go back to.
-  Probation(const Release& release, const Release& before, SteadyClock::time_point now);
+  // `before`: the release that it would go back to. `seen_by_gate`: all of it ran a moment ago,
+  // when it passed its gate.
+  Probation(const Release& release, const Release& before, bool seen_by_gate,
+            SteadyClock::time_point now);
 
   [[nodiscard]] int release() const { return release_; }
 
@@ -41,5 +43,10 @@ class Probation {
   Gate gate_;
   std::optional<SteadyClock::time_point> broken_since_;
 };
+
+// How much of the probation is left when it is taken up, by the end that its record names. Clocks
+// may be set: it never lasts longer than a whole one.
+std::chrono::milliseconds probation_left(WallTime until, WallTime now,
+                                         std::chrono::milliseconds whole);
 
 }  // namespace trimtab

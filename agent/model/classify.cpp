@@ -78,11 +78,14 @@ bool is_known_to_be_wrong(Phase phase, const Error& error) {
     case Phase::starting:
       return error.code == Errc::invalid ||
              (error.code == Errc::failed && is_fault_of_release(error.message));
+    case Phase::rolling_back:
+      // The release that it goes back to cannot be had any more: its images are gone, for example.
+      return error.code == Errc::invalid || error.code == Errc::not_found ||
+             (error.code == Errc::failed && is_fault_of_release(error.message));
     case Phase::before:
     case Phase::gating:
     case Phase::committing:
     case Phase::after:
-    case Phase::rolling_back:
     case Phase::gating_rollback:
       // Errors of the Engine or of the disk: how containers and hooks ended is no Error.
       return false;

@@ -20,6 +20,7 @@
 #include "agent/reconcile/host_ports.hpp"
 #include "agent/reconcile/image_pulls.hpp"
 #include "agent/reconcile/kept_images.hpp"
+#include "agent/reconcile/next_wake.hpp"
 #include "agent/reconcile/staging.hpp"
 #include "agent/reconcile/state_directory.hpp"
 #include "agent/reconcile/vain_tries.hpp"
@@ -31,8 +32,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What runs is read again this often even if no event came.
-constexpr auto longest_wait = std::chrono::seconds(30);
 constexpr auto names_interval = std::chrono::seconds(3);
 constexpr auto compose_interval = std::chrono::seconds(2);
 constexpr auto renewal_interval = std::chrono::seconds(5);
@@ -98,13 +97,7 @@ Task<void> Reconciler::run() {
     co_await retire_releases();
     settle();
     if (stop_requested_) break;
-    SteadyClock::time_point until = SteadyClock::now() + longest_wait;
-    if (retry_at_) until = std::min(until, *retry_at_);
-    if (lacks_names_) until = std::min(until, SteadyClock::now() + names_interval);
-    if (compose_.problem()) until = std::min(until, SteadyClock::now() + compose_interval);
-    const auto look = probation_ ? probation_->next_look() : std::nullopt;
-    if (look) until = std::min(until, *look);
-    co_await rest(until);
+    co_await rest(next_wake());
   }
 }
 
@@ -120,6 +113,21 @@ Task<void> Reconciler::rest(SteadyClock::time_point until) {
         co_await wake_.wait_until(std::min(until, SteadyClock::now() + file_interval));
     if (woken || stamp() != file_stamp_) co_return;
   }
+}
+
+SteadyClock::time_point Reconciler::next_wake() const {
+  WakeInput input;
+  input.now = SteadyClock::now();
+  const bool is_stopped = unit_keeper_.is_stopped() || unit_keeper_.is_moving();
+  input.is_suspended =
+      is_stopped || store_.intent().paused || engine_.error() || compose_.problem() || unrecorded_;
+  input.retry_at = retry_at_;
+  if (lacks_names_) input.names_at = input.now + names_interval;
+  if (compose_.problem()) input.poll_at = input.now + compose_interval;
+  if (unrecorded_ && !is_stopped) input.poll_at = unrecorded_->next_try;
+  if (probation_) input.probation_look = probation_->next_look();
+  if (probation_end_) input.probation_end = probation_end_->at;
+  return trimtab::next_wake(input);
 }
 
 Task<std::vector<std::string>> Reconciler::keep_commits_anew() {
@@ -158,6 +166,19 @@ Task<void> Reconciler::retire_releases() {
   images_are_tidy_ = tidy && *tidy;
 }
 
+Task<Turn::Holder> Reconciler::wait_for_host() {
+  std::optional<Turn::Holder> free = host_turn_.try_take();
+  if (free) co_return std::move(*free);
+  const Situation before = std::exchange(
+      verdict_, Situation{StackState::waiting, "another stack of this host is being deployed",
+                          "it is this one's turn after that"});
+  settle();
+  Turn::Holder host = co_await wait_for(host_turn_);
+  verdict_ = before;
+  co_await observe();
+  co_return host;
+}
+
 // Another stack's deployment, for which this one waits, may take its time.
 Task<Turn::Holder> Reconciler::wait_for(Turn& turn) {
   waits_for_turn_ = true;
@@ -165,6 +186,19 @@ Task<Turn::Holder> Reconciler::wait_for(Turn& turn) {
   waits_for_turn_ = false;
   last_progress_ = SteadyClock::now();
   co_return holder;
+}
+
+void Reconciler::end_requests_of_stopped() {
+  const std::string why = settings_.unit + " was stopped before it was done";
+  if (request_) {
+    const std::string id = std::exchange(request_, std::nullopt)->id;
+    finish_request(id, "failed", std::nullopt, why);
+  }
+  // Of a deployment that was cut.
+  if (!last_request_ || last_request_->outcome != "in_progress") return;
+  const RequestResult cut = *last_request_;
+  finish_request(cut.id, "failed", cut.release,
+                 why + (resumes_ ? "; it goes on once the unit is started" : ""));
 }
 
 void Reconciler::request_stop() {
@@ -180,6 +214,7 @@ bool Reconciler::may_be_interrupted() const {
 
 Task<void> Reconciler::recover() {
   resumes_ = false;
+  is_suspended_ = false;
   if (!store_.attempt()) co_return;
   const Attempt found = *store_.attempt();
   tell(Milestone::resumed, spdlog::level::info,
@@ -189,7 +224,8 @@ Task<void> Reconciler::recover() {
   if (!found.request.empty()) {
     last_request_ = RequestResult{found.request, "in_progress", found.release, ""};
   }
-  co_await attempt(found, true);
+  Turn::Holder host = co_await wait_for_host();
+  co_await attempt(found, true, std::move(host));
 }
 
 Task<bool> Reconciler::record_end() {
@@ -213,6 +249,7 @@ Task<void> Reconciler::round() {
   co_await observe();
   if (was_cut_ && unit_keeper_.is_stopped()) co_await stop_what_was_started();
   was_cut_ = was_cut_ && unit_keeper_.is_moving();
+  if (unit_keeper_.is_stopped()) end_requests_of_stopped();
   if (unit_keeper_.is_stopped() || unit_keeper_.is_moving()) co_return;
   // What runs is not what the records say until then.
   const bool recorded = co_await record_end();
@@ -224,11 +261,13 @@ Task<void> Reconciler::round() {
                              "looked at again by itself"};
     co_return;
   }
-  if (resumes_) {
+  const bool due = retry_at_ && SteadyClock::now() >= *retry_at_;
+  bool retry = due && !(is_suspended_ && engine_.error());
+  if (resumes_ && (!is_suspended_ || retry)) {
+    retry_at_.reset();
     co_await recover();
     co_return;
   }
-  bool retry = retry_at_ && SteadyClock::now() >= *retry_at_;
   if (!retry && lacks_names_) {
     retry = co_await has_all_names(docker_, lacks_names_->first, &lacks_names_->second);
   }
@@ -245,9 +284,15 @@ Task<void> Reconciler::round() {
   }
   if (store_.intent().paused || engine_.error()) co_return;
   co_await reload_renewed();
-  const bool went_back = co_await watch_probation();
+  bool went_back = false;
+  if (!is_suspended_) went_back = co_await watch_probation();
   if (went_back || request_) co_return;
   if (!facts_.tip.value) co_return;
+  // Only another commit is a reason not to go on going back.
+  if (is_suspended_ && store_.attempt() &&
+      store_.find(store_.attempt()->release)->commit == facts_.tip.value->commit) {
+    co_return;
+  }
   Goal goal;
   goal.retry = retry;
   goal.tip = *facts_.tip.value;
@@ -466,13 +511,34 @@ Task<Result<void>> Reconciler::prepare_current() {
 }
 
 Task<void> Reconciler::consider(Goal goal) {
+  std::optional<Decision> decision = co_await decide(goal);
+  if (!decision) co_return;
+  std::optional<Turn::Holder> host = host_turn_.try_take();
+  if (host) {
+    co_await carry_out(goal, std::move(*decision), std::move(*host));
+    co_return;
+  }
+  // Until then what runs, what is wanted and what the host has may be another.
+  decision.reset();
+  Turn::Holder turn = co_await wait_for_host();
+  judged_key_.clear();
+  const bool newer = facts_.tip.value && facts_.tip.value->commit != goal.tip.commit;
+  if (goal.request.empty() && newer) {
+    wake_.notify();
+    co_return;
+  }
+  decision = co_await decide(goal);
+  if (decision) co_await carry_out(goal, std::move(*decision), std::move(turn));
+}
+
+Task<std::optional<Reconciler::Decision>> Reconciler::decide(Goal goal) {
   const Release* const current = store_.current();
   const Inputs of_current = current == nullptr ? Inputs{} : inputs_of(settings_, *current);
   if (!evaluated_) evaluated_ = of_current;
   const std::string key =
       inputs_key(present_inputs(settings_, goal.tip.commit, facts_, *evaluated_));
   const bool asked = !goal.request.empty();
-  if (key == judged_key_ && !asked) co_return;
+  if (key == judged_key_ && !asked) co_return std::nullopt;
   const RunningSet& running = store_.running();
   const bool runs = current != nullptr && current->outcome == Outcome::good && running.is_whole() &&
                     running.release == current->number;
@@ -482,7 +548,7 @@ Task<void> Reconciler::consider(Goal goal) {
     evaluated_ = of_current;
     judged_key_ = current->inputs_key;
     verdict_ = Situation{StackState::synced, "", ""};
-    co_return;
+    co_return std::nullopt;
   }
   lacks_names_.reset();
   // A try that is repeated changes nothing of what people are told until it ends otherwise.
@@ -494,7 +560,7 @@ Task<void> Reconciler::consider(Goal goal) {
     if (!fetched) {
       try_later(goal, fetched.error());
       judged_key_ = key;
-      co_return;
+      co_return std::nullopt;
     }
     goal.tip.commit = *fetched;
   }
@@ -502,7 +568,7 @@ Task<void> Reconciler::consider(Goal goal) {
   if (!prepared) {
     try_later(goal, prepared.error());
     judged_key_ = key;
-    co_return;
+    co_return std::nullopt;
   }
   DraftResult made = co_await make_draft(draft_parts(), goal.tip, &facts_, observed_);
   const std::vector<std::string> repaired = co_await keep_commits_anew();
@@ -514,25 +580,25 @@ Task<void> Reconciler::consider(Goal goal) {
   judged_key_ = inputs_key(made.inputs);
   if (made.world) {
     try_later(goal, *made.world);
-    co_return;
+    co_return std::nullopt;
   }
   if (made.rejected) {
     const Result<void> recorded =
         record_rejection(goal, std::move(made.release), {std::move(*made.rejected)});
     if (!recorded) try_later(goal, recorded.error());
-    co_return;
+    co_return std::nullopt;
   }
   image_watcher_.watch(made.draft->watched);
   if (!made.draft->missing_images.empty()) {
     wait_for_images(goal, made.draft->release, made.draft->missing_images);
-    co_return;
+    co_return std::nullopt;
   }
   waiting_commit_.clear();
   image_questions_ = 0;
-  co_await judge_draft(goal, std::move(*made.draft));
+  co_return co_await judge_draft(goal, std::move(*made.draft));
 }
 
-Task<void> Reconciler::judge_draft(Goal goal, Draft draft) {
+Task<std::optional<Reconciler::Decision>> Reconciler::judge_draft(Goal goal, Draft draft) {
   const Release* const current = store_.current();
   const Release* const good =
       current != nullptr && current->outcome == Outcome::good ? current : nullptr;
@@ -543,12 +609,12 @@ Task<void> Reconciler::judge_draft(Goal goal, Draft draft) {
   if (verdict == Verdict::held) {
     verdict_ = situation_of_held(draft.release);
     finish_request(goal.request, "rejected", std::nullopt, verdict_.reason);
-    co_return;
+    co_return std::nullopt;
   }
   const int vain = vain_tries(store_.releases(), draft.release.content_key, docker_back_at_);
   if (goal.request.empty() && vain >= max_vain_tries) {
     verdict_ = situation_of_vain(draft.release);
-    co_return;
+    co_return std::nullopt;
   }
   const bool repair = !goal.request.empty();
   Plan plan =
@@ -565,7 +631,7 @@ Task<void> Reconciler::judge_draft(Goal goal, Draft draft) {
     }
     finish_request(goal.request, "nothing_to_do", current->number,
                    release_text(current->number) + " is what Git and the registry ask for");
-    co_return;
+    co_return std::nullopt;
   }
   Examination examination = co_await examine(&draft);
   if (has_errors(examination.findings)) {
@@ -575,13 +641,17 @@ Task<void> Reconciler::judge_draft(Goal goal, Draft draft) {
     const Result<void> recorded =
         record_rejection(goal, draft.release, std::move(examination.findings));
     if (!recorded) try_later(goal, recorded.error());
-    co_return;
+    co_return std::nullopt;
   }
   std::vector<std::string> stop_first = co_await fit_memory(&draft.rendering, &plan);
   draft.release.notices.insert(draft.release.notices.end(), stop_first.begin(), stop_first.end());
   const bool same = verdict == Verdict::record && plan.empty();
-  const AttemptKind kind = same ? AttemptKind::record_only : AttemptKind::deploy;
-  co_await deploy_draft(goal, kind, std::move(draft), std::move(plan), std::move(examination));
+  Decision decision;
+  decision.kind = same ? AttemptKind::record_only : AttemptKind::deploy;
+  decision.draft = std::move(draft);
+  decision.plan = std::move(plan);
+  decision.examination = std::move(examination);
+  co_return decision;
 }
 
 Base Reconciler::base_of_plans() const {
@@ -709,8 +779,9 @@ std::string Reconciler::describe_cause(const Draft& draft) const {
 
 // --- acting
 
-Task<void> Reconciler::deploy_draft(Goal goal, AttemptKind kind, Draft draft, Plan plan,
-                                    Examination examination) {
+Task<void> Reconciler::carry_out(Goal goal, Decision decision, Turn::Holder host) {
+  Draft draft = std::move(decision.draft);
+  Examination examination = std::move(decision.examination);
   const Release* const good = release_to_go_back_to();
   Release release = draft.release;
   release.number = store_.next_number();
@@ -735,7 +806,7 @@ Task<void> Reconciler::deploy_draft(Goal goal, AttemptKind kind, Draft draft, Pl
   }
   ++release.tries;
   release.cause = goal.cause.empty() ? describe_cause(draft) : goal.cause;
-  release.plan = plan;
+  release.plan = decision.plan;
   release.findings = std::move(examination.findings);
   pull_bytes_.clear();
   for (const ImagePull& pull : examination.pulls) {
@@ -769,8 +840,8 @@ Task<void> Reconciler::deploy_draft(Goal goal, AttemptKind kind, Draft draft, Pl
   Attempt next;
   next.release = release.number;
   next.fallback = good == nullptr ? 0 : good->number;
-  next.kind = kind;
-  next.plan = std::move(plan);
+  next.kind = decision.kind;
+  next.plan = std::move(decision.plan);
   next.from = store_.running();
   if (const Release* const current = store_.current()) next.checkout = current->number;
   if (good != nullptr) {
@@ -779,11 +850,11 @@ Task<void> Reconciler::deploy_draft(Goal goal, AttemptKind kind, Draft draft, Pl
   }
   next.request = goal.request;
   next.started_at = wall_now();
-  co_await attempt(std::move(next), false);
+  co_await attempt(std::move(next), false, std::move(host));
 }
 
-Task<void> Reconciler::attempt(Attempt attempt, bool resumed) {
-  const Turn::Holder turn = co_await wait_for(host_turn_);
+Task<void> Reconciler::attempt(Attempt attempt, bool resumed, Turn::Holder host) {
+  const Turn::Holder turn = std::move(host);
   // What an operator has asked for meanwhile comes first.
   co_await unit_keeper_.look(stack_unit(), !engine_.error());
   const bool paused = store_.intent().paused && !resumed;
@@ -795,22 +866,31 @@ Task<void> Reconciler::attempt(Attempt attempt, bool resumed) {
     }
     co_return;
   }
+  // A preview that is being made ends soon; one that is asked for from now on is refused.
+  const Turn::Holder staging = co_await wait_for(staging_turn_);
   const int number = attempt.release;
   const std::string request = attempt.request;
+  const bool asked = !request.empty();
   ExecutorParts parts{settings_, project_, *git_, registry_,      docker_,
                       compose_,  store_,   *this, engine_changed_};
   if (const Release* const release = store_.find(number)) project_ = release->project;
   ExecutorHooks hooks;
-  hooks.superseded = [this](const Release& release) {
+  hooks.superseded = [this, asked](const Release& release) {
     return facts_.tip.value && facts_.tip.value->name == release.ref &&
            facts_.tip.value->commit != release.commit && store_.intent().held_commit.empty() &&
-           (!last_request_ || last_request_->outcome != "in_progress");
+           !asked;
   };
   hooks.pull_bytes = pull_bytes_;
   known_values_ = known_values_of(store_, {attempt.release, attempt.fallback});
   hooks.values = known_values_;
   hooks.make_readable = [this](int release) { return make_readable(draft_parts(), release, true); };
   executing_ = std::make_unique<Executor>(parts, std::move(hooks));
+  if (!resumed && store_.attempt()) {
+    is_suspended_ = false;
+    resumes_ = false;
+    const Result<void> given_up = executing_->give_up(*store_.attempt());
+    if (!given_up) spdlog::warn("{}: {}", settings_.name, given_up.error().text());
+  }
   const std::optional<AttemptResult> result = co_await executing_->run(std::move(attempt), resumed);
   std::unique_ptr<Executor> ended = std::move(executing_);
   attempt_view_.reset();

@@ -159,7 +159,10 @@ class Reconciler final : private Progress {
   Task<void> serve(Request request);
   Task<void> serve_rollback(Request request);
   Task<void> consider(Goal goal);
-  Task<void> judge_draft(Goal goal, Draft draft);
+  struct Decision;
+  // The deployment that is due; nothing where none is, or it was said why not.
+  Task<std::optional<Decision>> decide(Goal goal);
+  Task<std::optional<Decision>> judge_draft(Goal goal, Draft draft);
   Task<Result<void>> prepare_current();
   struct Examination {
     std::vector<ServerCertificateFile> certificates;
@@ -170,9 +173,20 @@ class Reconciler final : private Progress {
   Task<Examination> examine(const Draft* draft);
   [[nodiscard]] bool request_waits() const;
   Task<Turn::Holder> wait_for(Turn& turn);
-  Task<void> deploy_draft(Goal goal, AttemptKind kind, Draft draft, Plan plan,
-                          Examination examination);
-  Task<void> attempt(Attempt attempt, bool resumed);
+  // The turn of the host, and what runs then.
+  Task<Turn::Holder> wait_for_host();
+  struct Decision {
+    AttemptKind kind = AttemptKind::deploy;
+    Draft draft;
+    Plan plan;
+    Examination examination;
+  };
+  Task<void> carry_out(Goal goal, Decision decision, Turn::Holder host);
+  Task<void> attempt(Attempt attempt, bool resumed, Turn::Holder host);
+  [[nodiscard]] SteadyClock::time_point next_wake() const;
+  // Tells the end of requests that were accepted before an operator stopped the stack.
+  void end_requests_of_stopped();
+  bool is_on_probation();
   // Goes back where the current release, on probation, breaks; then true.
   Task<bool> watch_probation();
   Task<void> end_probation(Failure failure);
@@ -255,6 +269,12 @@ class Reconciler final : private Progress {
   Situation verdict_;                // what they were judged to be
   Situation situation_;
   std::optional<Probation> probation_;
+  struct ProbationEnd {
+    int release = 0;
+    SteadyClock::time_point at;
+  };
+  std::optional<ProbationEnd> probation_end_;
+  bool gate_was_watched_ = false;  // the newest one, by this process, Docker being there since
   std::set<std::string> stopped_;  // ids of containers that somebody stopped, while on probation
   std::optional<SteadyClock::time_point> retry_at_;
   int world_failures_ = 0;
@@ -290,6 +310,7 @@ class Reconciler final : private Progress {
   bool is_first_look_ = true;  // at the containers of a stack whose unit is known
   std::set<std::string> started_while_stopped_;  // containers, by somebody
   bool resumes_ = false;                         // the journal has an attempt that is to go on
+  bool is_suspended_ = false;  // it goes on when `retry_at_` is reached, and gives way to another
   SteadyClock::time_point last_progress_ = SteadyClock::now();
 
   WakeEvent wake_;

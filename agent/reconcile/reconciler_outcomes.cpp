@@ -48,6 +48,7 @@ Milestone milestone_of(AttemptEnd end) {
     case AttemptEnd::rolled_back:
       return Milestone::rolled_back;
     case AttemptEnd::failed:
+    case AttemptEnd::suspended:
       return Milestone::failed;
   }
   return Milestone::failed;
@@ -246,6 +247,7 @@ void Reconciler::after(const AttemptResult& result, int number, const std::strin
   switch (end) {
     case AttemptEnd::committed:
       world_failures_ = 0;
+      is_on_probation();
       judged_key_ = release.inputs_key;
       verdict_ = Situation{StackState::synced, "", ""};
       outcome = "done";
@@ -274,6 +276,14 @@ void Reconciler::after(const AttemptResult& result, int number, const std::strin
       verdict_ = situation_of_failed(release, Outcome::rolled_back);
       outcome = "rolled_back";
       message = "rolled back to " + back + ": " + why;
+      break;
+    case AttemptEnd::suspended:
+      resumes_ = true;
+      is_suspended_ = true;
+      verdict_ = Situation{StackState::failed, who + " failed: " + why,
+                           "going back is tried again in " + human_duration(back_off())};
+      outcome = "failed";
+      message = verdict_.reason;
       break;
     case AttemptEnd::failed:
       if (world) back_off();

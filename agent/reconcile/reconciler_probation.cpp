@@ -33,17 +33,38 @@ Plan plan_of_content(const Store& store, const Release& current, const Release& 
 
 }  // namespace
 
+// While this process runs, it lasts as long as the steady clock says.
+bool Reconciler::is_on_probation() {
+  const Release* const current = store_.current();
+  if (current == nullptr || current->outcome != Outcome::good || !current->probation_until) {
+    probation_end_.reset();
+    return false;
+  }
+  const SteadyClock::time_point now = SteadyClock::now();
+  if (!probation_end_ || probation_end_->release != current->number) {
+    const auto left =
+        probation_left(*current->probation_until, wall_now(), settings_.gate.probation);
+    probation_end_ = ProbationEnd{current->number, now + left};
+  }
+  if (now < probation_end_->at) return true;
+  Release passed = *current;
+  passed.probation_until.reset();
+  const Result<void> saved = store_.save(passed);
+  if (!saved) spdlog::warn("{}: {}", settings_.name, saved.error().text());
+  probation_end_.reset();
+  return false;
+}
+
 Task<bool> Reconciler::watch_probation() {
   const Release* const current = store_.current();
-  const bool on_probation = current != nullptr && current->outcome == Outcome::good &&
-                            current->probation_until && *current->probation_until > wall_now();
-  const Release* const before = on_probation ? store_.last_good_before(*current) : nullptr;
+  const Release* const before = is_on_probation() ? store_.last_good_before(*current) : nullptr;
+  const bool seen_by_gate = std::exchange(gate_was_watched_, false);
   if (before == nullptr) {
     probation_.reset();
     co_return false;
   }
   if (!probation_ || probation_->release() != current->number) {
-    probation_.emplace(*current, *before, SteadyClock::now());
+    probation_.emplace(*current, *before, seen_by_gate, SteadyClock::now());
   }
   std::optional<Failure> failure =
       probation_->observe(observed_.containers, stopped_, SteadyClock::now());
@@ -86,7 +107,8 @@ Task<void> Reconciler::end_probation(Failure failure) {
   next.phase = Phase::rolling_back;
   next.failure = std::move(failure);
   next.started_at = wall_now();
-  co_await attempt(std::move(next), false);
+  Turn::Holder host = co_await wait_for_host();
+  co_await attempt(std::move(next), false, std::move(host));
 }
 
 }  // namespace trimtab

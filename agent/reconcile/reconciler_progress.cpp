@@ -27,6 +27,7 @@ void Reconciler::on_engine_change() {
     judged_key_.clear();
   }
   probation_.reset();
+  gate_was_watched_ = false;
   engine_changed_.notify();
   wake_.notify();
 }
@@ -142,9 +143,10 @@ void Reconciler::settle() {
   input.tip = &facts_.tip;
   input.observed = &observed_;
   input.drift = &drift_;
-  if (input.current != nullptr && input.current->probation_until) {
+  if (probation_end_ && input.current != nullptr &&
+      probation_end_->release == input.current->number) {
     input.probation_left = std::chrono::duration_cast<std::chrono::milliseconds>(
-        *input.current->probation_until - wall_now());
+        probation_end_->at - SteadyClock::now());
   }
   const Situation now = situation_of(input);
   situate(now.state, now.reason, now.next);
@@ -177,6 +179,9 @@ std::vector<std::string> Reconciler::notices() const {
 
 void Reconciler::phase_begun(const Attempt& attempt) {
   last_progress_ = SteadyClock::now();
+  if (attempt.phase == Phase::gating && attempt.kind == AttemptKind::deploy) {
+    gate_was_watched_ = true;
+  }
   AttemptView view;
   view.attempt = attempt;
   view.phase_started_at = wall_now();

@@ -111,7 +111,6 @@ Result<std::string> Reconciler::pause(std::string why) {
   intent.paused_at = wall_now();
   if (auto saved = store_.set_intent(intent); !saved) return saved.error();
   const std::string id = new_request_id();
-  last_request_ = RequestResult{id, "in_progress", std::nullopt, ""};
   settle();
   finish_request(id, "done", std::nullopt, settings_.name + " is paused");
   return id;
@@ -124,7 +123,6 @@ Result<std::string> Reconciler::resume() {
   intent.paused_why.clear();
   if (auto saved = store_.set_intent(intent); !saved) return saved.error();
   const std::string id = new_request_id();
-  last_request_ = RequestResult{id, "in_progress", std::nullopt, ""};
   check();
   settle();
   finish_request(id, "done", std::nullopt, settings_.name + " is watched again");
@@ -133,6 +131,7 @@ Result<std::string> Reconciler::resume() {
 
 std::string Reconciler::check() {
   judged_key_.clear();
+  if (is_suspended_) retry_at_ = SteadyClock::now();
   git_watcher_.look_now();
   image_watcher_.look_now();
   wake_.notify();
@@ -213,7 +212,12 @@ Task<void> Reconciler::serve(Request request) {
 }
 
 Task<void> Reconciler::serve_rollback(Request request) {
-  const Turn::Holder turn = co_await wait_for(staging_turn_);
+  Turn::Holder host = co_await wait_for_host();
+  std::optional<Turn::Holder> staging;
+  {
+    Turn::Holder turn = co_await wait_for(staging_turn_);
+    staging.emplace(std::move(turn));
+  }
   const Release* const current = store_.current();
   const Release* const target = store_.find(request.release);
   // Since it was asked for another deployment may have ended.
@@ -254,7 +258,8 @@ Task<void> Reconciler::serve_rollback(Request request) {
   }
   next.request = request.id;
   next.started_at = wall_now();
-  co_await attempt(std::move(next), false);
+  staging.reset();
+  co_await attempt(std::move(next), false, std::move(host));
 }
 
 Task<Result<PlanAnswer>> Reconciler::plan() {
@@ -309,7 +314,10 @@ void Reconciler::finish_request(const std::string& id, std::string outcome,
                                 std::optional<int> release, std::string message) {
   if (id.empty()) return;
   if (id == serving_) serving_.clear();
-  last_request_ = RequestResult{id, outcome, release, message};
+  // Pausing and resuming say nothing of a deployment that was asked for and goes on.
+  const bool other_goes_on =
+      last_request_ && last_request_->outcome == "in_progress" && last_request_->id != id;
+  if (!other_goes_on) last_request_ = RequestResult{id, outcome, release, message};
   Json data;
   data["request"] = id;
   data["outcome"] = outcome;

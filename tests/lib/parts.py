@@ -275,6 +275,11 @@ httpd -p 8080 -h /www
 case $1 in
   unhealthy) ;;
   slow) nap "$2"; echo ok > /www/healthz ;;
+  ends)
+    echo ok > /www/healthz
+    while [ ! -e /tmp/end ]; do nap 0.2; done
+    echo "ending with $2"
+    exit "$2" ;;
   turns-unhealthy) echo ok > /www/healthz; nap "$2"; rm /www/healthz; echo "health lost" ;;
   *) echo ok > /www/healthz ;;
 esac
@@ -355,6 +360,7 @@ class Registry:
         It serves its version on port 8080 (`/`, `/healthz`, `/env`, `/data/`) and notes each start
         in /data/starts where a volume is mounted at /data. `behaviour` is one of:
         serve · unhealthy · slow SECONDS · turns-unhealthy SECONDS · exit CODE SECONDS ·
+        ends CODE (once /tmp/end is there) ·
         needs-key (dies with a log line unless SECRET_KEY is set) · job CODE · ignores-term.
         `filler` adds so many bytes that no compression makes smaller; `environment` more variables
         ("NAME=VALUE").

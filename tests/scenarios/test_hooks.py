@@ -280,3 +280,50 @@ def test_another_major_version_of_postgresql_is_not_put_on_the_same_data(host):
     assert stack.instances() == before
     stack.wait_commit(stack.push(of("17", "data17"), message="With data of its own"))
     assert stack.version("db") == "17"
+
+
+def test_what_ends_while_a_hook_runs_after_the_gate_goes_back(host):
+    script = "touch /data/began; while [ ! -e /data/go ]; do sleep 0.2; done"
+    # The first deployment need not wait.
+    script = "[ ! -e /data/second ] || { " + script + "; }"
+    stack = deployed(host, hooks={"after": [in_db(script)]})
+    stack.execute("db", "touch", "/data/second")
+    push_version(host, stack, "2", behaviour="ends 3")
+    host.wait(lambda: stack.execute("db", "sh", "-c", "ls /data/began 2>/dev/null; true"),
+              "the hook runs")
+    stack.execute("api", "touch", "/tmp/end")
+    host.wait(lambda: stack.container("api")["State"]["Status"] == "exited", "api has ended")
+    stack.execute("db", "touch", "/data/go")
+    release = stack.wait_outcome(2, "rolled_back")
+    assert release["failure"]["reason"].startswith("on probation: api exited with 3")
+    assert "ending with 3" in release["failure"]["services"][0]["log"]
+    assert stack.wait_state("failed")["release"] == 1 and stack.version("api") == "1"
+
+
+def test_another_stacks_deployment_keeps_nobody_from_asking_for_a_plan(host):
+    script = "while [ ! -e /data/go ]; do sleep 0.2; done"
+    shop = deployed(host, hooks={"before": [in_db(script)]})
+    other = host.stack("other", {"api": {"image": host.image("api", "1")}},
+                       gate={"timeout": "20s", "stable": "500ms"})
+    host.reload()
+    other.wait_commit(other.git("rev-parse", "HEAD"))
+    commit = push_version(host, shop, "2")
+    shop.wait_phase("before")
+    behind = other.push({"api": {"image": host.image("api", "2")}}, message="Queued")
+
+    def queued():
+        status = other.status()
+        assert status["state"] == "waiting", status["state"]
+        assert "another stack" in status["reason"]
+        return True
+
+    host.wait(queued, "it waits for its turn")
+    planned = host.trimtab("plan", "other").stdout
+    assert behind[:7] in planned and "api" in planned
+    # What an operator asks of a stack that is being deployed has its end all the same.
+    host.trimtab("pause", "shop", "--reason", "night")
+    host.trimtab("resume", "shop")
+    shop.execute("db", "touch", "/data/go")
+    shop.wait_commit(commit)
+    other.wait_commit(behind)
+    assert other.version("api") == "2"

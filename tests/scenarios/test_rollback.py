@@ -246,3 +246,40 @@ def test_what_an_operator_changed_before_does_not_fail_the_way_back(host):
     release = stack.wait_outcome(2, "rolled_back", "failed")
     assert release["outcome"] == "rolled_back", release["failure"]["reason"]
     assert stack.instances()["web"] == by_hand and stack.version("api") == "1"
+
+
+def test_going_back_is_tried_again_where_the_host_prevented_it(host):
+    stack = deployed(host)
+    image = stack.container("api")["Image"]
+    with host.events("shop") as events:
+        push_bad(stack, "2", **LATE)
+        events.wait(lambda e: e["event"] == "phase" and e["phase"] == "gating", "gating")
+    # What it goes back to is gone from this host, and the registry does not answer.
+    host.engine.docker("rmi", "-f", image)
+    host.registry.stop()
+    try:
+        def waits():
+            status = stack.status()
+            assert "going back is tried again" in status["next"], status["reason"]
+            return status
+        status = host.wait(waits, "it is going to go back", 120)
+        assert status["state"] == "failed" and "api unhealthy" in status["reason"]
+        assert stack.version("api") == "2"
+    finally:
+        host.registry.start()
+    host.post("/v1/stacks/shop/check")
+    release = stack.wait_outcome(2, "rolled_back")
+    assert "going back failed" not in release["failure"]["reason"]
+    assert stack.container("api")["Image"] == image and stack.version("api") == "1"
+
+
+def test_a_journal_that_cannot_be_written_does_not_keep_it_from_going_back(host):
+    stack = deployed(host)
+    journal = host.folder / "state" / "shop" / "journal"
+    with host.events("shop") as events:
+        push_bad(stack, "2", **LATE)
+        events.wait(lambda e: e["event"] == "phase" and e["phase"] == "gating", "gating")
+    journal.rename(journal.with_suffix(".away"))
+    journal.mkdir()
+    stack.wait_outcome(2, "rolled_back")
+    assert stack.wait_state("failed")["release"] == 1 and stack.version("api") == "1"

@@ -37,7 +37,12 @@ TEST(Classify, Phases) {
            Row{Phase::gating, Errc::not_found, host},  // an image that was removed meanwhile
            Row{Phase::gating, Errc::invalid, host},
            Row{Phase::committing, Errc::failed, host},
-           Row{Phase::rolling_back, Errc::invalid, host},
+           Row{Phase::rolling_back, Errc::not_found, release},  // an image of the good release
+           Row{Phase::rolling_back, Errc::invalid, release},
+           Row{Phase::rolling_back, Errc::conflict, host},
+           Row{Phase::rolling_back, Errc::unavailable, host},
+           Row{Phase::rolling_back, Errc::no_space, host},
+           Row{Phase::rolling_back, Errc::failed, host},
            Row{Phase::gating_rollback, Errc::failed, host},
        }) {
     EXPECT_EQ(classify(row.phase, Error{row.code, "said nothing of use", {}}), row.expected)

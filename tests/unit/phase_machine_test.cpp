@@ -21,6 +21,8 @@ std::string_view end_text(AttemptEnd end) {
       return "rolled_back";
     case AttemptEnd::failed:
       return "failed";
+    case AttemptEnd::suspended:
+      return "suspended";
   }
   return "?";
 }
@@ -134,11 +136,23 @@ TEST(PhaseMachine, FailuresLeadBackOrEnd) {
        "pulling switching starting gating failed"},
       {"tidying up fails", {{Phase::committing, world}}, {}, true, true, whole_way},
       {"going back fails",
-       {{Phase::gating, content}, {Phase::rolling_back, world}},
+       {{Phase::gating, content}, {Phase::rolling_back, content}},
        {},
        true,
        true,
        "pulling switching starting gating rolling_back failed"},
+      {"the host prevents going back",
+       {{Phase::gating, content}, {Phase::rolling_back, world}},
+       {},
+       true,
+       true,
+       "pulling switching starting gating rolling_back suspended"},
+      {"the host keeps the old release from working",
+       {{Phase::gating, content}, {Phase::gating_rollback, world}},
+       {},
+       true,
+       true,
+       "pulling switching starting gating rolling_back gating_rollback suspended"},
       {"the old release does not work either",
        {{Phase::gating, content}, {Phase::gating_rollback, content}},
        {},

@@ -70,7 +70,7 @@ TEST_P(ProbationOf, Observations) {
   const Row& row = GetParam();
   const Release good = release(1, {{"web", {"web-1"}}, {"db", {"db-1"}}});
   const Release now = release(2, {{"web", {"web-2"}}, {"db", {"db-1"}}});
-  Probation probation(now, good, moment);
+  Probation probation(now, good, false, moment);
   EXPECT_EQ(probation.release(), 2);
   EXPECT_FALSE(probation.observe(row.first, row.stopped, moment));
   EXPECT_FALSE(probation.next_look());
@@ -117,7 +117,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(Probation, WhatRecoversAtOnceStays) {
   const Release good = release(1, {{"web", {"web-1"}}});
   const Release now = release(2, {{"web", {"web-2"}}});
-  Probation probation(now, good, moment);
+  Probation probation(now, good, false, moment);
   EXPECT_FALSE(probation.observe({web}, {}, moment));
   EXPECT_FALSE(probation.observe({unhealthy(web)}, {}, moment + milliseconds(100)));
   EXPECT_FALSE(probation.observe({web}, {}, moment + milliseconds(1500)));
@@ -125,10 +125,41 @@ TEST(Probation, WhatRecoversAtOnceStays) {
   EXPECT_TRUE(probation.observe({unhealthy(web)}, {}, moment + milliseconds(5000)));
 }
 
+TEST(Probation, WhatRanAtTheGateAndHasEndedSinceIsBroken) {
+  const Release good = release(1, {{"web", {"web-1"}}, {"db", {"db-1"}}});
+  const Release now = release(2, {{"web", {"web-2"}}, {"db", {"db-1"}}});
+  for (const bool seen_by_gate : {true, false}) {
+    Probation probation(now, good, seen_by_gate, moment);
+    EXPECT_FALSE(probation.observe({exited(web, 3), db}, {}, moment));
+    const auto failure = probation.observe({exited(web, 3), db}, {}, moment + milliseconds(2100));
+    EXPECT_EQ(failure.has_value(), seen_by_gate);
+  }
+  // What somebody stopped meanwhile is not.
+  Probation probation(now, good, true, moment);
+  EXPECT_FALSE(probation.observe({exited(web, 143), db}, {}, moment));
+  EXPECT_FALSE(probation.observe({exited(web, 143), db}, {}, moment + milliseconds(2100)));
+}
+
+TEST(Probation, LastsNoLongerThanAWholeOneWhateverTheClockSays) {
+  using std::chrono::hours;
+  using std::chrono::minutes;
+  const WallTime now = parse_time("2026-11-23T08:00:00Z").value();
+  struct Clock {
+    WallTime until;
+    minutes left;
+  };
+  for (const Clock& row :
+       {Clock{now + minutes(10), minutes(10)}, Clock{now + minutes(3), minutes(3)},
+        Clock{now, minutes(0)}, Clock{now - hours(24), minutes(0)},
+        Clock{now + hours(24), minutes(10)}}) {
+    EXPECT_EQ(probation_left(row.until, now, minutes(10)), row.left);
+  }
+}
+
 TEST(Probation, WhatAnotherServiceHasDoneIsNotHeldAgainstIt) {
   const Release good = release(1, {{"web", {"web-1"}}, {"db", {"db-1"}}});
   const Release now = release(2, {{"web", {"web-2"}}, {"db", {"db-1"}}});
-  Probation probation(now, good, moment);
+  Probation probation(now, good, false, moment);
   Container starting = db;
   starting.health = Health::starting;
   int seconds = 0;

@@ -11,6 +11,7 @@
 #include "agent/reconcile/events.hpp"
 #include "agent/reconcile/host_memory.hpp"
 #include "agent/reconcile/inputs.hpp"
+#include "agent/reconcile/next_wake.hpp"
 #include "agent/reconcile/renewed_files.hpp"
 #include "agent/reconcile/signs_of_life.hpp"
 #include "agent/reconcile/situation.hpp"
@@ -777,6 +778,55 @@ TEST(HostMemory, IsKnown) {
   const auto bytes = available_memory();
   ASSERT_TRUE(bytes);
   EXPECT_GT(*bytes, 1024U * 1024U);
+}
+
+// ---- When to look again ---------------------------------------------------------------------
+
+TEST(NextWake, IsTheNextThingThatIsDueAndNeverNow) {
+  using std::chrono::milliseconds;
+  using std::chrono::seconds;
+  const auto now = SteadyClock::time_point(std::chrono::hours(1));
+  using At = std::optional<SteadyClock::time_point>;
+  struct Row {
+    const char* name;
+    bool is_suspended;
+    At retry;
+    At look;
+    At end;
+    milliseconds after;
+    At names = {};
+    At poll = {};
+  };
+  for (const Row& row :
+       {Row{"nothing is due", false, {}, {}, {}, seconds(30)},
+        Row{"a retry", false, now + seconds(7), {}, {}, seconds(7)},
+        Row{"a late retry", false, now + seconds(60), {}, {}, seconds(30)},
+        Row{"a look on probation", false, now + seconds(7), now + seconds(2), {}, seconds(2)},
+        Row{"the end of the probation", false, {}, {}, now + seconds(9), seconds(9)},
+        Row{"what is due already", false, now - seconds(5), {}, {}, milliseconds(100)},
+        Row{"a retry that is due while it is stopped", true, now - seconds(5), {}, {}, seconds(30)},
+        Row{"a look while it is paused", true, {}, now - seconds(5), {}, seconds(30)},
+        Row{"an end while Docker is away", true, {}, {}, now - seconds(5), seconds(30)},
+        Row{"names of images", false, {}, {}, {}, seconds(3), now + seconds(3)},
+        Row{"those of a stack that is stopped", true, {}, {}, {}, seconds(30), now + seconds(3)},
+        Row{"what tells nobody that it is over",
+            true,
+            now - seconds(5),
+            {},
+            {},
+            seconds(2),
+            {},
+            now + seconds(2)}}) {
+    WakeInput input;
+    input.now = now;
+    input.is_suspended = row.is_suspended;
+    input.retry_at = row.retry;
+    input.probation_look = row.look;
+    input.probation_end = row.end;
+    input.names_at = row.names;
+    input.poll_at = row.poll;
+    EXPECT_EQ(trimtab::next_wake(input) - now, row.after) << row.name;
+  }
 }
 
 }  // namespace

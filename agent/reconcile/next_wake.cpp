@@ -1,0 +1,26 @@
+#include "agent/reconcile/next_wake.hpp"
+
+#include <algorithm>
+
+namespace trimtab {
+namespace {
+
+// What runs is read again this often even if no event came.
+constexpr auto longest_wait = std::chrono::seconds(30);
+constexpr auto shortest_wait = std::chrono::milliseconds(100);
+
+}  // namespace
+
+SteadyClock::time_point next_wake(const WakeInput& input) {
+  SteadyClock::time_point wake = input.now + longest_wait;
+  if (input.poll_at) wake = std::min(wake, *input.poll_at);
+  if (!input.is_suspended) {
+    for (const auto& due :
+         {input.retry_at, input.probation_look, input.probation_end, input.names_at}) {
+      if (due) wake = std::min(wake, *due);
+    }
+  }
+  return std::max(wake, input.now + shortest_wait);
+}
+
+}  // namespace trimtab
