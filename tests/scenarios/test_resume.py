@@ -332,6 +332,7 @@ def test_broken_and_foreign_files_are_told_of_and_set_aside(shop):
         cut(file)
     # Without a copy: what was rejected is not known.
     (state / "rejected.json").write_text('{"schema": 1, "keys": [')
+    (state / "rejected.json.copy").unlink(missing_ok=True)
     (state / "releases/901").mkdir()
     foreign = [state / "releases/900", state / "releases/notes.txt", state / "stranger"]
     for file in foreign:
