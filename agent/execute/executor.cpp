@@ -113,6 +113,21 @@ std::map<std::string, std::string> files_to_try(const std::map<std::string, std:
   return files;
 }
 
+constexpr int ended_by_signal = 128;
+
+bool ended_by_itself(const Container& container) {
+  return container.state == ContainerState::exited && container.error.empty() &&
+         !container.oom_killed && container.exit_code > 0 && container.exit_code < ended_by_signal;
+}
+
+// Whether another container shares its network, memory or processes.
+bool is_shared(const Container& container, const std::vector<Container>& containers) {
+  return std::any_of(containers.begin(), containers.end(), [&](const Container& other) {
+    return std::find(other.shares_with.begin(), other.shares_with.end(), container.id) !=
+           other.shares_with.end();
+  });
+}
+
 std::vector<std::string> dependencies_first(std::vector<std::string> services,
                                             const Rendering& rendering) {
   std::vector<std::string> ordered;
@@ -1055,6 +1070,10 @@ Task<Failure> Executor::explain(Phase phase, Error error, FailureClass cls) {
     if (!unwell) continue;
     // It may have been killed for want of memory whatever Compose makes of its end.
     if (container.oom_killed) failure.cls = FailureClass::world;
+    // Nothing can join the network of one that has ended; the runtime's words do not tell why.
+    if (ended_by_itself(container) && is_shared(container, *containers)) {
+      failure.cls = FailureClass::content;
+    }
     ServiceFailure service;
     service.service = container.service;
     service.reason = !container.error.empty() ? container.error
