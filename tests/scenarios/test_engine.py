@@ -140,9 +140,10 @@ def test_a_firewall_that_was_flushed_rejects_nothing_and_a_restart_of_docker_men
     stack.wait_commit(stack.git("rev-parse", "HEAD"))
     firewall()
     commit = stack.push(services("2"), message="Next")
-    release = stack.wait_outcome(2, "rolled_back", "failed")
-    assert release["failure"]["class"] == "world"
-    assert "iptables" in release["failure"]["reason"]
+
+    # Going back fails for the same reason, and goes on once Docker can start containers again.
+    assert "iptables" in stack.wait_state("failed")["reason"]
+    assert stack.release(2)["outcome"] == "in_progress"
     own_engine.restart()
-    stack.wait_commit(commit, seconds=90)
+    stack.wait_commit(commit, seconds=150)
     assert stack.version("web") == "2"
