@@ -3,7 +3,6 @@
 #include <grp.h>
 #include <malloc.h>
 #include <pwd.h>
-#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
 

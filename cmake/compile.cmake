@@ -7,6 +7,11 @@ find_package(spdlog REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
 
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
 # Libraries whose sonames differ between releases of Debian and Ubuntu.
 set(TRIMTAB_YAML_CPP yaml-cpp)
 set(TRIMTAB_SPDLOG spdlog::spdlog)
@@ -14,12 +19,10 @@ if(TRIMTAB_PORTABLE)
   # Debian ships a static yaml-cpp without saying so to CMake, and spdlog and fmt as headers only.
   find_library(YAML_CPP_STATIC libyaml-cpp.a REQUIRED)
   set(TRIMTAB_YAML_CPP ${YAML_CPP_STATIC})
-  set(TRIMTAB_SPDLOG spdlog::spdlog_header_only)
-endif()
-
-find_program(CCACHE ccache)
-if(CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  add_library(trimtab_spdlog STATIC ${CMAKE_CURRENT_LIST_DIR}/spdlog.cpp)
+  target_compile_definitions(trimtab_spdlog PUBLIC SPDLOG_COMPILED_LIB)
+  target_link_libraries(trimtab_spdlog PUBLIC spdlog::spdlog_header_only PRIVATE trimtab_flags)
+  set(TRIMTAB_SPDLOG trimtab_spdlog)
 endif()
 
 add_library(trimtab_flags INTERFACE)
@@ -42,7 +45,10 @@ target_compile_options(trimtab_flags INTERFACE
   $<$<AND:$<CONFIG:Release>,$<CXX_COMPILER_ID:GNU>>:-Wno-restrict>
   # Of files that are compiled as one GCC takes all but one for headers, where this would be bad.
   $<$<AND:$<BOOL:${CMAKE_UNITY_BUILD}>,$<CXX_COMPILER_ID:GNU>>:-Wno-subobject-linkage>
-  $<$<BOOL:${TRIMTAB_WARNINGS_AS_ERRORS}>:-Werror>)
+  $<$<BOOL:${TRIMTAB_WARNINGS_AS_ERRORS}>:-Werror>
+  # A quarter more of memory saves an eighth of the time: GCC does not look for garbage of its own
+  # while it has less than 1 GB.
+  $<$<AND:$<BOOL:${CMAKE_UNITY_BUILD}>,$<CXX_COMPILER_ID:GNU>>:--param=ggc-min-heapsize=1000000>)
 target_link_libraries(trimtab_flags INTERFACE Boost::headers Threads::Threads)
 # Each function in a section of its own, so that the linker leaves out what no program calls.
 target_compile_options(trimtab_flags INTERFACE -ffunction-sections -fdata-sections)

@@ -1,7 +1,5 @@
 #include "common/async.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
@@ -14,6 +12,7 @@
 #include <exception>
 #include <utility>
 
+#include "common/log.hpp"
 #include "common/task_scope.hpp"
 
 namespace trimtab {

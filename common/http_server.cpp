@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <grp.h>
-#include <spdlog/spdlog.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -28,6 +27,7 @@
 #include <vector>
 
 #include "common/http_parser.hpp"
+#include "common/log.hpp"
 #include "common/task_scope.hpp"
 
 namespace trimtab::http {

@@ -1,5 +1,7 @@
 #include "common/json.hpp"
 
+template class nlohmann::basic_json<nlohmann::ordered_map>;
+
 namespace trimtab {
 
 namespace {

@@ -9,6 +9,9 @@
 
 #include "common/result.hpp"
 
+// Compiled once, in json.cpp, and not wherever a value is used.
+extern template class nlohmann::basic_json<nlohmann::ordered_map>;
+
 namespace trimtab {
 
 using Json = nlohmann::ordered_json;

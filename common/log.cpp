@@ -2,7 +2,6 @@
 
 #include <spdlog/formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +10,9 @@
 #include <string>
 
 #include "common/text.hpp"
+
+template void fmt::detail::vformat_to<char>(fmt::detail::buffer<char>&, fmt::string_view,
+                                            fmt::format_args, fmt::detail::locale_ref);
 
 namespace trimtab {
 

@@ -1,12 +1,16 @@
 // The log: spdlog's default logger, set up once by each program. Call spdlog::info() and the like.
 #pragma once
 
-#include <spdlog/common.h>
+#include <spdlog/spdlog.h>
 
 #include <string>
 #include <string_view>
 
 #include "common/result.hpp"
+
+// What writes any message's parts is compiled once, in log.cpp, and not where something is logged.
+extern template void fmt::detail::vformat_to<char>(fmt::detail::buffer<char>&, fmt::string_view,
+                                                   fmt::format_args, fmt::detail::locale_ref);
 
 namespace trimtab {
 

@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <spdlog/spdlog.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,6 +23,7 @@
 
 #include "common/fd_io.hpp"
 #include "common/files.hpp"
+#include "common/log.hpp"
 #include "common/task_scope.hpp"
 #include "common/text.hpp"
 

@@ -1,13 +1,12 @@
 #include "agent/api/api.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
 
 #include "agent/api/stack_json.hpp"
 #include "common/hash.hpp"
+#include "common/log.hpp"
 #include "common/task_scope.hpp"
 #include "common/text.hpp"
 

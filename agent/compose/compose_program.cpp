@@ -1,6 +1,5 @@
 #include "agent/compose/compose_program.hpp"
 
-#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 
 #include "agent/compose/compose_messages.hpp"
 #include "agent/compose/compose_yaml.hpp"
+#include "common/log.hpp"
 #include "common/process.hpp"
 #include "common/text.hpp"
 

@@ -1,7 +1,5 @@
 #include "agent/execute/executor.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 
 #include "agent/compose/compose_yaml.hpp"
@@ -21,6 +19,7 @@
 #include "agent/units/stack_unit.hpp"
 #include "common/failpoint.hpp"
 #include "common/files.hpp"
+#include "common/log.hpp"
 #include "common/process.hpp"
 
 namespace trimtab {

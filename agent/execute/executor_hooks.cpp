@@ -1,11 +1,11 @@
 // The stack's hooks: commands around a deployment, in a running container, in one of the new
 // release, or on the host.
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 
 #include "agent/execute/executor.hpp"
 #include "agent/plan/diff.hpp"
+#include "common/log.hpp"
 #include "common/process.hpp"
 #include "common/trusted_file.hpp"
 

@@ -1,12 +1,11 @@
 #include "agent/git/git_program.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <charconv>
 
 #include "agent/git/live_clone.hpp"
 #include "agent/git/remote_call.hpp"
 #include "common/files.hpp"
+#include "common/log.hpp"
 #include "common/text.hpp"
 
 namespace trimtab {

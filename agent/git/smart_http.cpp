@@ -1,10 +1,9 @@
 #include "agent/git/smart_http.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <utility>
 
 #include "agent/git/git_errors.hpp"
+#include "common/log.hpp"
 
 namespace trimtab {
 

@@ -1,6 +1,5 @@
 #include "agent/notify/milestones.hpp"
 
-#include <spdlog/spdlog.h>
 #include <sys/uio.h>
 #include <systemd/sd-journal.h>
 

@@ -1,7 +1,5 @@
 #include "agent/reconcile/reconciler.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 
 #include "agent/compose/compose_yaml.hpp"
@@ -26,6 +24,7 @@
 #include "agent/reconcile/vain_tries.hpp"
 #include "agent/resolve/verdict.hpp"
 #include "common/failpoint.hpp"
+#include "common/log.hpp"
 
 namespace trimtab {
 namespace {

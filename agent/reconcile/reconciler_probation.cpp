@@ -1,5 +1,4 @@
 // A release that has passed its gate goes back by itself where it breaks soon after.
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 
@@ -7,6 +6,7 @@
 #include "agent/execute/known_values_of.hpp"
 #include "agent/plan/diff.hpp"
 #include "agent/reconcile/reconciler.hpp"
+#include "common/log.hpp"
 
 namespace trimtab {
 namespace {

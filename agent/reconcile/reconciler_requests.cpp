@@ -1,10 +1,10 @@
 // What operators ask of a stack.
-#include <spdlog/spdlog.h>
 
 #include <random>
 
 #include "agent/plan/diff.hpp"
 #include "agent/reconcile/reconciler.hpp"
+#include "common/log.hpp"
 
 namespace trimtab {
 namespace {

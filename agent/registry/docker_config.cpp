@@ -1,6 +1,5 @@
 #include "agent/registry/docker_config.hpp"
 
-#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -9,6 +8,7 @@
 
 #include "common/files.hpp"
 #include "common/hash.hpp"
+#include "common/log.hpp"
 #include "common/text.hpp"
 
 namespace trimtab {

@@ -1,7 +1,5 @@
 #include "agent/registry/logins.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <boost/asio/this_coro.hpp>
 #include <utility>
@@ -9,6 +7,7 @@
 #include "agent/registry/aws_credentials.hpp"
 #include "agent/registry/credential_helper.hpp"
 #include "common/files.hpp"
+#include "common/log.hpp"
 
 namespace trimtab {
 

@@ -1,8 +1,7 @@
 #include "agent/sources/engine_watcher.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include "agent/sources/backoff.hpp"
+#include "common/log.hpp"
 
 namespace trimtab {
 namespace {

@@ -1,13 +1,13 @@
 #include "agent/units/systemd_units.hpp"
 
 #include <sdbus-c++/sdbus-c++.h>
-#include <spdlog/spdlog.h>
 #include <systemd/sd-daemon.h>
 
 #include <atomic>
 #include <boost/asio/post.hpp>
 #include <thread>
 
+#include "common/log.hpp"
 #include "common/text.hpp"
 
 namespace trimtab {

@@ -1,10 +1,9 @@
 #include "agent/webhook/webhook.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include "agent/webhook/hook_call.hpp"
 #include "common/files.hpp"
 #include "common/json.hpp"
+#include "common/log.hpp"
 
 namespace trimtab {
 namespace {

@@ -1,7 +1,6 @@
 #include "common/log.hpp"
 
 #include <gtest/gtest.h>
-#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 
 #include <cstdlib>

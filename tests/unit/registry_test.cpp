@@ -1,6 +1,5 @@
 #include <gtest/gtest.h>
 #include <spdlog/sinks/ostream_sink.h>
-#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +16,7 @@
 #include "agent/registry/registry_token.hpp"
 #include "agent/registry/www_authenticate.hpp"
 #include "common/hash.hpp"
+#include "common/log.hpp"
 
 namespace trimtab {
 namespace {
