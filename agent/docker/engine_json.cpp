@@ -66,10 +66,13 @@ void take_labels(const Json& labels, Container& container) {
   container.project = json_string(labels, "com.docker.compose.project");
   container.service = json_string(labels, "com.docker.compose.service");
   container.working_dir = json_string(labels, "com.docker.compose.project.working_dir");
+  container.config_files = json_string(labels, "com.docker.compose.project.config_files");
   container.compose_version = json_string(labels, "com.docker.compose.version");
   container.config_hash = json_string(labels, "com.docker.compose.config-hash");
   container.number = parse_int(json_string(labels, "com.docker.compose.container-number"), 1);
-  container.oneoff = json_string(labels, "com.docker.compose.oneoff") == "True";
+  const std::string oneoff = json_string(labels, "com.docker.compose.oneoff");
+  container.oneoff = oneoff == "True";
+  container.is_counted = oneoff == "False";
 }
 
 std::optional<HealthCheck> parse_health_check(const Json& config) {
@@ -83,11 +86,20 @@ std::optional<HealthCheck> parse_health_check(const Json& config) {
   return HealthCheck{duration("Interval"), duration("StartPeriod"), duration("StartInterval")};
 }
 
-void take_bind_mounts(const Json& mounts, Container& container) {
+void take_mounts(const Json& mounts, Container& container) {
   for (const auto& mount : mounts) {
-    if (json_string(mount, "Type") != "bind") continue;
-    container.bind_mounts[json_string(mount, "Destination")] = json_string(mount, "Source");
+    const std::string type = json_string(mount, "Type");
+    const std::string destination = json_string(mount, "Destination");
+    if (type == "bind") container.bind_mounts[destination] = json_string(mount, "Source");
+    if (type == "volume") container.volumes[destination] = json_string(mount, "Name");
   }
+}
+
+// Whether the Engine was asked for any free port of the host, or any of a range.
+bool asks_for_any_port(const Json& bindings) {
+  return std::any_of(bindings.begin(), bindings.end(), [](const Json& binding) {
+    return parse_int(json_string(binding, "HostPort"), 0) == 0;
+  });
 }
 
 void take_networks(const Json& networks, Container& container) {
@@ -162,7 +174,7 @@ Container parse_listed_container(const Json& entry) {
     container.ports.push_back(
         {json_string(port, "IP"), host_port, json_string(port, "Type", "tcp")});
   }
-  take_bind_mounts(json_array(entry, "Mounts"), container);
+  take_mounts(json_array(entry, "Mounts"), container);
   return container;
 }
 
@@ -210,13 +222,15 @@ Container parse_container(const Json& inspected) {
     const auto slash = inner.find('/');
     const std::string protocol = slash == std::string::npos ? "tcp" : inner.substr(slash + 1);
     if (!bindings.is_array()) continue;
+    const bool is_chance =
+        asks_for_any_port(json_array(json_object(host_config, "PortBindings"), inner));
     for (const auto& binding : bindings) {
       const int host_port = parse_int(json_string(binding, "HostPort"), 0);
       if (host_port == 0) continue;
-      container.ports.push_back({json_string(binding, "HostIp"), host_port, protocol});
+      container.ports.push_back({json_string(binding, "HostIp"), host_port, protocol, is_chance});
     }
   }
-  take_bind_mounts(json_array(inspected, "Mounts"), container);
+  take_mounts(json_array(inspected, "Mounts"), container);
   return container;
 }
 

@@ -36,4 +36,8 @@ std::string_view to_string(Health health) {
   return "unknown";
 }
 
+bool is_anonymous_volume(std::string_view name) {
+  return name.size() == 64 && name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 }  // namespace trimtab

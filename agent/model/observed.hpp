@@ -23,6 +23,7 @@ struct PublishedPort {
   std::string host_ip;  // "" or "0.0.0.0": all
   int host_port = 0;
   std::string protocol = "tcp";
+  bool is_chance = false;  // the Engine took one that was free
 };
 
 // Where a container is reached in one of its networks.
@@ -39,10 +40,13 @@ struct Container {
   std::string project;          // label com.docker.compose.project, "" if none
   std::string service;          // label com.docker.compose.service, "" if none
   std::string working_dir;      // label com.docker.compose.project.working_dir, "" if none
+  std::string config_files;     // label com.docker.compose.project.config_files: by commas
   std::string compose_version;  // label com.docker.compose.version
   std::string config_hash;      // label com.docker.compose.config-hash
   int number = 1;               // label com.docker.compose.container-number
   bool oneoff = false;          // `compose run`
+  bool is_counted = false;      // label com.docker.compose.oneoff says False: Compose takes it for one
+                                // of its service's, whoever made it
   std::string image;            // the reference it was created from
   std::string image_id;         // sha256:…
   ContainerState state = ContainerState::created;
@@ -58,6 +62,7 @@ struct Container {
   std::string last_health_output;  // of the newest health check, bounded
   std::vector<PublishedPort> ports;
   std::map<std::string, std::string> bind_mounts;  // destination → source on the host
+  std::map<std::string, std::string> volumes;      // destination → volume, unnamed ones too
   int pid = 0;             // of its first process, on the host; 0: it does not run
   std::string hosts_path;  // what it has as /etc/hosts, on the host
   std::vector<NetworkAddress> networks;
@@ -65,6 +70,9 @@ struct Container {
   std::vector<std::string> shares_with;
   std::optional<HealthCheck> health_check;  // the file's and the image's together
 };
+
+// Whether the volume has no name of anybody's, only an id.
+bool is_anonymous_volume(std::string_view name);
 
 // A process of the host that listens on a port.
 struct PortHolder {

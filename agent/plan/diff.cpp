@@ -192,7 +192,7 @@ void roll_if_asked(Step& step, const Rendering& rendering,
                    const std::vector<const Container*>& containers) {
   // Where nothing runs there is nothing to keep running.
   if (!asks_for_start_first(rendering.service(step.service)) || !any_runs(containers)) return;
-  const std::string obstacle = obstacle_to_rolling(rendering, step.service);
+  const std::string obstacle = obstacle_to_rolling(rendering, step.service, containers);
   if (!obstacle.empty()) {
     step.reasons.push_back("stop-first, since " + obstacle);
     return;
@@ -210,7 +210,7 @@ void replace(Step& step, const Rendering& rendering,
     return;
   }
   step.action = Action::recreate;
-  step.risk = risk_of_replacing(service);
+  step.risk = risk_of_replacing(service, containers);
   roll_if_asked(step, rendering, containers);
 }
 
@@ -241,7 +241,8 @@ Step step_for_unknown(const std::string& service, const Target& next, const Runn
   Step step;
   step.service = service;
   step.action = containers.empty() ? Action::create : Action::recreate;
-  if (!containers.empty()) step.risk = risk_of_replacing(next.rendering->service(service));
+  if (!containers.empty())
+    step.risk = risk_of_replacing(next.rendering->service(service), containers);
   if (known == nullptr) {
     step.reasons.push_back(containers.empty() ? "new" : "started by hand, taken over");
     return step;
@@ -427,7 +428,8 @@ Plan make_rollback_plan(const Target& good, const Base& base, const Plan& failed
     const bool may_roll = std::find(rolled.begin(), rolled.end(), step.service) != rolled.end();
     if (step.action == Action::roll && !may_roll) {
       step.action = Action::recreate;
-      step.risk = risk_of_replacing(good.rendering->service(step.service));
+      step.risk = risk_of_replacing(good.rendering->service(step.service),
+                                    containers_of(observed, step.service));
     }
     const bool by_files = step.action == Action::restart || step.action == Action::reload;
     step.reasons.insert(step.reasons.begin(), by_files ? "mounted files put back" : "put back");

@@ -42,6 +42,20 @@ std::string obstacle_in_mounts(const Json& service) {
   return {};
 }
 
+// Where a container has a volume without a name that the compose file says nothing of: its image
+// declares it. Compose hands it on where it replaces the container, but cannot share it. "": none.
+std::string volume_of_image(const Json& service, const std::vector<const Container*>& containers) {
+  const std::vector<Mount> mounts = mounts_of(service);
+  for (const Container* container : containers) {
+    for (const auto& [target, volume] : container->volumes) {
+      const bool is_said = std::any_of(mounts.begin(), mounts.end(),
+                                       [&](const Mount& mount) { return mount.target == target; });
+      if (is_anonymous_volume(volume) && !is_said) return target;
+    }
+  }
+  return {};
+}
+
 bool has_fixed_address(const Json& service) {
   for (const auto& network : json_object(service, "networks").items()) {
     if (!network.value().is_object()) continue;
@@ -59,7 +73,8 @@ bool asks_for_start_first(const Json& service) {
   return json_string(update, "order") == "start-first";
 }
 
-std::string obstacle_to_rolling(const Rendering& rendering, const std::string& service) {
+std::string obstacle_to_rolling(const Rendering& rendering, const std::string& service,
+                                const std::vector<const Container*>& containers) {
   const Json& definition = rendering.service(service);
   if (!json_string(definition, "container_name").empty()) {
     return "container_name allows one container only";
@@ -75,6 +90,9 @@ std::string obstacle_to_rolling(const Rendering& rendering, const std::string& s
   if (const std::string obstacle = obstacle_in_mounts(definition); !obstacle.empty()) {
     return obstacle;
   }
+  if (const std::string target = volume_of_image(definition, containers); !target.empty()) {
+    return "its image's volume at " + target + " stays with one container";
+  }
   for (const std::string& other : rendering.service_names()) {
     for (const Tie& tie : ties_of(rendering, other)) {
       if (tie.service == service && !tie.words.empty()) return other + " " + tie.words;
@@ -88,10 +106,11 @@ std::string obstacle_to_rolling(const Rendering& rendering, const std::string& s
   return {};
 }
 
-Risk risk_of_replacing(const Json& service) {
+Risk risk_of_replacing(const Json& service, const std::vector<const Container*>& containers) {
   const std::vector<Mount> mounts = mounts_of(service);
   const bool keeps_data = std::any_of(mounts.begin(), mounts.end(),
-                                      [](const Mount& mount) { return mount.type == "volume"; });
+                                      [](const Mount& mount) { return mount.type == "volume"; }) ||
+                          !volume_of_image(service, containers).empty();
   return keeps_data ? Risk::data : Risk::restart;
 }
 

@@ -175,6 +175,24 @@ TEST_F(Docker, ShowsAHealthyContainer) {
   EXPECT_EQ(listed->project, project_);
 }
 
+TEST_F(Docker, ListsVolumes) {
+  const std::string name = project_ + "_data";
+  docker(socket_, {"volume", "create", name});
+  const std::string id = start("web", "serve", {"-v", name + ":/data", "-v", "/cache"});
+  const Container got = wait_for(id, [](const Container& one) { return one.pid > 0; });
+  EXPECT_EQ(got.volumes.at("/data"), name);
+  EXPECT_TRUE(is_anonymous_volume(got.volumes.at("/cache")));
+  const auto listed = await(engine_.volumes());
+  ASSERT_TRUE(listed) << listed.error().text();
+  EXPECT_TRUE(listed->contains(name));
+  EXPECT_TRUE(listed->contains(got.volumes.at("/cache")));
+  docker(socket_, {"rm", "-f", "-v", id});
+  docker(socket_, {"volume", "rm", name});
+  const auto after = await(engine_.volumes());
+  ASSERT_TRUE(after) << after.error().text();
+  EXPECT_FALSE(after->contains(name));
+}
+
 TEST_F(Docker, ShowsWhyAContainerIsUnhealthy) {
   const std::string id =
       start("web", "unhealthy", {"--health-interval", "200ms", "--health-start-period", "0s"});

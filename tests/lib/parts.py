@@ -354,7 +354,7 @@ class Registry:
         return digest
 
     def push_image(self, name, tag, version="1", behaviour="serve", health=True,
-                   architecture="amd64", filler=0, environment=()):
+                   architecture="amd64", filler=0, environment=(), volumes=()):
         """Pushes a variant of the test image and returns its digest.
 
         It serves its version on port 8080 (`/`, `/healthz`, `/env`, `/data/`) and notes each start
@@ -363,7 +363,7 @@ class Registry:
         ends CODE (once /tmp/end is there) ·
         needs-key (dies with a log line unless SECRET_KEY is set) · job CODE · ignores-term.
         `filler` adds so many bytes that no compression makes smaller; `environment` more variables
-        ("NAME=VALUE").
+        ("NAME=VALUE"); `volumes` folders that the image declares as such.
         """
         if self.base_layers is None:
             busybox = pathlib.Path("/bin/busybox").read_bytes()
@@ -379,6 +379,8 @@ class Registry:
         settings = {"Cmd": ["/bin/sh", "/app"], "WorkingDir": "/", "ExposedPorts": {"8080/tcp": {}},
                     "Env": ["PATH=/bin", f"VERSION={version}", f"BEHAVIOUR={behaviour}",
                             *environment]}
+        if volumes:
+            settings["Volumes"] = {folder: {} for folder in volumes}
         if health:
             settings["Healthcheck"] = {
                 "Test": ["CMD", "wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8080/healthz"],

@@ -201,6 +201,26 @@ def test_a_daemon_that_is_killed_goes_on_rolling(host, shop, point):
     assert "trimtab" not in hosts_of(shop, "proxy")
 
 
+def test_what_an_images_own_volume_holds_stays_with_the_service(host):
+    for version in "12":
+        host.push("app", version, version=version, volumes=["/data"])
+
+    def app(version):
+        return {"app": {"image": host.image("app", version),
+                        "deploy": {"update_config": {"order": "start-first"}}}}
+    stack = host.stack("shop", app("1"), gate={"stable": "300ms"})
+    host.start()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    stack.execute("app", "sh", "-c", "echo precious > /data/upload")
+    stack.wait_commit(stack.push(app("2")))
+    assert stack.version("app") == "2"
+    assert stack.execute("app", "cat", "/data/upload") == "precious"
+    (step,) = stack.release(2)["plan"]
+    assert (step["action"], step["risk"]) == ("recreate", "data")
+    assert step["reasons"][-1] == (
+        "stop-first, since its image's volume at /data stays with one container")
+
+
 def test_a_service_that_does_not_ask_for_it_is_never_there_twice(host, shop):
     shop.wait_commit(shop.push(site(host, shop.port, "1", order="stop-first"), message="Order"))
     shop.wait_commit(shop.push(site(host, shop.port, "2", order="stop-first"), message="Version 2"))

@@ -90,9 +90,12 @@ constexpr auto inspected_text = R"({
                         "com.docker.compose.container-number": "2",
                         "com.docker.compose.oneoff": "False",
                         "com.docker.compose.project.working_dir": "/srv/shop",
+                        "com.docker.compose.project.config_files": "/srv/shop/a,/srv/shop/b",
                         "com.docker.compose.version": "2.26.1",
                         "com.docker.compose.config-hash": "cafe"}},
-  "HostConfig": {"RestartPolicy": {"Name": "unless-stopped", "MaximumRetryCount": 0}},
+  "HostConfig": {"RestartPolicy": {"Name": "unless-stopped", "MaximumRetryCount": 0},
+                 "PortBindings": {"80/tcp": [{"HostIp": "", "HostPort": "8080"}],
+                                  "53/udp": [{"HostIp": "", "HostPort": ""}]}},
   "NetworkSettings": {"Ports": {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"},
                                            {"HostIp": "::", "HostPort": "8080"}],
                                 "53/udp": [{"HostIp": "", "HostPort": "53"}],
@@ -108,6 +111,8 @@ TEST(EngineJson, InspectedContainer) {
   EXPECT_EQ(got.service, "backend");
   EXPECT_EQ(got.number, 2);
   EXPECT_FALSE(got.oneoff);
+  EXPECT_TRUE(got.is_counted);
+  EXPECT_EQ(got.config_files, "/srv/shop/a,/srv/shop/b");
   EXPECT_EQ(got.working_dir, "/srv/shop");
   EXPECT_EQ(got.compose_version, "2.26.1");
   EXPECT_EQ(got.config_hash, "cafe");
@@ -129,8 +134,11 @@ TEST(EngineJson, InspectedContainer) {
                                 [](const auto& port) { return port.protocol == "udp"; });
   ASSERT_NE(udp, got.ports.end());
   EXPECT_EQ(udp->host_port, 53);
+  EXPECT_TRUE(udp->is_chance);
+  EXPECT_FALSE(got.ports[got.ports.front().protocol == "udp" ? 1 : 0].is_chance);
   const std::map<std::string, std::string> mounts{{"/etc/nginx.conf", "/srv/shop/nginx.conf"}};
   EXPECT_EQ(got.bind_mounts, mounts);
+  EXPECT_EQ(got.volumes, (std::map<std::string, std::string>{{"/data", "data"}}));
 }
 
 TEST(EngineJson, ListedContainer) {
@@ -143,6 +151,7 @@ TEST(EngineJson, ListedContainer) {
   EXPECT_EQ(got.name, "shop_web_1");
   EXPECT_EQ(got.project, "shop");
   EXPECT_TRUE(got.oneoff);
+  EXPECT_FALSE(got.is_counted);
   EXPECT_EQ(got.state, ContainerState::exited);
   EXPECT_EQ(format_time(got.created_at), "2026-11-23T00:07:23.000Z");
   ASSERT_EQ(got.ports.size(), 1U);

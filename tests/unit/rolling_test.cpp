@@ -40,6 +40,11 @@ Container exited(const std::string& service, const std::string& id) {
   return container;
 }
 
+Container with_volume(Container container, const std::string& target, const std::string& volume) {
+  container.volumes[target] = volume;
+  return container;
+}
+
 const std::string start_first = R"("deploy": {"update_config": {"order": "start-first"}})";
 
 // "api": an image of version `digit` and `more`.
@@ -114,6 +119,15 @@ INSTANTIATE_TEST_SUITE_P(
                  start_first + R"(, "volumes": [{"type": "volume", "target": "/cache"}])",
                  "recreate",
                  "stop-first, since its anonymous volume at /cache stays with one container"},
+        RollCase{"VolumeThatTheImageDeclares", start_first, "recreate",
+                 "stop-first, since its image's volume at /data stays with one container", "",
+                 {with_volume(running("api", "a1"), "/data", std::string(64, 'c'))}},
+        RollCase{"NamedVolumeAtTheImagesPlace",
+                 start_first +
+                     R"(, "volumes": [{"type": "volume", "source": "up", "target": "/data"}])",
+                 "roll", "", "", {with_volume(running("api", "a1"), "/data", "shop_up")}},
+        RollCase{"NamedVolumeThatIsNoLongerMounted", start_first, "roll", "", "",
+                 {with_volume(running("api", "a1"), "/data", "shop_up")}},
         RollCase{"DataOfADatabase",
                  start_first + R"(, "volumes": ["d:/var/lib/postgresql/data:rw"])", "recreate",
                  "stop-first, since the data at /var/lib/postgresql/data has one server at a time"},
@@ -152,7 +166,7 @@ TEST(StartFirstDatabases, AreKnownByTheirImages) {
                                         {"acme/api", false}}) {
     const Rendering next = rendering(R"("s": {"image": ")" + std::string(image) +
                                      R"(", "volumes": ["data:/data:rw"]})");
-    EXPECT_EQ(!obstacle_to_rolling(next, "s").empty(), database) << image;
+    EXPECT_EQ(!obstacle_to_rolling(next, "s", {}).empty(), database) << image;
   }
 }
 
