@@ -153,6 +153,7 @@ class Agent {
   std::unique_ptr<EngineWatcher> engine_;
   EventBus events_;
   Turn host_turn_;
+  Projects projects_;  // outlives the stacks
   std::map<std::string, KeptStack> kept_;
   Api::Stacks stacks_;
   UnavailableStacks unavailable_;
@@ -322,7 +323,8 @@ Result<void> Agent::add_stack(const StackSettings& settings) {
                         std::move(paths),
                         std::move(*store),
                         events_,
-                        host_turn_};
+                        host_turn_,
+                        projects_};
   KeptStack& stack = kept_[settings.name];
   stack.settings = settings;
   stack.reconciler = std::make_shared<Reconciler>(std::move(parts));
@@ -550,6 +552,7 @@ Task<void> Agent::remove_stack(std::string name) {
   co_await stop_when_safe(std::move(one), false);
   stack.tasks->cancel();
   co_await stack.tasks->idle();
+  projects_.release(name);
   stacks_.erase(name);
   kept_.erase(name);
 }

@@ -6,6 +6,7 @@
 #include "agent/execute/demand.hpp"
 #include "agent/execute/failure_log.hpp"
 #include "agent/execute/known_values_of.hpp"
+#include "agent/execute/own_containers.hpp"
 #include "agent/execute/postgres.hpp"
 #include "agent/execute/probe.hpp"
 #include "agent/execute/puller.hpp"
@@ -15,6 +16,8 @@
 #include "agent/model/reference.hpp"
 #include "agent/model/service.hpp"
 #include "agent/plan/diff.hpp"
+#include "agent/plan/volumes.hpp"
+#include "agent/record/rendering.hpp"
 #include "agent/resolve/paths.hpp"
 #include "agent/units/stack_unit.hpp"
 #include "common/failpoint.hpp"
@@ -366,11 +369,11 @@ Task<Result<void>> Executor::try_files_of(std::string service, Release release,
   const RunningService* const known = attempt_.from.find(service);
   const Release* const before = known == nullptr ? nullptr : parts_.store.find(known->release);
   if (!how || how->check.empty() || before == nullptr) co_return Result<void>();
-  const auto containers = co_await parts_.docker.project_containers(parts_.project);
+  const auto containers = co_await containers_of_stack();
   const auto ids = co_await image_ids(release);
   const Result<Rendering> old = co_await rendering_of(before->number);
   if (!containers || !ids) co_return ids ? containers.error() : ids.error();
-  if (!old) co_return old.error();
+  if (!old) co_return Result<void>();
   const std::vector<Mount> mounts = mounts_of(rendering.service(service));
   // What is tried has the mounts of the container that runs.
   if (mounts != mounts_of(old->service(service))) co_return Result<void>();
@@ -452,7 +455,7 @@ Task<Executor::Done> Executor::pull() {
 // What an image holds is known only now.
 Task<Executor::Done> Executor::check_data(Release release) {
   Done done;
-  const auto containers = co_await parts_.docker.project_containers(parts_.project);
+  const auto containers = co_await containers_of_stack();
   if (!containers) co_return done;  // what comes next will say so
   preflight::Input input;
   input.postgres = co_await postgres_majors(parts_.docker, *containers, release.images);
@@ -482,6 +485,8 @@ Task<Result<SwitchReport>> Executor::move_checkout(int from, int to) {
     const Release* const release = parts_.store.find(number);
     if (release == nullptr) continue;
     const Result<Rendering> rendering = co_await rendering_of(number);
+    // What it leaves is replaced in any case: which files were mounted matters for the goal alone.
+    if (!rendering && number != to) continue;
     if (!rendering) co_return rendering.error();
     const Result<std::vector<TreeEntry>> tree = co_await parts_.git.tree(release->commit);
     if (!tree) co_return tree.error();
@@ -531,18 +536,7 @@ Task<Executor::Done> Executor::switch_over() {
 Task<Result<Rendering>> Executor::rendering_of(int number) {
   const Result<void> readable = co_await hooks_.make_readable(number);
   if (!readable) co_return readable.error();
-  const Result<std::string> text = parts_.store.rendering(number);
-  if (!text) co_return text.error();
-  Result<Json> model = parse_yaml(*text);
-  if (!model) {
-    // What was written here is no longer what it was: the disk's fault, or somebody's.
-    co_return Error{Errc::failed,
-                    parts_.store.compose_file(number).string() + ": " + model.error().message,
-                    {}};
-  }
-  Rendering rendering;
-  rendering.model = std::move(*model);
-  co_return rendering;
+  co_return read_rendering(parts_.store, number);
 }
 
 Task<Result<void>> Executor::save_boot_file(int number, std::set<std::string> jobs) {
@@ -556,14 +550,61 @@ Task<Result<void>> Executor::save_boot_file(int number, std::set<std::string> jo
   for (const std::string& name : names) {
     if (!jobs.contains(name)) services.push_back(name);
   }
-  co_return parts_.store.save_boot_file(number, boot_file_text(services));
+  const auto present = co_await parts_.docker.volumes();
+  if (!present) co_return present.error();
+  const Json boots = with_volumes_as_they_are(*rendering, parts_.project, *present);
+  Result<void> saved = parts_.store.save_boot_rendering(number, emit_yaml(boots));
+  if (saved) saved = parts_.store.save_boot_file(number, boot_file_text(services));
+  co_return saved;
+}
+
+Task<Result<std::vector<Container>>> Executor::containers_of_stack() {
+  co_return co_await own_containers(parts_.docker, parts_.settings, parts_.store, parts_.project);
+}
+
+Task<Result<void>> Executor::volumes_are_there(int number, std::vector<std::string> services) {
+  const Result<Rendering> next = co_await rendering_of(number);
+  if (!next) co_return next.error();
+  std::set<std::string> needed;
+  for (const auto& [volume, users] : named_volumes(*next, parts_.project)) {
+    const bool is_used = std::any_of(services.begin(), services.end(),
+                                     [&](const auto& service) { return users.contains(service); });
+    if (is_used) needed.insert(volume);
+  }
+  if (needed.empty()) co_return Result<void>();
+  const auto present = co_await parts_.docker.volumes();
+  if (!present) co_return present.error();
+  for (const int known : {number, attempt_.release, attempt_.fallback}) {
+    const Release* const release = parts_.store.find(known);
+    if (release == nullptr || release->seen.empty()) continue;
+    const Result<Rendering> rendering = co_await rendering_of(known);
+    if (!rendering) continue;
+    for (const LostVolume& lost : lost_volumes(*release, *rendering, *present)) {
+      if (!needed.contains(lost.volume)) continue;
+      co_return Error{Errc::conflict, lost.text(), lost.hint()};
+    }
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> Executor::may_apply(int number, Plan plan) {
+  std::vector<std::string> services = plan.to_apply();
+  for (std::string& rolled : plan.with(Action::roll)) services.push_back(std::move(rolled));
+  if (services.empty()) co_return Result<void>();
+  const auto found =
+      co_await project_containers(parts_.docker, parts_.settings, parts_.store, parts_.project);
+  if (!found) co_return found.error();
+  if (auto obstacle = foreign_obstacle(found->foreign, services)) co_return std::move(*obstacle);
+  co_return co_await volumes_are_there(number, services);
 }
 
 Task<Result<void>> Executor::remove_services(std::vector<std::string> services) {
   if (services.empty()) co_return Result<void>();
-  const auto containers = co_await parts_.docker.project_containers(parts_.project);
-  if (!containers) co_return containers.error();
-  for (const Container& container : *containers) {
+  const auto found =
+      co_await project_containers(parts_.docker, parts_.settings, parts_.store, parts_.project);
+  if (!found) co_return found.error();
+  for (const Container& container : found->own) {
+    if (maker_of(container, found->signs) != Maker::trimtab) continue;
     if (std::find(services.begin(), services.end(), container.service) == services.end()) continue;
     const Result<void> stopped = co_await parts_.docker.stop(container.id);
     if (!stopped) co_return stopped;
@@ -576,7 +617,7 @@ Task<Result<void>> Executor::remove_services(std::vector<std::string> services) 
 // Compose that was killed while it replaced a container leaves the new one, never started, beside
 // the old one, and trips over its name the next time.
 Task<Result<void>> Executor::remove_half_made(std::vector<std::string> services) {
-  const auto containers = co_await parts_.docker.project_containers(parts_.project);
+  const auto containers = co_await containers_of_stack();
   if (!containers) co_return containers.error();
   const std::vector<Container> half = half_made(*containers);
   for (const Container& container : half) {
@@ -657,7 +698,7 @@ Task<Result<void>> Executor::restart(int number, std::vector<std::string> servic
   if (services.empty()) co_return Result<void>();
   const Result<Rendering> rendering = co_await rendering_of(number);
   if (!rendering) co_return rendering.error();
-  const auto containers = co_await parts_.docker.project_containers(parts_.project);
+  const auto containers = co_await containers_of_stack();
   if (!containers) co_return containers.error();
   // One that shares another's network joins what that has once it has been restarted.
   services = dependencies_first(std::move(services), *rendering);
@@ -674,7 +715,7 @@ Task<Result<void>> Executor::restart(int number, std::vector<std::string> servic
 // What runs now goes, but for `keep`. A phase that is begun again goes on with what was noted.
 Task<Result<void>> Executor::note_leaving(std::vector<std::string> services, SeenContainers keep) {
   if (attempt_.leaving) co_return Result<void>();
-  const auto containers = co_await parts_.docker.project_containers(parts_.project);
+  const auto containers = co_await containers_of_stack();
   if (!containers) co_return containers.error();
   SeenContainers leaving;
   for (const Container& container : *containers) {
@@ -720,6 +761,7 @@ Task<Result<void>> Executor::roll(int number, std::vector<std::string> services,
                     parts_.project,
                     parts_.docker,
                     parts_.compose,
+                    parts_.store,
                     parts_.engine_changed,
                     stop_requested_,
                     [&progress](const auto& waiting) { progress.waiting_for(waiting); },
@@ -749,7 +791,7 @@ Task<Result<void>> Executor::reload(int number, std::vector<std::string> service
   if (services.empty()) co_return Result<void>();
   const Result<Rendering> rendering = co_await rendering_of(number);
   if (!rendering) co_return rendering.error();
-  const auto containers = co_await parts_.docker.project_containers(parts_.project);
+  const auto containers = co_await containers_of_stack();
   if (!containers) co_return containers.error();
   const std::set<std::string> changed = with_new_files(*parts_.store.find(number));
   for (const Container& container : *containers) {
@@ -788,8 +830,10 @@ Result<void> Executor::note_touched(const Plan& plan) {
 Task<Result<void>> Executor::start_services() {
   const Result<Rendering> rendering = co_await rendering_of(attempt_.release);
   if (!rendering) co_return rendering.error();
-  const auto containers = co_await parts_.docker.project_containers(parts_.project);
+  const auto containers = co_await containers_of_stack();
   if (!containers) co_return containers.error();
+  const Result<void> may = co_await may_apply(attempt_.release, attempt_.plan);
+  if (!may) co_return may;
   // A service that leaves goes after the gate, so that going back need not start it again.
   const Result<void> removed =
       co_await remove_services(in_the_way_of(*rendering, *containers, attempt_.plan));
@@ -831,7 +875,7 @@ Task<Executor::Done> Executor::watch_gate(GateDemand demand, std::vector<ProbeSe
   Done done;
   Gate gate(std::move(demand), SteadyClock::now());
   for (;;) {
-    auto containers = co_await parts_.docker.project_containers(parts_.project);
+    auto containers = co_await containers_of_stack();
     if (!containers) {
       done.docker_lost = true;
       done.result = PhaseResult::failed_by_world;
@@ -881,7 +925,7 @@ Task<Executor::Done> Executor::gate() {
     co_return done;
   }
   const auto ids = co_await image_ids(release);
-  const auto containers = co_await parts_.docker.project_containers(parts_.project);
+  const auto containers = co_await containers_of_stack();
   if (!ids || !containers) {
     const Error error = ids ? containers.error() : ids.error();
     done.docker_lost = is_transient(error.code);
@@ -900,11 +944,17 @@ Task<Executor::Done> Executor::gate() {
 
 // --- committing
 
+// What somebody has made by hand beside the release is not its own.
 Task<Result<void>> Executor::note_running(int number, Plan plan) {
-  const auto containers = co_await parts_.docker.project_containers(parts_.project);
-  if (!containers) co_return containers.error();
+  const Result<Rendering> rendering = co_await rendering_of(number);
+  if (!rendering) co_return rendering.error();
+  const auto found =
+      co_await project_containers(parts_.docker, parts_.settings, parts_.store, parts_.project);
+  if (!found) co_return found.error();
+  const std::vector<Container> containers =
+      without_hand_made_rest(found->own, found->signs, *rendering);
   const RunningSet running =
-      running_after(*parts_.store.find(number), attempt_.from, plan, *containers);
+      running_after(*parts_.store.find(number), attempt_.from, plan, containers);
   const Result<void> saved = co_await save_boot_file(number, running.jobs());
   if (!saved) co_return saved;
   const Result<void> noted = update(number, [&](Release& release) {
@@ -959,21 +1009,47 @@ Observed Executor::verified_before(const std::vector<Container>& containers) con
   return before;
 }
 
+// Where the release to go back to cannot be read, nor rendered again, an older one is gone back to.
+Task<Result<void>> Executor::choose_readable_fallback() {
+  for (;;) {
+    const int number = attempt_.fallback;
+    const Result<Rendering> rendering = co_await rendering_of(number);
+    if (rendering) co_return Result<void>();
+    const Release* const older = parts_.store.last_good_before(*parts_.store.find(number));
+    if (is_transient(rendering.error().code) || older == nullptr) co_return rendering.error();
+    attempt_.fallback = older->number;
+    const std::string notice = "it could not go back to release " + std::to_string(number) +
+                               ", but to release " + std::to_string(attempt_.fallback) + ": " +
+                               rendering.error().text();
+    parts_.progress.remark(notice);
+    Result<void> noted = parts_.store.journal(attempt_);
+    if (noted) {
+      noted =
+          update(attempt_.release, [&](Release& release) { release.notices.push_back(notice); });
+    }
+    if (!noted) co_return noted;
+  }
+}
+
 Task<Executor::Done> Executor::roll_back() {
   Done done;
+  Result<void> result = co_await choose_readable_fallback();
   const Release good = *parts_.store.find(attempt_.fallback);
-  Result<void> result;
   const Result<Rendering> rendering = co_await rendering_of(good.number);
-  const auto containers = co_await parts_.docker.project_containers(parts_.project);
+  const auto containers =
+      co_await project_containers(parts_.docker, parts_.settings, parts_.store, parts_.project);
   const Result<Base> base = co_await base_of_plans();
-  if (!rendering) result = rendering.error();
+  if (result && !rendering) result = rendering.error();
   if (result && !containers) result = containers.error();
   if (result && !base) result = base.error();
   Plan plan;
   if (result) {
     Observed observed;
-    observed.containers = *containers;
+    observed.containers = without_hand_made_rest(containers->own, containers->signs, *rendering);
     plan = make_rollback_plan(target_of(good, *rendering), *base, attempt_.plan, observed);
+    result = co_await may_apply(good.number, plan);
+  }
+  if (result) {
     attempt_.return_plan = plan;
     // As in begin(): what is not written counts until the next start.
     const Result<void> planned = parts_.store.journal(attempt_);
@@ -995,10 +1071,11 @@ Task<Executor::Done> Executor::roll_back() {
     const Result<SwitchReport> report = co_await move_checkout(attempt_.release, attempt_.fallback);
     if (!report) result = report.error();
   }
+  if (result) result = co_await save_boot_file(good.number, good.jobs);
   failpoint("rolling_back:checked_out");
   if (result) result = parts_.store.set_current(good.number);
   std::vector<std::string> in_the_way;
-  if (result) in_the_way = in_the_way_of(*rendering, *containers, plan);
+  if (result) in_the_way = in_the_way_of(*rendering, containers->own, plan);
   if (result) result = co_await remove_services(in_the_way);
   if (result) result = co_await apply(good.number, plan, true);
   // Until then a proxy may have sent requests there.
@@ -1017,7 +1094,7 @@ Task<Executor::Done> Executor::gate_rollback() {
   const Release good = *parts_.store.find(attempt_.fallback);
   const Result<Rendering> rendering = co_await rendering_of(good.number);
   const auto ids = co_await image_ids(good);
-  const auto containers = co_await parts_.docker.project_containers(parts_.project);
+  const auto containers = co_await containers_of_stack();
   if (!rendering || !ids || !containers) {
     const Error error = !rendering ? rendering.error() : ids ? containers.error() : ids.error();
     done.docker_lost = is_transient(error.code);
@@ -1041,7 +1118,7 @@ Task<Executor::Done> Executor::gate_rollback() {
 // --- what went wrong
 
 Task<void> Executor::add_logs(std::vector<ServiceFailure>* services) {
-  const auto containers = co_await parts_.docker.project_containers(parts_.project);
+  const auto containers = co_await containers_of_stack();
   if (!containers) co_return;
   for (ServiceFailure& failure : *services) {
     for (const Container& container : *containers) {
@@ -1059,7 +1136,7 @@ Task<Failure> Executor::explain(Phase phase, Error error, FailureClass cls) {
   failure.hint = error.hint;
   if (phase != Phase::starting) co_return failure;
   // Compose names a container that failed; its log says why.
-  const auto containers = co_await parts_.docker.project_containers(parts_.project);
+  const auto containers = co_await containers_of_stack();
   if (!containers) co_return failure;
   for (const Container& container : *containers) {
     const bool unwell = container.health == Health::unhealthy ||
@@ -1098,7 +1175,7 @@ Task<bool> Executor::wait_for_docker() {
 
 // As the reconciler does it while nothing is deployed.
 Task<void> Executor::start_what_docker_left_down() {
-  const auto containers = co_await parts_.docker.project_containers(parts_.project);
+  const auto containers = co_await containers_of_stack();
   if (!containers) co_return;
   for (const Container& container : *containers) {
     const RunningService* const known = attempt_.from.find(container.service);

@@ -122,11 +122,18 @@ class Executor {
   [[nodiscard]] bool any_to_replace(const std::vector<Container>& containers) const;
   Task<Done> gate();
   Task<Done> commit();
+  Task<Result<void>> choose_readable_fallback();
   Task<Done> roll_back();
   Task<Done> gate_rollback();
   Task<Done> watch_gate(GateDemand demand, std::vector<ProbeSettings> probed);
   Task<Result<std::map<std::string, std::string>>> image_ids(Release release);
   Task<Result<Rendering>> rendering_of(int number);
+  // The stack's own, and no others.
+  Task<Result<std::vector<Container>>> containers_of_stack();
+  // Whether Compose may be asked for what the plan replaces: it would take over containers that are
+  // not the stack's, and make empty volumes in place of lost ones. conflict where it may not.
+  Task<Result<void>> may_apply(int number, Plan plan);
+  Task<Result<void>> volumes_are_there(int number, std::vector<std::string> services);
   [[nodiscard]] std::string trial_container_name() const;
   [[nodiscard]] std::string hook_container_name() const;
   Task<void> tidy();

@@ -160,7 +160,7 @@ Task<Executor::Done> Executor::run_hooks(std::vector<HookSettings> hooks) {
 Task<bool> Executor::was_anything_down(WallTime since) {
   if (attempt_.fallback == 0) co_return false;
   const Result<Rendering> rendering = co_await rendering_of(attempt_.fallback);
-  const auto containers = co_await parts_.docker.project_containers(parts_.project);
+  const auto containers = co_await containers_of_stack();
   if (!rendering || !containers) co_return true;
   Observed now;
   now.containers = *containers;
@@ -181,7 +181,7 @@ Task<Result<Executor::HookEnd>> Executor::run_hook(HookSettings hook,
   if (hook.service.empty()) {
     end = co_await run_program(hook, output);
   } else {
-    const auto containers = co_await parts_.docker.project_containers(parts_.project);
+    const auto containers = co_await containers_of_stack();
     const Result<Rendering> rendering = co_await rendering_of(attempt_.release);
     if (!containers) co_return containers.error().context("failed");
     if (!rendering) co_return rendering.error().context("failed");

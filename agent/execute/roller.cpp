@@ -5,6 +5,7 @@
 
 #include "agent/execute/failure_log.hpp"
 #include "agent/execute/gate.hpp"
+#include "agent/execute/own_containers.hpp"
 #include "agent/execute/proxy_files.hpp"
 #include "agent/model/classify.hpp"
 #include "agent/model/service.hpp"
@@ -110,7 +111,8 @@ Roller::Roller(RollerParts parts, Roll roll) : parts_(std::move(parts)), roll_(s
 }
 
 Task<Result<Roller::Present>> Roller::look() {
-  auto containers = co_await parts_.docker.project_containers(parts_.project);
+  auto containers =
+      co_await own_containers(parts_.docker, parts_.settings, parts_.store, parts_.project);
   if (!containers) co_return containers.error();
   Present present;
   present.all = std::move(*containers);

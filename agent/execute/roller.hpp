@@ -15,6 +15,7 @@
 #include "agent/docker/docker.hpp"
 #include "agent/execute/reloading.hpp"
 #include "agent/model/release.hpp"
+#include "agent/record/store.hpp"
 
 namespace trimtab {
 
@@ -24,6 +25,7 @@ struct RollerParts {
   const std::string& project;
   Docker& docker;
   Compose& compose;
+  const Store& store;
   WakeEvent& engine_changed;
   const bool& stop_requested;
   std::function<void(const std::map<std::string, std::string>&)> waiting_for;
@@ -52,7 +54,7 @@ class Roller {
 
  private:
   struct Present {
-    std::vector<Container> all;  // of the project
+    std::vector<Container> all;  // of the stack
     std::vector<Container> leaving;
     std::vector<Container> staying;
   };

@@ -79,6 +79,10 @@ class Git {
   virtual Task<Result<std::vector<std::string>>> collisions(std::filesystem::path directory,
                                                             std::string from,
                                                             std::string commit) = 0;
+
+  // The tracked files that were edited by hand and that `commit` has otherwise, relative paths.
+  virtual Task<Result<std::vector<std::string>>> edits(std::filesystem::path directory,
+                                                       std::string from, std::string commit) = 0;
 };
 
 }  // namespace trimtab

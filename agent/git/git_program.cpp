@@ -324,6 +324,13 @@ Task<Result<SwitchReport>> GitProgram::bring_to_once(fs::path directory, std::st
   co_return std::move(*report);
 }
 
+Task<Result<std::vector<std::string>>> GitProgram::edits(fs::path directory, std::string from,
+                                                         std::string commit) {
+  auto ready = co_await prepare();
+  if (!ready) co_return ready.error();
+  co_return co_await live_.edits(std::move(directory), std::move(from), std::move(commit));
+}
+
 Task<Result<std::vector<std::string>>> GitProgram::collisions(fs::path directory, std::string from,
                                                               std::string commit) {
   auto ready = co_await prepare();

@@ -35,6 +35,8 @@ class GitProgram final : public Git {
   Task<Result<SwitchReport>> bring_to(std::filesystem::path directory, std::string from,
                                       std::string to, std::vector<std::string> in_place,
                                       std::filesystem::path saved) override;
+  Task<Result<std::vector<std::string>>> edits(std::filesystem::path directory, std::string from,
+                                               std::string commit) override;
   Task<Result<std::vector<std::string>>> collisions(std::filesystem::path directory,
                                                     std::string from, std::string commit) override;
 

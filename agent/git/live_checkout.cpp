@@ -261,6 +261,18 @@ Task<Result<std::vector<std::string>>> LiveCheckout::collisions(fs::path directo
   co_return std::move(found->collisions);
 }
 
+Task<Result<std::vector<std::string>>> LiveCheckout::edits(fs::path directory, std::string from,
+                                                           std::string commit) {
+  std::vector<std::string> edited;
+  if (!is_folder(directory)) co_return edited;
+  const auto found = co_await survey(std::move(directory), std::move(from), std::move(commit));
+  if (!found) co_return found.error();
+  for (const auto& [path, kind] : found->edits) {
+    if (kind != 'D' && found->pending.contains(path)) edited.push_back(path);
+  }
+  co_return edited;
+}
+
 Task<Result<fs::path>> LiveCheckout::save_edits(fs::path directory, std::string to,
                                                 fs::path saved) {
   if (auto made = make_private_directory(saved); !made) co_return made.error();

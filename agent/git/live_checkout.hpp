@@ -29,6 +29,10 @@ class LiveCheckout {
   Task<Result<std::vector<std::string>>> collisions(std::filesystem::path directory,
                                                     std::string from, std::string commit);
 
+  // As Git::edits says.
+  Task<Result<std::vector<std::string>>> edits(std::filesystem::path directory, std::string from,
+                                               std::string commit);
+
   // The index file that describes the directory after bring_to.
   [[nodiscard]] std::filesystem::path index() const { return state_ / "live.index"; }
   // Forgets that a switch was begun: to be called when all of it is done.

@@ -11,6 +11,7 @@
 #include "agent/reconcile/inputs.hpp"
 #include "agent/reconcile/staging.hpp"
 #include "agent/reconcile/state_directory.hpp"
+#include "agent/record/rendering.hpp"
 #include "agent/resolve/paths.hpp"
 #include "common/files.hpp"
 
@@ -43,11 +44,10 @@ const TreeEntry* find_entry(const std::vector<TreeEntry>& tree, const std::strin
 // One staged checkout on its way to a draft.
 class Drafting {
  public:
-  Drafting(DraftParts parts, RefTip tip, Facts* facts, Observed observed)
+  Drafting(DraftParts parts, RefTip tip, Facts* facts)
       : parts_(parts),
         tip_(std::move(tip)),
         facts_(facts),
-        observed_(std::move(observed)),
         checkout_(staged_checkout(parts.store.staging(), parts.settings.directory)) {}
 
   Task<DraftResult> run();
@@ -61,6 +61,8 @@ class Drafting {
   bool refuse_remote_includes(const Json& raw, const std::string& file);
   bool choose_project(const Json& raw);
   bool note_inputs();
+  Task<bool> look_at_env_file();
+  Task<bool> look_at_what_runs();
   Task<bool> render();
   [[nodiscard]] Error without_values(Error error) const;
   [[nodiscard]] PreflightFinding rejected_by_compose(const Error& error) const;
@@ -101,7 +103,6 @@ class Drafting {
   DraftParts parts_;
   RefTip tip_;
   Facts* facts_;
-  Observed observed_;
   DraftResult result_;
   Draft draft_;
   fs::path checkout_;
@@ -127,6 +128,8 @@ Task<DraftResult> Drafting::run() {
   going = going && find_compose_files();
   if (going) read_variables();
   going = going && read_raw_files() && note_inputs();
+  if (going) going = co_await look_at_env_file();
+  if (going) going = co_await look_at_what_runs();
   if (going) going = co_await render();
   if (going) going = co_await pin();
   note_evaluated();
@@ -327,6 +330,41 @@ bool Drafting::note_inputs() {
   return true;
 }
 
+// One that is tracked would take the place of the values that the server has, which people write
+// into it there.
+Task<bool> Drafting::look_at_env_file() {
+  const std::string& file = draft_.env_file;
+  if (file.empty() || find_entry(draft_.tree, file) == nullptr) co_return true;
+  const Release* const current = parts_.store.current();
+  const std::string from = current == nullptr ? std::string() : current->commit;
+  const auto edited = co_await parts_.git.edits(parts_.settings.directory, from, tip_.commit);
+  if (!edited) co_return blame_world(edited.error());
+  const auto untracked =
+      co_await parts_.git.collisions(parts_.settings.directory, from, tip_.commit);
+  if (!untracked) co_return blame_world(untracked.error());
+  std::vector<std::string> replaced = *edited;
+  replaced.insert(replaced.end(), untracked->begin(), untracked->end());
+  if (std::find(replaced.begin(), replaced.end(), file) == replaced.end()) co_return true;
+  PreflightFinding finding = reject(
+      "env-file-tracked",
+      "the commit has the file " + file + ", and would replace the values of the one in " +
+          parts_.settings.directory.string() + ", which is another",
+      "copy that to a file that Git does not track, and name it in `env_file:` of the stack's "
+      "file");
+  finding.cls = FailureClass::world;
+  co_return refuse(std::move(finding));
+}
+
+// What was run by hand is taken over. Its project's name may come from the compose file.
+Task<bool> Drafting::look_at_what_runs() {
+  if (parts_.store.current() != nullptr) co_return true;
+  auto found = co_await project_containers(parts_.docker, parts_.settings, parts_.store,
+                                           result_.release.project);
+  if (!found) co_return blame_world(found.error());
+  draft_.running = std::move(*found);
+  co_return true;
+}
+
 Task<bool> Drafting::render() {
   RenderRequest request;
   request.directory = checkout_;
@@ -406,7 +444,7 @@ Task<Result<std::string>> Drafting::ask_digest(ImageNeed need) {
 // Taking a stack over must not bring a new patch of postgres:16 along.
 Task<std::optional<ImagePin>> Drafting::pin_of_running(ImageNeed need) {
   if (need.watched || parts_.store.current() != nullptr) co_return std::nullopt;
-  for (const Container& container : observed_.containers) {
+  for (const Container& container : draft_.running.own) {
     if (container.service != need.service || container.image != need.text) continue;
     const Result<Image> image = co_await parts_.docker.image(container.image_id);
     if (!image) continue;
@@ -507,13 +545,14 @@ void Drafting::finish() {
   release.mounted_files = mounted_files(mounted, draft_.tree);
   release.content_key = content_key(draft_.rendering.model, release.mounted_files);
   draft_.release = release;
+  draft_.files = files_;
   result_.draft = std::move(draft_);
 }
 
 }  // namespace
 
-Task<DraftResult> make_draft(DraftParts parts, RefTip tip, Facts* facts, Observed observed) {
-  Drafting drafting(parts, std::move(tip), facts, std::move(observed));
+Task<DraftResult> make_draft(DraftParts parts, RefTip tip, Facts* facts) {
+  Drafting drafting(parts, std::move(tip), facts);
   DraftResult result = co_await drafting.run();
   co_return result;
 }
@@ -527,9 +566,11 @@ Task<Result<void>> make_readable(DraftParts parts, int number, bool any_version)
   const Result<void> compose = co_await parts.compose.look();
   if (!compose) co_return compose;
   const ComposeTool& tool = parts.compose.tool();
-  if (release.compose == tool.display()) co_return Result<void>();
+  const Result<Rendering> kept_rendering = read_rendering(parts.store, number);
+  const bool same_tool = release.compose == tool.display();
   const bool v1_rendering = release.compose.find(" 1.") != std::string::npos;
-  if (any_version && v1_rendering == (tool.family == ComposeFamily::v1)) co_return Result<void>();
+  const bool same_family = v1_rendering == (tool.family == ComposeFamily::v1);
+  if (kept_rendering && (same_tool || (any_version && same_family))) co_return Result<void>();
   if (auto emptied = remove_tree(parts.store.staging()); !emptied) co_return emptied;
   const fs::path staging = staged_checkout(parts.store.staging(), parts.settings.directory);
   const Result<void> staged = co_await parts.git.stage(release.commit, staging);
@@ -566,10 +607,17 @@ Task<Result<void>> make_readable(DraftParts parts, int number, bool any_version)
   }
   take_root_off(rendered->model, parts.store.staging().string());
   pin_images(rendered->model, release.images);
+  const std::string key = content_key(rendered->model, release.mounted_files);
+  if (!kept_rendering && same_tool && key != release.content_key) {
+    co_return Error{Errc::failed,
+                    "release " + std::to_string(number) +
+                        " cannot be rendered again as it was: " + kept_rendering.error().message,
+                    {}};
+  }
   const std::string yaml = emit_yaml(rendered->model);
   if (auto saved = parts.store.save_rendering(number, yaml); !saved) co_return saved;
   const std::string old_key = release.content_key;
-  release.content_key = content_key(rendered->model, release.mounted_files);
+  release.content_key = key;
   release.compose = tool.display();
   if (parts.store.rejected().contains(old_key)) {
     if (auto kept_out = parts.store.reject(release.content_key); !kept_out) co_return kept_out;

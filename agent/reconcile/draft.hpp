@@ -9,6 +9,7 @@
 #include "agent/compose/compose.hpp"
 #include "agent/config/settings.hpp"
 #include "agent/docker/docker.hpp"
+#include "agent/execute/own_containers.hpp"
 #include "agent/git/git.hpp"
 #include "agent/model/facts.hpp"
 #include "agent/model/release.hpp"
@@ -41,6 +42,8 @@ struct Draft {
   std::map<std::string, ImageReference> watched;   // tags to watch from now on
   std::set<std::string> built_images_missing;
   std::vector<std::string> missing_images;  // not in their registries (yet)
+  std::vector<std::string> files;           // the compose files, relative paths
+  ProjectContainers running;                // where nothing was deployed yet
 };
 
 // What became of the try to make one.
@@ -52,11 +55,12 @@ struct DraftResult {
   std::optional<Error> world;                // to be tried again
 };
 
-// `facts`: what the watchers know; digests asked for here are added. `observed`: what runs, whose
-// images are kept where a stack is taken over.
-Task<DraftResult> make_draft(DraftParts parts, RefTip tip, Facts* facts, Observed observed);
+// `facts`: what the watchers know; digests asked for here are added. Where a stack is taken over,
+// the images of what runs are kept.
+Task<DraftResult> make_draft(DraftParts parts, RefTip tip, Facts* facts);
 
-// Renders a release again from what is kept of it, because another Compose is here now.
+// Renders a release again from what is kept of it, because another Compose is here now, or because
+// its compose.yaml is damaged: then only to what it was.
 // `any_version`: a rendering of the same family will do.
 Task<Result<void>> make_readable(DraftParts parts, int number, bool any_version);
 

@@ -4,6 +4,7 @@
 
 #include "agent/compose/compose_yaml.hpp"
 #include "agent/execute/known_values_of.hpp"
+#include "agent/execute/own_containers.hpp"
 #include "agent/execute/postgres.hpp"
 #include "agent/execute/reloading.hpp"
 #include "agent/model/service.hpp"
@@ -22,6 +23,7 @@
 #include "agent/reconcile/staging.hpp"
 #include "agent/reconcile/state_directory.hpp"
 #include "agent/reconcile/vain_tries.hpp"
+#include "agent/record/rendering.hpp"
 #include "agent/resolve/verdict.hpp"
 #include "common/failpoint.hpp"
 #include "common/log.hpp"
@@ -36,7 +38,26 @@ constexpr auto compose_interval = std::chrono::seconds(2);
 constexpr auto renewal_interval = std::chrono::seconds(5);
 constexpr auto file_interval = std::chrono::seconds(5);
 constexpr auto certificates_interval = std::chrono::minutes(1);
+constexpr auto volumes_interval = std::chrono::seconds(30);
 constexpr std::string_view tag_prefix = "refs/tags/";
+
+// Without Docker's word on what is there nothing can be found to be in order.
+PreflightFinding docker_finding(const Error& error) {
+  PreflightFinding finding;
+  finding.name = "docker";
+  finding.cls = FailureClass::world;
+  finding.message = error.message;
+  finding.hint = error.hint.empty() ? "`journalctl -u docker` may say more" : error.hint;
+  return finding;
+}
+
+bool is_tracked_file(const Draft& draft, const fs::path& live, const std::string& path) {
+  const std::string folder = live.string() + "/";
+  return path.starts_with(folder) &&
+         std::any_of(draft.tree.begin(), draft.tree.end(), [&](const TreeEntry& entry) {
+           return entry.path == path.substr(folder.size());
+         });
+}
 
 }  // namespace
 
@@ -55,6 +76,7 @@ Reconciler::Reconciler(ReconcilerParts parts)
       events_(parts.events),
       host_turn_(parts.host_turn),
       staging_turn_(executor_),
+      projects_(parts.projects),
       wake_(executor_),
       engine_changed_(executor_),
       git_watcher_(executor_, *git_, settings_.git.interval, facts_.tip,
@@ -72,6 +94,10 @@ Reconciler::Reconciler(ReconcilerParts parts)
       if (reference) watched[pin->second.reference] = *reference;
     }
     image_watcher_.watch(std::move(watched));
+  }
+  // What is written or runs already goes before what other stacks' commits may say.
+  if (!settings_.project.empty() || store_.current() != nullptr) {
+    projects_.claim(project_, settings_.name);
   }
   for (const std::string& problem : store_.problems()) {
     spdlog::warn("{}: {}", settings_.name, problem);
@@ -267,6 +293,7 @@ Task<void> Reconciler::round() {
     co_await recover();
     co_return;
   }
+  if (!store_.attempt()) co_await mend_current();
   if (!retry && lacks_names_) {
     retry = co_await has_all_names(docker_, lacks_names_->first, &lacks_names_->second);
   }
@@ -368,7 +395,7 @@ Task<bool> Reconciler::put_right_after_docker(std::vector<Container> containers)
 
 // A deployment that the unit's stop has cut may have started services after that.
 Task<void> Reconciler::stop_what_was_started() {
-  const auto containers = co_await docker_.project_containers(project_);
+  const auto containers = co_await own_containers(docker_, settings_, store_, project_);
   if (!containers) co_return;
   const std::vector<Container> running = brought_back(*containers, WallTime::max(), {});
   for (const Container& container : running) {
@@ -380,13 +407,14 @@ Task<void> Reconciler::stop_what_was_started() {
 }
 
 Task<void> Reconciler::observe() {
-  auto containers = co_await docker_.project_containers(project_);
-  if (!containers) co_return;
+  auto found = co_await project_containers(docker_, settings_, store_, project_);
+  if (!found) co_return;
   if ((docker_was_lost_ || is_first_look_) && !store_.intent().paused) {
-    const bool changed = co_await put_right_after_docker(*containers);
-    if (changed) containers = co_await docker_.project_containers(project_);
-    if (!containers) co_return;
+    const bool changed = co_await put_right_after_docker(found->own);
+    if (changed) found = co_await project_containers(docker_, settings_, store_, project_);
+    if (!found) co_return;
   }
+  const std::vector<Container>* const containers = &found->own;
   docker_was_lost_ = false;
   is_first_look_ = is_first_look_ && unit_keeper_.is_moving();
   started_while_stopped_.clear();
@@ -407,15 +435,44 @@ Task<void> Reconciler::observe() {
     data["message"] = container.service + " " + std::string(to_string(container.state));
     events_.publish("service", settings_.name, std::move(data));
   }
-  observed_.containers = *containers;
+  observed_.containers = found->own;
+  foreign_ = std::move(found->foreign);
+  signs_ = std::move(found->signs);
   observed_.at = wall_now();
   drift_.clear();
   const Release* const current = store_.current();
+  co_await look_at_volumes(current);
   if (current == nullptr) co_return;
   const Result<Rendering> rendering = rendering_of(current->number);
   if (rendering) look_at_certificates(*rendering);
   if (store_.running().release != current->number) co_return;
   if (rendering) drift_ = trimtab::drift(store_.running(), *rendering, observed_);
+}
+
+Task<void> Reconciler::look_at_volumes(const Release* current) {
+  std::vector<LostVolume> lost;
+  if (current != nullptr && !current->seen.empty()) {
+    const Result<Rendering> rendering = rendering_of(current->number);
+    if (!rendering) co_return;
+    // The Engine keeps what a container mounts, so that it need not be asked for that each time.
+    std::set<std::string> present;
+    for (const Container& container : observed_.containers) {
+      for (const auto& [target, volume] : container.volumes) present.insert(volume);
+    }
+    lost = lost_volumes(*current, *rendering, present);
+    const auto now = SteadyClock::now();
+    if (!lost.empty() || !lost_volumes_.empty() || now >= volumes_until_) {
+      volumes_until_ = now + volumes_interval;
+      const auto all = co_await docker_.volumes();
+      if (!all) co_return;
+      lost = lost_volumes(*store_.current(), *rendering, *all);
+    }
+  }
+  for (const LostVolume& one : lost) {
+    if (std::find(lost_volumes_.begin(), lost_volumes_.end(), one) != lost_volumes_.end()) continue;
+    tell(Milestone::failed, spdlog::level::err, one.text() + " (" + one.hint() + ")");
+  }
+  lost_volumes_ = std::move(lost);
 }
 
 void Reconciler::look_at_certificates(const Rendering& rendering) {
@@ -475,11 +532,9 @@ Result<Rendering> Reconciler::rendering_of(int number) const {
   const Release* const release = store_.find(number);
   const std::string key = release == nullptr ? std::string() : release->content_key;
   if (!key.empty() && cached_key_ == key) return cached_rendering_;
-  const Result<std::string> text = store_.rendering(number);
-  if (!text) return text.error();
-  Result<Json> model = parse_yaml(*text);
-  if (!model) return model.error().context(store_.compose_file(number).string());
-  cached_rendering_.model = std::move(*model);
+  Result<Rendering> rendering = read_rendering(store_, number);
+  if (!rendering) return rendering.error();
+  cached_rendering_ = std::move(*rendering);
   cached_key_ = key;
   return cached_rendering_;
 }
@@ -507,6 +562,25 @@ Task<Result<void>> Reconciler::prepare_current() {
     if (prepared && is_known) prepared = co_await make_readable(draft_parts(), number, false);
   }
   co_return prepared;
+}
+
+Task<void> Reconciler::mend_current() {
+  const Release* const current = store_.current();
+  const Result<Rendering> rendering =
+      current == nullptr ? Result<Rendering>(Rendering()) : rendering_of(current->number);
+  if (rendering) {
+    unmended_.clear();
+    co_return;
+  }
+  const Turn::Holder turn = co_await wait_for(staging_turn_);
+  const Result<void> mended = co_await prepare_current();
+  if (mended) {
+    tell(Milestone::remark, spdlog::level::warn,
+         rendering.error().text() + "; it was rendered again from its commit");
+  } else if (unmended_.empty()) {
+    tell(Milestone::failed, spdlog::level::err, mended.error().text());
+  }
+  unmended_ = mended ? std::string() : mended.error().text();
 }
 
 Task<void> Reconciler::consider(Goal goal) {
@@ -564,12 +638,16 @@ Task<std::optional<Reconciler::Decision>> Reconciler::decide(Goal goal) {
     goal.tip.commit = *fetched;
   }
   const Result<void> prepared = co_await prepare_current();
-  if (!prepared) {
+  // A release whose rendering is lost keeps no other from being deployed.
+  const Release* const deployed = store_.current();
+  const bool is_lost = !prepared && !is_transient(prepared.error().code) && deployed != nullptr &&
+                       !rendering_of(deployed->number);
+  if (!prepared && !is_lost) {
     try_later(goal, prepared.error());
     judged_key_ = key;
     co_return std::nullopt;
   }
-  DraftResult made = co_await make_draft(draft_parts(), goal.tip, &facts_, observed_);
+  DraftResult made = co_await make_draft(draft_parts(), goal.tip, &facts_);
   const std::vector<std::string> repaired = co_await keep_commits_anew();
   if (made.draft) {
     auto& notices = made.draft->release.notices;
@@ -616,8 +694,8 @@ Task<std::optional<Reconciler::Decision>> Reconciler::judge_draft(Goal goal, Dra
     co_return std::nullopt;
   }
   const bool repair = !goal.request.empty();
-  Plan plan =
-      make_plan(target_of(draft.release, draft.rendering), base_of_plans(), observed_, repair);
+  Plan plan = make_plan(target_of(draft.release, draft.rendering), base_of_plans(),
+                        observed_for(draft), repair);
   if (verdict == Verdict::nothing && plan.empty()) {
     verdict_ = Situation{StackState::synced, "", ""};
     world_failures_ = 0;
@@ -632,11 +710,13 @@ Task<std::optional<Reconciler::Decision>> Reconciler::judge_draft(Goal goal, Dra
                    release_text(current->number) + " is what Git and the registry ask for");
     co_return std::nullopt;
   }
+  projects_.claim(draft.release.project, settings_.name);
   Examination examination = co_await examine(&draft);
   if (has_errors(examination.findings)) {
     if (is_about_names(examination.findings)) {
       lacks_names_.emplace(draft.release.project, draft.rendering);
     }
+    if (current == nullptr && settings_.project.empty()) projects_.release(settings_.name);
     const Result<void> recorded =
         record_rejection(goal, draft.release, std::move(examination.findings));
     if (!recorded) try_later(goal, recorded.error());
@@ -666,6 +746,17 @@ Base Reconciler::base_of_plans() const {
   return base;
 }
 
+// Before the first release, the commit says which project is looked at.
+Observed Reconciler::observed_for(const Draft& draft) const {
+  const bool is_first = store_.current() == nullptr;
+  Observed observed;
+  observed.at = observed_.at;
+  observed.containers =
+      without_hand_made_rest(is_first ? draft.running.own : observed_.containers,
+                             is_first ? draft.running.signs : signs_, draft.rendering);
+  return observed;
+}
+
 Task<Reconciler::Examination> Reconciler::examine(const Draft* draft) {
   Examination examination;
   preflight::Input input;
@@ -684,10 +775,35 @@ Task<Reconciler::Examination> Reconciler::examine(const Draft* draft) {
   input.dollar_values = draft->dollar_values;
   input.env_file = draft->env_file;
   input.built_images_missing = draft->built_images_missing;
-  input.postgres = co_await postgres_majors(docker_, observed_.containers, draft->release.images);
+  const bool is_first = store_.current() == nullptr;
+  const std::vector<Container> running = is_first ? draft->running.own : observed_.containers;
+  input.postgres = co_await postgres_majors(docker_, running, draft->release.images);
   const auto all = co_await docker_.all_containers();
   if (all) input.all_containers = *all;
   co_await look_up_names(docker_, &input);
+  if (!all || !input.volumes) {
+    const Error unknown{Errc::unavailable, "Docker does not tell which volumes there are", {}};
+    examination.findings.push_back(docker_finding(all ? unknown : all.error()));
+    co_return examination;
+  }
+  input.foreign = foreign_among(*all, is_first ? draft->running.signs : signs_);
+  input.project_holder = projects_.other_holder(draft->release.project, settings_.name);
+  for (const Release* ran = release_to_go_back_to(); ran != nullptr;
+       ran = store_.last_good_before(*ran)) {
+    const Result<Rendering> rendering = rendering_of(ran->number);
+    if (!rendering) continue;
+    input.lost_volumes = lost_volumes(*ran, *rendering, *input.volumes);
+    break;
+  }
+  input.compose_files = draft->files;
+  for (const Container& container : running) {
+    // What trimtab has made, of which no record is left, was said by a commit, too.
+    if (!is_first || maker_of(container, draft->running.signs) != Maker::hand) continue;
+    input.running.push_back(container);
+    for (const auto& [target, source] : container.bind_mounts) {
+      if (is_tracked_file(*draft, settings_.directory, source)) input.tracked_files.insert(source);
+    }
+  }
   std::set<std::string> ports;
   std::error_code ec;
   const std::string live = settings_.directory.string();

@@ -12,9 +12,11 @@
 #include "agent/execute/probation.hpp"
 #include "agent/model/server_certificate.hpp"
 #include "agent/notify/milestones.hpp"
+#include "agent/plan/volumes.hpp"
 #include "agent/reconcile/draft.hpp"
 #include "agent/reconcile/events.hpp"
 #include "agent/reconcile/inputs.hpp"
+#include "agent/reconcile/projects.hpp"
 #include "agent/reconcile/renewed_files.hpp"
 #include "agent/reconcile/signs_of_life.hpp"
 #include "agent/reconcile/situation.hpp"
@@ -81,7 +83,8 @@ struct ReconcilerParts {
   HostPaths paths;
   Store store;
   EventBus& events;
-  Turn& host_turn;  // one deployment at a time on the host
+  Turn& host_turn;     // one deployment at a time on the host
+  Projects& projects;  // of all stacks
 };
 
 class Reconciler final : private Progress {
@@ -149,6 +152,8 @@ class Reconciler final : private Progress {
   Task<void> rest(SteadyClock::time_point until);
   Task<void> round();
   Task<void> observe();
+  // Whether the volumes of what is deployed are still there.
+  Task<void> look_at_volumes(const Release* current);
   void look_at_certificates(const Rendering& rendering);
   // Has services read certificates that were renewed.
   Task<void> reload_renewed();
@@ -164,6 +169,8 @@ class Reconciler final : private Progress {
   Task<std::optional<Decision>> decide(Goal goal);
   Task<std::optional<Decision>> judge_draft(Goal goal, Draft draft);
   Task<Result<void>> prepare_current();
+  // Has the current release rendered again where its compose.yaml is damaged.
+  Task<void> mend_current();
   struct Examination {
     std::vector<ServerCertificateFile> certificates;
     std::vector<ImagePull> pulls;
@@ -206,6 +213,7 @@ class Reconciler final : private Progress {
   std::string describe_cause(const Draft& draft) const;
   // What plans start from. Of a release that cannot be read nothing is known.
   [[nodiscard]] Base base_of_plans() const;
+  [[nodiscard]] Observed observed_for(const Draft& draft) const;
   Result<Rendering> rendering_of(int number) const;
   const Release* release_to_go_back_to() const;
   const Release* release_of_moved_tag(const RefTip& tip) const;
@@ -254,7 +262,13 @@ class Reconciler final : private Progress {
   std::map<std::string, Errc> told_registry_errors_;
   std::string told_commit_;                          // of the facts that events have told
   std::map<std::string, std::string> told_digests_;  // by image
+  Projects& projects_;
   Observed observed_;
+  std::vector<Container> foreign_;        // that bear the project's label, but are not the stack's
+  OwnSigns signs_;                        // that tell them from its own
+  std::vector<LostVolume> lost_volumes_;  // of what is deployed
+  SteadyClock::time_point volumes_until_{};  // then the Engine is asked for them again
+  std::string unmended_;                     // why the current release cannot be read; "": it can
   RenewedFiles renewed_files_;
   SteadyClock::time_point renewed_until_{};  // then they are looked at again
   std::vector<std::string> drift_;

@@ -112,6 +112,10 @@ StackUnit Reconciler::stack_unit() const {
   unit.empty_file = paths_.empty_file.string();
   unit.docker_socket = paths_.docker_socket.string();
   unit.compose = compose_.tool().argv;
+  std::error_code ec;
+  if (!std::filesystem::exists(store_.directory() / "current/boot.yaml", ec)) {
+    unit.boots = "compose.yaml";
+  }
   unit.has_pull_option = compose_.tool().family == ComposeFamily::v2;
   return unit;
 }
@@ -143,6 +147,7 @@ void Reconciler::settle() {
   input.tip = &facts_.tip;
   input.observed = &observed_;
   input.drift = &drift_;
+  input.lost_volumes = lost_volumes_;
   if (probation_end_ && input.current != nullptr &&
       probation_end_->release == input.current->number) {
     input.probation_left = std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -170,6 +175,11 @@ void Reconciler::situate(StackState state, std::string reason, std::string next)
 
 std::vector<std::string> Reconciler::notices() const {
   std::vector<std::string> all = store_.problems();
+  if (!unmended_.empty()) all.push_back(unmended_);
+  for (const Container& container : foreign_) {
+    all.push_back("the container " + container.name + " bears the label of the project " +
+                  project_ + ", but was not made for this stack: it is left alone");
+  }
   if (const Release* const current = store_.current()) {
     all.insert(all.end(), current->notices.begin(), current->notices.end());
     for (const PreflightFinding& finding : current->findings) all.push_back(finding.message);

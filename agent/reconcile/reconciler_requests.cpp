@@ -244,7 +244,9 @@ Task<void> Reconciler::serve_rollback(Request request) {
   next.checkout = store_.current()->number;
   next.kind = AttemptKind::operator_rollback;
   next.from = store_.running();
-  next.plan = make_return_plan(target_of(older, *rendering), base_of_plans(), observed_);
+  Observed own = observed_;
+  own.containers = without_hand_made_rest(observed_.containers, signs_, *rendering);
+  next.plan = make_return_plan(target_of(older, *rendering), base_of_plans(), own);
   if (ran != nullptr) {
     const Result<Rendering> before = rendering_of(ran->number);
     if (before) next.unwell = unwell_services(next.from, *before, observed_);
@@ -276,7 +278,7 @@ Task<Result<PlanAnswer>> Reconciler::plan() {
   const Result<void> prepared = co_await prepare_current();
   if (!prepared) co_return prepared.error();
   Facts facts;  // of its own: what is asked for here is asked now
-  DraftResult made = co_await make_draft(draft_parts(), *tip, &facts, observed_);
+  DraftResult made = co_await make_draft(draft_parts(), *tip, &facts);
   if (made.world) co_return *made.world;
   PlanAnswer answer;
   if (const Release* const current = store_.current()) answer.from = current->number;
@@ -301,8 +303,8 @@ Task<Result<PlanAnswer>> Reconciler::plan() {
   answer.findings = std::move(examination.findings);
   answer.pulls = std::move(examination.pulls);
   answer.free_bytes = examination.free_bytes;
-  answer.plan =
-      make_plan(target_of(draft.release, draft.rendering), base_of_plans(), observed_, true);
+  answer.plan = make_plan(target_of(draft.release, draft.rendering), base_of_plans(),
+                          observed_for(draft), true);
   co_await fit_memory(&draft.rendering, &answer.plan);
   const bool rejected =
       has_errors(answer.findings) || store_.rejected().contains(draft.release.content_key);

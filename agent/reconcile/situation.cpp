@@ -119,6 +119,10 @@ Situation situation_of(const SituationInput& input) {
     return Situation{input.current == nullptr ? StackState::waiting : StackState::degraded,
                      input.docker_error->message, "tried again until Docker is back"};
   }
+  if (!input.lost_volumes.empty()) {
+    const LostVolume& lost = input.lost_volumes.front();
+    return Situation{StackState::failed, lost.text(), lost.hint()};
+  }
   const bool decided_nothing_bad = input.decided.state == StackState::synced;
   if (input.tip->error && (decided_nothing_bad || !input.tip->value)) {
     return unreachable_remote(*input.tip->error, input.current);

@@ -9,6 +9,7 @@
 #include "agent/model/facts.hpp"
 #include "agent/model/observed.hpp"
 #include "agent/model/release.hpp"
+#include "agent/plan/volumes.hpp"
 #include "agent/record/store.hpp"
 
 namespace trimtab {
@@ -44,6 +45,7 @@ struct SituationInput {
   const Fact<RefTip>* tip = nullptr;
   const Observed* observed = nullptr;
   const std::vector<std::string>* drift = nullptr;
+  std::vector<LostVolume> lost_volumes;
   std::chrono::milliseconds probation_left{0};  // of the current release; 0 and less: none
 };
 

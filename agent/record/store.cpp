@@ -299,6 +299,10 @@ Result<void> Store::save_boot_file(int number, const std::string& text) {
   return write_file_durably(release_directory(number) / "boot.env", text);
 }
 
+Result<void> Store::save_boot_rendering(int number, const std::string& compose_yaml) {
+  return write_file_durably(release_directory(number) / "boot.yaml", compose_yaml);
+}
+
 Result<std::string> Store::rendering(int number) const {
   return read_file(compose_file(number));
 }

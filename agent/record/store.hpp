@@ -64,6 +64,7 @@ class Store {
   Result<std::string> rendering(int number) const;
   // What the unit that boots the stack reads of the release, beside compose.yaml.
   Result<void> save_boot_file(int number, const std::string& text);
+  Result<void> save_boot_rendering(int number, const std::string& compose_yaml);
   // A copy of an untracked file that the rendering read, to render the release again. `path`: as in
   // Release::inputs, also outside the checkout.
   Result<void> save_input(int number, const std::string& path, std::string_view bytes);

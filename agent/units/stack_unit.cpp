@@ -33,11 +33,11 @@ std::string quoted(const std::string& argument) {
   return out + '"';
 }
 
-std::string command(const StackUnit& unit, const std::vector<std::string>& arguments) {
+std::string command(const StackUnit& unit, const std::string& file,
+                    const std::vector<std::string>& arguments) {
   std::vector<std::string> argv = unit.compose;
-  argv.insert(argv.end(),
-              {"-f", unit.state_directory + "/current/compose.yaml", "--project-directory",
-               unit.directory, "--env-file", unit.empty_file, "-p", unit.project});
+  argv.insert(argv.end(), {"-f", unit.state_directory + "/current/" + file, "--project-directory",
+                           unit.directory, "--env-file", unit.empty_file, "-p", unit.project});
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   std::vector<std::string> words;
   for (const std::string& argument : argv) words.push_back(quoted(argument));
@@ -50,7 +50,7 @@ std::string stack_unit_text(const StackUnit& unit) {
   std::vector<std::string> up{"up", "-d", "--no-build", "--no-deps", "--no-recreate"};
   if (unit.has_pull_option) up.insert(up.end(), {"--pull", "never"});
   // Unquoted, so that systemd makes one word of each service.
-  const std::string start = command(unit, up) + " $TRIMTAB_SERVICES";
+  const std::string start = command(unit, unit.boots, up) + " $TRIMTAB_SERVICES";
   std::string percent_free;
   for (const char c : unit.state_directory) percent_free += c == '%' ? "%%" : std::string(1, c);
   std::string text;
@@ -73,7 +73,7 @@ std::string stack_unit_text(const StackUnit& unit) {
   text += "Environment=" + quoted("DOCKER_HOST=unix://" + unit.docker_socket) + "\n";
   text += "ExecStart=" + start + "\n";
   text += "ExecReload=" + start + "\n";
-  text += "ExecStop=" + command(unit, {"stop"}) + "\n";
+  text += "ExecStop=" + command(unit, "compose.yaml", {"stop"}) + "\n";
   // Services may take the time that their stop_grace_period gives them; Docker goes on with those
   // that take longer.
   text += "TimeoutStopSec=10min\n";

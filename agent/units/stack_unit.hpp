@@ -15,6 +15,9 @@ struct StackUnit {
   std::string empty_file;            // for Compose in place of a .env file
   std::vector<std::string> compose;  // argv of Compose, its program by absolute path
   std::string docker_socket;
+  // What it boots, in the folder that `current` links to. A release of an earlier trimtab has no
+  // boot.yaml.
+  std::string boots = "boot.yaml";
   bool has_pull_option = true;  // whether this Compose's `up` knows --pull
 };
 

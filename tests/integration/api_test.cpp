@@ -290,7 +290,8 @@ class Daemon {
                           {},
                           std::move(*store),
                           events_,
-                          host_turn_};
+                          host_turn_,
+                          projects_};
     StackSettings blog;
     blog.name = "blog";
     unavailable_["blog"] = {blog, Error{Errc::failed, "its directory is broken", {}},
@@ -336,6 +337,7 @@ class Daemon {
   ComposeProgram compose_;
   EventBus events_;
   Turn host_turn_;
+  Projects projects_;
   Api::Stacks stacks_;
   UnavailableStacks unavailable_;
   EngineWatcher engine_;

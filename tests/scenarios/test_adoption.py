@@ -1,10 +1,13 @@
 """Taking over what was run by hand, and living beside what people do in the live directory."""
 
 import hashlib
+import json
 import os
 import subprocess
 
 import pytest
+
+import parts as real
 
 FILES = {"nginx/site.conf": "listen 80;\n", ".env.example": "GREETING=\n",
          ".gitignore": ".env\ncerts/\n"}
@@ -119,6 +122,70 @@ def test_a_project_of_another_name_is_taken_over_only_when_it_is_named(host):
     assert volumes(host, "production") == ["production_data"]
     assert stack.execute("store", "cat", "/data/precious") == "precious"
     assert tree(stack.directory) == before
+
+
+def test_what_an_override_file_adds_is_not_lost_without_a_word(host):
+    host.push("web", "1", version="1", health=False)
+    stack = host.stack("shop", {"web": {"image": host.image("web", "1")}},
+                       gate={"timeout": "30s", "stable": "300ms"})
+    subprocess.run(["git", "clone", "-q", stack.origin, stack.directory], check=True)
+    port = real.free_port()
+    (stack.directory / "compose.override.yaml").write_text(json.dumps({
+        "services": {"web": {"volumes": ["precious:/data"], "ports": [f"{port}:8080"]},
+                     "tool": {"image": host.image("web", "1")}},
+        "volumes": {"precious": {}}}))
+    compose(host, stack.directory, "up", "-d")
+    before = stack.instances()
+    host.start()
+    status = stack.wait_state("failed")
+    assert "tool" in status["reason"] or "web" in status["reason"]
+    assert "compose.override.yaml" in status["next"]
+    findings = {finding["name"]: finding["message"] for finding in stack.release(1)["findings"]}
+    assert set(findings) == {"service-lost", "volume-lost", "port-lost"}
+    assert "shop_precious at /data" in findings["volume-lost"]
+    assert f"{port}/tcp" in findings["port-lost"]
+    assert stack.instances() == before
+
+
+def test_a_named_project_is_taken_over_with_the_images_that_it_runs(host):
+    """The compose file names it otherwise than the stack is called."""
+    host.push("web", "stable", version="1", health=False)
+    stack = host.stack("app", gate={"timeout": "30s", "stable": "300ms"},
+                       images={"watch": []})
+    stack.project = "shop"
+    stack.push(files={"compose.yaml": json.dumps({
+        "name": "shop", "services": {"web": {"image": host.image("web", "stable")}}})})
+    subprocess.run(["git", "clone", "-q", stack.origin, stack.directory], check=True)
+    compose(host, stack.directory, "up", "-d")
+    host.push("web", "stable", version="2", health=False)
+    host.start()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    assert stack.version("web") == "1"
+    (step,) = stack.release(1)["plan"]
+    assert step["reasons"] == ["started by hand, taken over"]
+
+
+def test_values_in_a_tracked_env_file_that_was_edited_here_are_not_replaced(host):
+    host.push("web", "1", version="1", health=False)
+    web = {"web": {"image": host.image("web", "1"), "environment": {"PASSWORD": "${PASSWORD}"}}}
+    stack = host.stack("shop", web, {".env": "PASSWORD=changethis\n"},
+                       gate={"timeout": "30s", "stable": "300ms"})
+    subprocess.run(["git", "clone", "-q", stack.origin, stack.directory], check=True)
+    env = stack.directory / ".env"
+    env.write_text("PASSWORD=real-secret\n")
+    compose(host, stack.directory, "up", "-d")
+    before = stack.instances()
+    host.start()
+    status = stack.wait_state("failed")
+    assert "the commit has the file .env" in status["reason"]
+    assert "`env_file:`" in status["next"]
+    assert (stack.instances(), env.read_text()) == (before, "PASSWORD=real-secret\n")
+    # What is this server's own is kept where Git does not have a say.
+    env.with_name("server.env").write_text(env.read_text())
+    stack.settings["env_file"] = "server.env"
+    host.reload()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    assert "PASSWORD=real-secret" in stack.execute("web", "env")
 
 
 def test_edits_made_by_hand_are_saved_and_told_of(host):

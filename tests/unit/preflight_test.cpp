@@ -49,6 +49,11 @@ struct Case {
   std::optional<HealthCheck> image_check = {};
   std::optional<std::set<std::string>> networks = {};
   std::optional<std::set<std::string>> volumes = {};
+  std::string holder = {};              // of the project
+  std::vector<Container> foreign = {};  // bearing the project's label
+  std::vector<Container> running = {};  // to be taken over
+  std::vector<LostVolume> lost_volumes = {};
+  std::vector<std::string> compose_files = {"compose.yaml"};
 };
 
 std::ostream& operator<<(std::ostream& out, const Case& row) {
@@ -80,6 +85,12 @@ TEST_P(Preflight, FindsWhatIsWrong) {
   input.networks = row.networks;
   input.volumes = row.volumes;
   if (row.image_check) input.image_health_checks["web"] = *row.image_check;
+  input.project_holder = row.holder;
+  input.foreign = row.foreign;
+  input.running = row.running;
+  input.lost_volumes = row.lost_volumes;
+  input.compose_files = row.compose_files;
+  input.tracked_files = {"/srv/shop/nginx.conf"};
   std::vector<std::string> found;
   for (const PreflightFinding& finding : check(input)) {
     found.push_back((finding.severity == Severity::error ? "error " : "warning ") + finding.name +
@@ -208,12 +219,10 @@ INSTANTIATE_TEST_SUITE_P(
              .missing_sources = {"/srv/shop/certs"}},
         Case{.name = "FilesInTheWay",
              .next = one_service,
-             .expected = {"error env-file-tracked: the commit has the file .env, but /srv/shop "
-                          "has a different one of that name that Git does not track",
-                          "error untracked-file-in-the-way: the commit has the file notes.txt, "
+             .expected = {"error untracked-file-in-the-way: the commit has the file notes.txt, "
                           "but /srv/shop has a different one of that name that Git does not "
                           "track"},
-             .collisions = {".env", "notes.txt"}},
+             .collisions = {"notes.txt"}},
         Case{.name = "AnotherProjectOfTheSameDirectory",
              .next = one_service,
              .expected = {"error other-project: a project named app already runs from /srv/shop, "
@@ -228,6 +237,174 @@ INSTANTIATE_TEST_SUITE_P(
              .current = one_service,
              .containers = {from("/srv/shop", "tools")}}),
     testing::PrintToStringParamName());
+
+// ---- Other people's containers ----------------------------------------------------------------
+
+Container foreign(const std::string& name, const std::string& service,
+                  const std::string& directory) {
+  Container container;
+  container.name = name;
+  container.project = "shop";
+  container.service = service;
+  container.working_dir = directory;
+  container.is_counted = true;
+  return container;
+}
+
+const std::string takes_over = ": this stack would take over its containers and volumes";
+
+INSTANTIATE_TEST_SUITE_P(
+    Owners, Preflight,
+    testing::Values(
+        Case{.name = "ProjectOfAnotherStack",
+             .next = one_service,
+             .expected = {"error project-in-use: the project shop is that of the stack production" +
+                          takes_over},
+             .current = one_service,
+             .holder = "production"},
+        Case{.name = "ProjectThatRunsElsewhere",
+             .next = one_service,
+             .expected = {"error project-in-use: the project shop is that of what runs from "
+                          "/home/ana/shop (shop-db-1)" +
+                          takes_over},
+             .foreign = {foreign("shop-db-1", "db", "/home/ana/shop"),
+                         foreign("shop-web-1", "web", "/home/ana/shop")}},
+        Case{.name = "ServiceOfTheProjectFromElsewhere",
+             .next = one_service,
+             .current = one_service,
+             .foreign = {foreign("shop-debug-1", "debug", "/home/ana/shop")}},
+        Case{.name = "ContainerThatComposeWouldReplace",
+             .next = one_service,
+             .expected = {"error foreign-container: the container copy bears the labels of this "
+                          "stack's service web, but was not made for it, and Compose would replace "
+                          "it"},
+             .current = one_service,
+             .foreign = {foreign("copy", "web", "/srv/shop")}},
+        Case{.name = "ProjectInAFolderThatTheComposeFileNames",
+             .next = one_service,
+             .expected = {"error other-project: a project named blog already runs from "
+                          "/srv/shop/apps/blog, and this stack would start as shop with empty "
+                          "volumes"},
+             .containers = {from("/srv/shop/apps/blog", "blog"),
+                            from("/srv/shop/apps/wiki", "wiki")},
+             .compose_files = {"apps/blog/compose.yaml"}}),
+    testing::PrintToStringParamName());
+
+// ---- What runs by hand --------------------------------------------------------------------------
+
+Container by_hand(const std::string& service, const std::string& files = "compose.yaml") {
+  Container container = foreign("shop-" + service + "-1", service, "/srv/shop");
+  for (const std::string& file : split(files, ',')) {
+    container.config_files += (container.config_files.empty() ? "" : ",") + ("/srv/shop/" + file);
+  }
+  return container;
+}
+
+Container with_volume(Container container, const std::string& target, const std::string& volume) {
+  container.volumes[target] = volume;
+  return container;
+}
+
+Container with_bind(Container container, const std::string& target, const std::string& source) {
+  container.bind_mounts[target] = source;
+  return container;
+}
+
+Container with_port(Container container, int port, bool is_chance = false) {
+  for (const char* address : {"0.0.0.0", "::"}) {
+    container.ports.push_back({address, port, "tcp", is_chance});
+  }
+  return container;
+}
+
+const std::string database = R"({"services": {"db": {
+    "volumes": [{"type": "volume", "source": "data", "target": "/data"},
+                {"type": "bind", "source": "/srv/shop/init", "target": "/init"}],
+    "ports": [{"target": 5432, "published": "5432", "protocol": "tcp"}]}},
+  "volumes": {"data": {"name": "shop_data"}}})";
+const std::string unnamed(64, 'a');
+const std::string would_lose = ", which it would lose when it is taken over";
+
+INSTANTIATE_TEST_SUITE_P(
+    TakingOver, Preflight,
+    testing::Values(
+        Case{.name = "WhatRunsIsAsTheCommitSays",
+             .next = database,
+             .running = {with_port(with_bind(with_volume(by_hand("db"), "/data", "shop_data"),
+                                             "/init", "/srv/shop/init"),
+                                   5432)}},
+        Case{.name = "VolumeOfTheOverrideFile",
+             .next = one_service,
+             .expected = {"error volume-lost: web has the volume shop_dbdata at /data" + would_lose,
+                          "error port-lost: web publishes the port 8080/tcp" + would_lose},
+             .running = {with_port(with_volume(by_hand("web", "compose.yaml,compose.override.yaml"),
+                                               "/data", "shop_dbdata"),
+                                   8080)}},
+        Case{.name = "AnotherVolumeInItsPlace",
+             .next = database,
+             .expected = {"error volume-lost: db has the volume app_data at /data" + would_lose +
+                          " for data"},
+             .running = {with_volume(by_hand("db"), "/data", "app_data")}},
+        Case{.name = "AnotherFolderInItsPlace",
+             .next = database,
+             .expected = {"error mount-lost: db mounts /srv/shop/old at /init" + would_lose +
+                          " for /srv/shop/init"},
+             .running = {with_bind(by_hand("db"), "/init", "/srv/shop/old")}},
+        Case{.name = "FileOfTheRepositoryThatIsMountedNoMore",
+             .next = one_service,
+             .running = {with_bind(by_hand("web"), "/etc/nginx.conf", "/srv/shop/nginx.conf")}},
+        Case{.name = "VolumeOfTheImage",
+             .next = one_service,
+             .running = {with_volume(by_hand("web"), "/data", unnamed)}},
+        Case{.name = "VolumeOfTheImageThatANamedOneHides",
+             .next = database,
+             .expected = {"error volume-lost: db has the volume " + unnamed + " at /data" +
+                          would_lose + " for data"},
+             .running = {with_volume(by_hand("db"), "/data", unnamed)}},
+        Case{.name = "PortThatTheEngineChose",
+             .next = one_service,
+             .running = {with_port(by_hand("web"), 32768, true)}},
+        Case{.name = "ServiceThatTheCommitLacks",
+             .next = one_service,
+             .expected = {"error service-lost: the service adminer (shop-adminer-1) runs, and the "
+                          "compose file has none of that name"},
+             .running = {by_hand("web"), by_hand("adminer")}},
+        Case{.name = "NotLookedAtOnceDeployed",
+             .next = one_service,
+             .current = one_service,
+             .running = {by_hand("adminer")}}),
+    testing::PrintToStringParamName());
+
+INSTANTIATE_TEST_SUITE_P(
+    LostVolumes, Preflight,
+    testing::Values(
+        Case{.name = "VolumeThatIsGone",
+             .next = database,
+             .expected = {"error volume-missing: the volume shop_data, in which the service db "
+                          "keeps its data, is gone"},
+             .current = database,
+             .lost_volumes = {{"shop_data", "db"}}},
+        Case{.name = "VolumeThatIsGoneAndNotWantedAnyMore",
+             .next = database,
+             .current = database,
+             .lost_volumes = {{"shop_files", "old"}}}),
+    testing::PrintToStringParamName());
+
+TEST(TakingOver, NamesTheFileThatWouldBeMissing) {
+  const Rendering next = rendering(one_service);
+  Input input;
+  input.next = &next;
+  input.project = "shop";
+  input.directory = "/srv/shop";
+  input.compose_files = {"compose.yaml"};
+  input.running = {by_hand("db", "compose.yaml,compose.override.yaml"), by_hand("old")};
+  const Findings found = taken_over(input);
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].hint,
+            "shop-db-1 was started with /srv/shop/compose.override.yaml too: name it in `compose:` "
+            "of the stack's file, or write what it says into the compose file");
+  EXPECT_EQ(found[1].hint, "write it into the compose file, or take it away by hand first");
+}
 
 const std::string port_80 = R"({"services": {"web": {"ports": ["80:8080"]}}})";
 const std::string port_80_local =

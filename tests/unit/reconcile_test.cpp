@@ -12,6 +12,7 @@
 #include "agent/reconcile/host_memory.hpp"
 #include "agent/reconcile/inputs.hpp"
 #include "agent/reconcile/next_wake.hpp"
+#include "agent/reconcile/projects.hpp"
 #include "agent/reconcile/renewed_files.hpp"
 #include "agent/reconcile/signs_of_life.hpp"
 #include "agent/reconcile/situation.hpp"
@@ -30,6 +31,23 @@ namespace {
 
 namespace fs = std::filesystem;
 using std::chrono::milliseconds;
+
+// ---- Projects ---------------------------------------------------------------------------------
+
+TEST(Projects, AreOneStacksEach) {
+  Projects projects;
+  EXPECT_EQ(projects.claim("shop", "production"), "");
+  EXPECT_EQ(projects.claim("shop", "production"), "");
+  EXPECT_EQ(projects.claim("shop", "staging"), "production");
+  EXPECT_EQ(projects.other_holder("shop", "staging"), "production");
+  EXPECT_EQ(projects.other_holder("shop", "production"), "");
+  // One has one project.
+  EXPECT_EQ(projects.claim("store", "production"), "");
+  EXPECT_EQ(projects.claim("shop", "staging"), "");
+  projects.release("staging");
+  EXPECT_EQ(projects.other_holder("shop", "production"), "");
+  EXPECT_EQ(projects.other_holder("store", "staging"), "production");
+}
 
 // ---- Docker's return --------------------------------------------------------------------------
 

@@ -4,8 +4,11 @@
 
 #include <fstream>
 
+#include "agent/compose/compose_yaml.hpp"
 #include "agent/record/release_json.hpp"
+#include "agent/record/rendering.hpp"
 #include "agent/record/store.hpp"
+#include "agent/resolve/keys.hpp"
 #include "common/files.hpp"
 #include "tests/lib/temporary_folder.hpp"
 
@@ -814,6 +817,47 @@ TEST(ReleaseJson, KeepsHooksAndProbation) {
   EXPECT_EQ(read->hooks[0].name, "db: pg_dump");
   EXPECT_EQ(read->hooks[0].phase, "before");
   EXPECT_EQ(read->hooks[1].exit, std::nullopt);
+}
+
+// ---- The rendering ------------------------------------------------------------------------------
+
+const std::string whole = R"(services:
+  db: {image: "db@sha256:1", volumes: ["data:/data"]}
+  web: {image: "web@sha256:2"}
+volumes: {data: {}}
+)";
+
+TEST(Rendering, ThatIsDamagedIsNotRead) {
+  struct Row {
+    const char* name;
+    std::string text;
+    const char* flaw;
+  };
+  for (const Row& row : {
+           Row{"whole", whole, ""},
+           {"empty", "", "it has no services"},
+           {"null", "null\n", "it has no services"},
+           {"without services", "services: {}\n", "it has no services"},
+           {"cut off", whole.substr(0, whole.find("  web")), "it lacks the service web"},
+           {"without its end", whole.substr(0, whole.find("volumes: {")),
+            "it is not as it was written"},
+           {"edited", whole + "name: other\n", "it is not as it was written"},
+           {"binary", std::string("\0\xFF\xFE", 3), "it is not UTF-8"},
+           {"nested too deep", std::string(200, '[') + std::string(200, ']'), "deep"},
+       }) {
+    test::TemporaryFolder folder;
+    Store store = open(folder.path());
+    Release known = release(1);
+    known.images = {{"db", {"db:1", "db@sha256:1"}}, {"web", {"web:1", "web@sha256:2"}}};
+    known.content_key = content_key(parse_yaml(whole).value(), {});
+    ASSERT_TRUE(store.save_rendering(1, row.text));
+    ASSERT_TRUE(store.save(known));
+    const Result<Rendering> read = read_rendering(store, 1);
+    ASSERT_EQ(static_cast<bool>(read), *row.flaw == '\0') << row.name;
+    if (read) continue;
+    EXPECT_EQ(read.error().code, Errc::failed) << row.name;
+    EXPECT_NE(read.error().message.find(row.flaw), std::string::npos) << read.error().message;
+  }
 }
 
 }  // namespace

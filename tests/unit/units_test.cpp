@@ -21,9 +21,12 @@ StackUnit shop() {
 }
 
 TEST(StackUnit, BootsWhatCurrentLinksToWithoutTheNetwork) {
-  const std::string start =
-      R"("/usr/bin/docker" "compose" "-f" "/var/lib/trimtab/shop/current/compose.yaml" )"
-      R"("--project-directory" "/srv/shop" "--env-file" "/var/lib/trimtab/empty" "-p" "acme" )";
+  const auto compose = [](const std::string& file) {
+    return R"("/usr/bin/docker" "compose" "-f" "/var/lib/trimtab/shop/current/)" + file +
+           R"(" "--project-directory" "/srv/shop" "--env-file" "/var/lib/trimtab/empty" )"
+           R"("-p" "acme" )";
+  };
+  const std::string start = compose("boot.yaml");
   EXPECT_EQ(stack_unit_text(shop()),
             R"(# Written by trimtab for the stack shop, and put back where it is changed.
 # `systemctl edit` adds settings of your own in a file beside it.
@@ -46,7 +49,7 @@ ExecStart=)" + start +
 ExecReload=)" + start +
                 R"("up" "-d" "--no-build" "--no-deps" "--no-recreate" "--pull" "never" )"
                 R"($TRIMTAB_SERVICES
-ExecStop=)" + start +
+ExecStop=)" + compose("compose.yaml") +
                 R"("stop"
 TimeoutStopSec=10min
 
@@ -62,6 +65,12 @@ TEST(StackUnit, WhatSystemdWouldReadAsItsOwnIsEscaped) {
             std::string::npos);
   EXPECT_NE(stack_unit_text(unit).find(R"(RequiresMountsFor="/srv/50%% of \"my $HOME\" \\here")"),
             std::string::npos);
+}
+
+TEST(StackUnit, BootsAReleaseOfAnEarlierTrimtab) {
+  StackUnit unit = shop();
+  unit.boots = "compose.yaml";
+  EXPECT_EQ(stack_unit_text(unit).find("boot.yaml"), std::string::npos);
 }
 
 TEST(StackUnit, AnOldComposeIsNotAskedForWhatItDoesNotKnow) {

@@ -1,26 +1,45 @@
-#include <set>
+#include <algorithm>
+#include <map>
 
 #include "agent/plan/preflight/preflight.hpp"
 
 namespace trimtab::preflight {
+namespace {
+
+// Whether the container was made from this checkout: in its root, in the folder of the first
+// compose file as Compose would have it, or from one of the files.
+bool is_of_this_checkout(const Container& container, const Input& input) {
+  if (container.working_dir == input.directory) return true;
+  if (input.compose_files.empty()) return false;
+  const std::string& first = input.compose_files.front();
+  const auto slash = first.rfind('/');
+  const bool in_its_folder =
+      slash != std::string::npos &&
+      container.working_dir == input.directory + "/" + first.substr(0, slash);
+  const std::vector<std::string> used = split(container.config_files, ',');
+  return in_its_folder ||
+         std::find(used.begin(), used.end(), input.directory + "/" + first) != used.end();
+}
+
+}  // namespace
 
 // Under another project name the volumes would not be found, and the database would look empty.
 Findings other_project(const Input& input) {
   if (input.current != nullptr) return {};
-  std::set<std::string> others;
+  std::map<std::string, std::string> others;  // project → where it runs from
   for (const Container& container : input.all_containers) {
-    if (container.working_dir == input.directory && !container.project.empty() &&
-        container.project != input.project) {
-      others.insert(container.project);
+    if (!container.project.empty() && container.project != input.project &&
+        is_of_this_checkout(container, input)) {
+      others.emplace(container.project, container.working_dir);
     }
   }
   Findings findings;
-  for (const std::string& other : others) {
+  for (const auto& [other, folder] : others) {
     PreflightFinding finding;
     finding.name = "other-project";
     finding.cls = FailureClass::world;
     finding.subject = other;
-    finding.message = "a project named " + other + " already runs from " + input.directory +
+    finding.message = "a project named " + other + " already runs from " + folder +
                       ", and this stack would start as " + input.project + " with empty volumes";
     finding.hint = "write `project: " + other + "` into the stack's file to take it over";
     findings.push_back(std::move(finding));

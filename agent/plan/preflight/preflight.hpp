@@ -11,6 +11,7 @@
 #include "agent/model/observed.hpp"
 #include "agent/model/release.hpp"
 #include "agent/model/server_certificate.hpp"
+#include "agent/plan/volumes.hpp"
 
 namespace trimtab::preflight {
 
@@ -30,10 +31,16 @@ struct Input {
   std::string env_file;  // as the user knows it, for hints; "" where there is none
   std::set<std::string> built_images_missing;  // services with only build: whose image is not here
   std::map<std::string, std::string> shown_state;  // paths that show the state directory: who names
-  std::set<std::string> missing_sources;  // bind sources that exist neither live nor in the commit
-  std::vector<Container> all_containers;  // of the whole host
-  std::vector<PortHolder> port_holders;   // of the ports that `next` publishes
-  std::vector<std::string> collisions;    // untracked files where the commit has a different one
+  std::set<std::string> missing_sources;   // bind sources that exist neither live nor in the commit
+  std::vector<Container> all_containers;   // of the whole host
+  std::vector<Container> foreign;          // that bear the project's label, but are not the stack's
+  std::string project_holder;              // another stack that has the project; "": none
+  std::vector<Container> running;          // made by hand, where the stack is to be taken over
+  std::vector<std::string> compose_files;  // relative to the directory
+  std::set<std::string> tracked_files;   // absolute paths of files of the commit, as far as mounted
+  std::vector<LostVolume> lost_volumes;  // of the release that ran last
+  std::vector<PortHolder> port_holders;  // of the ports that `next` publishes
+  std::vector<std::string> collisions;   // untracked files where the commit has a different one
   std::vector<ServerCertificateFile> certificates;
   bool self_signed_until_issued = false;  // what is missing of these is made before the start
   WallTime now;
@@ -56,7 +63,11 @@ Findings bind_source_missing(const Input& input);
 Findings state_directory(const Input& input);
 Findings host_port_taken(const Input& input);
 Findings other_project(const Input& input);
+Findings project_in_use(const Input& input);
+Findings foreign_container(const Input& input);
+Findings taken_over(const Input& input);
 Findings volume_changed(const Input& input);
+Findings volume_missing(const Input& input);
 Findings network_changed(const Input& input);
 Findings untracked_collision(const Input& input);
 Findings host_access(const Input& input);

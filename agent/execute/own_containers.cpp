@@ -1,0 +1,67 @@
+#include "agent/execute/own_containers.hpp"
+
+#include <filesystem>
+
+#include "agent/compose/compose_yaml.hpp"
+
+namespace trimtab {
+namespace {
+
+// What `container_name` gives in the releases that are kept.
+std::set<std::string> known_names(const Store& store) {
+  std::set<std::string> names;
+  for (const auto& [number, release] : store.releases()) {
+    const Result<std::string> text = store.rendering(number);
+    if (!text) continue;
+    Result<Json> model = parse_yaml(*text);
+    if (!model) continue;
+    Rendering rendering;
+    rendering.model = std::move(*model);
+    names.merge(container_names(rendering));
+  }
+  return names;
+}
+
+// All but chosen names.
+OwnSigns own_signs(const StackSettings& settings, const Store& store, const std::string& project) {
+  OwnSigns signs;
+  signs.project = project;
+  signs.directory = settings.directory.string();
+  signs.state_directory = std::filesystem::absolute(store.directory()).lexically_normal().string();
+  signs.takes_over = true;
+  for (const auto& [number, release] : store.releases()) {
+    for (const auto& [service, ids] : release.seen) {
+      signs.takes_over = false;
+      signs.ids.insert(ids.begin(), ids.end());
+    }
+  }
+  return signs;
+}
+
+}  // namespace
+
+Task<Result<ProjectContainers>> project_containers(Docker& docker, const StackSettings& settings,
+                                                   const Store& store, std::string project) {
+  const auto containers = co_await docker.project_containers(project);
+  if (!containers) co_return containers.error();
+  ProjectContainers found;
+  found.signs = own_signs(settings, store, project);
+  // Names that somebody chose are read only where there is a container to be known by one.
+  OwnSigns under_any_name = found.signs;
+  under_any_name.takes_over = true;
+  if (own_among(*containers, under_any_name).size() != own_among(*containers, found.signs).size()) {
+    found.signs.names = known_names(store);
+  }
+  found.own = own_among(*containers, found.signs);
+  found.foreign = foreign_among(*containers, found.signs);
+  co_return found;
+}
+
+Task<Result<std::vector<Container>>> own_containers(Docker& docker, const StackSettings& settings,
+                                                    const Store& store, std::string project) {
+  auto found = co_await project_containers(docker, settings, store, std::move(project));
+  if (!found) co_return found.error();
+  co_return std::move(found->own);
+}
+
+}  // namespace trimtab

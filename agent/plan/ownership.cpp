@@ -1,0 +1,93 @@
+#include "agent/plan/ownership.hpp"
+
+#include <algorithm>
+
+namespace trimtab {
+namespace {
+
+constexpr std::string_view hexadecimal = "0123456789abcdef";
+
+bool is_at_or_below(const std::string& path, const std::string& folder) {
+  return !folder.empty() && (path == folder || path.starts_with(folder + "/"));
+}
+
+// Compose puts twelve digits of the old container's id before the new one's name until the old one
+// is gone.
+std::string without_old_id(const std::string& name) {
+  constexpr std::size_t digits = 12;
+  const bool has_id =
+      name.size() > digits && name.find_first_not_of(hexadecimal) == digits && name[digits] == '_';
+  return has_id ? name.substr(digits + 1) : name;
+}
+
+// "shop-web-1"; the old Compose writes "shop_web_1".
+bool has_name_of_compose(const Container& container, const std::set<std::string>& chosen) {
+  const std::string name = without_old_id(container.name);
+  if (chosen.contains(name)) return true;
+  const std::string number = std::to_string(container.number);
+  return name == container.project + "-" + container.service + "-" + number ||
+         name == container.project + "_" + container.service + "_" + number;
+}
+
+}  // namespace
+
+Maker maker_of(const Container& container, const OwnSigns& signs) {
+  if (signs.ids.contains(container.id)) return Maker::trimtab;
+  const bool is_of_service = container.project == signs.project && !container.service.empty() &&
+                             container.is_counted && !container.oneoff;
+  if (!is_of_service) return Maker::other;
+  if (!signs.takes_over && !has_name_of_compose(container, signs.names)) return Maker::other;
+  if (is_at_or_below(container.config_files, signs.state_directory)) return Maker::trimtab;
+  return is_at_or_below(container.working_dir, signs.directory) ? Maker::hand : Maker::other;
+}
+
+std::vector<Container> own_among(const std::vector<Container>& containers, const OwnSigns& signs) {
+  std::vector<Container> own;
+  for (const Container& container : containers) {
+    if (maker_of(container, signs) != Maker::other) own.push_back(container);
+  }
+  return own;
+}
+
+std::vector<Container> foreign_among(const std::vector<Container>& containers,
+                                     const OwnSigns& signs) {
+  std::vector<Container> foreign;
+  for (const Container& container : containers) {
+    const bool bears_label = container.project == signs.project && !container.oneoff;
+    if (bears_label && maker_of(container, signs) == Maker::other) foreign.push_back(container);
+  }
+  return foreign;
+}
+
+std::vector<Container> without_hand_made_rest(std::vector<Container> containers,
+                                              const OwnSigns& signs, const Rendering& release) {
+  std::erase_if(containers, [&](const Container& container) {
+    return release.service(container.service).empty() &&
+           maker_of(container, signs) != Maker::trimtab;
+  });
+  return containers;
+}
+
+std::optional<Error> foreign_obstacle(const std::vector<Container>& foreign,
+                                      const std::vector<std::string>& services) {
+  for (const Container& container : foreign) {
+    if (!container.is_counted) continue;
+    if (std::find(services.begin(), services.end(), container.service) == services.end()) continue;
+    return Error{Errc::conflict,
+                 "the container " + container.name + " bears the labels of this stack's service " +
+                     container.service + ", but was not made for it, and Compose would replace it",
+                 "whoever made it can remove it: `docker rm -f " + container.name + "`"};
+  }
+  return std::nullopt;
+}
+
+std::set<std::string> container_names(const Rendering& rendering) {
+  std::set<std::string> names;
+  for (const std::string& service : rendering.service_names()) {
+    std::string name = json_string(rendering.service(service), "container_name");
+    if (!name.empty()) names.insert(std::move(name));
+  }
+  return names;
+}
+
+}  // namespace trimtab

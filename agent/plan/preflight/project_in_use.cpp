@@ -1,0 +1,39 @@
+#include <map>
+
+#include "agent/plan/preflight/preflight.hpp"
+
+namespace trimtab::preflight {
+namespace {
+
+PreflightFinding in_use(const Input& input, const std::string& by) {
+  PreflightFinding finding;
+  finding.name = "project-in-use";
+  finding.cls = FailureClass::world;
+  finding.subject = by;
+  finding.message = "the project " + input.project + " is that of " + by +
+                    ": this stack would take over its containers and volumes";
+  finding.hint = "write `project:` with a name of its own into this stack's file";
+  return finding;
+}
+
+}  // namespace
+
+// Compose tells projects apart by their names alone, which a compose file may give to each of its
+// checkouts.
+Findings project_in_use(const Input& input) {
+  if (!input.project_holder.empty()) return {in_use(input, "the stack " + input.project_holder)};
+  if (input.current != nullptr) return {};
+  std::map<std::string, std::string> elsewhere;  // folder → one of its containers
+  for (const Container& container : input.foreign) {
+    if (container.is_counted && !container.working_dir.empty()) {
+      elsewhere.emplace(container.working_dir, container.name);
+    }
+  }
+  Findings findings;
+  for (const auto& [folder, name] : elsewhere) {
+    findings.push_back(in_use(input, "what runs from " + folder + " (" + name + ")"));
+  }
+  return findings;
+}
+
+}  // namespace trimtab::preflight

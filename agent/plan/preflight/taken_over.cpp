@@ -1,0 +1,111 @@
+#include <algorithm>
+
+#include "agent/model/service.hpp"
+#include "agent/plan/preflight/preflight.hpp"
+
+namespace trimtab::preflight {
+namespace {
+
+constexpr const char* would_lose = ", which it would lose when it is taken over";
+
+PreflightFinding lost(const Container& container, const Input& input, std::string name,
+                      std::string what) {
+  PreflightFinding finding;
+  finding.name = std::move(name);
+  finding.cls = FailureClass::world;
+  finding.subject = what;
+  finding.message = std::move(what);
+  finding.hint = "write it into the compose file, or take it away by hand first";
+  for (const std::string& file : split(container.config_files, ',')) {
+    const bool is_known = std::any_of(
+        input.compose_files.begin(), input.compose_files.end(),
+        [&](const std::string& known) { return file == input.directory + "/" + known; });
+    if (file.empty() || is_known) continue;
+    finding.hint = container.name + " was started with " + file +
+                   " too: name it in `compose:` of the stack's file, or write what it says into " +
+                   "the compose file";
+  }
+  return finding;
+}
+
+const Mount* mount_at(const std::vector<Mount>& mounts, const std::string& target) {
+  const auto found = std::find_if(mounts.begin(), mounts.end(),
+                                  [&](const Mount& mount) { return mount.target == target; });
+  return found == mounts.end() ? nullptr : &*found;
+}
+
+// Whether the volume is in its place afterwards, too.
+bool keeps_volume(const Input& input, const Mount* mount, const std::string& volume) {
+  if (is_anonymous_volume(volume)) {
+    // Compose hands it on where the image asks for it or the compose file does.
+    return mount == nullptr || (mount->type == "volume" && mount->source.empty());
+  }
+  return mount != nullptr && mount->type == "volume" && !mount->source.empty() &&
+         volume_name(*input.next, input.project, mount->source) == volume;
+}
+
+void compare_mounts(const Input& input, const Container& container, Findings& findings) {
+  const Json& service = input.next->service(container.service);
+  // What comes from other containers, Compose takes from those again.
+  if (service.contains("volumes_from")) return;
+  const std::vector<Mount> mounts = mounts_of(service);
+  for (const auto& [target, volume] : container.volumes) {
+    const Mount* const mount = mount_at(mounts, target);
+    if (keeps_volume(input, mount, volume)) continue;
+    const bool is_other = mount != nullptr && !mount->source.empty();
+    findings.push_back(lost(container, input, "volume-lost",
+                            container.service + " has the volume " + volume + " at " + target +
+                                would_lose + (is_other ? " for " + mount->source : "")));
+  }
+  const std::vector<std::string> files = config_files_of(input.next->model, service);
+  for (const auto& [target, source] : container.bind_mounts) {
+    const Mount* const mount = mount_at(mounts, target);
+    const bool stays = mount != nullptr && mount->type == "bind" && mount->source == source;
+    const bool is_config = std::find(files.begin(), files.end(), source) != files.end();
+    // A file of the repository is the commit's to place.
+    if (stays || is_config || input.tracked_files.contains(source)) continue;
+    findings.push_back(lost(container, input, "mount-lost",
+                            container.service + " mounts " + source + " at " + target + would_lose +
+                                (mount == nullptr ? "" : " for " + mount->source)));
+  }
+}
+
+void compare_ports(const Input& input, const Container& container, Findings& findings) {
+  for (const PublishedPort& held : container.ports) {
+    bool stays = held.is_chance;
+    for (const std::string& service : input.next->service_names()) {
+      for (const PublishedPort& wanted : published_ports_of(input.next->service(service))) {
+        stays = stays || (wanted.host_port == held.host_port && wanted.protocol == held.protocol);
+      }
+    }
+    PreflightFinding finding =
+        lost(container, input, "port-lost",
+             container.service + " publishes the port " + std::to_string(held.host_port) + "/" +
+                 held.protocol + would_lose);
+    // Published for IPv4 and IPv6, it is one.
+    const bool is_said = std::find(findings.begin(), findings.end(), finding) != findings.end();
+    if (!stays && !is_said) findings.push_back(std::move(finding));
+  }
+}
+
+}  // namespace
+
+// What runs by hand is replaced by what the commit says. What it has beside that, from an override
+// file for example, would be gone without a word.
+Findings taken_over(const Input& input) {
+  if (input.current != nullptr) return {};
+  Findings findings;
+  for (const Container& container : input.running) {
+    if (input.next->service(container.service).empty()) {
+      findings.push_back(lost(container, input, "service-lost",
+                              "the service " + container.service + " (" + container.name +
+                                  ") runs, and the compose file has none of that name"));
+      continue;
+    }
+    compare_mounts(input, container, findings);
+    compare_ports(input, container, findings);
+  }
+  return findings;
+}
+
+}  // namespace trimtab::preflight

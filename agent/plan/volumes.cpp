@@ -1,0 +1,80 @@
+#include "agent/plan/volumes.hpp"
+
+#include "agent/model/service.hpp"
+
+namespace trimtab {
+namespace {
+
+const Json& definition_of(const Rendering& rendering, const std::string& volume) {
+  return json_object(json_object(rendering.model, "volumes"), volume);
+}
+
+}  // namespace
+
+std::string volume_name(const Rendering& rendering, const std::string& project,
+                        const std::string& volume) {
+  const Json& definition = definition_of(rendering, volume);
+  const std::string external = json_string(json_object(definition, "external"), "name");
+  if (!external.empty()) return external;
+  const bool is_external = json_bool(definition, "external");
+  return json_string(definition, "name", is_external ? volume : project + "_" + volume);
+}
+
+std::map<std::string, std::set<std::string>> named_volumes(const Rendering& rendering,
+                                                           const std::string& project) {
+  std::map<std::string, std::set<std::string>> found;
+  for (const std::string& service : rendering.service_names()) {
+    for (const Mount& mount : mounts_of(rendering.service(service))) {
+      if (mount.type != "volume" || mount.source.empty()) continue;
+      const Json& definition = definition_of(rendering, mount.source);
+      // The old Compose writes {external: {name: …}}, too.
+      const bool is_external =
+          json_bool(definition, "external") || !json_object(definition, "external").empty();
+      if (is_external) continue;
+      found[volume_name(rendering, project, mount.source)].insert(service);
+    }
+  }
+  return found;
+}
+
+Json with_volumes_as_they_are(const Rendering& rendering, const std::string& project,
+                              const std::set<std::string>& present) {
+  Json model = rendering.model;
+  for (const auto& item : json_object(rendering.model, "volumes").items()) {
+    std::string name = volume_name(rendering, project, item.key());
+    if (!present.contains(name)) continue;
+    model["volumes"][item.key()] = Json{{"name", std::move(name)}, {"external", true}};
+  }
+  return model;
+}
+
+std::string LostVolume::text() const {
+  return "the volume " + volume + ", in which the service " + service + " keeps its data, is gone";
+}
+
+std::string LostVolume::hint() const {
+  return "restore it; or, if it may begin empty, `docker volume create " + volume + "`";
+}
+
+std::set<std::string> services_that_ran(const Release& release) {
+  std::set<std::string> ran = release.jobs;
+  for (const auto& [service, ids] : release.seen) ran.insert(service);
+  return ran;
+}
+
+std::vector<LostVolume> lost_volumes(const Release& release, const Rendering& rendering,
+                                     const std::set<std::string>& present) {
+  const std::set<std::string> ran = services_that_ran(release);
+  std::vector<LostVolume> lost;
+  for (const auto& [volume, services] : named_volumes(rendering, release.project)) {
+    if (present.contains(volume)) continue;
+    for (const std::string& service : services) {
+      if (!ran.contains(service)) continue;
+      lost.push_back({volume, service});
+      break;
+    }
+  }
+  return lost;
+}
+
+}  // namespace trimtab

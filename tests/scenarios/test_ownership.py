@@ -1,0 +1,145 @@
+"""What is not the stack's is left alone, and what is gone is not made anew without a word."""
+
+import json
+
+from test_adoption import compose
+
+
+def services(host, version="1", **more):
+    return {"web": {"image": host.image("web", version)},
+            "store": {"image": host.image("store", "1"), "volumes": ["data:/data"]}, **more}
+
+
+def deployed(host, name="shop", **settings):
+    for image, version in (("web", "1"), ("web", "2"), ("store", "1")):
+        host.push(image, version, version=version, health=False)
+    host.push("web", "bad", version="bad", behaviour="exit 1 0")
+    stack = host.stack(name, services(host), gate={"timeout": "20s", "stable": "300ms"}, **settings)
+    host.start()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    return stack
+
+
+def run_beside(host, labels, name):
+    """A container of somebody's with these labels; returns its id."""
+    arguments = [word for key, value in labels.items() for word in ("--label", f"{key}={value}")]
+    return host.engine.docker("run", "-d", "--name", name, *arguments, host.image("store", "1"))
+
+
+def state(host, container):
+    _, inspected = host.engine.get(f"/containers/{container}/json")
+    return inspected["State"]["Running"], inspected["State"]["StartedAt"]
+
+
+def test_containers_of_others_are_left_alone_whatever_their_labels(host, tmp_path):
+    stack = deployed(host)
+    label = "com.docker.compose."
+    ours = stack.container("store")["Config"]["Labels"]
+    others = [
+        run_beside(host, {label + "project": "shop", label + "service": "extra"}, "plain"),
+        run_beside(host, {**ours, label + "service": "extra"}, "copy"),
+    ]
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "compose.yaml").write_text(
+        json.dumps({"services": {"debug": {"image": host.image("store", "1")}}}))
+    compose(host, elsewhere, "-p", "shop", "up", "-d")
+    # Nor is what was made by hand in the stack's own folder removed.
+    (stack.directory / "tools.yaml").write_text(
+        json.dumps({"services": {"tool": {"image": host.image("store", "1")}}}))
+    compose(host, stack.directory, "-p", "shop", "-f", "tools.yaml", "up", "-d")
+    for service in ("debug", "tool"):
+        others.append(stack.container(service)["Id"])
+    before = [state(host, container) for container in others]
+
+    stack.push(services(host, "2"), message="Forward")
+    stack.wait_outcome(2, "good")
+    stack.push(services(host, "bad"), message="And back")
+    stack.wait_outcome(3, "rolled_back")
+    assert [state(host, container) for container in others] == before
+    assert stack.version("web") == "2"
+    told = "\n".join(stack.status()["notices"])
+    assert all(name in told for name in ("plain", "copy", "shop-debug-1")), told
+
+    # What Compose itself would replace keeps it from being asked.
+    copy = run_beside(host, stack.container("web")["Config"]["Labels"], "web-copy")
+    was = state(host, copy)
+    stack.push(services(host, "1"), message="Forward again")
+    release = stack.wait_outcome(4, "rejected")
+    assert "the container web-copy bears the labels" in release["failure"]["reason"]
+    assert state(host, copy) == was
+    host.engine.docker("rm", "-f", *others, copy)
+
+
+def test_a_project_that_another_stack_has_is_refused(host):
+    stack = deployed(host, "production", project="shop")
+    stack.execute("store", "sh", "-c", "echo precious > /data/precious")
+    before = stack.instances()
+    host.stop()
+    del stack.settings["project"]  # it is the commit that says so
+    staging = host.stack("staging")
+    for each, version in ((stack, "1"), (staging, "2")):
+        each.push(files={"compose.yaml": json.dumps({
+            "name": "shop", "services": services(host, version), "volumes": {"data": {}}})})
+    host.start()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    status = staging.wait_state("failed")
+    assert "the project shop is that of the stack production" in status["reason"]
+    assert "`project:`" in status["next"]
+    assert stack.instances() == before
+    assert not staging.directory.exists() or not any(staging.directory.iterdir())
+
+
+def test_a_volume_that_is_gone_stops_the_stack_until_somebody_decides(host):
+    stack = deployed(host)
+    stack.docker("rm", "store", "-f")
+    host.engine.docker("volume", "rm", "shop_data")
+    status = stack.wait_state("failed")
+    assert status["reason"] == (
+        "the volume shop_data, in which the service store keeps its data, is gone")
+    assert "docker volume create shop_data" in status["next"]
+    web = stack.instances()["web"]
+    done = host.trimtab("deploy", "shop", "--wait", code=None)
+    assert done.returncode != 0 and "shop_data" in done.stdout + done.stderr
+    stack.push(services(host, "2"))
+    stack.wait_outcome(3, "rejected")
+    assert host.engine.docker("volume", "ls", "-q", "--filter", "name=shop_data") == ""
+    assert stack.instances() == {"web": web}
+    # The label has it removed with the rest of the project when the test ends.
+    host.engine.docker("volume", "create", "--label", "com.docker.compose.project=shop", "shop_data")
+    host.trimtab("deploy", "shop", "--wait")
+    assert stack.version("web") == "2"
+    assert stack.execute("store", "ls", "/data") == "starts"
+
+
+def test_a_damaged_rendering_is_made_again_or_another_is_gone_back_to(host):
+    stack = deployed(host)
+    stack.push(services(host, "2"))
+    stack.wait_outcome(2, "good")
+    rendering = host.state / "shop/releases/2/compose.yaml"
+    whole = rendering.read_text()
+    containers = stack.instances()
+    # Read again at each start; while it runs, before it is used.
+    host.stop()
+    rendering.write_text("services: {}\n")
+    host.start()
+    host.wait(lambda: rendering.read_text() == whole, "it is rendered again")
+    assert stack.instances() == containers
+    rendering.write_text("")
+    stack.push(services(host, "bad"))
+    stack.wait_outcome(3, "rolled_back")
+    assert rendering.read_text() == whole
+    assert stack.version("web") == "2"
+
+    # Where what it was made from is not what it was, the release before it is gone back to.
+    host.stop()
+    rendering.write_text("")
+    record = rendering.with_name("release.json")
+    record.write_text(record.read_text().replace('"content_key": "', '"content_key": "0'))
+    host.start()
+    stack.push(services(host, "bad", more={"image": host.image("store", "1")}))
+    release = stack.wait_outcome(4, "rolled_back")
+    assert any("could not go back to release 2, but to release 1" in notice
+               for notice in release["notices"]), release["notices"]
+    assert stack.version("web") == "1"
+    assert set(stack.containers()) == {"web", "store"}
