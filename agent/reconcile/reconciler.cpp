@@ -306,6 +306,8 @@ Task<void> Reconciler::round() {
     serving_ = request.id;
     co_await serve(request);
     serving_.clear();
+    // What it found is due is done after the newer one.
+    if (is_superseded(request.id)) judged_key_.clear();
     co_return;
   }
   if (store_.intent().paused || engine_.error()) co_return;
@@ -596,7 +598,7 @@ Task<void> Reconciler::consider(Goal goal) {
   Turn::Holder turn = co_await wait_for_host();
   judged_key_.clear();
   const bool newer = facts_.tip.value && facts_.tip.value->commit != goal.tip.commit;
-  if (goal.request.empty() && newer) {
+  if (is_superseded(goal.request) || (goal.request.empty() && newer)) {
     wake_.notify();
     co_return;
   }
@@ -895,6 +897,7 @@ std::string Reconciler::describe_cause(const Draft& draft) const {
 // --- acting
 
 Task<void> Reconciler::carry_out(Goal goal, Decision decision, Turn::Holder host) {
+  if (is_superseded(goal.request)) co_return;
   Draft draft = std::move(decision.draft);
   Examination examination = std::move(decision.examination);
   const Release* const good = release_to_go_back_to();
@@ -983,6 +986,8 @@ Task<void> Reconciler::attempt(Attempt attempt, bool resumed, Turn::Holder host)
   }
   // A preview that is being made ends soon; one that is asked for from now on is refused.
   const Turn::Holder staging = co_await wait_for(staging_turn_);
+  if (is_superseded(attempt.request)) co_return;
+  serving_.clear();
   const int number = attempt.release;
   const std::string request = attempt.request;
   const bool asked = !request.empty();

@@ -179,6 +179,10 @@ class Reconciler final : private Progress {
   };
   Task<Examination> examine(const Draft* draft);
   [[nodiscard]] bool request_waits() const;
+  // Whether a newer request has taken its place, and its end was told.
+  [[nodiscard]] bool is_superseded(const std::string& request) const {
+    return !request.empty() && request == superseded_;
+  }
   Task<Turn::Holder> wait_for(Turn& turn);
   // The turn of the host, and what runs then.
   Task<Turn::Holder> wait_for_host();
@@ -300,7 +304,8 @@ class Reconciler final : private Progress {
   std::string waiting_commit_;    // that waits for images, and since when
   SteadyClock::time_point waiting_since_;
   std::optional<Request> request_;
-  std::string serving_;          // the one that is being served, by id, until it is finished
+  std::string serving_;          // the one that is looked at, by id, until anything is begun for it
+  std::string superseded_;       // the last one that gave way to a newer one, by id
   std::string waiting_request_;  // the one that waits for images, by id
   std::optional<RequestResult> last_request_;
   std::optional<AttemptView> attempt_view_;

@@ -3,6 +3,7 @@
 #include <random>
 
 #include "agent/plan/diff.hpp"
+#include "agent/reconcile/admission.hpp"
 #include "agent/reconcile/reconciler.hpp"
 #include "common/log.hpp"
 
@@ -19,29 +20,25 @@ std::string new_request_id() {
   return id;
 }
 
-Error busy(const std::string& stack) {
-  return Error{Errc::conflict, stack + " is busy with a deployment",
-               "`trimtab status " + stack + " --watch` shows it"};
-}
-
 }  // namespace
 
 // --- operators
 
 Result<std::string> Reconciler::enqueue(Request request) {
-  if (store_.intent().paused) {
-    return Error{Errc::conflict, settings_.name + " is paused",
-                 "`trimtab resume " + settings_.name + "` ends the pause"};
-  }
-  if (unit_keeper_.is_stopped()) {
-    return Error{Errc::conflict, settings_.name + " is stopped",
-                 "`systemctl start " + settings_.unit + "` starts it"};
-  }
-  const bool waits = request_ && request_->id == waiting_request_;
-  if (executing_ || !serving_.empty() || (request_ && !waits)) return busy(settings_.name);
-  if (request_) {
-    finish_request(request_->id, "failed", std::nullopt,
-                   "given up while it waited for an image: another request has come");
+  AdmissionInput input;
+  input.stack = settings_.name;
+  input.unit = settings_.unit;
+  input.is_paused = store_.intent().paused;
+  input.is_stopped = unit_keeper_.is_stopped();
+  input.is_deploying = executing_ != nullptr;
+  input.has_open_request = request_ || !serving_.empty();
+  const Result<Admission> admission = admit(input);
+  if (!admission) return admission.error();
+  if (*admission == Admission::supersedes) {
+    const std::string older = request_ ? request_->id : serving_;
+    finish_request(older, "superseded", std::nullopt,
+                   "given up before anything was done: another request has come");
+    superseded_ = older;
   }
   request.id = new_request_id();
   last_request_ = RequestResult{request.id, "in_progress", std::nullopt, ""};
@@ -192,6 +189,7 @@ Task<void> Reconciler::serve(Request request) {
     goal.cause = "commit " + short_commit(*commit) + " asked for by an operator";
     if (tip && tip->commit != *commit) held_commit = tip->commit;
   }
+  if (is_superseded(request.id)) co_return;
   // Read only now: an operator may have paused the stack meanwhile.
   Intent intent = store_.intent();
   intent.held_commit = held_commit;
@@ -218,6 +216,7 @@ Task<void> Reconciler::serve_rollback(Request request) {
     Turn::Holder turn = co_await wait_for(staging_turn_);
     staging.emplace(std::move(turn));
   }
+  if (is_superseded(request.id)) co_return;
   const Release* const current = store_.current();
   const Release* const target = store_.find(request.release);
   // Since it was asked for another deployment may have ended.
@@ -266,9 +265,9 @@ Task<void> Reconciler::serve_rollback(Request request) {
 
 Task<Result<PlanAnswer>> Reconciler::plan() {
   // A deployment keeps the staging folder to its end, for which nobody wants to wait here.
-  if (executing_) co_return busy(settings_.name);
+  if (executing_) co_return busy_with_deployment(settings_.name);
   const Turn::Holder turn = co_await staging_turn_.take();
-  if (executing_) co_return busy(settings_.name);
+  if (executing_) co_return busy_with_deployment(settings_.name);
   if (engine_.error()) co_return *engine_.error();
   Result<RefTip> tip = co_await git_->ask();
   if (!tip) co_return tip.error();
@@ -314,7 +313,7 @@ Task<Result<PlanAnswer>> Reconciler::plan() {
 
 void Reconciler::finish_request(const std::string& id, std::string outcome,
                                 std::optional<int> release, std::string message) {
-  if (id.empty()) return;
+  if (id.empty() || is_superseded(id)) return;
   if (id == serving_) serving_.clear();
   // Pausing and resuming say nothing of a deployment that was asked for and goes on.
   const bool other_goes_on =

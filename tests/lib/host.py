@@ -55,26 +55,45 @@ class Host:
         self.compose = version
         self.environment.update(real.install_compose(self.folder / "tools", version, plugin))
 
-    def record_compose(self):
-        """Has each run of Compose noted; returns a function that lists them, {"argv", "stdin"}."""
-        record = self.folder / "compose-runs"
+    def wrap_compose(self, lines):
+        """Has these lines of a shell script go before each run of Compose."""
         for folder in ("tools/bin", "tools/config/cli-plugins"):
             program = self.folder / folder / "docker-compose"
             if not program.is_symlink():
                 continue
             original = program.readlink()
             program.unlink()
-            program.write_text(
-                "#!/bin/sh\n"
-                f"echo \"$(readlink /proc/$$/fd/0) $*\" >> {record}\n"
-                f"exec {original} \"$@\"\n")
+            program.write_text(f"#!/bin/sh\n{lines}\nexec {original} \"$@\"\n")
             program.chmod(0o755)
+
+    def record_compose(self):
+        """Has each run of Compose noted; returns a function that lists them, {"argv", "stdin"}."""
+        record = self.folder / "compose-runs"
+        self.wrap_compose(f"echo \"$(readlink /proc/$$/fd/0) $*\" >> {record}")
 
         def runs():
             text = record.read_text() if record.exists() else ""
             lines = [line.split() for line in text.splitlines()]
             return [{"stdin": line[0], "argv": line[1:]} for line in lines]
         return runs
+
+    def renderings_to_hold(self):
+        """Returns a function: in its `with` a rendering is under way, held until the block ends."""
+        hold, held = self.folder / "hold-renderings", self.folder / "held"
+        self.wrap_compose(
+            f"case \" $* \" in *\" config \"*) while [ -e {hold} ]; do\n"
+            f"  touch {held}; sleep 0.1\ndone;; esac")
+
+        @contextlib.contextmanager
+        def rendering():
+            held.unlink(missing_ok=True)
+            hold.touch()
+            try:
+                self.wait(held.exists, "a rendering has begun")
+                yield
+            finally:
+                hold.unlink()
+        return rendering
 
     # -- images ------------------------------------------------------------------------------------
 

@@ -328,6 +328,43 @@ def test_an_operator_need_not_wait_for_the_image_that_a_deployment_waits_for(hos
     assert stack.version("web") == "3"
 
 
+def test_a_request_that_is_only_looked_at_gives_way_to_a_newer_one(host):
+    stack = shop(host, images={"interval": "1s", "wait": "10m"})
+    rendering = host.renderings_to_hold()
+    host.start()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    host.push("web", "2", version="2", health=False)
+    stack.wait_commit(stack.push(services(host, "2")))
+    stack.push(services(host, "later"))
+    stack.wait_state("waiting")
+
+    def ask(action):
+        code, body = host.post(f"/v1/stacks/shop/{action}")
+        assert code == 202, body
+        return body["request"]
+
+    with host.events("shop") as events:
+        def wait_end(request):
+            return events.wait(
+                lambda e: e["event"] == "finished" and e["request"] == request)["outcome"]
+
+        # It waits for its image, and whether that has come is looked at just now.
+        first = ask("deploy")
+        stack.wait_polls(2)
+        with rendering():
+            second = ask("rollback")
+            assert wait_end(first) == "superseded"
+            # Nor has this one begun.
+            third = ask("rollback")
+            assert wait_end(second) == "superseded"
+            request = stack.status()["last_request"]
+            assert (request["id"], request["outcome"]) == (third, "in_progress")
+        assert wait_end(third) == "done"
+        assert stack.version("web") == "1"
+        ends = [e["request"] for e in events.seen if e["event"] == "finished"]
+        assert ends == [first, second, third]
+
+
 class GuardedRegistry:
     """A registry behind nginx, as many are, with one user, ana."""
 

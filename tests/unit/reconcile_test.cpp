@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 #include <fstream>
 
+#include "agent/reconcile/admission.hpp"
 #include "agent/reconcile/compose_inputs.hpp"
 #include "agent/reconcile/docker_return.hpp"
 #include "agent/reconcile/events.hpp"
@@ -47,6 +48,38 @@ TEST(Projects, AreOneStacksEach) {
   projects.release("staging");
   EXPECT_EQ(projects.other_holder("shop", "production"), "");
   EXPECT_EQ(projects.other_holder("store", "staging"), "production");
+}
+
+// ---- Requests ---------------------------------------------------------------------------------
+
+TEST(Admission, OnlyWhatHasBegunRefusesARequest) {
+  struct Case {
+    bool is_paused, is_stopped, is_deploying, has_open_request;
+    std::string answer;
+  };
+  const std::vector<Case> cases{
+      {false, false, false, false, "accepted"},
+      // Whether it is looked at, or waits for an image or another stack.
+      {false, false, false, true, "supersedes"},
+      {false, false, true, false, "shop is busy with a deployment"},
+      {false, false, true, true, "shop is busy with a deployment"},
+      {true, false, false, false, "shop is paused"},
+      {true, false, false, true, "shop is paused"},
+      {false, true, false, true, "shop is stopped"},
+      {true, true, true, true, "shop is paused"},
+  };
+  for (const Case& c : cases) {
+    AdmissionInput input{"shop",       "shop.service", c.is_paused,
+                         c.is_stopped, c.is_deploying, c.has_open_request};
+    const Result<Admission> admission = admit(input);
+    const std::string answer = !admission                          ? admission.error().message
+                               : *admission == Admission::accepted ? "accepted"
+                                                                   : "supersedes";
+    EXPECT_EQ(answer, c.answer);
+    if (admission) continue;
+    EXPECT_EQ(admission.error().code, Errc::conflict);
+    EXPECT_NE(admission.error().hint, "");
+  }
 }
 
 // ---- Docker's return --------------------------------------------------------------------------
