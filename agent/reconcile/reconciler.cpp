@@ -553,17 +553,21 @@ const Release* Reconciler::release_to_go_back_to() const {
 // --- deciding
 
 // Another Compose than the one that rendered the current release writes the same project in
-// another way, which must not look like a change.
+// another way, which must not look like a change. Of a release whose record is gone, or whose
+// rendering is lost, nothing is known: plans apply what runs of it anew, and it keeps no other from
+// being deployed.
 Task<Result<void>> Reconciler::prepare_current() {
   std::set<int> numbers = releases_of(store_.running());
   if (const Release* const current = store_.current()) numbers.insert(current->number);
-  Result<void> prepared;
   for (const int number : numbers) {
-    // What runs may be of a release whose record is gone: then it is not known, and compared anew.
-    const bool is_known = store_.find(number) != nullptr;
-    if (prepared && is_known) prepared = co_await make_readable(draft_parts(), number, false);
+    if (store_.find(number) == nullptr) continue;
+    const Result<void> readable = co_await make_readable(draft_parts(), number, false);
+    if (readable) continue;
+    const bool is_lost =
+        !is_transient(readable.error().code) && !read_rendering(store_, number).has_value();
+    if (!is_lost) co_return readable;
   }
-  co_return prepared;
+  co_return Result<void>();
 }
 
 Task<void> Reconciler::mend_current() {
@@ -575,7 +579,8 @@ Task<void> Reconciler::mend_current() {
     co_return;
   }
   const Turn::Holder turn = co_await wait_for(staging_turn_);
-  const Result<void> mended = co_await prepare_current();
+  const int number = store_.current()->number;
+  const Result<void> mended = co_await make_readable(draft_parts(), number, false);
   if (mended) {
     tell(Milestone::remark, spdlog::level::warn,
          rendering.error().text() + "; it was rendered again from its commit");
@@ -640,11 +645,7 @@ Task<std::optional<Reconciler::Decision>> Reconciler::decide(Goal goal) {
     goal.tip.commit = *fetched;
   }
   const Result<void> prepared = co_await prepare_current();
-  // A release whose rendering is lost keeps no other from being deployed.
-  const Release* const deployed = store_.current();
-  const bool is_lost = !prepared && !is_transient(prepared.error().code) && deployed != nullptr &&
-                       !rendering_of(deployed->number);
-  if (!prepared && !is_lost) {
+  if (!prepared) {
     try_later(goal, prepared.error());
     judged_key_ = key;
     co_return std::nullopt;

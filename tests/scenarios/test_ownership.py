@@ -143,3 +143,20 @@ def test_a_damaged_rendering_is_made_again_or_another_is_gone_back_to(host):
                for notice in release["notices"]), release["notices"]
     assert stack.version("web") == "1"
     assert set(stack.containers()) == {"web", "store"}
+
+
+def test_what_runs_of_a_lost_rendering_keeps_no_release_from_being_mended_or_deployed(host):
+    stack = deployed(host, rollback="manual")
+    stack.push(services(host, "bad"))
+    stack.wait_outcome(2, "failed")  # it is the current one; what runs is of the first, too
+    host.stop()
+    for number in (1, 2):
+        (host.state / f"shop/releases/{number}/compose.yaml").write_text("")
+    record = host.state / "shop/releases/1/release.json"
+    record.write_text(record.read_text().replace('"content_key": "', '"content_key": "0'))
+    host.start()
+    host.wait(lambda: (host.state / "shop/releases/2/compose.yaml").read_text(),
+              "the current one is rendered again")
+    stack.wait_commit(stack.push(services(host, "2")))
+    assert stack.release(3)["outcome"] == "good"
+    assert stack.version("web") == "2"
