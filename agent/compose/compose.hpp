@@ -26,7 +26,8 @@ struct ComposeTool {
 struct RenderRequest {
   std::filesystem::path directory;  // the staged checkout
   std::filesystem::path root;       // that stands for "/" in its path: not shown to people
-  std::vector<std::string> files;   // relative to it
+  // Relative to it. Paths in them are relative to the folder of the first, as to Compose.
+  std::vector<std::string> files;
   std::vector<std::string> profiles;
   std::string env_file;  // relative; "" : none
   std::string project;

@@ -174,7 +174,8 @@ Task<Result<Rendered>> ComposeProgram::render(RenderRequest request) {
   }
   const std::filesystem::path env_file =
       request.env_file.empty() ? empty_file_ : request.directory / request.env_file;
-  argv.insert(argv.end(), {"--project-directory", request.directory.string(), "--env-file",
+  const std::filesystem::path first = request.directory / request.files.front();
+  argv.insert(argv.end(), {"--project-directory", first.parent_path().string(), "--env-file",
                            env_file.string(), "-p", request.project, "config"});
   if (tool_.family == ComposeFamily::v2) argv.insert(argv.end(), {"--format", "json"});
   // Compose prefers the environment to the env file, so that no .env can name another commit.

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "agent/compose/env_file.hpp"
+#include "agent/config/settings.hpp"
 
 namespace trimtab {
 namespace {
@@ -58,6 +59,18 @@ std::optional<std::string> path_from(const std::string& base, const std::string&
   if (normal == "." || normal == "./") return std::string();
   if (normal.size() > 1 && normal.back() == '/') normal.pop_back();
   return normal;
+}
+
+std::string project_folder(const std::vector<std::string>& files) {
+  return path_from("", folder_of(files.front()), {}).value_or(std::string());
+}
+
+std::vector<std::string> possible_env_files(const std::optional<std::string>& named,
+                                            const std::vector<std::string>& files) {
+  if (named) return {*named};
+  const std::string folder = project_folder(files);
+  if (folder.empty()) return {default_env_file};
+  return {folder + "/" + default_env_file, default_env_file};
 }
 
 bool is_remote(const std::string& path) {

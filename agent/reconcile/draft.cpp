@@ -199,7 +199,7 @@ bool Drafting::read_raw_files() {
     }
     has_services =
         has_services || !json_object(*raw, "services").empty() || raw->contains("include");
-    if (!choose_project(*raw) || !note_raw_file(*raw, file, "")) return false;
+    if (!choose_project(*raw) || !note_raw_file(*raw, file, project_folder(files_))) return false;
   }
   // Each Compose has other words for this, some of them far from what is wrong.
   if (!has_services) {
@@ -282,10 +282,12 @@ bool Drafting::may_be_read(const std::string& path) {
 }
 
 void Drafting::read_variables() {
-  const std::string path = parts_.settings.env_file.value_or(default_env_file);
-  const Result<std::string> text = read_file(staged(path), max_input_size);
-  if (!text) return;
-  for (const EnvEntry& entry : read_env_file(*text)) variables_[entry.name] = entry.value;
+  for (const std::string& path : possible_env_files(parts_.settings.env_file, files_)) {
+    const Result<std::string> text = read_file(staged(path), max_input_size);
+    if (!text) continue;
+    for (const EnvEntry& entry : read_env_file(*text)) variables_[entry.name] = entry.value;
+    return;
+  }
 }
 
 bool Drafting::choose_project(const Json& raw) {
@@ -304,9 +306,10 @@ bool Drafting::choose_project(const Json& raw) {
 
 bool Drafting::note_inputs() {
   std::error_code ec;
-  const std::string env_file = parts_.settings.env_file.value_or(default_env_file);
-  if (fs::exists(staged(env_file), ec)) draft_.env_file = env_file;
-  env_files_.insert(env_file);
+  for (const std::string& path : possible_env_files(parts_.settings.env_file, files_)) {
+    env_files_.insert(path);
+    if (draft_.env_file.empty() && fs::exists(staged(path), ec)) draft_.env_file = path;
+  }
   for (const std::string& path : env_files_) {
     if (!may_be_read(path)) return false;
     const Result<std::string> text = read_file(staged(path), max_input_size);
@@ -324,7 +327,7 @@ bool Drafting::note_inputs() {
   if (draft_.env_file.empty() && parts_.settings.env_file) {
     return refuse(reject(
         "env-file-missing",
-        "the env file " + (parts_.settings.directory / env_file).string() + " does not exist",
+        "the env file " + live(*parts_.settings.env_file).string() + " does not exist",
         "create it, or take `env_file:` out of the stack's file"));
   }
   return true;
@@ -596,8 +599,9 @@ Task<Result<void>> make_readable(DraftParts parts, int number, bool any_version)
   request.profiles = parts.settings.profiles;
   request.project = release.project;
   request.commit = release.commit;
-  const std::string env_file = parts.settings.env_file.value_or(default_env_file);
-  if (fs::exists(staging / env_file, ec)) request.env_file = env_file;
+  for (const std::string& path : possible_env_files(parts.settings.env_file, request.files)) {
+    if (request.env_file.empty() && fs::exists(staging / path, ec)) request.env_file = path;
+  }
   Result<Rendered> rendered = co_await parts.compose.render(request);
   if (!rendered) {
     Error error = rendered.error();

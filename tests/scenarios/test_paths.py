@@ -1,6 +1,10 @@
 """Paths of a compose file mean what they mean to Compose in the checkout, and never trimtab's state."""
 
+import json
+import subprocess
+
 from host import compose_file
+from test_adoption import compose
 
 
 def make(host, services, files=None, **settings):
@@ -82,3 +86,58 @@ def test_nothing_of_the_state_directory_is_mounted_or_read(host):
         assert "trimtab's own state directory" in failure["reason"], (case, failure)
         assert failure["class"] == "content"
     assert stack.instances() == runs
+
+
+def in_a_folder(host, **settings):
+    """A stack of a repository that has many of them, each in a folder."""
+    host.push("web", "1", version="1", health=False)
+    web = {"image": host.image("web", "1"), "env_file": "app.env",
+           "environment": {"GREETING": "${GREETING:-none}"},
+           "volumes": ["./conf:/conf:ro", "./data:/data"]}
+    return host.stack("mono", None, {
+        "apps/blog/compose.yaml": compose_file({"web": web}), "apps/blog/app.env": "APP=blog\n",
+        "apps/blog/conf/a": "of blog\n", "conf/a": "of the root\n", "app.env": "APP=root\n",
+        "more.yaml": json.dumps({"services": {"web": {"volumes": ["./conf:/again:ro"]}}}),
+        ".gitignore": ".env\ndata/\n"}, gate={"stable": "300ms"}, **settings)
+
+
+def told(stack):
+    return stack.execute("web", "sh", "-c", "echo $APP $GREETING $(cat /conf/a)")
+
+
+def test_paths_are_relative_to_the_folder_of_the_first_file(any_compose_host):
+    host = any_compose_host
+    stack = in_a_folder(host, compose=["apps/blog/compose.yaml", "more.yaml"])
+    (stack.directory / "apps/blog/data").mkdir(parents=True)
+    (stack.directory / ".env").write_text("GREETING=root\n")
+    host.start()
+    commit = stack.git("rev-parse", "HEAD")
+    stack.wait_commit(commit)
+    folder = stack.directory / "apps/blog"
+    assert mounts(stack) == {"/conf": str(folder / "conf"), "/again": str(folder / "conf"),
+                             "/data": str(folder / "data")}
+    assert told(stack) == "blog root of blog"
+    # The env file beside it counts more, and is noticed when it appears.
+    (folder / ".env").write_text("GREETING=beside\n")
+    assert stack.wait_outcome(2, "good")["commit"] == commit
+    assert told(stack) == "blog beside of blog"
+
+
+def test_what_was_run_by_hand_in_its_folder_is_taken_over_there(host):
+    stack = in_a_folder(host, compose=["apps/blog/compose.yaml"])
+    subprocess.run(["git", "clone", "-q", stack.origin, stack.directory], check=True)
+    folder = stack.directory / "apps/blog"
+    (folder / ".env").write_text("GREETING=hand\n")
+    compose(host, folder, "up", "-d")
+    stack.project = "blog"
+    stack.execute("web", "touch", "/data/precious")
+    before = stack.instances()
+    host.start()
+    status = stack.wait_state("failed")
+    assert "a project named blog already runs from" in status["reason"]
+    assert stack.instances() == before and not (stack.directory / "data").exists()
+    stack.settings["project"] = "blog"
+    host.reload()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    assert told(stack) == "blog hand of blog"
+    assert "precious" in stack.execute("web", "ls", "/data")

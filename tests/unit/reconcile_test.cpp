@@ -533,6 +533,16 @@ TEST(ComposeInputs, PathsAsComposeUnderstandsThem) {
   }
 }
 
+TEST(ComposeInputs, TheFirstFileSaysWhatPathsAreRelativeTo) {
+  using Paths = std::vector<std::string>;
+  EXPECT_EQ(project_folder({"compose.yaml", "apps/prod.yaml"}), "");
+  EXPECT_EQ(project_folder({"apps/blog/compose.yaml", "prod.yaml"}), "apps/blog");
+  EXPECT_EQ(project_folder({"./apps/compose.yaml"}), "apps");
+  EXPECT_EQ(possible_env_files(std::nullopt, {"compose.yaml"}), Paths{".env"});
+  EXPECT_EQ(possible_env_files(std::nullopt, {"apps/compose.yaml"}), (Paths{"apps/.env", ".env"}));
+  EXPECT_EQ(possible_env_files("prod.env", {"apps/compose.yaml"}), Paths{"prod.env"});
+}
+
 TEST(ComposeInputs, EnvFilesInEveryForm) {
   const Json raw = *parse_json(R"({"services": {
       "a": {"env_file": "a.env"},
