@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 
 #include "common/text.hpp"
 
@@ -45,6 +46,19 @@ std::chrono::milliseconds duration_of(std::string_view text) {
 
 bool is_path(std::string_view text) {
   return !text.empty() && (text[0] == '/' || text[0] == '.' || text[0] == '~');
+}
+
+// As the Engine writes paths: "/srv/./data/" is "/srv/data".
+std::string plain_path(const std::string& path) {
+  std::string plain = std::filesystem::path(path).lexically_normal().string();
+  if (plain.size() > 1 && plain.back() == '/') plain.pop_back();
+  return plain;
+}
+
+Mount with_plain_paths(Mount mount) {
+  mount.target = plain_path(mount.target);
+  if (mount.type == "bind") mount.source = plain_path(mount.source);
+  return mount;
 }
 
 // "source:target[:mode]" or "target", as Compose 1.29 renders.
@@ -110,8 +124,10 @@ void add_ports_of_text(std::string text, std::vector<PublishedPort>& ports) {
 std::vector<Mount> mounts_of(const Json& service) {
   std::vector<Mount> mounts;
   for (const Json& entry : json_array(service, "volumes")) {
-    if (entry.is_string()) mounts.push_back(mount_of_text(entry.get<std::string>()));
-    if (entry.is_object()) mounts.push_back(mount_of_object(entry));
+    if (entry.is_string()) {
+      mounts.push_back(with_plain_paths(mount_of_text(entry.get<std::string>())));
+    }
+    if (entry.is_object()) mounts.push_back(with_plain_paths(mount_of_object(entry)));
   }
   return mounts;
 }

@@ -9,6 +9,17 @@ const Json& definition_of(const Rendering& rendering, const std::string& volume)
   return json_object(json_object(rendering.model, "volumes"), volume);
 }
 
+// Whether it is another volume than `docker volume create NAME` makes. Options may be secret.
+bool has_options(const Rendering& rendering, const std::string& project, const std::string& name) {
+  for (const auto& item : json_object(rendering.model, "volumes").items()) {
+    if (volume_name(rendering, project, item.key()) != name) continue;
+    const Json& definition = item.value();
+    return !json_object(definition, "driver_opts").empty() ||
+           json_string(definition, "driver", "local") != "local";
+  }
+  return false;
+}
+
 }  // namespace
 
 std::string volume_name(const Rendering& rendering, const std::string& project,
@@ -53,7 +64,8 @@ std::string LostVolume::text() const {
 }
 
 std::string LostVolume::hint() const {
-  return "restore it; or, if it may begin empty, `docker volume create " + volume + "`";
+  return "restore it; or, if it may begin empty, `docker volume create " + volume + "`" +
+         (has_options ? " with the driver and the options that the compose file gives it" : "");
 }
 
 std::set<std::string> services_that_ran(const Release& release) {
@@ -70,7 +82,7 @@ std::vector<LostVolume> lost_volumes(const Release& release, const Rendering& re
     if (present.contains(volume)) continue;
     for (const std::string& service : services) {
       if (!ran.contains(service)) continue;
-      lost.push_back({volume, service});
+      lost.push_back({volume, service, has_options(rendering, release.project, volume)});
       break;
     }
   }

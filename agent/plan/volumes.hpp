@@ -25,8 +25,9 @@ Json with_volumes_as_they_are(const Rendering& rendering, const std::string& pro
                               const std::set<std::string>& present);
 
 struct LostVolume {
-  std::string volume;   // the host's name of it
-  std::string service;  // that kept its data there
+  std::string volume;        // the host's name of it
+  std::string service;       // that kept its data there
+  bool has_options = false;  // a driver or options of its own
 
   [[nodiscard]] std::string text() const;
   [[nodiscard]] std::string hint() const;

@@ -30,8 +30,8 @@ std::optional<std::string> path_from(const std::string& base, const std::string&
 // The folder of the first of a stack's compose files, which all their paths are relative to.
 std::string project_folder(const std::vector<std::string>& files);
 
-// The env files that may fill in their variables, the one that counts first: what is named, else the
-// default one of their folder or of the checkout.
+// The env files that may fill in their variables, the one that counts first: what is named, else
+// the default one of their folder or of the checkout.
 std::vector<std::string> possible_env_files(const std::optional<std::string>& named,
                                             const std::vector<std::string>& files);
 

@@ -325,10 +325,10 @@ bool Drafting::note_inputs() {
     if (bytes) draft_.input_bytes[path] = *bytes;
   }
   if (draft_.env_file.empty() && parts_.settings.env_file) {
-    return refuse(reject(
-        "env-file-missing",
-        "the env file " + live(*parts_.settings.env_file).string() + " does not exist",
-        "create it, or take `env_file:` out of the stack's file"));
+    return refuse(
+        reject("env-file-missing",
+               "the env file " + live(*parts_.settings.env_file).string() + " does not exist",
+               "create it, or take `env_file:` out of the stack's file"));
   }
   return true;
 }

@@ -202,6 +202,12 @@ TEST(Volumes, AreLostWhereAServiceRanWithThem) {
   const LostVolume one{"shop_data", "db"};
   EXPECT_EQ(one.text(), "the volume shop_data, in which the service db keeps its data, is gone");
   EXPECT_EQ(one.hint(), "restore it; or, if it may begin empty, `docker volume create shop_data`");
+  const Rendering elsewhere = rendering("{" + services + R"(, "volumes": {"data": {
+    "name": "shop_data", "driver_opts": {"type": "nfs", "o": "addr=10.0.0.1,password=secret"}}}})");
+  EXPECT_EQ(
+      lost_volumes(release, elsewhere, {"shop_files"}).front().hint(),
+      "restore it; or, if it may begin empty, `docker volume create shop_data` with the driver "
+      "and the options that the compose file gives it");
 }
 
 }  // namespace

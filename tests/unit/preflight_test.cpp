@@ -297,6 +297,12 @@ Container by_hand(const std::string& service, const std::string& files = "compos
   for (const std::string& file : split(files, ',')) {
     container.config_files += (container.config_files.empty() ? "" : ",") + ("/srv/shop/" + file);
   }
+  container.state = ContainerState::running;
+  return container;
+}
+
+Container stopped(Container container) {
+  container.state = ContainerState::exited;
   return container;
 }
 
@@ -366,9 +372,12 @@ INSTANTIATE_TEST_SUITE_P(
              .running = {with_port(by_hand("web"), 32768, true)}},
         Case{.name = "ServiceThatTheCommitLacks",
              .next = one_service,
-             .expected = {"error service-lost: the service adminer (shop-adminer-1) runs, and the "
-                          "compose file has none of that name"},
+             .expected = {"error service-lost: the service adminer (shop-adminer-1) runs, and "
+                          "would not be in the release"},
              .running = {by_hand("web"), by_hand("adminer")}},
+        Case{.name = "StoppedServiceThatTheCommitLacks",
+             .next = one_service,
+             .running = {by_hand("web"), stopped(by_hand("adminer"))}},
         Case{.name = "NotLookedAtOnceDeployed",
              .next = one_service,
              .current = one_service,
@@ -397,13 +406,19 @@ TEST(TakingOver, NamesTheFileThatWouldBeMissing) {
   input.project = "shop";
   input.directory = "/srv/shop";
   input.compose_files = {"compose.yaml"};
-  input.running = {by_hand("db", "compose.yaml,compose.override.yaml"), by_hand("old")};
+  input.running = {by_hand("db", "compose.yaml,compose.override.yaml"), by_hand("old"),
+                   by_hand("older")};
+  input.running.back().config_files = "compose.yaml,./more/prod.yaml";  // as of Compose 1.29
   const Findings found = taken_over(input);
-  ASSERT_EQ(found.size(), 2U);
+  ASSERT_EQ(found.size(), 3U);
   EXPECT_EQ(found[0].hint,
             "shop-db-1 was started with /srv/shop/compose.override.yaml too: name it in `compose:` "
             "of the stack's file, or write what it says into the compose file");
-  EXPECT_EQ(found[1].hint, "write it into the compose file, or take it away by hand first");
+  EXPECT_EQ(found[1].hint,
+            "write it into the compose file, switch its profile on with `profiles:` in the stack's "
+            "file, or take it away by hand first");
+  EXPECT_TRUE(found[2].hint.starts_with("shop-older-1 was started with /srv/shop/more/prod.yaml "))
+      << found[2].hint;
 }
 
 const std::string port_80 = R"({"services": {"web": {"ports": ["80:8080"]}}})";

@@ -180,6 +180,17 @@ TEST_P(RenderedService, Mounts) {
   EXPECT_TRUE(mounts_of(service("db")).empty());
 }
 
+TEST(Service, MountsHaveThePathsThatTheEngineGivesThem) {
+  const Json service = *parse_json(R"({"volumes": [
+      "/srv/data/:/data/:ro", "data:/var/lib/./x/", "/cache/",
+      {"type": "bind", "source": "/srv/a/../b/", "target": "/b//c"},
+      {"type": "bind", "source": "/", "target": "/host"}]})");
+  std::vector<std::string> found;
+  for (const Mount& mount : mounts_of(service)) found.push_back(mount.source + " " + mount.target);
+  EXPECT_EQ(found, (std::vector<std::string>{"/srv/data /data", "data /var/lib/x", " /cache",
+                                             "/srv/b /b/c", "/ /host"}));
+}
+
 TEST_P(RenderedService, PublishedPorts) {
   std::vector<std::string> found;
   for (const PublishedPort& port : published_ports_of(service("web"))) {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <filesystem>
 
 #include "agent/model/service.hpp"
 #include "agent/plan/preflight/preflight.hpp"
@@ -7,25 +8,46 @@ namespace trimtab::preflight {
 namespace {
 
 constexpr const char* would_lose = ", which it would lose when it is taken over";
+constexpr const char* write_it = "write it into the compose file, or take it away by hand first";
+
+// docker-compose 1.29 notes the names of its files as they were given to it.
+std::string absolute(const std::string& path, const std::string& folder) {
+  return (std::filesystem::path(folder) / path).lexically_normal().string();
+}
+
+bool is_up(const Container& container) {
+  return container.state == ContainerState::running || container.state == ContainerState::paused ||
+         container.state == ContainerState::restarting;
+}
 
 PreflightFinding lost(const Container& container, const Input& input, std::string name,
-                      std::string what) {
+                      std::string what, std::string hint = write_it) {
   PreflightFinding finding;
   finding.name = std::move(name);
   finding.cls = FailureClass::world;
   finding.subject = what;
   finding.message = std::move(what);
-  finding.hint = "write it into the compose file, or take it away by hand first";
-  for (const std::string& file : split(container.config_files, ',')) {
+  finding.hint = std::move(hint);
+  for (const std::string& written : split(container.config_files, ',')) {
+    if (written.empty()) continue;
+    const std::string file = absolute(written, container.working_dir);
     const bool is_known = std::any_of(
         input.compose_files.begin(), input.compose_files.end(),
-        [&](const std::string& known) { return file == input.directory + "/" + known; });
-    if (file.empty() || is_known) continue;
+        [&](const std::string& known) { return file == absolute(known, input.directory); });
+    if (is_known) continue;
     finding.hint = container.name + " was started with " + file +
                    " too: name it in `compose:` of the stack's file, or write what it says into " +
                    "the compose file";
   }
   return finding;
+}
+
+PreflightFinding lost_service(const Container& container, const Input& input) {
+  return lost(container, input, "service-lost",
+              "the service " + container.service + " (" + container.name +
+                  ") runs, and would not be in the release",
+              "write it into the compose file, switch its profile on with `profiles:` in the "
+              "stack's file, or take it away by hand first");
 }
 
 const Mount* mount_at(const std::vector<Mount>& mounts, const std::string& target) {
@@ -97,9 +119,8 @@ Findings taken_over(const Input& input) {
   Findings findings;
   for (const Container& container : input.running) {
     if (input.next->service(container.service).empty()) {
-      findings.push_back(lost(container, input, "service-lost",
-                              "the service " + container.service + " (" + container.name +
-                                  ") runs, and the compose file has none of that name"));
+      // What an old version of the compose file has left stays as it is.
+      if (is_up(container)) findings.push_back(lost_service(container, input));
       continue;
     }
     compare_mounts(input, container, findings);
