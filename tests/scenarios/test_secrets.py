@@ -18,7 +18,7 @@ def told(host, stack, events):
         shown[f"show {number}"] = host.trimtab("show", "shop", str(number), code=None).stdout
         shown[f"release {number}"] = json.dumps(stack.release(number))
     for file in sorted(host.state.rglob("*")):
-        private = file.name == "compose.yaml" or "inputs" in file.parts
+        private = file.name in ("compose.yaml", "boot.yaml") or "inputs" in file.parts
         if file.is_file() and not file.is_symlink() and not private and ".git" not in str(file):
             shown[str(file)] = file.read_text(errors="replace")
     return shown
