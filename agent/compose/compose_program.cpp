@@ -88,6 +88,20 @@ std::optional<ComposeTool> read_version(std::vector<std::string> argv, std::stri
   return tool;
 }
 
+// docker-compose 1.29 refuses a range of the host's ports in the form in which it writes it itself.
+void write_port_ranges_as_text(Json& model) {
+  if (!model.contains("services")) return;
+  for (auto& service : model["services"].items()) {
+    if (json_array(service.value(), "ports").empty()) continue;
+    for (Json& port : service.value()["ports"]) {
+      const std::string published = json_string(port, "published");
+      if (published.find('-') == std::string::npos) continue;
+      port = published + ":" + std::to_string(json_int(port, "target")) + "/" +
+             json_string(port, "protocol", "tcp");
+    }
+  }
+}
+
 }  // namespace
 
 std::string ComposeTool::display() const {
@@ -200,6 +214,7 @@ Task<Result<Rendered>> ComposeProgram::render(RenderRequest request) {
   Result<Json> model =
       tool_.family == ComposeFamily::v2 ? parse_json(exit->out) : parse_yaml(exit->out);
   if (!model) co_return model.error().context("cannot read what Compose rendered");
+  if (tool_.family == ComposeFamily::v1) write_port_ranges_as_text(*model);
   Rendered rendered;
   rendered.model = std::move(*model);
   rendered.unset_variables = unset_variables(exit->err);

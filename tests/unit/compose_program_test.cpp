@@ -22,6 +22,9 @@ std::string says(const std::string& version) {
   return "echo " + version;
 }
 
+// %s: the commit.
+constexpr const char* usual_project = R"({"services": {"web": {"image": "web:%s"}}})";
+
 // A host whose PATH has these scripts alone.
 class ComposeHost : public testing::Test {
  protected:
@@ -34,12 +37,12 @@ class ComposeHost : public testing::Test {
   ComposeHost& operator=(const ComposeHost&) = delete;
 
   // `version`: what it does when it is asked for its version.
-  void install(const std::string& name, const std::string& version) const {
+  void install(const std::string& name, const std::string& version,
+               const std::string& project = usual_project) const {
     const fs::path written = programs_ / (name + ".new");
     std::ofstream(written) << "#!/bin/sh\nfor word; do [ \"$word\" != version ] || {\n"
                            << version << "\nexit; }; done\n"
-                           << "printf '{\"services\": {\"web\": {\"image\": \"web:%s\"}}}' "
-                              "\"$TRIMTAB_COMMIT\"\n";
+                           << "printf '" << project << "' \"$TRIMTAB_COMMIT\"\n";
     fs::permissions(written, fs::perms::owner_all);
     fs::rename(written, programs_ / name);
   }
@@ -120,6 +123,22 @@ TEST_F(ComposeHost, RendersWithTheIdOfTheCommit) {
     EXPECT_EQ(rendered->model["services"]["web"]["image"], "web:" + request.commit);
   }
   ::unsetenv("TRIMTAB_COMMIT");
+}
+
+TEST_F(ComposeHost, AnOldComposeCanReadTheRangesOfPortsThatItWrites) {
+  install("docker-compose", says("1.29.2"),
+          R"({"services": {"db": {"image": "%s"}, "web": {"ports": [
+      {"published": "8000-8005", "target": 80}, {"published": 90, "target": 90}, "1-2:3/udp",
+      {"published": "9000-9001", "target": 81, "protocol": "udp"}, {"target": 7}]}}})");
+  EXPECT_EQ(look(), "docker-compose 1.29.2");
+  RenderRequest request;
+  request.directory = folder_.path();
+  request.files = {"compose.yaml"};
+  const Result<Rendered> rendered = await(compose_.render(request));
+  ASSERT_TRUE(rendered) << rendered.error().text();
+  EXPECT_EQ(dump_json(rendered->model["services"]["web"]["ports"]),
+            R"(["8000-8005:80/tcp",{"published":90,"target":90},"1-2:3/udp",)"
+            R"("9000-9001:81/udp",{"target":7}])");
 }
 
 }  // namespace
