@@ -3,9 +3,12 @@
 #include <filesystem>
 
 #include "agent/compose/compose_yaml.hpp"
+#include "common/text.hpp"
 
 namespace trimtab {
 namespace {
+
+namespace fs = std::filesystem;
 
 // What `container_name` gives in the releases that are kept.
 std::set<std::string> known_names(const Store& store) {
@@ -38,12 +41,37 @@ OwnSigns own_signs(const StackSettings& settings, const Store& store, const std:
   return signs;
 }
 
+// The path with the directory's name in front where it leads to or below it in another way.
+std::string as_seen_from(const fs::path& directory, const std::string& path) {
+  const std::string usual = directory.string();
+  if (path.empty() || path[0] != '/' || path == usual || path.starts_with(usual + "/")) return path;
+  std::error_code ec;
+  const fs::path real = fs::weakly_canonical(path, ec);
+  const fs::path inside =
+      ec ? fs::path() : real.lexically_relative(fs::weakly_canonical(directory, ec));
+  if (ec || inside.empty() || *inside.begin() == "..") return path;
+  return inside == "." ? usual : (directory / inside).string();
+}
+
 }  // namespace
+
+void name_paths_as(const fs::path& directory, std::vector<Container>& containers) {
+  for (Container& container : containers) {
+    std::string folder = as_seen_from(directory, container.working_dir);
+    if (folder == container.working_dir) continue;
+    container.working_dir = std::move(folder);
+    std::vector<std::string> files = split(container.config_files, ',');
+    for (std::string& file : files) file = as_seen_from(directory, file);
+    container.config_files = join(files, ",");
+    for (auto& [target, source] : container.bind_mounts) source = as_seen_from(directory, source);
+  }
+}
 
 Task<Result<ProjectContainers>> project_containers(Docker& docker, const StackSettings& settings,
                                                    const Store& store, std::string project) {
-  const auto containers = co_await docker.project_containers(project);
+  auto containers = co_await docker.project_containers(project);
   if (!containers) co_return containers.error();
+  name_paths_as(settings.directory, *containers);
   ProjectContainers found;
   found.signs = own_signs(settings, store, project);
   // Names that somebody chose are read only where there is a container to be known by one.

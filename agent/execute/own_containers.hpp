@@ -1,6 +1,7 @@
 // Asks the Engine for a stack's own containers.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,10 @@ struct ProjectContainers {
   std::vector<Container> foreign;  // that bear the project's label all the same
   OwnSigns signs;                  // that tell one from the other
 };
+
+// Where Compose was run in the directory, come to in another way, such as through a link: the same
+// paths of the containers with the directory's own name in front. Asks the disk.
+void name_paths_as(const std::filesystem::path& directory, std::vector<Container>& containers);
 
 // All outlives the call. Errors: those of Docker.
 Task<Result<ProjectContainers>> project_containers(Docker& docker, const StackSettings& settings,

@@ -781,8 +781,11 @@ Task<Reconciler::Examination> Reconciler::examine(const Draft* draft) {
   const bool is_first = store_.current() == nullptr;
   const std::vector<Container> running = is_first ? draft->running.own : observed_.containers;
   input.postgres = co_await postgres_majors(docker_, running, draft->release.images);
-  const auto all = co_await docker_.all_containers();
-  if (all) input.all_containers = *all;
+  auto all = co_await docker_.all_containers();
+  if (all) {
+    name_paths_as(settings_.directory, *all);
+    input.all_containers = *all;
+  }
   co_await look_up_names(docker_, &input);
   if (!all || !input.volumes) {
     const Error unknown{Errc::unavailable, "Docker does not tell which volumes there are", {}};

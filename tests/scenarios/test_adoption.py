@@ -124,6 +124,29 @@ def test_a_project_of_another_name_is_taken_over_only_when_it_is_named(host):
     assert tree(stack.directory) == before
 
 
+@pytest.mark.parametrize("is_link", ["directory", "where it was run"])
+def test_a_link_to_the_directory_leads_to_the_same_project(host, is_link):
+    stack = host.stack("shop", gate={"timeout": "30s", "stable": "300ms"})
+    by_hand(host, stack)
+    other = host.folder / "mnt/shop"
+    other.parent.mkdir()
+    if is_link == "directory":
+        stack.directory.rename(other)
+        stack.directory.symlink_to(other)
+    else:
+        other.symlink_to(stack.directory)
+    # Made anew from there, with its PWD.
+    host.environment["PWD"] = str(other)
+    compose(host, other, "-p", "shop", "up", "-d", "--force-recreate")
+    labels = stack.container("web")["Config"]["Labels"]
+    assert labels["com.docker.compose.project.working_dir"] == str(other)
+    host.start()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    assert stack.execute("store", "cat", "/data/precious") == "precious"
+    (stack.directory / "certs/new").write_text("1")
+    assert "new" in stack.execute("web", "ls", "/certs")
+
+
 def test_what_an_override_file_adds_is_not_lost_without_a_word(host):
     host.push("web", "1", version="1", health=False)
     stack = host.stack("shop", {"web": {"image": host.image("web", "1")}},
