@@ -33,8 +33,9 @@ struct Request {
   enum class Kind { deploy, rollback };
   std::string id;
   Kind kind = Kind::deploy;
-  std::string commit;  // of a deploy; "": what the ref points to
-  int release = 0;     // of a rollback; 0: the last good one
+  std::string commit;     // of a deploy; "": what the ref points to
+  int release = 0;        // of a rollback
+  bool is_named = false;  // the release, by the operator; else it is the last good one
 };
 struct RequestResult {
   std::string id;
@@ -163,6 +164,12 @@ class Reconciler final : private Progress {
   Task<void> stop_what_was_started();
   Task<void> serve(Request request);
   Task<void> serve_rollback(Request request);
+  struct Way {
+    int release = 0;
+    Rendering rendering;
+    std::vector<std::string> notices;  // on those that could not be chosen
+  };
+  Task<Result<Way>> find_way_back(Request request);
   Task<void> consider(Goal goal);
   struct Decision;
   // The deployment that is due; nothing where none is, or it was said why not.

@@ -59,6 +59,9 @@ Result<std::string> Reconciler::rollback(int release) {
   if (current == nullptr) {
     return Error{Errc::conflict, settings_.name + " has no release yet", {}};
   }
+  Request request;
+  request.kind = Request::Kind::rollback;
+  request.is_named = release != 0;
   if (release == 0) {
     const Release* const good = store_.last_good_before(*current);
     if (good == nullptr) {
@@ -79,8 +82,6 @@ Result<std::string> Reconciler::rollback(int release) {
   if (target->number == current->number) {
     return Error{Errc::conflict, release_text(release) + " is the current one", {}};
   }
-  Request request;
-  request.kind = Request::Kind::rollback;
   request.release = release;
   return enqueue(std::move(request));
 }
@@ -209,6 +210,29 @@ Task<void> Reconciler::serve(Request request) {
   request_ = request;
 }
 
+// Which release, and its rendering. One that cannot be read, nor rendered again, is no way back:
+// where the operator named none, the one that ran well before it is.
+Task<Result<Reconciler::Way>> Reconciler::find_way_back(Request request) {
+  Way way;
+  way.release = request.release;
+  for (;;) {
+    const Result<void> readable = co_await make_readable(draft_parts(), way.release, false);
+    Result<Rendering> rendering = Error{Errc::failed, "was not read", {}};
+    if (readable) rendering = rendering_of(way.release);
+    if (rendering) {
+      way.rendering = std::move(*rendering);
+      co_return way;
+    }
+    const Error error = readable ? rendering.error() : readable.error();
+    const Release* const older =
+        request.is_named ? nullptr : store_.last_good_before(*store_.find(way.release));
+    if (is_transient(error.code) || older == nullptr) co_return error;
+    way.notices.push_back("it could not go back to " + release_text(way.release) + ", but to " +
+                          release_text(older->number) + ": " + error.text());
+    way.release = older->number;
+  }
+}
+
 Task<void> Reconciler::serve_rollback(Request request) {
   Turn::Holder host = co_await wait_for_host();
   std::optional<Turn::Holder> staging;
@@ -226,33 +250,38 @@ Task<void> Reconciler::serve_rollback(Request request) {
         settings_.name + " has no " + release_text(request.release) + " to go back to any more");
     co_return;
   }
-  Result<void> readable = co_await prepare_current();
-  if (readable) readable = co_await make_readable(draft_parts(), request.release, false);
-  Result<Rendering> rendering = Error{Errc::failed, "was not read", {}};
-  if (readable) rendering = rendering_of(request.release);
-  if (!readable || !rendering) {
-    const Error error = readable ? rendering.error() : readable.error();
-    finish_request(request.id, "failed", std::nullopt, error.text());
+  const Result<void> prepared = co_await prepare_current();
+  if (!prepared) {
+    finish_request(request.id, "failed", std::nullopt, prepared.error().text());
     co_return;
   }
-  const Release older = *store_.find(request.release);
+  const Result<Way> way = co_await find_way_back(request);
+  if (!way) {
+    finish_request(request.id, "failed", std::nullopt, way.error().text());
+    co_return;
+  }
+  const Rendering* const rendering = &way->rendering;
+  const Release older = *store_.find(way->release);
   const Release* const ran = release_to_go_back_to();
+  Result<Rendering> before = Error{Errc::not_found, "nothing ran well", {}};
+  if (ran != nullptr) before = rendering_of(ran->number);
   Attempt next;
   next.release = older.number;
-  next.fallback = ran == nullptr || ran->number == older.number ? 0 : ran->number;
+  next.fallback = !before || ran->number == older.number ? 0 : ran->number;
   next.checkout = store_.current()->number;
   next.kind = AttemptKind::operator_rollback;
   next.from = store_.running();
   Observed own = observed_;
   own.containers = without_hand_made_rest(observed_.containers, signs_, *rendering);
   next.plan = make_return_plan(target_of(older, *rendering), base_of_plans(), own);
-  if (ran != nullptr) {
-    const Result<Rendering> before = rendering_of(ran->number);
-    if (before) next.unwell = unwell_services(next.from, *before, observed_);
-  }
+  if (before) next.unwell = unwell_services(next.from, *before, observed_);
   // People are told what is done now, not what was when it was deployed first.
   Release shown = older;
   shown.plan = next.plan;
+  for (const std::string& notice : way->notices) {
+    remark(notice);
+    shown.notices.push_back(notice);
+  }
   if (const Result<void> saved = store_.save(shown); !saved) {
     finish_request(request.id, "failed", std::nullopt, saved.error().text());
     co_return;

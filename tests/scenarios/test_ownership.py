@@ -160,3 +160,37 @@ def test_what_runs_of_a_lost_rendering_keeps_no_release_from_being_mended_or_dep
     stack.wait_commit(stack.push(services(host, "2")))
     assert stack.release(3)["outcome"] == "good"
     assert stack.version("web") == "2"
+
+
+def test_an_operator_goes_back_from_and_past_what_cannot_be_read_any_more(host):
+    stack = deployed(host)
+    more = {"image": host.image("store", "1")}
+    stack.push(services(host, "2"))
+    stack.wait_outcome(2, "good")
+    stack.wait_commit(stack.push(services(host, "1", more=more)))
+    host.stop()
+    # Nor can they be made again: their commits are gone, too.
+    for number in (2, 3):
+        folder = host.state / f"shop/releases/{number}"
+        (folder / "compose.yaml").write_text("")
+        record = folder / "release.json"
+        told = json.loads(record.read_text())
+        record.write_text(json.dumps({**told, "commit": "0" * 39 + str(number)}))
+    host.start()
+    stack.wait_state("synced")
+    # Which release that is, an operator has said.
+    refused = host.trimtab("rollback", "shop", "2", "--wait", code=1)
+    assert "0000002" in refused.stdout + refused.stderr
+    assert set(stack.containers()) == {"web", "store", "more"}
+
+    with host.events("shop") as events:
+        host.trimtab("rollback", "shop", "--wait")
+        events.wait(lambda e: "could not go back to release 2, but to release 1" in
+                    e.get("message", ""), "it is told")
+    assert stack.status()["release"] == 1
+    assert stack.version("web") == "1"
+    assert set(stack.containers()) == {"web", "store"}
+    assert stack.release(3)["outcome"] == "rolled_back"
+    # And it stays so.
+    stack.wait_polls(2)
+    assert stack.status()["release"] == 1 and stack.status()["attempt"] is None
