@@ -186,6 +186,30 @@ def test_a_broken_release_that_is_asked_for_again_is_tried_once_more(host):
     assert "never ran well" in refused.stderr
 
 
+def test_a_repair_that_fails_says_nothing_against_what_runs(host):
+    database = host.folder / "database"
+    database.mkdir()
+    stack = deployed(host, gate={"timeout": "10s", "stable": "300ms"})
+
+    def push(version):
+        host.push("api", version, version=version, health=False)
+        stack.wait_commit(stack.push(services(
+            host, api=version, volumes=[f"{database}:/database"],
+            command=["/bin/sh", "-c", "test ! -e /database/down && exec /bin/sh /app"])))
+
+    push("2")
+    (database / "down").touch()
+    stack.docker("rm", "api", "-f")
+    host.trimtab("deploy", "shop", "--wait", code=None)
+    failure = stack.release(3)["failure"]
+    assert (failure["class"], failure["services"][0]["service"]) == ("content", "api")
+    # What had worked until the database was down is gone back to.
+    (database / "down").unlink()
+    push("4")
+    host.trimtab("rollback", "shop", "--wait")
+    assert stack.version("api") == "2"
+
+
 def test_where_rolling_back_is_manual_the_failure_stays_until_an_operator_goes_back(host):
     stack = deployed(host, rollback="manual")
     image = stack.container("api")["Image"]

@@ -721,6 +721,25 @@ TEST(Turn, WhoJustHadItDoesNotGetItBeforeThoseWhoWait) {
                                                 "a begins", "a ends"}));
 }
 
+TEST(Turn, IsHadAtOnceOnlyWhereNobodyHasItOrWaitsForIt) {
+  Line line;
+  WakeEvent go(line.loop.get_executor());
+  {
+    const std::optional<Turn::Holder> held = line.turn.try_take();
+    EXPECT_TRUE(held);
+    EXPECT_FALSE(line.turn.try_take());
+    start(line, work(&line, "a", &go));
+    EXPECT_TRUE(line.log.empty());
+  }
+  // It is given back, and on its way to the one who waits.
+  EXPECT_FALSE(line.turn.try_take());
+  go.notify();
+  test::run_loop(line.loop);
+  EXPECT_EQ(line.log.back(), "a ends");
+  EXPECT_TRUE(line.turn.try_take());
+  EXPECT_FALSE(line.turn.taken());
+}
+
 TEST(Turn, OneWhoIsCancelledLosesOnlyItsOwnPlace) {
   // Cancelled while it waits, and cancelled just when the turn has become its own.
   for (const bool at_its_turn : {false, true}) {
