@@ -1175,9 +1175,13 @@ Task<bool> Executor::wait_for_docker() {
 
 // As the reconciler does it while nothing is deployed.
 Task<void> Executor::start_what_docker_left_down() {
-  const auto containers = co_await containers_of_stack();
-  if (!containers) co_return;
-  for (const Container& container : *containers) {
+  const auto found =
+      co_await project_containers(parts_.docker, parts_.settings, parts_.store, parts_.project);
+  const Result<Rendering> rendering = co_await rendering_of(attempt_.release);
+  if (!found || !rendering) co_return;
+  const std::vector<Container> containers =
+      without_hand_made_rest(found->own, found->signs, *rendering);
+  for (const Container& container : containers) {
     const RunningService* const known = attempt_.from.find(container.service);
     const bool ran_on = known != nullptr && !known->containers.empty() && !known->is_job;
     const bool stopped_by_docker =

@@ -362,6 +362,13 @@ const Release* Reconciler::release_of_moved_tag(const RefTip& tip) const {
   return moved ? &newest->second : nullptr;
 }
 
+std::vector<Container> Reconciler::of_release(const ProjectContainers& found) const {
+  const Release* const current = store_.current();
+  if (current == nullptr) return found.own;
+  const Result<Rendering> rendering = rendering_of(current->number);
+  return rendering ? without_hand_made_rest(found.own, found.signs, *rendering) : found.own;
+}
+
 // Gives whether anything was changed.
 Task<bool> Reconciler::put_right_after_docker(std::vector<Container> containers) {
   bool changed = false;
@@ -397,9 +404,9 @@ Task<bool> Reconciler::put_right_after_docker(std::vector<Container> containers)
 
 // A deployment that the unit's stop has cut may have started services after that.
 Task<void> Reconciler::stop_what_was_started() {
-  const auto containers = co_await own_containers(docker_, settings_, store_, project_);
-  if (!containers) co_return;
-  const std::vector<Container> running = brought_back(*containers, WallTime::max(), {});
+  const auto found = co_await project_containers(docker_, settings_, store_, project_);
+  if (!found) co_return;
+  const std::vector<Container> running = brought_back(of_release(*found), WallTime::max(), {});
   for (const Container& container : running) {
     remark(container.service + " was started while " + settings_.unit +
            " stopped the stack: it is stopped");
@@ -412,7 +419,7 @@ Task<void> Reconciler::observe() {
   auto found = co_await project_containers(docker_, settings_, store_, project_);
   if (!found) co_return;
   if ((docker_was_lost_ || is_first_look_) && !store_.intent().paused) {
-    const bool changed = co_await put_right_after_docker(found->own);
+    const bool changed = co_await put_right_after_docker(of_release(*found));
     if (changed) found = co_await project_containers(docker_, settings_, store_, project_);
     if (!found) co_return;
   }
@@ -438,9 +445,11 @@ Task<void> Reconciler::observe() {
     events_.publish("service", settings_.name, std::move(data));
   }
   observed_.containers = found->own;
+  observed_.at = wall_now();
+  observed_of_release_.containers = of_release(*found);
+  observed_of_release_.at = observed_.at;
   foreign_ = std::move(found->foreign);
   signs_ = std::move(found->signs);
-  observed_.at = wall_now();
   drift_.clear();
   const Release* const current = store_.current();
   co_await look_at_volumes(current);
@@ -448,7 +457,7 @@ Task<void> Reconciler::observe() {
   const Result<Rendering> rendering = rendering_of(current->number);
   if (rendering) look_at_certificates(*rendering);
   if (store_.running().release != current->number) co_return;
-  if (rendering) drift_ = trimtab::drift(store_.running(), *rendering, observed_);
+  if (rendering) drift_ = trimtab::drift(store_.running(), *rendering, observed_of_release_);
 }
 
 Task<void> Reconciler::look_at_volumes(const Release* current) {

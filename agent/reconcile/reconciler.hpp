@@ -160,6 +160,8 @@ class Reconciler final : private Progress {
   Task<void> reload_renewed();
   // Gives up rolling where there is no memory for it; a line on each for people.
   Task<std::vector<std::string>> fit_memory(const Rendering* rendering, Plan* plan);
+  // Without what was made by hand beside the current release. Where that cannot be read, all.
+  [[nodiscard]] std::vector<Container> of_release(const ProjectContainers& found) const;
   Task<bool> put_right_after_docker(std::vector<Container> containers);
   Task<void> stop_what_was_started();
   Task<void> serve(Request request);
@@ -274,7 +276,8 @@ class Reconciler final : private Progress {
   std::string told_commit_;                          // of the facts that events have told
   std::map<std::string, std::string> told_digests_;  // by image
   Projects& projects_;
-  Observed observed_;
+  Observed observed_;                     // all of its own
+  Observed observed_of_release_;          // without what was made by hand beside it
   std::vector<Container> foreign_;        // that bear the project's label, but are not the stack's
   OwnSigns signs_;                        // that tell them from its own
   std::vector<LostVolume> lost_volumes_;  // of what is deployed

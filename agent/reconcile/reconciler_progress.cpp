@@ -1,4 +1,6 @@
 // What people are told while a stack is kept.
+#include <algorithm>
+
 #include "agent/model/reference.hpp"
 #include "agent/reconcile/reconciler.hpp"
 
@@ -145,7 +147,7 @@ void Reconciler::settle() {
   input.current = store_.current();
   input.docker_error = engine_.error();
   input.tip = &facts_.tip;
-  input.observed = &observed_;
+  input.observed = &observed_of_release_;
   input.drift = &drift_;
   input.lost_volumes = lost_volumes_;
   if (probation_end_ && input.current != nullptr &&
@@ -179,6 +181,16 @@ std::vector<std::string> Reconciler::notices() const {
   for (const Container& container : foreign_) {
     all.push_back("the container " + container.name + " bears the label of the project " +
                   project_ + ", but was not made for this stack: it is left alone");
+  }
+  for (const Container& container : observed_.containers) {
+    const auto& of_release = observed_of_release_.containers;
+    const bool is_of_release =
+        std::any_of(of_release.begin(), of_release.end(),
+                    [&](const Container& one) { return one.id == container.id; });
+    if (is_of_release) continue;
+    all.push_back(
+        "the container " + container.name +
+        " was made by hand for a service that the release does not have: it is left alone");
   }
   if (const Release* const current = store_.current()) {
     all.insert(all.end(), current->notices.begin(), current->notices.end());

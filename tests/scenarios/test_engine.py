@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 import parts as real
+from test_adoption import compose
 
 
 def services(host, web="1"):
@@ -15,6 +16,21 @@ def services(host, web="1"):
         "store": {"image": host.image("store", "1"), "restart": "unless-stopped",
                   "volumes": ["data:/data"]},
     }
+
+
+def made_beside(host, stack):
+    """A container for a service that the release does not have; returns its id."""
+    (stack.directory / "tools.yaml").write_text(json.dumps({"services": {"tool": {
+        "image": host.image("store", "1"), "stop_signal": "SIGKILL"}}}))
+    compose(host, stack.directory, "-p", "shop", "-f", "tools.yaml", "up", "-d")
+    host.wait(lambda: any(container["service"] == "tool" and container["state"] == "running"
+                          for container in stack.status()["containers"]), "it is seen")
+    return stack.container("tool")["Id"]
+
+
+def exited(host, container):
+    _, inspected = host.engine.get(f"/containers/{container}/json")
+    return inspected["State"]["Status"] == "exited"
 
 
 def test_the_engine_may_restart_at_any_time(own_engine, make_host):
@@ -32,7 +48,9 @@ def test_the_engine_may_restart_at_any_time(own_engine, make_host):
     stack.wait_polls(3)
     assert len(runs()) == used
 
-    # While it is idle.
+    # While it is idle. What somebody has made beside the release is as Docker left it.
+    tool = made_beside(host, stack)
+    used = len(runs())
     ids = {service: [c["Id"] for c in found] for service, found in stack.containers().items()}
     own_engine.stop()
     status = stack.wait_state("degraded")
@@ -45,6 +63,10 @@ def test_the_engine_may_restart_at_any_time(own_engine, make_host):
     assert {service: [c["Id"] for c in found]
             for service, found in stack.containers().items()} == ids
     assert len(runs()) == used
+    assert exited(host, tool)
+    host.engine.docker("update", "--restart", "unless-stopped", tool)
+    host.engine.docker("start", tool)
+    host.engine.docker("stop", tool)
 
     # What happens before the events are listened to again is noticed all the same.
     own_engine.stop()
@@ -64,6 +86,8 @@ def test_the_engine_may_restart_at_any_time(own_engine, make_host):
     (release,) = [r for r in stack.releases() if r["commit"] == commit]
     assert release["failure"] is None
     assert stack.version("web") == "2"
+    assert exited(host, tool)
+    host.engine.docker("rm", tool)
     assert {service: len(found) for service, found in stack.containers().items()} == {
         "web": 1, "store": 1}
 

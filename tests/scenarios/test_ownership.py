@@ -54,12 +54,13 @@ def test_containers_of_others_are_left_alone_whatever_their_labels(host, tmp_pat
 
     stack.push(services(host, "2"), message="Forward")
     stack.wait_outcome(2, "good")
+    assert stack.wait_state("synced")["drift"] == []
     stack.push(services(host, "bad"), message="And back")
     stack.wait_outcome(3, "rolled_back")
     assert [state(host, container) for container in others] == before
     assert stack.version("web") == "2"
     told = "\n".join(stack.status()["notices"])
-    assert all(name in told for name in ("plain", "copy", "shop-debug-1")), told
+    assert all(name in told for name in ("plain", "copy", "shop-debug-1", "shop-tool-1")), told
 
     # What Compose itself would replace keeps it from being asked.
     copy = run_beside(host, stack.container("web")["Config"]["Labels"], "web-copy")
