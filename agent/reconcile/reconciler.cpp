@@ -775,19 +775,20 @@ Task<Reconciler::Examination> Reconciler::examine(const Draft* draft) {
   input.project = draft->release.project;
   input.directory = settings_.directory.string();
   input.next = &draft->rendering;
+  const bool is_first = store_.current() == nullptr;
+  input.is_first = is_first;
   Rendering current_rendering;
-  if (const Release* const current = store_.current()) {
-    Result<Rendering> rendering = rendering_of(current->number);
-    if (rendering) {
-      current_rendering = std::move(*rendering);
-      input.current = &current_rendering;
-    }
+  for (const Release* known = store_.current(); known != nullptr && input.current == nullptr;
+       known = store_.last_good_before(*known)) {
+    Result<Rendering> rendering = rendering_of(known->number);
+    if (!rendering) continue;
+    current_rendering = std::move(*rendering);
+    input.current = &current_rendering;
   }
   input.unset_variables = draft->unset_variables;
   input.dollar_values = draft->dollar_values;
   input.env_file = draft->env_file;
   input.built_images_missing = draft->built_images_missing;
-  const bool is_first = store_.current() == nullptr;
   const std::vector<Container> running = is_first ? draft->running.own : observed_.containers;
   input.postgres = co_await postgres_majors(docker_, running, draft->release.images);
   auto all = co_await docker_.all_containers();

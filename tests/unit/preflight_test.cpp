@@ -37,6 +37,7 @@ struct Case {
   std::string next;                        // the model
   std::vector<std::string> expected = {};  // "error NAME: message"
   std::string current = {};                // the model; "": nothing was deployed
+  bool current_is_lost = false;            // it was, but its model cannot be read
   std::vector<Container> containers = {};
   std::vector<PortHolder> port_holders = {};
   std::vector<std::string> unset_variables = {};
@@ -71,6 +72,7 @@ TEST_P(Preflight, FindsWhatIsWrong) {
   input.directory = "/srv/shop";
   input.env_file = ".env";
   input.next = &next;
+  input.is_first = row.current.empty() && !row.current_is_lost;
   if (!row.current.empty()) input.current = &current;
   input.all_containers = row.containers;
   input.port_holders = row.port_holders;
@@ -273,6 +275,12 @@ INSTANTIATE_TEST_SUITE_P(
              .next = one_service,
              .current = one_service,
              .foreign = {foreign("shop-debug-1", "debug", "/home/ana/shop")}},
+        Case{.name = "WhatIsToleratedStaysSoWhenTheReleaseCannotBeRead",
+             .next = one_service,
+             .current_is_lost = true,
+             .containers = {from("/srv/shop", "blog")},
+             .foreign = {foreign("shop-debug-1", "debug", "/home/ana/shop")},
+             .running = {foreign("shop-adminer-1", "adminer", "/srv/shop")}},
         Case{.name = "ContainerThatComposeWouldReplace",
              .next = one_service,
              .expected = {"error foreign-container: the container copy bears the labels of this "
@@ -402,6 +410,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(TakingOver, NamesTheFileThatWouldBeMissing) {
   const Rendering next = rendering(one_service);
   Input input;
+  input.is_first = true;
   input.next = &next;
   input.project = "shop";
   input.directory = "/srv/shop";

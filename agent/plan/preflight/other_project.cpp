@@ -25,7 +25,7 @@ bool is_of_this_checkout(const Container& container, const Input& input) {
 
 // Under another project name the volumes would not be found, and the database would look empty.
 Findings other_project(const Input& input) {
-  if (input.current != nullptr) return {};
+  if (!input.is_first) return {};
   std::map<std::string, std::string> others;  // project → where it runs from
   for (const Container& container : input.all_containers) {
     if (!container.project.empty() && container.project != input.project &&

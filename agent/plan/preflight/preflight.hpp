@@ -25,7 +25,8 @@ struct Input {
   std::string project;
   std::string directory;  // the live one
   const Rendering* next = nullptr;
-  const Rendering* current = nullptr;  // null before the first good release
+  bool is_first = false;               // nothing was deployed yet
+  const Rendering* current = nullptr;  // the newest release that can be read; null: there is none
   std::vector<std::string> unset_variables;
   std::set<DollarValue> dollar_values;
   std::string env_file;  // as the user knows it, for hints; "" where there is none

@@ -22,7 +22,7 @@ PreflightFinding in_use(const Input& input, const std::string& by) {
 // checkouts.
 Findings project_in_use(const Input& input) {
   if (!input.project_holder.empty()) return {in_use(input, "the stack " + input.project_holder)};
-  if (input.current != nullptr) return {};
+  if (!input.is_first) return {};
   std::map<std::string, std::string> elsewhere;  // folder → one of its containers
   for (const Container& container : input.foreign) {
     if (container.is_counted && !container.working_dir.empty()) {

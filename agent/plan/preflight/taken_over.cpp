@@ -115,7 +115,7 @@ void compare_ports(const Input& input, const Container& container, Findings& fin
 // What runs by hand is replaced by what the commit says. What it has beside that, from an override
 // file for example, would be gone without a word.
 Findings taken_over(const Input& input) {
-  if (input.current != nullptr) return {};
+  if (!input.is_first) return {};
   Findings findings;
   for (const Container& container : input.running) {
     if (input.next->service(container.service).empty()) {
