@@ -195,7 +195,8 @@ Result<void> Agent::prepare() {
                  "`trimtab check` shows them"};
   }
   if (auto made = make_private_directory(options_.state_dir); !made) return made;
-  Result<UniqueFd> lock = lock_file(options_.state_dir / "lock");
+  // The directory itself: a disk without space has none for a file to lock.
+  Result<UniqueFd> lock = lock_file(options_.state_dir);
   if (!lock) {
     if (lock.error().code != Errc::conflict) return lock.error();
     return Error{Errc::conflict, "another trimtabd runs with " + options_.state_dir.string(),

@@ -227,8 +227,8 @@ Result<void> remove_tree(const fs::path& path) {
 }
 
 Result<UniqueFd> lock_file(const fs::path& path) {
-  UniqueFd fd = open_file(path, O_RDWR | O_CREAT, 0600);
-  if (!fd.valid()) return os_error("open the lock", path, errno);
+  UniqueFd fd = open_file(path, O_RDONLY);
+  if (!fd.valid()) return os_error("lock", path, errno);
   while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno == EINTR) continue;
     if (errno == EWOULDBLOCK) {

@@ -58,7 +58,7 @@ Result<void> sync_directory(const std::filesystem::path& path);
 // rm -rf without following links. Nothing there is success.
 Result<void> remove_tree(const std::filesystem::path& path);
 
-// Takes an exclusive lock that the kernel drops when this process ends; conflict if held.
+// Locks a file or a folder until the result or this process is gone; conflict if it is locked.
 Result<UniqueFd> lock_file(const std::filesystem::path& path);
 
 }  // namespace trimtab

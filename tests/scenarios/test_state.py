@@ -46,6 +46,17 @@ def few_inodes(host):
     subprocess.run(["umount", "--lazy", host.state], check=True)
 
 
+def test_the_first_start_may_be_on_a_full_disk(host, few_inodes):
+    push_images(host)
+    stack = host.stack("shop", web(host, "1"), gate={"timeout": "20s", "stable": "3s"})
+    few_inodes.fill()
+    host.start()
+    status = stack.wait_state("failed")
+    assert "No space left on device" in status["reason"], status
+    few_inodes.free()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+
+
 def test_an_end_that_cannot_be_written_is_written_later(host, few_inodes):
     push_images(host)
     stack = host.stack("shop", web(host, "1"), gate={"timeout": "20s", "stable": "3s"})

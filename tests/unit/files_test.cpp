@@ -139,13 +139,15 @@ TEST(Files, RemovesTreesWithoutFollowingLinks) {
 TEST(Files, LocksOnce) {
   const TemporaryFolder folder;
   {
-    const auto first = lock_file(folder / "lock");
+    const auto first = lock_file(folder.path());
     ASSERT_TRUE(first);
-    const auto second = lock_file(folder / "lock");
+    const auto second = lock_file(folder.path());
     ASSERT_FALSE(second);
     EXPECT_EQ(second.error().code, Errc::conflict);
   }
-  EXPECT_TRUE(lock_file(folder / "lock"));
+  EXPECT_TRUE(lock_file(folder.path()));
+  EXPECT_EQ(lock_file(folder / "absent").error().code, Errc::not_found);
+  EXPECT_TRUE(fs::is_empty(folder.path()));
 }
 
 TEST(Files, NamesTheKindOfFailure) {
