@@ -144,9 +144,12 @@ std::string telling_line(std::string_view text) {
     for (const std::string_view prefix : {"fatal: ", "error: ", "ssh: "}) {
       if (line.starts_with(prefix)) line.erase(0, prefix.size());
     }
+    // The lines of objects/info/alternates, which the owner of a clone may have made a link to any
+    // file.
+    const bool foreign = line.find("alternate") != std::string::npos;
     const bool general = line.starts_with("Could not read from remote repository") ||
                          line.starts_with("Please make sure you have") ||
-                         line.starts_with("and the repository exists") || line.empty();
+                         line.starts_with("and the repository exists") || line.empty() || foreign;
     if (!general && best.empty()) best = line;
   }
   if (best.empty()) return "git ended without saying why; `dmesg` tells whether memory ran out";

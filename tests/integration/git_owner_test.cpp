@@ -213,6 +213,26 @@ TEST_F(GitOwner, IsNotQuickerThanASwitch) {
   }
 }
 
+// Git says what it has read there when it complains of anything.
+TEST_F(GitOwner, IsToldNothingOfFilesThatTheCloneLeadsTo) {
+  put(victim / "shadow", "root:$y$secret:20000:0:99999:7:::\n");
+  for (const char* const file :
+       {".git/objects/info/alternates", ".git/objects/info/commit-graph", ".git/info/attributes",
+        ".git/info/grafts", ".git/shallow", ".git/packed-refs", ".git/config"}) {
+    clone();
+    // A commit that cannot be read, so that there is something to complain of.
+    put(live / "conf/nginx.conf", "mine\n");
+    git(live, {"commit", "-q", "-a", "-m", "mine"});
+    const std::string folder_of_it = git(live, {"rev-parse", "HEAD:conf"});
+    fs::remove(live / ".git/objects" / folder_of_it.substr(0, 2) / folder_of_it.substr(2));
+    link(file, victim / "shadow");
+    const auto report = bring();
+    const std::string told = report ? std::string() : report.error().text();
+    EXPECT_EQ(told.find("secret"), std::string::npos) << file << ": " << told;
+    EXPECT_TRUE(file != std::string_view(".git/objects/info/alternates") || !report);
+  }
+}
+
 // A file of the host that the clone's settings or objects name is read at most, and shown to
 // nobody.
 TEST_F(GitOwner, StartsNoProgramByTheSettingsOfTheClone) {
