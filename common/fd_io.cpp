@@ -1,10 +1,14 @@
 #include "common/fd_io.hpp"
 
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+
+#include "common/text.hpp"
 
 namespace trimtab {
 
@@ -28,6 +32,29 @@ int copy_bytes(int from, int to) {
     const int failure = write_all(to, {piece.data(), static_cast<std::size_t>(n)});
     if (failure != 0) return failure;
     at += n;
+  }
+}
+
+Result<std::string> read_all(int fd, const std::filesystem::path& path, std::size_t limit) {
+  std::string content;
+  struct stat info {};
+  if (::fstat(fd, &info) != 0) return os_error("read", path, errno);
+  // Files of /proc say 0 and have bytes all the same.
+  if (info.st_size > 0) {
+    content.reserve(std::min(static_cast<std::size_t>(info.st_size), limit));
+  }
+  std::string piece(16 * 1024, '\0');
+  for (;;) {
+    const ssize_t n = ::read(fd, piece.data(), piece.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return os_error("read", path, errno);
+    if (n == 0) return content;
+    content.append(piece.data(), static_cast<std::size_t>(n));
+    if (content.size() > limit) {
+      return Error{Errc::too_large,
+                   path.string() + " has more than " + human_size(limit) + ", which is the limit",
+                   {}};
+    }
   }
 }
 

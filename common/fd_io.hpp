@@ -1,6 +1,8 @@
 // Reading and writing through file descriptors.
 #pragma once
 
+#include <filesystem>
+#include <string>
 #include <string_view>
 
 #include "common/files.hpp"
@@ -12,6 +14,9 @@ int write_all(int fd, std::string_view content);
 
 // Writes all bytes of the file `from`, wherever its offset is. Returns 0, or an errno.
 int copy_bytes(int from, int to);
+
+// The rest of the file; too_large if that is more than `limit` bytes. `path` is for errors.
+Result<std::string> read_all(int fd, const std::filesystem::path& path, std::size_t limit);
 
 // A file in memory that has these bytes, its offset at the first. Not valid, with errno set, if
 // there is no memory.

@@ -89,29 +89,12 @@ Result<std::string> read_file(const fs::path& path, std::size_t limit) {
   // A pipe in a file's place would keep everything waiting.
   const UniqueFd fd = open_file(path, O_RDONLY | O_NONBLOCK);
   if (!fd.valid()) return os_error("read", path, errno);
-  std::string content;
   struct stat info {};
   if (::fstat(fd.get(), &info) != 0) return os_error("read", path, errno);
   if (!S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {
     return Error{Errc::invalid, path.string() + " is a pipe or a device, not a file", {}};
   }
-  // Files of /proc say 0 and have bytes all the same.
-  if (info.st_size > 0) {
-    content.reserve(std::min(static_cast<std::size_t>(info.st_size), limit));
-  }
-  std::string piece(16 * 1024, '\0');
-  for (;;) {
-    const ssize_t n = ::read(fd.get(), piece.data(), piece.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return os_error("read", path, errno);
-    if (n == 0) return content;
-    content.append(piece.data(), static_cast<std::size_t>(n));
-    if (content.size() > limit) {
-      return Error{Errc::too_large,
-                   path.string() + " has more than " + human_size(limit) + ", which is the limit",
-                   {}};
-    }
-  }
+  return read_all(fd.get(), path, limit);
 }
 
 Result<std::string> read_secret_file(const fs::path& path) {

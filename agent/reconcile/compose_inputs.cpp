@@ -82,9 +82,21 @@ std::vector<std::string> env_files_of(const Json& raw) {
   std::vector<std::string> paths;
   for (const auto& item : json_object(raw, "services").items()) {
     if (!item.value().is_object()) continue;
-    for (const Json& entry : as_list(item.value().value("env_file", Json()))) {
-      paths.push_back(entry.is_string() ? entry.get<std::string>() : json_string(entry, "path"));
+    for (const char* const key : {"env_file", "label_file"}) {
+      for (const Json& entry : as_list(item.value().value(key, Json()))) {
+        paths.push_back(entry.is_string() ? entry.get<std::string>() : json_string(entry, "path"));
+      }
     }
+  }
+  return paths;
+}
+
+std::vector<std::string> build_contexts_of(const Json& raw) {
+  std::vector<std::string> paths;
+  for (const auto& item : json_object(raw, "services").items()) {
+    if (!item.value().is_object() || !item.value().contains("build")) continue;
+    const Json& build = item.value()["build"];
+    paths.push_back(build.is_object() ? json_string(build, "context") : text_of(build));
   }
   return paths;
 }

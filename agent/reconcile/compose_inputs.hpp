@@ -38,8 +38,11 @@ std::vector<std::string> possible_env_files(const std::optional<std::string>& na
 // Whether Compose would fetch it from elsewhere.
 bool is_remote(const std::string& path);
 
-// The files that `env_file:` of the services names, as it writes them.
+// The files that `env_file:` and `label_file:` of the services name, as they write them.
 std::vector<std::string> env_files_of(const Json& raw);
+
+// The folders that images are built from, likewise: docker-compose 1 asks that they are there.
+std::vector<std::string> build_contexts_of(const Json& raw);
 
 // Source: https://docs.docker.com/reference/compose-file/include/ and …/services/#extends
 std::vector<FurtherFile> further_files(const Json& raw, const std::string& base,

@@ -41,6 +41,21 @@ const TreeEntry* find_entry(const std::vector<TreeEntry>& tree, const std::strin
   return found == tree.end() ? nullptr : &*found;
 }
 
+// Folders of the live directory that docker-compose 1 asks for, and does not look into.
+Result<void> put_build_contexts(const DraftParts& parts, const Json& raw, const std::string& base,
+                                const Variables& variables) {
+  const fs::path& live = parts.settings.directory;
+  const fs::path checkout = staged_checkout(parts.store.staging(), live);
+  std::error_code ec;
+  for (const std::string& context : build_contexts_of(raw)) {
+    const auto path = path_from(base, context, variables);
+    if (!path || path->empty() || !fs::is_directory(input_path(live, *path), ec)) continue;
+    const auto put = put_folder(parts.store.staging(), input_path(checkout, *path));
+    if (!put) return put;
+  }
+  return {};
+}
+
 // One staged checkout on its way to a draft.
 class Drafting {
  public:
@@ -55,15 +70,19 @@ class Drafting {
  private:
   Task<bool> stage();
   bool find_compose_files();
+  bool read_variables();
   bool read_raw_files();
-  bool note_raw_file(const Json& raw, const std::string& file, const std::string& base);
-  bool note_further_file(const FurtherFile& further);
-  bool refuse_remote_includes(const Json& raw, const std::string& file);
+  bool note_raw_file(const Json& raw, const std::string& file, const std::string& base,
+                     const Variables& variables);
+  bool note_further_file(const FurtherFile& further, Variables variables);
+  bool refuse_remote_includes(const Json& raw, const std::string& file, const Variables& variables);
   bool choose_project(const Json& raw);
   bool note_inputs();
   Task<bool> look_at_env_file();
   Task<bool> look_at_what_runs();
   Task<bool> render();
+  bool take_copies();
+  bool link_live_files();
   [[nodiscard]] Error without_values(Error error) const;
   [[nodiscard]] PreflightFinding rejected_by_compose(const Error& error) const;
   void note_unset_variables(std::vector<std::string> names);
@@ -79,8 +98,10 @@ class Drafting {
   fs::path live(const std::string& path) const {
     return input_path(parts_.settings.directory, path);
   }
-  bool may_be_read(const std::string& path);
-  void read_variables();
+  bool provide(const std::string& path);
+  bool copy_of_live(const std::string& path);
+  Variables with_variables_of(Variables variables, const std::string& env_file) const;
+  [[nodiscard]] Result<std::string> text_of(const std::string& path) const;
 
   bool refuse(PreflightFinding finding) {
     result_.rejected = std::move(finding);
@@ -106,12 +127,14 @@ class Drafting {
   DraftResult result_;
   Draft draft_;
   fs::path checkout_;
-  Variables variables_;  // of the env file
+  Variables variables_;  // that Compose fills in
   std::vector<std::string> files_;
   std::set<std::string> env_files_;
   std::set<std::string> further_;                 // compose files that others name
   std::map<std::string, std::string> env_texts_;  // of the env files that are there
-  std::string compose_text_;                      // of all compose files
+  // What the live directory has of the files that Compose may read.
+  std::map<std::string, Result<std::string>> live_files_;
+  std::string compose_text_;  // of all compose files
   std::map<std::string, ImagePin> pins_;
 };
 
@@ -125,12 +148,11 @@ Task<DraftResult> Drafting::run() {
   release.compose = parts_.compose.tool().display();
   bool going = compose.has_value();
   if (going) going = co_await stage();
-  going = going && find_compose_files();
-  if (going) read_variables();
-  going = going && read_raw_files() && note_inputs();
+  going = going && find_compose_files() && read_variables() && read_raw_files() && note_inputs();
   if (going) going = co_await look_at_env_file();
   if (going) going = co_await look_at_what_runs();
   if (going) going = co_await render();
+  going = take_copies() && going && link_live_files();
   if (going) going = co_await pin();
   note_evaluated();
   if (going) finish();
@@ -156,10 +178,24 @@ Task<bool> Drafting::stage() {
       for (const TreeEntry& entry : *live_tree) draft_.tracked_live.insert(entry.path);
     }
   }
+  co_return true;
+}
+
+// Values of people's stay nowhere longer than they must.
+bool Drafting::take_copies() {
+  for (const auto& [path, content] : live_files_) {
+    const bool is_copied = content && !draft_.tracked_live.contains(path);
+    const auto taken = is_copied ? take_file(parts_.store.staging(), staged(path)) : Result<void>();
+    if (!taken) return blame_world(taken.error());
+  }
+  return true;
+}
+
+// Only now: whoever owns the live directory may have links there, which Compose would follow.
+bool Drafting::link_live_files() {
   const Result<void> linked =
       link_untracked(parts_.settings.directory, checkout_, draft_.tracked_live);
-  if (!linked) co_return blame_world(linked.error());
-  co_return true;
+  return linked ? true : blame_world(linked.error());
 }
 
 bool Drafting::find_compose_files() {
@@ -167,6 +203,7 @@ bool Drafting::find_compose_files() {
   std::error_code ec;
   if (files_.empty()) {
     for (const char* name : default_compose_files) {
+      if (!provide(name)) return false;
       if (!fs::exists(checkout_ / name, ec)) continue;
       files_ = {name};
       break;
@@ -177,11 +214,11 @@ bool Drafting::find_compose_files() {
                          "name it with `compose:` in the stack's file"));
   }
   for (const std::string& file : files_) {
+    if (!provide(file)) return false;
     if (!fs::exists(checkout_ / file, ec)) {
       return refuse(reject("no-compose-file", "the commit has no file " + file,
                            "correct `compose:` in the stack's file, or commit it"));
     }
-    if (is_link(file)) return refuse(link_finding(file));
   }
   return true;
 }
@@ -199,7 +236,10 @@ bool Drafting::read_raw_files() {
     }
     has_services =
         has_services || !json_object(*raw, "services").empty() || raw->contains("include");
-    if (!choose_project(*raw) || !note_raw_file(*raw, file, project_folder(files_))) return false;
+    if (!choose_project(*raw)) return false;
+    const std::string& project = result_.release.project;
+    variables_["COMPOSE_PROJECT_NAME"] = project.empty() ? parts_.settings.name : project;
+    if (!note_raw_file(*raw, file, project_folder(files_), variables_)) return false;
   }
   // Each Compose has other words for this, some of them far from what is wrong.
   if (!has_services) {
@@ -218,32 +258,40 @@ bool Drafting::read_raw_files() {
 }
 
 // What a compose file reads besides itself. `base`: the folder that its paths are relative to.
-bool Drafting::note_raw_file(const Json& raw, const std::string& file, const std::string& base) {
-  if (!refuse_remote_includes(raw, file)) return false;
+bool Drafting::note_raw_file(const Json& raw, const std::string& file, const std::string& base,
+                             const Variables& variables) {
+  if (!refuse_remote_includes(raw, file, variables)) return false;
   for (const std::string& path : env_files_of(raw)) {
-    const auto known = path_from(base, path, variables_);
+    const auto known = path_from(base, path, variables);
     if (known && !known->empty()) env_files_.insert(*known);
   }
-  for (const FurtherFile& further : further_files(raw, base, variables_)) {
-    env_files_.insert(further.env_files.begin(), further.env_files.end());
-    if (!note_further_file(further)) return false;
+  const auto put = put_build_contexts(parts_, raw, base, variables);
+  if (!put) return blame_world(put.error());
+  for (const FurtherFile& further : further_files(raw, base, variables)) {
+    if (!note_further_file(further, variables)) return false;
   }
   return true;
 }
 
-bool Drafting::note_further_file(const FurtherFile& further) {
-  if (!further_.insert(further.path).second || further_.size() > most_further_files) return true;
-  if (!may_be_read(further.path)) return false;
+bool Drafting::note_further_file(const FurtherFile& further, Variables variables) {
+  if (further_.size() >= most_further_files || !further_.insert(further.path).second) return true;
+  if (!provide(further.path)) return false;
+  for (const std::string& path : further.env_files) {
+    env_files_.insert(path);
+    if (!provide(path)) return false;
+    variables = with_variables_of(std::move(variables), path);
+  }
   // What is wrong with it is Compose's to say.
-  const Result<std::string> text = read_file(staged(further.path), max_input_size);
+  const Result<std::string> text = text_of(further.path);
   if (!text) return true;
   compose_text_ += *text;
   const Result<Json> raw = parse_yaml(*text);
-  return !raw || note_raw_file(*raw, further.path, further.base);
+  return !raw || note_raw_file(*raw, further.path, further.base, variables);
 }
 
 // Compose would fetch these itself, with programs and from places outside our control.
-bool Drafting::refuse_remote_includes(const Json& raw, const std::string& file) {
+bool Drafting::refuse_remote_includes(const Json& raw, const std::string& file,
+                                      const Variables& variables) {
   std::vector<std::string> named;
   const auto add = [&](const Json& path) {
     if (path.is_string()) named.push_back(path.get<std::string>());
@@ -257,7 +305,7 @@ bool Drafting::refuse_remote_includes(const Json& raw, const std::string& file) 
     add(json_string(json_object(item.value(), "extends"), "file"));
   }
   for (const std::string& text : named) {
-    if (!is_remote(text) && !is_remote(interpolate(text, variables_).value_or(text))) continue;
+    if (!is_remote(text) && !is_remote(interpolate(text, variables).value_or(text))) continue;
     return refuse(reject("remote-include", file + " includes " + printable(text),
                          "include files of the repository only"));
   }
@@ -265,7 +313,7 @@ bool Drafting::refuse_remote_includes(const Json& raw, const std::string& file) 
 }
 
 // Makes sure that Compose finds the file where it looks for it, and that it is one to be read.
-bool Drafting::may_be_read(const std::string& path) {
+bool Drafting::provide(const std::string& path) {
   if (is_link(path)) return refuse(link_finding(path));
   std::error_code ec;
   const fs::path state = fs::weakly_canonical(parts_.store.directory().parent_path(), ec);
@@ -276,18 +324,61 @@ bool Drafting::may_be_read(const std::string& path) {
                              ", which lies in trimtab's own state directory",
                          "name another file: the directory has the secrets of all stacks"));
   }
-  if (draft_.tracked_live.contains(path) || !fs::exists(live(path), ec)) return true;
-  const Result<void> linked = link_file(parts_.store.staging(), staged(path), live(path));
-  return linked ? true : blame_world(linked.error());
+  return find_entry(draft_.tree, path) != nullptr || live_files_.contains(path) ||
+         copy_of_live(path);
 }
 
-void Drafting::read_variables() {
-  for (const std::string& path : possible_env_files(parts_.settings.env_file, files_)) {
-    const Result<std::string> text = read_file(staged(path), max_input_size);
-    if (!text) continue;
-    for (const EnvEntry& entry : read_env_file(*text)) variables_[entry.name] = entry.value;
-    return;
+// A copy, made of what was looked at: between a look at a file and Compose's reading it, whoever
+// owns the live directory could put a link in its place.
+bool Drafting::copy_of_live(const std::string& path) {
+  std::error_code ec;
+  Result<void> put;
+  const Result<std::string>& bytes = live_files_[path] =
+      read_input(parts_.settings.directory, path);
+  const bool goes = draft_.tracked_live.contains(path);
+  if (bytes) {
+    if (!goes) put = put_file(parts_.store.staging(), staged(path), *bytes);
+  } else if (fs::is_directory(live(path), ec)) {
+    if (!goes) put = put_folder(parts_.store.staging(), staged(path));
+  } else if (bytes.error().code != Errc::not_found) {
+    PreflightFinding finding = reject("input", bytes.error().message, bytes.error().hint);
+    finding.cls = FailureClass::world;
+    return refuse(std::move(finding));
   }
+  return put ? true : blame_world(put.error());
+}
+
+// As Compose will find it.
+Result<std::string> Drafting::text_of(const std::string& path) const {
+  const auto live_file = live_files_.find(path);
+  const bool is_copied = live_file != live_files_.end() && live_file->second;
+  if (is_copied && !draft_.tracked_live.contains(path)) return *live_file->second;
+  if (fs::path(path).is_absolute()) return Error{Errc::not_found, path + " is not there", {}};
+  return read_file(staged(path), max_input_size);
+}
+
+// What is set already counts.
+Variables Drafting::with_variables_of(Variables variables, const std::string& env_file) const {
+  const Result<std::string> text = text_of(env_file);
+  if (!text) return variables;
+  Variables all = variables;
+  for (const EnvEntry& entry : read_env_file(*text)) {
+    const auto filled = entry.quote == '\'' ? entry.value : interpolate(entry.value, all);
+    all[entry.name] = filled.value_or(entry.value);
+  }
+  variables.merge(all);
+  return variables;
+}
+
+bool Drafting::read_variables() {
+  variables_["TRIMTAB_COMMIT"] = tip_.commit;
+  for (const std::string& path : possible_env_files(parts_.settings.env_file, files_)) {
+    if (!provide(path)) return false;
+    if (!text_of(path)) continue;
+    variables_ = with_variables_of(std::move(variables_), path);
+    break;
+  }
+  return true;
 }
 
 bool Drafting::choose_project(const Json& raw) {
@@ -311,18 +402,9 @@ bool Drafting::note_inputs() {
     if (draft_.env_file.empty() && fs::exists(staged(path), ec)) draft_.env_file = path;
   }
   for (const std::string& path : env_files_) {
-    if (!may_be_read(path)) return false;
-    const Result<std::string> text = read_file(staged(path), max_input_size);
+    if (!provide(path)) return false;
+    const Result<std::string> text = text_of(path);
     if (text) env_texts_[path] = *text;
-  }
-  std::set<std::string> read = env_files_;
-  read.insert(files_.begin(), files_.end());
-  read.insert(further_.begin(), further_.end());
-  for (const std::string& path : read) {
-    if (find_entry(draft_.tree, path) != nullptr) continue;
-    result_.release.inputs[path] = input_hash(parts_.settings.directory, path);
-    const Result<std::string> bytes = read_file(live(path), max_input_size);
-    if (bytes) draft_.input_bytes[path] = *bytes;
   }
   if (draft_.env_file.empty() && parts_.settings.env_file) {
     return refuse(
@@ -533,6 +615,10 @@ Task<bool> Drafting::pin() {
 // changes.
 void Drafting::note_evaluated() {
   Release& release = result_.release;
+  for (auto& [path, content] : live_files_) {
+    release.inputs[path] = input_hash(content);
+    if (content) draft_.input_bytes[path] = std::move(*content);
+  }
   release.images = pins_;
   result_.inputs = inputs_of(parts_.settings, release);
   for (const std::string& image : draft_.missing_images) {
@@ -583,11 +669,10 @@ Task<Result<void>> make_readable(DraftParts parts, int number, bool any_version)
   for (const auto& [path, hash] : release.inputs) {
     const fs::path kept = parts.store.input_file(number, path);
     if (!fs::exists(kept, ec)) continue;
-    const auto linked = link_file(parts.store.staging(), input_path(staging, path), kept);
-    if (!linked) co_return linked;
-  }
-  if (auto linked = link_untracked(parts.settings.directory, staging, {}); !linked) {
-    co_return linked;
+    const auto text = read_file(kept, max_input_size);
+    if (!text) co_return text.error();
+    const auto put = put_file(parts.store.staging(), input_path(staging, path), *text);
+    if (!put) co_return put;
   }
   RenderRequest request;
   request.directory = staging;
@@ -596,6 +681,13 @@ Task<Result<void>> make_readable(DraftParts parts, int number, bool any_version)
   for (const char* name : default_compose_files) {
     if (request.files.empty() && fs::exists(staging / name, ec)) request.files = {name};
   }
+  for (const std::string& file : request.files) {
+    const auto raw = read_file(staging / file, max_input_size);
+    const auto folders = raw ? parse_yaml(*raw) : Result<Json>(raw.error());
+    if (!folders) co_return folders.error();
+    const auto put = put_build_contexts(parts, *folders, project_folder(request.files), {});
+    if (!put) co_return put;
+  }
   request.profiles = parts.settings.profiles;
   request.project = release.project;
   request.commit = release.commit;
@@ -603,6 +695,7 @@ Task<Result<void>> make_readable(DraftParts parts, int number, bool any_version)
     if (request.env_file.empty() && fs::exists(staging / path, ec)) request.env_file = path;
   }
   Result<Rendered> rendered = co_await parts.compose.render(request);
+  if (auto emptied = remove_tree(parts.store.staging()); !emptied) co_return emptied;
   if (!rendered) {
     Error error = rendered.error();
     error.message = known_values_of(parts.store, {number}).hide_in_error(error.message);

@@ -2,7 +2,7 @@
 
 #include <sys/stat.h>
 
-#include "common/files.hpp"
+#include "common/guarded_file.hpp"
 #include "common/hash.hpp"
 
 namespace trimtab {
@@ -13,9 +13,13 @@ fs::path input_path(const fs::path& live, const std::string& path) {
   return (live / path).lexically_normal();
 }
 
-std::string input_hash(const fs::path& live, const std::string& path) {
-  const Result<std::string> bytes = read_file(input_path(live, path), max_input_size);
-  return bytes ? sha256_hex(*bytes) : absent_input;
+Result<std::string> read_input(const fs::path& live, const std::string& path) {
+  return read_guarded(input_path(live, path), max_input_size);
+}
+
+std::string input_hash(const Result<std::string>& read) {
+  if (read) return sha256_hex(*read);
+  return read.error().code == Errc::untrusted ? refused_input : absent_input;
 }
 
 std::string shaping_settings(const StackSettings& settings) {
@@ -56,7 +60,7 @@ Inputs present_inputs(const StackSettings& settings, const std::string& commit, 
   inputs.commit = commit;
   inputs.settings = shaping_settings(settings);
   for (const auto& [path, hash] : evaluated.files) {
-    inputs.files[path] = input_hash(settings.directory, path);
+    inputs.files[path] = input_hash(read_input(settings.directory, path));
   }
   for (const auto& [image, digest] : evaluated.digests) {
     const auto fact = facts.digests.find(image);

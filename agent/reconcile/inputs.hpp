@@ -8,11 +8,14 @@
 #include "agent/model/facts.hpp"
 #include "agent/model/release.hpp"
 #include "agent/resolve/keys.hpp"
+#include "common/result.hpp"
 
 namespace trimtab {
 
-// In Inputs: a file that was asked for and is not there, an image that its registry does not have.
+// In Inputs: a file that was asked for and is not there, or must not be read; an image that its
+// registry does not have.
 inline constexpr const char* absent_input = "absent";
+inline constexpr const char* refused_input = "refused";
 inline constexpr const char* missing_image = "missing";
 
 // The largest untracked file that is read, in bytes.
@@ -22,8 +25,11 @@ inline constexpr std::size_t max_input_size = 1024 * 1024;
 // leads to is decided by the words alone, as Compose does it.
 std::filesystem::path input_path(const std::filesystem::path& live, const std::string& path);
 
-// SHA-256 of the file, or absent_input if it cannot be read.
-std::string input_hash(const std::filesystem::path& live, const std::string& path);
+// An untracked file as it is now.
+Result<std::string> read_input(const std::filesystem::path& live, const std::string& path);
+
+// SHA-256 of what was read, refused_input where its path is not to be trusted, else absent_input.
+std::string input_hash(const Result<std::string>& read);
 
 // The stack's settings as far as they shape a release.
 std::string shaping_settings(const StackSettings& settings);

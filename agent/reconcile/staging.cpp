@@ -1,6 +1,6 @@
 #include "agent/reconcile/staging.hpp"
 
-#include "common/files.hpp"
+#include "common/confined_directory.hpp"
 
 namespace trimtab {
 namespace {
@@ -47,6 +47,18 @@ Result<void> link_folder(const fs::path& live, const fs::path& staged, const std
   return {};
 }
 
+// Neither out of the folder, nor through a link or over anything of the commit's.
+Result<void> put(const fs::path& staging, const fs::path& path, const auto& make) {
+  const fs::path inside = path.lexically_relative(staging);
+  if (inside.empty() || *inside.begin() == ".." || inside == ".") return {};
+  const Result<ConfinedDirectory> top = ConfinedDirectory::open(staging);
+  if (!top) return top.error();
+  if (top->status(inside)) return {};
+  const Result<void> made = make(*top, inside);
+  if (!made && made.error().code == Errc::conflict) return {};
+  return made;
+}
+
 }  // namespace
 
 fs::path staged_checkout(const fs::path& staging, const fs::path& live) {
@@ -57,22 +69,23 @@ bool is_untracked(const std::set<std::string>& tracked, const std::string& path)
   return !tracked.contains(path) && !has_tracked_below(tracked, path);
 }
 
-Result<void> link_file(const fs::path& staging, const fs::path& path, const fs::path& target) {
-  std::error_code ec;
-  // Neither out of it nor through a link.
+Result<void> put_file(const fs::path& staging, const fs::path& path, std::string_view content) {
+  return put(staging, path, [&](const ConfinedDirectory& top, const fs::path& inside) {
+    return top.put_file(inside, content, 0600);
+  });
+}
+
+Result<void> put_folder(const fs::path& staging, const fs::path& path) {
+  return put(staging, path, [](const ConfinedDirectory& top, const fs::path& inside) {
+    return top.make_directories(inside);
+  });
+}
+
+Result<void> take_file(const fs::path& staging, const fs::path& path) {
   const fs::path inside = path.lexically_relative(staging);
   if (inside.empty() || *inside.begin() == "..") return {};
-  fs::path folder = staging;
-  for (const fs::path& part : inside.parent_path()) {
-    folder /= part;
-    const fs::file_status there = fs::symlink_status(folder, ec);
-    if (fs::exists(there) && !fs::is_directory(there)) return {};
-    fs::create_directory(folder, ec);
-  }
-  if (fs::exists(fs::symlink_status(path, ec))) return {};
-  fs::create_symlink(target, path, ec);
-  if (ec) return os_error("link", path, ec.value());
-  return {};
+  const Result<ConfinedDirectory> top = ConfinedDirectory::open(staging);
+  return top ? top->remove(inside) : top.error();
 }
 
 Result<void> link_untracked(const fs::path& live, const fs::path& staged,

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <set>
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include "common/result.hpp"
 
@@ -15,20 +15,26 @@ namespace trimtab {
 std::filesystem::path staged_checkout(const std::filesystem::path& staging,
                                       const std::filesystem::path& live);
 
-// Makes `path`, which lies below `staging`, a link to `target`, if nothing is there yet.
-Result<void> link_file(const std::filesystem::path& staging, const std::filesystem::path& path,
-                       const std::filesystem::path& target);
+// What Compose is to find at `path`, if that lies below `staging` and nothing is there yet: a file
+// with this content, or an empty folder.
+Result<void> put_file(const std::filesystem::path& staging, const std::filesystem::path& path,
+                      std::string_view content);
+Result<void> put_folder(const std::filesystem::path& staging, const std::filesystem::path& path);
+
+// Removes what put_file has put at `path`.
+Result<void> take_file(const std::filesystem::path& staging, const std::filesystem::path& path);
 
 // Whether what lies at `path` of the live directory is no file of its commit, nor a folder of such.
 bool is_untracked(const std::set<std::string>& tracked, const std::string& path);
 
 // Of a directory that Git tracks files in, no more than this many entries are linked: it may be one
-// of uploads. What Compose reads is linked by its name (link_file).
+// of uploads.
 inline constexpr int max_links_of_directory = 1000;
 
-// Links what Git does not track in `live` into `staged`, folder by folder. `tracked`: paths that
-// the live checkout's commit has, which are not to be linked: where the new commit lacks them, they
-// will be gone.
+// Links what Git does not track in `live` into `staged`, folder by folder, for us to look at: who
+// owns `live` decides where the links lead, so that Compose must not see them. `tracked`: paths
+// that the live checkout's commit has, which are not to be linked: where the new commit lacks them,
+// they will be gone.
 Result<void> link_untracked(const std::filesystem::path& live, const std::filesystem::path& staged,
                             const std::set<std::string>& tracked);
 

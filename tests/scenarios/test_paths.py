@@ -1,10 +1,13 @@
 """Paths of a compose file mean what they mean to Compose in the checkout, and never trimtab's state."""
 
 import json
+import os
 import subprocess
 
 from host import compose_file
 from test_adoption import compose
+
+OWNER = 1000
 
 
 def make(host, services, files=None, **settings):
@@ -141,3 +144,45 @@ def test_what_was_run_by_hand_in_its_folder_is_taken_over_there(host):
     stack.wait_commit(stack.git("rev-parse", "HEAD"))
     assert told(stack) == "blog hand of blog"
     assert "precious" in stack.execute("web", "ls", "/data")
+
+
+def value_of(stack, variable):
+    return stack.execute("web", "sh", "-c", f"echo ${variable}").strip()
+
+
+def test_a_link_of_the_directory_s_owner_opens_nothing_that_he_may_not_read(any_compose_host):
+    host = any_compose_host
+    stack = make(host, {"web": {"env_file": ["conf/web.env"],
+                                "environment": {"VALUE": "${VALUE:-}"}}})
+    secret = host.folder / "secret"
+    secret.write_text("VALUE=of-root\nroot:$y$of-root:20000:::::\n")
+    secret.chmod(0o600)
+    (stack.directory / "conf").mkdir(parents=True)
+    (stack.directory / "conf/web.env").write_text("OTHER=1\n")
+    os.chown(stack.directory, OWNER, OWNER)
+    host.start()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    for number, name, variable in ((2, ".env", "VALUE"), (4, "conf/web.env", "OTHER")):
+        runs = stack.instances()
+        link = stack.directory / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(secret)
+        os.lchown(link, OWNER, OWNER)
+        assert stack.wait_outcome(number, "rejected")["failure"]["class"] == "world"
+        status = stack.status()
+        assert f"link {link} belongs to user {OWNER}" in status["reason"], status
+        assert str(secret) in status["reason"], status
+        assert f"chown -h root: {link}" in status["reason"] + status["next"], status
+        assert "of-root" not in str(status) + host.trimtab("status", "shop").stdout
+        assert stack.instances() == runs
+        # Nobody has read it, and what takes its place is.
+        link.unlink()
+        link.write_text(f"{variable}=own\n")
+        stack.wait_outcome(number + 1, "good")
+        assert value_of(stack, variable) == "own"
+    # Root may have meant it.
+    secret.write_text("VALUE=by-root\n")
+    (stack.directory / ".env").unlink()
+    (stack.directory / ".env").symlink_to(secret)
+    stack.wait_outcome(6, "good")
+    assert value_of(stack, "VALUE") == "by-root"

@@ -21,6 +21,7 @@
 #include "agent/reconcile/state_directory.hpp"
 #include "agent/reconcile/vain_tries.hpp"
 #include "agent/sources/backoff.hpp"
+#include "common/files.hpp"
 #include "common/json.hpp"
 #include "common/text.hpp"
 #include "common/turn.hpp"
@@ -350,22 +351,33 @@ TEST(Staging, NeverWritesThroughALinkOfTheCommit) {
   EXPECT_TRUE(fs::is_empty(folder / "outside"));
 }
 
-TEST(Staging, LinksByNameLeadNowhereElse) {
+TEST(Staging, FilesByNameAreCopiesAndLeadNowhereElse) {
   const test::TemporaryFolder folder;
-  write(folder / "srv/common.env");
   const fs::path staging = folder / "staging";
   const fs::path checkout = staged_checkout(staging, folder / "srv/shop");
   EXPECT_EQ(checkout, staging / fs::path((folder / "srv/shop").string().substr(1)));
-  fs::create_directories(checkout);
+  write(checkout / "tracked.env", "tracked");
   fs::create_directories(folder / "outside");
   fs::create_symlink(folder / "outside", checkout / "link");
+  fs::create_symlink(folder / "outside/b.env", checkout / "link.env");
   const fs::path beside = (checkout / "../common.env").lexically_normal();
   for (const fs::path& path :
-       {beside, checkout / "new/a.env", checkout / "link/a.env", staging / "../a.env"}) {
-    ASSERT_TRUE(link_file(staging, path.lexically_normal(), folder / "srv/common.env")) << path;
+       {beside, checkout / "new/a.env", checkout / "link/a.env", checkout / "link.env",
+        checkout / "tracked.env", staging, staging / "../a.env"}) {
+    ASSERT_TRUE(put_file(staging, path.lexically_normal(), "A=1\n")) << path;
+    ASSERT_TRUE(put_folder(staging, path.lexically_normal())) << path;
   }
-  EXPECT_EQ(fs::read_symlink(beside), folder / "srv/common.env");
-  EXPECT_TRUE(fs::is_symlink(checkout / "new/a.env"));
+  ASSERT_TRUE(put_folder(staging, checkout / "context/api"));
+  EXPECT_EQ(*read_file(beside, 100), "A=1\n");
+  EXPECT_EQ(*read_file(checkout / "new/a.env", 100), "A=1\n");
+  EXPECT_EQ(*read_file(checkout / "tracked.env", 100), "tracked");
+  EXPECT_TRUE(fs::is_directory(checkout / "context/api"));
+  write(folder / "outside/b.env");
+  for (const fs::path& path : {beside, checkout / "link/b.env", staging / "../outside/b.env"}) {
+    static_cast<void>(!take_file(staging, path));
+  }
+  EXPECT_FALSE(fs::exists(beside));
+  EXPECT_TRUE(fs::remove(folder / "outside/b.env"));
   EXPECT_TRUE(fs::is_empty(folder / "outside"));
   EXPECT_FALSE(fs::exists(folder / "a.env"));
 }
@@ -462,6 +474,13 @@ TEST(StateDirectory, AllThatContainersSeeOfTheHost) {
 
 // ---- Inputs ---------------------------------------------------------------------------------
 
+TEST(Inputs, AFileThatMustNotBeReadIsNotOneThatIsMissing) {
+  EXPECT_EQ(input_hash(Error{Errc::untrusted, "a link", {}}), refused_input);
+  EXPECT_EQ(input_hash(Error{Errc::not_found, "", {}}), absent_input);
+  EXPECT_EQ(input_hash(Error{Errc::invalid, "a folder", {}}), absent_input);
+  EXPECT_EQ(input_hash(std::string("A=1")).size(), 64U);
+}
+
 TEST(Inputs, EachThatWasReadCountsAndNoOther) {
   const test::TemporaryFolder folder;
   StackSettings settings;
@@ -469,7 +488,8 @@ TEST(Inputs, EachThatWasReadCountsAndNoOther) {
   write(folder / ".env", "A=1");
   Release release;
   release.commit = "c1";
-  release.inputs = {{".env", input_hash(folder.path(), ".env")}, {"mail.env", absent_input}};
+  release.inputs = {{".env", input_hash(read_input(folder.path(), ".env"))},
+                    {"mail.env", absent_input}};
   release.images["api"] = ImagePin{"acme/api:latest", "acme/api@sha256:1", false};
   release.images["db"] = ImagePin{"postgres:16", "postgres@sha256:2", false};
   release.images["own"] = ImagePin{"own:latest", "sha256:3", true};
@@ -547,9 +567,13 @@ TEST(ComposeInputs, EnvFilesInEveryForm) {
   const Json raw = *parse_json(R"({"services": {
       "a": {"env_file": "a.env"},
       "b": {"env_file": ["b.env", {"path": "c.env", "required": false}]},
-      "c": {"image": "x"},
-      "d": null}})");
-  EXPECT_EQ(env_files_of(raw), (std::vector<std::string>{"a.env", "b.env", "c.env"}));
+      "c": {"image": "x", "label_file": ["labels"], "build": {"context": "../c"}},
+      "d": null,
+      "e": {"build": "./e", "label_file": "more"},
+      "f": {"build": {"dockerfile_inline": "FROM x"}}}})");
+  EXPECT_EQ(env_files_of(raw),
+            (std::vector<std::string>{"a.env", "b.env", "c.env", "labels", "more"}));
+  EXPECT_EQ(build_contexts_of(raw), (std::vector<std::string>{"../c", "./e", ""}));
 }
 
 TEST(ComposeInputs, IncludedAndExtendedFiles) {
