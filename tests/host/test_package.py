@@ -134,6 +134,24 @@ def test_an_operator_who_stops_the_unit_has_stopped_the_stack(shop):
     shop.wait_synced(commit)
     assert shop.containers()["api"] == after["api"]
     assert shop.ids() == ids and shop.runs_of_migration() == 1
+    # A volume that vanished meanwhile is not made anew, and the stack not started without it.
+    host.run(["systemctl", "stop", "shop"])
+    host.docker("rm", ids["api"])
+    host.docker("volume", "rm", "shop_data")
+    assert host.run(["systemctl", "start", "shop"], check=False).returncode != 0
+    said = host.journal("shop")
+    assert any("shop_data" in line and "found" in line for line in said.splitlines()), said
+    status = shop.wait_status(lambda s: "shop_data" in s["reason"], "it is told")
+    assert status["state"] == "failed" and "is gone" in status["reason"], status
+    assert "docker volume create shop_data" in status["next"], status
+    assert "shop_data" not in host.docker("volume", "ls", "-q").split()
+    # As people restore one.
+    host.docker("volume", "create", "shop_data")
+    host.put("/var/lib/docker/volumes/shop_data/_data/starts", "restored\n")
+    host.run(["systemctl", "start", "shop"])
+    shop.trimtab("deploy", "shop", "--wait")
+    shop.wait_synced(commit)
+    assert host.docker("exec", shop.ids()["api"], "cat", "/data/starts").startswith("restored")
 
 
 @on_one_release
