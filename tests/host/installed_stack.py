@@ -72,6 +72,10 @@ class InstalledStack:
                 self.registry.push_image(f"{self.host.name}/{name}", "1", name)
             self.registry.push_image(f"{self.host.name}/migrate", "1", "1", "job 0", health=False)
         self.push_images(version, behaviour, **more)
+        return self.push_commit(version)
+
+    def push_commit(self, version):
+        """Pushes a commit with that version of the service api, whether its image is there or not."""
         (self.work / "compose.yaml").write_text(self.compose_file(version))
         self.git("add", "-A")
         self.git("commit", "-q", "-m", f"Version {version}")

@@ -44,6 +44,23 @@ def children_of(host, pid):
     return host.read(f"/proc/{pid}/task/{pid}/children").split()
 
 
+def questions_to_systemd(shop, looks):
+    """How often the threads beside the daemon's loop, which ask systemd once a round, have waited
+    for an answer or a question, in the time of so many looks at the remote.
+    """
+    pid = daemon_pid(shop.host)
+
+    def so_far():
+        told = shop.host.run(["sh", "-c", f"cd /proc/{pid}/task && cat $(ls | grep -vx {pid} | "
+                              "sed 's:$:/status:')"]).stdout
+        return sum(int(line.split()[1]) for line in told.splitlines()
+                   if line.startswith("voluntary"))
+    shop.wait_looks(1)
+    before = so_far()
+    shop.wait_looks(looks)
+    return so_far() - before
+
+
 def test_installing_starts_a_daemon_that_says_how_things_are(shop):
     host = shop.host
     assert property_of(host, "trimtabd", "UnitFileState") == "enabled"
@@ -175,6 +192,21 @@ def test_stopping_the_unit_in_the_middle_of_a_deployment_stops_it(shop):
     assert shop.states() <= {"created", "exited"}
     host.run(["systemctl", "start", "shop"])
     shop.wait_synced(commit)
+    # While a commit waits for its image, and an operator for the commit.
+    shop.write_settings(images={"interval": "1s", "wait": "1h"})
+    host.run(["systemctl", "reload", "trimtabd"])
+    shop.push_commit("not-there-yet")
+    shop.wait_status(lambda s: s["state"] == "waiting", "it waits for its image")
+    shop.trimtab("deploy", "shop")
+    waiting = questions_to_systemd(shop, looks=5)
+    assert shop.status()["last_request"]["outcome"] == "in_progress"
+    host.run(["systemctl", "stop", "shop"])
+    status = shop.wait_status(lambda s: s["state"] == "stopped" and
+                              s["last_request"]["outcome"] != "in_progress", "stopped and told")
+    request = status["last_request"]
+    assert request["outcome"] == "failed" and "was stopped before" in request["message"]
+    # That the image was to be asked for again meanwhile keeps nobody busy; it would be thirtyfold.
+    assert questions_to_systemd(shop, looks=5) < 8 * waiting
 
 
 def test_a_disabled_stack_stays_down_over_a_reboot(shop):
