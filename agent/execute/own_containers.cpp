@@ -1,5 +1,6 @@
 #include "agent/execute/own_containers.hpp"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "agent/compose/compose_yaml.hpp"
@@ -10,12 +11,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What `container_name` gives in the releases that are kept.
-std::set<std::string> known_names(const Store& store) {
+// What `container_name` gives in the releases that are kept, as far as it may be the name of one of
+// these. Somebody's copy of a container may be there for good: only what says its name is parsed.
+std::set<std::string> known_names(const Store& store, const std::vector<Container>& odd) {
   std::set<std::string> names;
   for (const auto& [number, release] : store.releases()) {
     const Result<std::string> text = store.rendering(number);
-    if (!text) continue;
+    const bool may_say_it =
+        text && std::any_of(odd.begin(), odd.end(), [&](const Container& container) {
+          return text->find(without_old_id(container.name)) != std::string::npos;
+        });
+    if (!may_say_it) continue;
     Result<Json> model = parse_yaml(*text);
     if (!model) continue;
     Rendering rendering;
@@ -31,12 +37,8 @@ OwnSigns own_signs(const StackSettings& settings, const Store& store, const std:
   signs.project = project;
   signs.directory = settings.directory.string();
   signs.state_directory = std::filesystem::absolute(store.directory()).lexically_normal().string();
-  signs.takes_over = true;
   for (const auto& [number, release] : store.releases()) {
-    for (const auto& [service, ids] : release.seen) {
-      signs.takes_over = false;
-      signs.ids.insert(ids.begin(), ids.end());
-    }
+    for (const auto& [service, ids] : release.seen) signs.ids.insert(ids.begin(), ids.end());
   }
   return signs;
 }
@@ -75,11 +77,10 @@ Task<Result<ProjectContainers>> project_containers(Docker& docker, const StackSe
   ProjectContainers found;
   found.signs = own_signs(settings, store, project);
   // Names that somebody chose are read only where there is a container to be known by one.
-  OwnSigns under_any_name = found.signs;
-  under_any_name.takes_over = true;
-  if (own_among(*containers, under_any_name).size() != own_among(*containers, found.signs).size()) {
-    found.signs.names = known_names(store);
-  }
+  const std::vector<Container> odd = oddly_named(*containers, found.signs);
+  if (!odd.empty()) found.signs.names = known_names(store, odd);
+  const bool takes_over = found.signs.ids.empty();
+  if (takes_over) found.signs.names.merge(names_to_take_over(*containers, found.signs));
   found.own = own_among(*containers, found.signs);
   found.foreign = foreign_among(*containers, found.signs);
   co_return found;

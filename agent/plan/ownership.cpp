@@ -11,15 +11,6 @@ bool is_at_or_below(const std::string& path, const std::string& folder) {
   return !folder.empty() && (path == folder || path.starts_with(folder + "/"));
 }
 
-// Compose puts twelve digits of the old container's id before the new one's name until the old one
-// is gone.
-std::string without_old_id(const std::string& name) {
-  constexpr std::size_t digits = 12;
-  const bool has_id =
-      name.size() > digits && name.find_first_not_of(hexadecimal) == digits && name[digits] == '_';
-  return has_id ? name.substr(digits + 1) : name;
-}
-
 // "shop-web-1"; the old Compose writes "shop_web_1".
 bool has_name_of_compose(const Container& container, const std::set<std::string>& chosen) {
   const std::string name = without_old_id(container.name);
@@ -29,16 +20,55 @@ bool has_name_of_compose(const Container& container, const std::set<std::string>
          name == container.project + "_" + container.service + "_" + number;
 }
 
-}  // namespace
-
-Maker maker_of(const Container& container, const OwnSigns& signs) {
-  if (signs.ids.contains(container.id)) return Maker::trimtab;
+Maker maker_by_labels(const Container& container, const OwnSigns& signs) {
   const bool is_of_service = container.project == signs.project && !container.service.empty() &&
                              container.is_counted && !container.oneoff;
   if (!is_of_service) return Maker::other;
-  if (!signs.takes_over && !has_name_of_compose(container, signs.names)) return Maker::other;
   if (is_at_or_below(container.config_files, signs.state_directory)) return Maker::trimtab;
   return is_at_or_below(container.working_dir, signs.directory) ? Maker::hand : Maker::other;
+}
+
+bool has_labels_of(const Container& one, const Container& other) {
+  return one.id != other.id && one.project == other.project && one.service == other.service &&
+         one.number == other.number && one.config_files == other.config_files &&
+         one.is_counted == other.is_counted;
+}
+
+}  // namespace
+
+std::string without_old_id(const std::string& name) {
+  constexpr std::size_t digits = 12;
+  const bool has_id =
+      name.size() > digits && name.find_first_not_of(hexadecimal) == digits && name[digits] == '_';
+  return has_id ? name.substr(digits + 1) : name;
+}
+
+Maker maker_of(const Container& container, const OwnSigns& signs) {
+  if (signs.ids.contains(container.id)) return Maker::trimtab;
+  return has_name_of_compose(container, signs.names) ? maker_by_labels(container, signs)
+                                                     : Maker::other;
+}
+
+std::vector<Container> oddly_named(const std::vector<Container>& containers,
+                                   const OwnSigns& signs) {
+  std::vector<Container> found;
+  for (const Container& container : containers) {
+    const bool is_own = maker_of(container, signs) != Maker::other;
+    if (!is_own && maker_by_labels(container, signs) != Maker::other) found.push_back(container);
+  }
+  return found;
+}
+
+std::set<std::string> names_to_take_over(const std::vector<Container>& containers,
+                                         const OwnSigns& signs) {
+  std::set<std::string> names;
+  for (const Container& odd : oddly_named(containers, signs)) {
+    const bool is_alone =
+        std::none_of(containers.begin(), containers.end(),
+                     [&](const Container& other) { return has_labels_of(odd, other); });
+    if (is_alone) names.insert(without_old_id(odd.name));
+  }
+  return names;
 }
 
 std::vector<Container> own_among(const std::vector<Container>& containers, const OwnSigns& signs) {

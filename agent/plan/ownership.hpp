@@ -20,8 +20,9 @@ struct OwnSigns {
   std::string directory;        // the live one
   std::string state_directory;  // the stack's; the files that Compose is given lie below it
   std::set<std::string> ids;    // of containers that releases are known to have had
-  std::set<std::string> names;  // that `container_name` gives in the stack's releases
-  bool takes_over = false;      // before the first release: names are as they are
+  // Besides those that Compose gives: of `container_name` in the stack's releases, and of what is
+  // taken over.
+  std::set<std::string> names;
 };
 
 enum class Maker {
@@ -33,6 +34,19 @@ enum class Maker {
 // A container's id is the surest sign; without it, all that Compose gives a container must fit: the
 // labels, and the name, which is no label and exists once.
 Maker maker_of(const Container& container, const OwnSigns& signs);
+
+// Those that would be the stack's own, were it not for their names.
+std::vector<Container> oddly_named(const std::vector<Container>& containers, const OwnSigns& signs);
+
+// Before the first release names are as whoever made the containers has chosen them. The names of
+// the oddly named ones, but for those of which another has the labels too: a copy, made with
+// `docker commit` for example, inherits them all.
+std::set<std::string> names_to_take_over(const std::vector<Container>& containers,
+                                         const OwnSigns& signs);
+
+// Compose puts twelve digits of the old container's id before the new one's name until the old one
+// is gone: the name without these.
+std::string without_old_id(const std::string& name);
 
 // The stack's own containers, made by hand or by trimtab.
 std::vector<Container> own_among(const std::vector<Container>& containers, const OwnSigns& signs);

@@ -15,7 +15,7 @@ Rendering rendering(const std::string& text) {
   return result;
 }
 
-const OwnSigns shop{"shop", "/srv/shop", "/var/lib/trimtab/shop", {"known"}, {"proxy"}, false};
+const OwnSigns shop{"shop", "/srv/shop", "/var/lib/trimtab/shop", {"known"}, {"proxy"}};
 
 // As trimtab has Compose make it.
 Container made_for_release(const std::string& name = "shop-web-1") {
@@ -34,7 +34,6 @@ struct MakerCase {
   std::string name;
   std::function<void(Container&)> change;  // of what a release's container looks like
   Maker expected;
-  bool takes_over = false;
 };
 
 std::ostream& operator<<(std::ostream& out, const MakerCase& row) {
@@ -46,9 +45,7 @@ class Makers : public testing::TestWithParam<MakerCase> {};
 TEST_P(Makers, AreToldByIdLabelsAndName) {
   Container container = made_for_release();
   GetParam().change(container);
-  OwnSigns signs = shop;
-  signs.takes_over = GetParam().takes_over;
-  EXPECT_EQ(maker_of(container, signs), GetParam().expected);
+  EXPECT_EQ(maker_of(container, shop), GetParam().expected);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -99,20 +96,34 @@ INSTANTIATE_TEST_SUITE_P(
                   Maker::other},
         MakerCase{"OneOff", [](Container& c) { c.oneoff = true; }, Maker::other},
         MakerCase{"OfAnotherProject", [](Container& c) { c.project = "blog"; }, Maker::other},
-        MakerCase{"OfNoService", [](Container& c) { c.service.clear(); }, Maker::other},
-        MakerCase{"NamedByWhoRanItByHand",
-                  [](Container& c) {
-                    c.name = "old-web";
-                    c.config_files = "/srv/shop/compose.yaml";
-                  },
-                  Maker::hand, true},
-        MakerCase{"FromAnotherDirectoryWhileTakenOver",
-                  [](Container& c) {
-                    c.working_dir = "/srv/other";
-                    c.config_files = "/srv/other/compose.yaml";
-                  },
-                  Maker::other, true}),
+        MakerCase{"OfNoService", [](Container& c) { c.service.clear(); }, Maker::other}),
     testing::PrintToStringParamName());
+
+TEST(Ownership, WhatIsTakenOverHasAnyNameButNoCopyHas) {
+  Container by_hand = made_for_release("old-web");
+  by_hand.id = "old";
+  by_hand.config_files = "/srv/shop/compose.yaml";
+  Container elsewhere = made_for_release("their-web");
+  elsewhere.id = "their";
+  elsewhere.working_dir = "/srv/other";
+  elsewhere.config_files = "/srv/other/compose.yaml";
+  const std::set<std::string> alone{"old-web"};
+  EXPECT_EQ(names_to_take_over({by_hand, elsewhere}, shop), alone);
+  // Compose's own, from a release, takes its place: they are two for a moment.
+  EXPECT_EQ(names_to_take_over({by_hand, made_for_release("94baf8e5c27a_shop-web-1")}, shop),
+            alone);
+  // `docker commit` and `docker run` hand all labels on.
+  Container original = by_hand;
+  original.id = "original";
+  original.name = "shop-web-1";
+  Container copy = by_hand;
+  copy.id = "copy";
+  copy.name = "backup";
+  EXPECT_TRUE(names_to_take_over({original, copy}, shop).empty());
+  // Which of these is the one, a person must say.
+  EXPECT_TRUE(names_to_take_over({by_hand, copy}, shop).empty());
+  EXPECT_EQ(oddly_named({original, by_hand, elsewhere}, shop).size(), 1U);
+}
 
 TEST(Ownership, ForeignContainersAreThoseOfTheLabelAlone) {
   Container foreign = made_for_release("debug");
