@@ -1016,7 +1016,9 @@ Task<Result<void>> Executor::choose_readable_fallback() {
     const Result<Rendering> rendering = co_await rendering_of(number);
     if (rendering) co_return Result<void>();
     const Release* const older = parts_.store.last_good_before(*parts_.store.find(number));
-    if (is_transient(rendering.error().code) || older == nullptr) co_return rendering.error();
+    // Without Compose for a moment nothing can be rendered again: that is no reason.
+    const bool lost = !parts_.compose.problem() && is_lost(parts_.store, number, rendering.error());
+    if (!lost || older == nullptr) co_return rendering.error();
     attempt_.fallback = older->number;
     const std::string notice = "it could not go back to release " + std::to_string(number) +
                                ", but to release " + std::to_string(attempt_.fallback) + ": " +

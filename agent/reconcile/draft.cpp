@@ -655,7 +655,7 @@ Task<Result<void>> make_readable(DraftParts parts, int number, bool any_version)
   const Result<void> compose = co_await parts.compose.look();
   if (!compose) co_return compose;
   const ComposeTool& tool = parts.compose.tool();
-  const Result<Rendering> kept_rendering = read_rendering(parts.store, number);
+  const Result<Rendering> kept_rendering = mend_rendering(parts.store, number);
   const bool same_tool = release.compose == tool.display();
   const bool v1_rendering = release.compose.find(" 1.") != std::string::npos;
   const bool same_family = v1_rendering == (tool.family == ComposeFamily::v1);

@@ -572,9 +572,8 @@ Task<Result<void>> Reconciler::prepare_current() {
     if (store_.find(number) == nullptr) continue;
     const Result<void> readable = co_await make_readable(draft_parts(), number, false);
     if (readable) continue;
-    const bool is_lost =
-        !is_transient(readable.error().code) && !read_rendering(store_, number).has_value();
-    if (!is_lost) co_return readable;
+    const bool lost = !compose_.problem() && is_lost(store_, number, readable.error());
+    if (!lost) co_return readable;
   }
   co_return Result<void>();
 }
@@ -585,8 +584,13 @@ Task<void> Reconciler::mend_current() {
       current == nullptr ? Result<Rendering>(Rendering()) : rendering_of(current->number);
   if (rendering) {
     unmended_.clear();
+    mend_tries_ = MendTries();
     co_return;
   }
+  const std::string commit = facts_.tip.value ? facts_.tip.value->commit : std::string();
+  const std::string what =
+      std::to_string(current->number) + " " + commit + " " + compose_.tool().display();
+  if (!mend_tries_.is_due(what, SteadyClock::now())) co_return;
   const Turn::Holder turn = co_await wait_for(staging_turn_);
   const int number = store_.current()->number;
   const Result<void> mended = co_await make_readable(draft_parts(), number, false);
@@ -597,6 +601,7 @@ Task<void> Reconciler::mend_current() {
     tell(Milestone::failed, spdlog::level::err, mended.error().text());
   }
   unmended_ = mended ? std::string() : mended.error().text();
+  if (!mended) mend_tries_.note_failure(what, SteadyClock::now(), random_jitter());
 }
 
 Task<void> Reconciler::consider(Goal goal) {

@@ -16,6 +16,7 @@
 #include "agent/reconcile/draft.hpp"
 #include "agent/reconcile/events.hpp"
 #include "agent/reconcile/inputs.hpp"
+#include "agent/reconcile/mend_tries.hpp"
 #include "agent/reconcile/projects.hpp"
 #include "agent/reconcile/renewed_files.hpp"
 #include "agent/reconcile/signs_of_life.hpp"
@@ -283,6 +284,7 @@ class Reconciler final : private Progress {
   std::vector<LostVolume> lost_volumes_;  // of what is deployed
   SteadyClock::time_point volumes_until_{};  // then the Engine is asked for them again
   std::string unmended_;                     // why the current release cannot be read; "": it can
+  MendTries mend_tries_;
   RenewedFiles renewed_files_;
   SteadyClock::time_point renewed_until_{};  // then they are looked at again
   std::vector<std::string> drift_;

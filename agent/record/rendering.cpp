@@ -33,4 +33,24 @@ Result<Rendering> read_rendering(const Store& store, int number) {
   return rendering;
 }
 
+Result<Rendering> mend_rendering(Store& store, int number) {
+  Result<Rendering> rendering = read_rendering(store, number);
+  const Release* const release = store.find(number);
+  if (rendering || release == nullptr || release->content_key.empty()) return rendering;
+  for (const auto& [other, known] : store.releases()) {
+    if (known.content_key != release->content_key || !read_rendering(store, other)) continue;
+    const Result<std::string> text = store.rendering(other);
+    if (!text) continue;
+    if (auto saved = store.save_rendering(number, *text); !saved) return saved.error();
+    return read_rendering(store, number);
+  }
+  return rendering;
+}
+
+bool is_lost(const Store& store, int number, const Error& error) {
+  if (is_transient(error.code)) return false;
+  const Result<Rendering> kept = read_rendering(store, number);
+  return !kept && (kept.error().code == Errc::failed || kept.error().code == Errc::not_found);
+}
+
 }  // namespace trimtab

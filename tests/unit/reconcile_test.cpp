@@ -12,6 +12,7 @@
 #include "agent/reconcile/events.hpp"
 #include "agent/reconcile/host_memory.hpp"
 #include "agent/reconcile/inputs.hpp"
+#include "agent/reconcile/mend_tries.hpp"
 #include "agent/reconcile/next_wake.hpp"
 #include "agent/reconcile/projects.hpp"
 #include "agent/reconcile/renewed_files.hpp"
@@ -127,6 +128,25 @@ TEST(DockerReturn, WhatDockerStartedInAStoppedStackIsToldFromWhatPeopleStarted) 
     EXPECT_EQ(brought_back({container}, docker_was_up, by_hand).size(), row.expected ? 1U : 0U)
         << to_string(row.state) << " " << row.started_after_docker;
   }
+}
+
+// ---- Tries to mend ----------------------------------------------------------------------------
+
+TEST(MendTries, OfTheSameComeLaterEachTime) {
+  using std::chrono::minutes;
+  const SteadyClock::time_point start = SteadyClock::now();
+  MendTries tries;
+  EXPECT_TRUE(tries.is_due("5 a compose", start));
+  tries.note_failure("5 a compose", start, 0.5);
+  EXPECT_FALSE(tries.is_due("5 a compose", start + std::chrono::seconds(59)));
+  EXPECT_TRUE(tries.is_due("5 a compose", start + minutes(1)));
+  tries.note_failure("5 a compose", start, 0.5);
+  EXPECT_FALSE(tries.is_due("5 a compose", start + minutes(1)));
+  EXPECT_TRUE(tries.is_due("5 a compose", start + minutes(2)));
+  // Another commit or Compose may do what this one cannot.
+  EXPECT_TRUE(tries.is_due("5 b compose", start));
+  tries.note_failure("5 b compose", start, 0.5);
+  EXPECT_TRUE(tries.is_due("5 b compose", start + minutes(1)));
 }
 
 // ---- Signs of life --------------------------------------------------------------------------

@@ -860,5 +860,38 @@ TEST(Rendering, ThatIsDamagedIsNotRead) {
   }
 }
 
+TEST(Rendering, ThatIsDamagedIsHadFromAnotherReleaseOfTheSameContent) {
+  test::TemporaryFolder folder;
+  Store store = open(folder.path());
+  for (int number = 1; number <= 3; ++number) {
+    Release known = release(number);
+    known.images = {{"db", {"db:1", "db@sha256:1"}}, {"web", {"web:1", "web@sha256:2"}}};
+    known.content_key = content_key(parse_yaml(whole).value(), {});
+    if (number == 3) known.content_key = "another";
+    ASSERT_TRUE(store.save_rendering(number, number == 1 ? whole : ""));
+    ASSERT_TRUE(store.save(known));
+  }
+  EXPECT_TRUE(mend_rendering(store, 2));
+  EXPECT_EQ(store.rendering(2).value(), whole);
+  EXPECT_FALSE(mend_rendering(store, 3));
+  EXPECT_EQ(mend_rendering(store, 4).error().code, Errc::not_found);
+}
+
+TEST(Rendering, IsLostWhereItIsDamagedAndNothingPassesThatKeepsItFromBeingHad) {
+  test::TemporaryFolder folder;
+  Store store = open(folder.path());
+  for (const int number : {1, 2}) {
+    Release known = release(number);
+    known.content_key.clear();
+    ASSERT_TRUE(store.save_rendering(number, number == 1 ? whole : ""));
+    ASSERT_TRUE(store.save(known));
+  }
+  const Error other{Errc::failed, "", {}};
+  EXPECT_TRUE(is_lost(store, 2, other));
+  EXPECT_TRUE(is_lost(store, 3, other));
+  EXPECT_FALSE(is_lost(store, 2, Error{Errc::unavailable, "", {}}));
+  EXPECT_FALSE(is_lost(store, 1, other));  // it is only that this Compose cannot render it
+}
+
 }  // namespace
 }  // namespace trimtab
