@@ -292,6 +292,11 @@ Result<void> Store::save(const Release& release) {
 
 Result<void> Store::save_rendering(int number, const std::string& compose_yaml) {
   if (auto made = make_private_directory(release_directory(number)); !made) return made;
+  // What a damaged disk has put in its place must not keep the release from being used.
+  std::error_code ec;
+  if (fs::is_directory(fs::symlink_status(compose_file(number), ec))) {
+    if (auto removed = remove_tree(compose_file(number)); !removed) return removed;
+  }
   return write_file_durably(compose_file(number), compose_yaml);
 }
 

@@ -893,5 +893,13 @@ TEST(Rendering, IsLostWhereItIsDamagedAndNothingPassesThatKeepsItFromBeingHad) {
   EXPECT_FALSE(is_lost(store, 1, other));  // it is only that this Compose cannot render it
 }
 
+TEST(Rendering, TakesThePlaceOfAFolder) {
+  test::TemporaryFolder folder;
+  Store store = open(folder.path());
+  fs::create_directories(store.compose_file(1) / "lost+found");
+  ASSERT_TRUE(store.save_rendering(1, whole));
+  EXPECT_EQ(store.rendering(1).value(), whole);
+}
+
 }  // namespace
 }  // namespace trimtab
