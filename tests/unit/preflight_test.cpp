@@ -549,9 +549,15 @@ INSTANTIATE_TEST_SUITE_P(
              .current = with_volumes(R"({"data": {"driver_opts": {"device": "/a"}}})")},
         Case{.name = "OtherName",
              .next = with_volumes(R"({"data": {"name": "new_data"}})"),
-             .expected = {"error volume-changed: the definition of the volume data changed, which "
-                          "would delete the data in it"},
+             .expected = {"error volume-renamed: the volume data would be new_data instead of "
+                          "shop_data, without the data in it"},
              .current = with_volumes(R"({"data": {"name": "shop_data"}})")},
+        Case{.name = "SameNameWritten",
+             .next = with_volumes(R"({"data": {"name": "shop_data"}})"),
+             .current = with_volumes(R"({"data": null})")},
+        Case{.name = "SameOneThatIsNotComposesAnyMore",
+             .next = with_volumes(R"({"data": {"name": "shop_data", "external": true}})"),
+             .current = with_volumes(R"({"data": {"driver": "local"}})")},
         Case{.name = "Dropped",
              .next = with_volumes(R"({"cache": {}})"),
              .expected = {"warning volume-dropped: the volume data is no longer in the compose "

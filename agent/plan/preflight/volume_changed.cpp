@@ -1,6 +1,29 @@
 #include "agent/plan/preflight/preflight.hpp"
 
 namespace trimtab::preflight {
+namespace {
+
+PreflightFinding finding_of(std::string name, PreflightFinding::Severity severity,
+                            std::string message, std::string hint) {
+  PreflightFinding finding;
+  finding.name = std::move(name);
+  finding.severity = severity;
+  finding.message = std::move(message);
+  finding.hint = std::move(hint);
+  return finding;
+}
+
+bool is_external(const Json& definition) {
+  return json_bool(definition, "external") || !json_object(definition, "external").empty();
+}
+
+// The definition without what says only which volume of the host it is.
+nlohmann::json options_of(Json definition) {
+  if (definition.is_object()) definition.erase("name");
+  return definition.empty() ? nlohmann::json() : nlohmann::json(definition);
+}
+
+}  // namespace
 
 // Compose can apply a changed definition of a volume only by deleting the volume.
 Findings volume_changed(const Input& input) {
@@ -9,21 +32,27 @@ Findings volume_changed(const Input& input) {
   const Json& before = json_object(input.current->model, "volumes");
   const Json& after = json_object(input.next->model, "volumes");
   for (const auto& item : before.items()) {
-    const std::string& name = item.key();
-    if (!after.contains(name)) {
-      PreflightFinding finding;
-      finding.name = "volume-dropped";
-      finding.severity = PreflightFinding::Severity::warning;
-      finding.message = "the volume " + name + " is no longer in the compose file";
-      finding.hint = "it is kept on this host; `docker volume ls` shows it";
-      findings.push_back(std::move(finding));
-    } else if (nlohmann::json(item.value()) != nlohmann::json(after[name])) {
-      PreflightFinding finding;
-      finding.name = "volume-changed";
-      finding.message =
-          "the definition of the volume " + name + " changed, which would delete the data in it";
-      finding.hint = "give the new volume another name, or move the data by hand first";
-      findings.push_back(std::move(finding));
+    const std::string& key = item.key();
+    if (!after.contains(key)) {
+      findings.push_back(finding_of("volume-dropped", PreflightFinding::Severity::warning,
+                                    "the volume " + key + " is no longer in the compose file",
+                                    "it is kept on this host; `docker volume ls` shows it"));
+      continue;
+    }
+    const std::string from = volume_name(*input.current, input.project, key);
+    const std::string to = volume_name(*input.next, input.project, key);
+    if (from != to) {
+      findings.push_back(finding_of("volume-renamed", PreflightFinding::Severity::error,
+                                    "the volume " + key + " would be " + to + " instead of " +
+                                        from + ", without the data in it",
+                                    "write `name: " + from +
+                                        "`, or move the data by hand and declare " + to +
+                                        " beside it, under another name in the compose file"));
+    } else if (!is_external(after[key]) && options_of(item.value()) != options_of(after[key])) {
+      findings.push_back(finding_of(
+          "volume-changed", PreflightFinding::Severity::error,
+          "the definition of the volume " + key + " changed, which would delete the data in it",
+          "give the new volume another name, or move the data by hand first"));
     }
   }
   return findings;
