@@ -115,7 +115,7 @@ std::vector<EnvEntry> read_env_file(std::string_view text) {
 
 namespace {
 
-// Where the brace that is open at the beginning is closed; npos if it is not.
+// The position of the brace that closes the one open at the start of `text`; npos if none does.
 std::size_t closing_brace(std::string_view text) {
   int open = 1;
   for (std::size_t at = 0; at < text.size(); ++at) {
@@ -125,7 +125,7 @@ std::size_t closing_brace(std::string_view text) {
   return std::string_view::npos;
 }
 
-// What stands in braces: "NAME", "NAME:-else" and the like.
+// The value of ${inner}, where `inner` is NAME, NAME:-default and the like.
 std::optional<std::string> fill_in(std::string_view inner,
                                    const std::map<std::string, std::string>& variables) {
   const auto end = std::find_if_not(inner.begin(), inner.end(), is_variable_character);

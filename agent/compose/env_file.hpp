@@ -25,7 +25,8 @@ std::vector<EnvEntry> read_env_file(std::string_view text);
 std::optional<std::string> interpolate(std::string_view text,
                                        const std::map<std::string, std::string>& variables);
 
-// What Compose cannot read, "line 3: a quote is opened and not closed"; without any value.
+// Why Compose cannot read an env file, such as "line 3: a quote is opened and not closed". It never
+// contains a value.
 struct EnvFileProblem {
   std::string what;
   std::string hint;

@@ -256,7 +256,7 @@ std::string hook_complaint(const std::function<bool(std::string_view)>& has) {
   return has("one_off") ? "one_off belongs to service" : "";
 }
 
-// One that comes with a commit may not be there yet; it is looked at again before it is run.
+// A program that comes with a commit may not exist yet; it is checked again just before it runs.
 void check_program(const fs::path& program, YamlPlace place, Document& document) {
   if (program.empty()) return;
   const Result<void> trusted = check_trusted(program, Privacy::open);
@@ -453,7 +453,7 @@ void check_stacks(std::vector<LoadedStack>& stacks) {
   });
 }
 
-// Where a file comes from: those in the configuration's own directory say what root does.
+// Where a file comes from. Those in the configuration's own directory decide what root runs.
 enum class Origin { given, installed };
 
 std::optional<std::string> read_text(Document& document, Origin origin) {

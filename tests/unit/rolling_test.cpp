@@ -1,6 +1,8 @@
 // Which services are rolled or reloaded, and what a proxy is told meanwhile.
 #include <gtest/gtest.h>
 
+#include <ostream>
+
 #include "agent/execute/proxy_files.hpp"
 #include "agent/execute/reloading.hpp"
 #include "agent/model/reload.hpp"
@@ -241,6 +243,8 @@ TEST(StartFirst, NeedsTheMemoryForIt) {
 struct ReloadCase {
   std::string service;
   std::string expected;  // "CHECK|SIGNAL|whether for files"; "": none
+
+  friend void PrintTo(const ReloadCase& row, std::ostream* out) { *out << row.service; }
 };
 
 class Reloads : public testing::TestWithParam<ReloadCase> {};
