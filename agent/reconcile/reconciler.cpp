@@ -656,6 +656,11 @@ Task<std::optional<Reconciler::Decision>> Reconciler::decide(Goal goal) {
       judged_key_ = key;
       co_return std::nullopt;
     }
+    // It moved on since it was asked for, and what is newer than that answer must not give way to
+    // it.
+    if (facts_.tip.value == goal.tip && *fetched != goal.tip.commit) {
+      facts_.tip.succeed({goal.tip.name, *fetched});
+    }
     goal.tip.commit = *fetched;
   }
   const Result<void> prepared = co_await prepare_current();

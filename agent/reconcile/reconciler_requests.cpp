@@ -1,22 +1,18 @@
 // What operators ask of a stack.
 
-#include <random>
-
 #include "agent/plan/diff.hpp"
 #include "agent/reconcile/admission.hpp"
 #include "agent/reconcile/reconciler.hpp"
 #include "common/log.hpp"
+#include "common/random.hpp"
 
 namespace trimtab {
 namespace {
 
 std::string new_request_id() {
-  std::random_device random;
+  static constexpr std::string_view digits = "0123456789abcdef";
   std::string id;
-  for (int i = 0; i < 4; ++i) {
-    static constexpr std::string_view digits = "0123456789abcdef";
-    for (unsigned bits = random(), n = 0; n < 4; ++n, bits >>= 4) id += digits[bits & 15U];
-  }
+  for (std::uint64_t bits = random_bits(); id.size() < 16; bits >>= 4U) id += digits[bits & 15U];
   return id;
 }
 

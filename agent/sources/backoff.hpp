@@ -3,7 +3,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <random>
+
+#include "common/random.hpp"
 
 namespace trimtab {
 
@@ -20,9 +21,9 @@ inline std::chrono::milliseconds next_interval(std::chrono::milliseconds interva
   return std::chrono::duration_cast<std::chrono::milliseconds>(wait * (0.9 + 0.2 * jitter));
 }
 
+// From 0 up to, not including, 1.
 inline double random_jitter() {
-  static std::minstd_rand engine{std::random_device{}()};
-  return std::uniform_real_distribution<double>(0.0, 1.0)(engine);
+  return static_cast<double>(random_bits() >> 11U) * 0x1.0p-53;
 }
 
 }  // namespace trimtab

@@ -1,0 +1,224 @@
+#include "tests/simulation/compose.hpp"
+
+#include <algorithm>
+
+#include "agent/compose/compose_yaml.hpp"
+#include "agent/compose/env_file.hpp"
+#include "agent/model/service.hpp"
+#include "common/files.hpp"
+#include "common/hash.hpp"
+#include "tests/simulation/engine.hpp"
+
+namespace trimtab::simulation {
+namespace {
+
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+constexpr std::size_t most_bytes = 1 << 20;
+
+void fill_in_all(Json& value, const std::map<std::string, std::string>& variables) {
+  if (value.is_string()) {
+    value = interpolate(value.get<std::string>(), variables).value_or("");
+  } else if (value.is_structured()) {
+    for (Json& part : value) fill_in_all(part, variables);
+  }
+}
+
+// "data:/data" as `config` prints it.
+Json long_mount(const std::string& text, const fs::path& directory) {
+  const auto colon = text.find(':');
+  const std::string source = text.substr(0, colon);
+  const bool is_path = source.starts_with('.') || source.starts_with('/');
+  Json mount;
+  mount["type"] = is_path ? "bind" : "volume";
+  mount["source"] = is_path ? (directory / source).lexically_normal().string() : source;
+  mount["target"] = text.substr(colon + 1);
+  return mount;
+}
+
+}  // namespace
+
+Behaviour behaviour_of(const Json& service, Behaviour behaviour) {
+  const auto environment = environment_of(service);
+  const auto mode = environment.find("MODE");
+  if (mode == environment.end() || !mode->second) return behaviour;
+  if (*mode->second == "ends") behaviour.ends_after = 500ms;
+  if (*mode->second == "ails") {
+    behaviour.has_health_check = true;
+    behaviour.answers_after = 1h;
+    behaviour.ails_after = 20s;
+  }
+  if (*mode->second == "ends-late") behaviour.ends_after = 40s;
+  return behaviour;
+}
+
+std::string definition_of(const Json& service) {
+  return sha256_hex(service.dump());
+}
+
+SimulatedCompose::SimulatedCompose(World& world) : world_(world) {
+  tool_.version = "2.26.1";
+  tool_.argv = {"/usr/bin/docker", "compose"};
+}
+
+Task<Result<void>> SimulatedCompose::answer() {
+  const Result<void> waited = co_await sleep_for(world_.between(50ms, 400ms));
+  co_return waited;
+}
+
+Task<Result<void>> SimulatedCompose::look() {
+  co_return Result<void>();
+}
+
+Task<Result<Rendered>> SimulatedCompose::render(RenderRequest request) {
+  const Result<void> answered = co_await answer();
+  if (!answered) co_return answered.error();
+  std::map<std::string, std::string> variables{{"TRIMTAB_COMMIT", request.commit}};
+  if (!request.env_file.empty()) {
+    const auto text = read_file(request.directory / request.env_file, most_bytes);
+    for (const EnvEntry& entry : read_env_file(text ? *text : "")) {
+      variables[entry.name] = entry.value;
+    }
+  }
+  const auto text = read_file(request.directory / request.files.front(), most_bytes);
+  if (!text) co_return Error{Errc::invalid, text.error().message, {}};
+  Result<Json> model = parse_yaml(*text);
+  if (!model) co_return Error{Errc::invalid, model.error().message, {}};
+  fill_in_all(*model, variables);
+  Rendered rendered;
+  rendered.model["name"] = request.project;
+  for (auto& [name, service] : (*model)["services"].items()) {
+    if (service.contains("volumes")) {
+      for (Json& mount : service["volumes"]) {
+        mount = long_mount(mount.get<std::string>(), request.directory);
+      }
+    }
+    service["networks"]["default"] = nullptr;
+    rendered.model["services"][name] = service;
+  }
+  rendered.model["networks"]["default"]["name"] = request.project + "_default";
+  for (const auto& item : json_object(*model, "volumes").items()) {
+    rendered.model["volumes"][item.key()]["name"] = request.project + "_" + item.key();
+  }
+  co_return rendered;
+}
+
+Task<Result<void>> SimulatedCompose::make_volumes(Json model, std::string service) {
+  for (const Mount& mount : mounts_of(model["services"][service])) {
+    if (mount.type != "volume" || mount.source.empty()) continue;
+    const std::string name = json_string(model["volumes"][mount.source], "name");
+    if (world_.volumes.contains(name)) continue;
+    const Result<void> answered = co_await answer();
+    if (!answered) co_return answered;
+    world_.volumes[name].made = ++world_.volumes_made;
+  }
+  co_return Result<void>();
+}
+
+// As Compose 2 replaces a container: the new one is made beside the old one and named at the end.
+Task<Result<void>> SimulatedCompose::converge(Json model, std::string service, UpRequest request,
+                                              bool force) {
+  const Json& definition = model["services"][service];
+  const std::string pinned = json_string(definition, "image");
+  const std::string image = id_of_image(world_, pinned);
+  if (image.empty()) co_return Error{Errc::failed, "No such image: " + pinned, {}};
+  const std::string hash = definition_of(definition);
+  const WorldContainer* old = nullptr;
+  for (const auto& [id, container] : world_.all) {
+    if (container.seen.project != request.project || container.seen.service != service) continue;
+    if (container.seen.is_counted && !container.seen.oneoff) old = &container;
+  }
+  const std::string old_id = old == nullptr ? "" : old->seen.id;
+  if (old != nullptr && !force && old->definition == hash) {
+    world_.start(old_id);
+    co_return Result<void>();
+  }
+  const Result<void> made_volumes = co_await make_volumes(model, service);
+  if (!made_volumes) co_return made_volumes;
+  Container container;
+  container.name = request.project + "-" + service + "-1";
+  const std::string name = container.name;
+  if (!old_id.empty()) container.name = old_id.substr(0, 12) + "_" + name;
+  if (world_.find(container.name) != nullptr) {
+    co_return Error{Errc::failed, "Conflict. The container name is already in use", {}};
+  }
+  container.project = request.project;
+  container.service = service;
+  container.working_dir = request.directory.string();
+  container.config_files = request.file.string();
+  container.compose_version = tool_.version;
+  container.config_hash = hash;
+  container.is_counted = true;
+  container.image = pinned;
+  container.image_id = image;
+  container.restart_policy = json_string(definition, "restart", "no");
+  for (const Mount& mount : mounts_of(definition)) {
+    if (mount.type == "bind") container.bind_mounts[mount.target] = mount.source;
+    if (mount.type != "volume") continue;
+    container.volumes[mount.target] = json_string(model["volumes"][mount.source], "name");
+  }
+  const Behaviour behaviour = behaviour_of(definition, world_.images.at(image).behaviour);
+  if (behaviour.has_health_check) container.health_check = HealthCheck{5s, 0s, 0s};
+  const std::string made = world_.create(container, behaviour, hash).seen.id;
+  for (const int step : {1, 2, 3}) {
+    const Result<void> answered = co_await answer();
+    if (!answered) co_return answered;
+    if (world_.faults.engine_away) {
+      co_return Error{Errc::unavailable, "Cannot connect to the Docker daemon", {}};
+    }
+    if (step == 1 && !old_id.empty()) {
+      world_.stopped.insert(old_id);
+      world_.stop(old_id);
+    }
+    if (step == 2 && !old_id.empty()) {
+      world_.remove(old_id);
+      world_.rename(made, name);
+    }
+  }
+  if (!behaviour.starts) {
+    co_return Error{Errc::invalid, "exec: \"./start\": executable file not found in $PATH", {}};
+  }
+  world_.start(made);
+  co_return Result<void>();
+}
+
+Task<Result<void>> SimulatedCompose::up(UpRequest request) {
+  const Result<void> answered = co_await answer();
+  if (!answered) co_return answered;
+  if (world_.faults.engine_away) {
+    co_return Error{Errc::unavailable, "Cannot connect to the Docker daemon", {}};
+  }
+  if (world_.faults.compose_fails) {
+    co_return Error{Errc::failed, "failed to set up container networking", {}};
+  }
+  const auto text = read_file(request.file, most_bytes);
+  if (!text) co_return text.error();
+  Result<Json> model = parse_yaml(*text);
+  if (!model) co_return Error{Errc::failed, model.error().message, {}};
+  world_.networks.insert(request.project + "_default");
+  std::vector<std::pair<std::string, bool>> services;
+  for (const std::string& service : request.services) {
+    const Json& definition = (*model)["services"][service];
+    for (const std::string& dependency : dependencies_of(definition)) {
+      const auto is_it = [&](const auto& entry) { return entry.first == dependency; };
+      if (std::none_of(services.begin(), services.end(), is_it)) {
+        services.emplace_back(dependency, false);
+      }
+    }
+    services.emplace_back(service, request.force_recreate);
+  }
+  for (const auto& [service, force] : services) {
+    const Result<void> converged = co_await converge(*model, service, request, force);
+    if (!converged) co_return converged;
+  }
+  co_return Result<void>();
+}
+
+Task<Result<RunEnd>> SimulatedCompose::run_once(RunRequest) {
+  const Result<void> answered = co_await answer();
+  if (!answered) co_return answered.error();
+  co_return RunEnd{};
+}
+
+}  // namespace trimtab::simulation

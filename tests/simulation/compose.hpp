@@ -1,0 +1,37 @@
+// Docker Compose of the simulated world, behind the daemon's seam.
+#pragma once
+
+#include "agent/compose/compose.hpp"
+#include "agent/model/release.hpp"
+#include "tests/simulation/world.hpp"
+
+namespace trimtab::simulation {
+
+class SimulatedCompose final : public Compose {
+ public:
+  explicit SimulatedCompose(World& world);
+
+  [[nodiscard]] const ComposeTool& tool() const override { return tool_; }
+  Task<Result<void>> look() override;
+  [[nodiscard]] const std::optional<Error>& problem() const override { return problem_; }
+  Task<Result<Rendered>> render(RenderRequest request) override;
+  Task<Result<void>> up(UpRequest request) override;
+  Task<Result<RunEnd>> run_once(RunRequest request) override;
+
+ private:
+  Task<Result<void>> answer();
+  Task<Result<void>> make_volumes(Json model, std::string service);
+  Task<Result<void>> converge(Json model, std::string service, UpRequest request, bool force);
+
+  World& world_;
+  ComposeTool tool_;
+  std::optional<Error> problem_;
+};
+
+// How a container of this service behaves: its environment decides besides its image.
+Behaviour behaviour_of(const Json& service, Behaviour behaviour);
+
+// By which Compose tells whether a container is what the file says.
+std::string definition_of(const Json& service);
+
+}  // namespace trimtab::simulation

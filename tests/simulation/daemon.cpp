@@ -1,0 +1,64 @@
+#include "tests/simulation/daemon.hpp"
+
+#include <vector>
+
+namespace trimtab::simulation {
+
+StackSettings simulated_stack(const World& world) {
+  StackSettings settings;
+  settings.name = "shop";
+  settings.unit = "shop.service";
+  settings.directory = world.live();
+  settings.git.url = "https://git.example/shop.git";
+  settings.git.ref = "production";
+  settings.compose = {"compose.yaml"};
+  return settings;
+}
+
+Daemon::Daemon(World& world)
+    : loop_(1),
+      engine_(world, loop_.get_executor()),
+      compose_(world),
+      registry_(world),
+      host_turn_(loop_.get_executor()),
+      engine_watcher_(
+          loop_.get_executor(), engine_,
+          [this](const EngineEvent& event) { stack_->on_engine_event(event); },
+          [this] { stack_->on_engine_change(); }, [this] { stack_->on_engine_change(); }),
+      tasks_(loop_.get_executor()),
+      world_(world) {
+  Result<Store> store = Store::open(world.state() / "shop");
+  if (!store) throw std::runtime_error(store.error().text());
+  HostPaths paths;
+  paths.unit_directory = world.state() / "units";
+  paths.docker_socket = "/run/docker.sock";
+  paths.empty_file = world.state() / "empty";
+  ReconcilerParts parts{loop_.get_executor(),
+                        simulated_stack(world),
+                        std::make_unique<SimulatedGit>(world),
+                        registry_,
+                        engine_,
+                        engine_watcher_,
+                        compose_,
+                        nullptr,
+                        std::move(paths),
+                        std::move(*store),
+                        events_,
+                        host_turn_,
+                        projects_};
+  stack_ = std::make_shared<Reconciler>(std::move(parts));
+  tasks_.spawn("Docker's events", engine_watcher_.run());
+  tasks_.spawn("shop", stack_->run());
+  tasks_.spawn("shop: git", stack_->watch_git());
+  tasks_.spawn("shop: images", stack_->watch_images());
+}
+
+void Daemon::kill(std::unique_ptr<Daemon> daemon) {
+  daemon->world_.on_event = nullptr;
+  daemon->world_.on_engine_lost = nullptr;
+  virtual_clock::forget_timers();
+  static std::vector<Daemon*> killed;  // so that their memory counts as held, not as leaked
+  killed.push_back(daemon.release());
+}
+
+}  // namespace trimtab::simulation

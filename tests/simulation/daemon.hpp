@@ -1,0 +1,45 @@
+// The daemon's own parts, as agent.cpp puts them together, in the simulated world: the reconciler,
+// its watchers, and the store on its real files.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <memory>
+
+#include "agent/reconcile/reconciler.hpp"
+#include "tests/simulation/compose.hpp"
+#include "tests/simulation/engine.hpp"
+#include "tests/simulation/sources.hpp"
+
+namespace trimtab::simulation {
+
+// The stack that lives are about.
+StackSettings simulated_stack(const World& world);
+
+class Daemon {
+ public:
+  // Starts with what lies in the world's state directory. Throws std::runtime_error where it
+  // cannot.
+  explicit Daemon(World& world);
+
+  [[nodiscard]] Reconciler& stack() { return *stack_; }
+  // Runs what is ready; gives how much that was.
+  std::size_t poll() { return loop_.poll(); }
+
+  // As kill -9 ends it: nothing of it runs any more, no destructor either.
+  static void kill(std::unique_ptr<Daemon> daemon);
+
+ private:
+  asio::io_context loop_;
+  SimulatedEngine engine_;
+  SimulatedCompose compose_;
+  SimulatedRegistry registry_;
+  EventBus events_;
+  Turn host_turn_;
+  Projects projects_;
+  std::shared_ptr<Reconciler> stack_;
+  EngineWatcher engine_watcher_;
+  TaskGroup tasks_;
+  World& world_;
+};
+
+}  // namespace trimtab::simulation

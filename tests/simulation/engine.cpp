@@ -1,0 +1,247 @@
+#include "tests/simulation/engine.hpp"
+
+namespace trimtab::simulation {
+namespace {
+
+using namespace std::chrono_literals;
+
+Error no_such(const std::string& what, const std::string& name) {
+  return Error{Errc::not_found, "No such " + what + ": " + name, {}};
+}
+
+}  // namespace
+
+std::string id_of_image(const World& world, const std::string& reference) {
+  if (world.images.contains(reference)) return reference;
+  const auto tagged = world.local_tags.find(reference);
+  if (tagged != world.local_tags.end()) return tagged->second;
+  const auto at = reference.find('@');
+  const std::string digest = at == std::string::npos ? "" : reference.substr(at + 1);
+  return world.images.contains(digest) ? digest : "";
+}
+
+Task<Result<void>> SimulatedEngine::answer() {
+  const Result<void> waited = co_await sleep_for(world_.between(1ms, 20ms));
+  if (!waited) co_return waited;
+  if (world_.faults.engine_away) {
+    co_return Error{Errc::unavailable, "Docker does not answer: connection refused", {}};
+  }
+  co_return Result<void>();
+}
+
+Task<Result<EngineInfo>> SimulatedEngine::info() {
+  const Result<void> answered = co_await answer();
+  if (!answered) co_return answered.error();
+  EngineInfo info;
+  info.version = "26.1.0";
+  info.api_version = "1.45";
+  info.os = "linux";
+  info.architecture = "x86_64";
+  info.root_directory = world_.state().parent_path().string();
+  info.memory = 4ULL << 30;
+  co_return info;
+}
+
+Task<Result<std::vector<Container>>> SimulatedEngine::project_containers(std::string project) {
+  const Result<void> answered = co_await answer();
+  if (!answered) co_return answered.error();
+  std::vector<Container> list;
+  for (Container& container : world_.containers()) {
+    if (container.project == project && !container.oneoff) list.push_back(std::move(container));
+  }
+  co_return list;
+}
+
+Task<Result<std::vector<Container>>> SimulatedEngine::all_containers() {
+  const Result<void> answered = co_await answer();
+  if (!answered) co_return answered.error();
+  co_return world_.containers();
+}
+
+Task<Result<std::set<std::string>>> SimulatedEngine::networks() {
+  const Result<void> answered = co_await answer();
+  if (!answered) co_return answered.error();
+  co_return world_.networks;
+}
+
+Task<Result<std::set<std::string>>> SimulatedEngine::volumes() {
+  const Result<void> answered = co_await answer();
+  if (!answered) co_return answered.error();
+  std::set<std::string> names;
+  for (const auto& [name, volume] : world_.volumes) names.insert(name);
+  co_return names;
+}
+
+Task<Result<Image>> SimulatedEngine::image(std::string reference) {
+  const Result<void> answered = co_await answer();
+  if (!answered) co_return answered.error();
+  const std::string id = id_of_image(world_, reference);
+  if (id.empty()) co_return no_such("image", reference);
+  Image image;
+  image.id = id;
+  image.repo_digests = {world_.images.at(id).pinned()};
+  for (const auto& [tag, tagged] : world_.local_tags) {
+    if (tagged == id) image.repo_tags.push_back(tag);
+  }
+  image.size = 1'000'000;
+  image.os = "linux";
+  image.architecture = "amd64";
+  if (world_.images.at(id).behaviour.has_health_check) image.health_check = HealthCheck{5s, 0s, 0s};
+  co_return image;
+}
+
+Task<Result<std::vector<std::string>>> SimulatedEngine::tags_below(std::string prefix) {
+  const Result<void> answered = co_await answer();
+  if (!answered) co_return answered.error();
+  std::vector<std::string> tags;
+  for (const auto& [tag, id] : world_.local_tags) {
+    if (tag.starts_with(prefix)) tags.push_back(tag);
+  }
+  co_return tags;
+}
+
+Task<Result<void>> SimulatedEngine::pull(std::string repository, std::string digest,
+                                         std::optional<RegistryLogin>,
+                                         std::function<void(const PullProgress&)> on_progress) {
+  const Result<void> answered = co_await answer();
+  if (!answered) co_return answered;
+  const Result<void> waited = co_await sleep_for(world_.between(100ms, 20s));
+  if (!waited) co_return waited;
+  if (world_.faults.engine_away || world_.faults.registry_away) {
+    co_return Error{Errc::unavailable, "pulling " + repository + ": i/o timeout", {}};
+  }
+  const auto found = world_.registry.find(digest);
+  if (found == world_.registry.end()) co_return no_such("manifest", repository + "@" + digest);
+  on_progress({1'000'000, 1'000'000, "Download complete"});
+  world_.images[digest] = found->second;
+  co_return Result<void>();
+}
+
+Task<Result<void>> SimulatedEngine::tag_image(std::string reference, std::string repository,
+                                              std::string tag) {
+  const Result<void> answered = co_await answer();
+  if (!answered) co_return answered;
+  const std::string id = id_of_image(world_, reference);
+  if (id.empty()) co_return no_such("image", reference);
+  world_.local_tags[repository + ":" + tag] = id;
+  co_return Result<void>();
+}
+
+Task<Result<void>> SimulatedEngine::remove_image(std::string reference) {
+  const Result<void> answered = co_await answer();
+  if (!answered) co_return answered;
+  const std::string id = id_of_image(world_, reference);
+  world_.local_tags.erase(reference);
+  bool is_needed = id.empty();
+  for (const auto& [tag, tagged] : world_.local_tags) is_needed = is_needed || tagged == id;
+  for (const auto& [name, container] : world_.all) {
+    is_needed = is_needed || container.seen.image_id == id;
+  }
+  if (!is_needed) world_.images.erase(id);
+  co_return Result<void>();
+}
+
+Task<Result<std::string>> SimulatedEngine::last_log_lines(std::string container, int) {
+  const Result<void> answered = co_await answer();
+  if (!answered) co_return answered.error();
+  if (world_.find(container) == nullptr) co_return no_such("container", container);
+  co_return "a line of its log";
+}
+
+Task<Result<void>> SimulatedEngine::follow_logs(std::string, int, bool,
+                                                std::function<bool(std::string_view line)>) {
+  co_return co_await answer();
+}
+
+Task<Result<int>> SimulatedEngine::exec(ExecRequest request,
+                                        std::function<void(std::string_view line)>) {
+  const Result<void> answered = co_await answer();
+  if (!answered) co_return answered.error();
+  if (world_.find(request.container) == nullptr) co_return no_such("container", request.container);
+  co_return 0;
+}
+
+Task<Result<void>> SimulatedEngine::start(std::string container) {
+  const Result<void> answered = co_await answer();
+  if (!answered) co_return answered;
+  if (!world_.start(container)) co_return no_such("container", container);
+  co_return Result<void>();
+}
+
+Task<Result<void>> SimulatedEngine::stop(std::string container) {
+  const Result<void> answered = co_await answer();
+  if (!answered) co_return answered;
+  const Result<void> waited = co_await sleep_for(world_.between(1ms, 2s));
+  if (!waited) co_return waited;
+  if (world_.faults.engine_away) co_return Error{Errc::unavailable, "Docker was restarted", {}};
+  world_.stopped.insert(container);
+  if (!world_.stop(container)) co_return no_such("container", container);
+  co_return Result<void>();
+}
+
+Task<Result<void>> SimulatedEngine::restart(std::string container) {
+  const Result<void> stopped = co_await stop(container);
+  if (!stopped) co_return stopped;
+  co_return co_await start(container);
+}
+
+Task<Result<void>> SimulatedEngine::signal(std::string container, std::string) {
+  const Result<void> answered = co_await answer();
+  if (!answered) co_return answered;
+  if (world_.find(container) == nullptr) co_return no_such("container", container);
+  co_return Result<void>();
+}
+
+Task<Result<TrialEnd>> SimulatedEngine::try_command(TrialRequest) {
+  const Result<void> answered = co_await answer();
+  if (!answered) co_return answered.error();
+  co_return TrialEnd{};
+}
+
+Task<Result<std::uint64_t>> SimulatedEngine::memory_used(std::string container) {
+  const Result<void> answered = co_await answer();
+  if (!answered) co_return answered.error();
+  if (world_.find(container) == nullptr) co_return no_such("container", container);
+  co_return 10'000'000;
+}
+
+Task<Result<void>> SimulatedEngine::remove(std::string container) {
+  const Result<void> answered = co_await answer();
+  if (!answered) co_return answered;
+  const WorldContainer* const found = world_.find(container);
+  if (found == nullptr) co_return Result<void>();
+  if (found->seen.state == ContainerState::running) {
+    co_return Error{Errc::conflict, "cannot remove container: it is running", {}};
+  }
+  world_.remove(container);
+  co_return Result<void>();
+}
+
+Task<Result<void>> SimulatedEngine::events(std::int64_t, std::function<void()> on_connected,
+                                           std::function<void(const EngineEvent&)> on_event) {
+  const Result<void> answered = co_await answer();
+  if (!answered) co_return answered;
+  events_.clear();
+  lost_ = false;
+  world_.on_event = [this](const EngineEvent& event) {
+    events_.push_back(event);
+    changed_.notify();
+  };
+  world_.on_engine_lost = [this] {
+    lost_ = true;
+    changed_.notify();
+  };
+  on_connected();
+  for (;;) {
+    const bool notified = co_await changed_.wait();
+    if (!notified) co_return Error{Errc::cancelled, "following Docker's events was cancelled", {}};
+    if (lost_) co_return Error{Errc::unavailable, "Docker went away", {}};
+    while (!events_.empty()) {
+      const EngineEvent event = events_.front();
+      events_.pop_front();
+      on_event(event);
+    }
+  }
+}
+
+}  // namespace trimtab::simulation

@@ -1,0 +1,64 @@
+// One life of the daemon in the simulated world, and the promises that it must keep in it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/simulation/daemon.hpp"
+#include "tests/simulation/story.hpp"
+#include "tests/simulation/world.hpp"
+
+namespace trimtab::simulation {
+
+class Life {
+ public:
+  // `directory` is emptied; it belongs to this life alone.
+  Life(std::uint64_t seed, std::vector<StoryEvent> story, std::filesystem::path directory);
+  ~Life();
+
+  // Lives through the story, then through some hours in which nothing goes wrong. Gives the promise
+  // that was broken, in words; nothing if all were kept.
+  std::optional<std::string> run();
+
+  void tell(const std::string& line) { world_.tell(line); }
+  [[nodiscard]] const std::vector<std::string>& told() const { return world_.story(); }
+
+ private:
+  void found();
+  void happen(const StoryEvent& event);
+  void by_operator(const StoryEvent& event);
+  void to_containers(const StoryEvent& event);
+  void push(const std::string& subject, const std::string& mode, const std::string& tag);
+  void start_daemon();
+  // Until `end`, or until a promise is broken.
+  void live_until(WorldTime end);
+
+  void break_promise(const std::string& how);
+  void check_always();
+  void check_good_ones();
+  void check_volumes();
+  void check_what_is_not_ours();
+  void check_at_rest();
+  [[nodiscard]] bool content_works(const Rendering& rendering) const;
+  [[nodiscard]] bool is_seen_as_it_is(const Container& truth) const;
+  // The service that does not run as the current release says, and how; none if all do.
+  [[nodiscard]] std::optional<std::pair<std::string, std::string>> mixed_service() const;
+  [[nodiscard]] bool tip_works() const;
+
+  World world_;
+  std::vector<StoryEvent> story_;
+  std::unique_ptr<Daemon> daemon_;
+  std::optional<std::string> broken_;
+  std::set<int> seen_good_;
+  std::map<std::string, int> volumes_made_;
+  int version_ = 0;
+  std::string env_mode_ = "fine";
+  int excused_creations_ = 0;
+  int idle_polls_ = 0;
+  std::set<std::string> not_ours_;      // ids of containers that somebody else made
+  std::set<std::string> lost_volumes_;  // that somebody removed
+};
+
+}  // namespace trimtab::simulation

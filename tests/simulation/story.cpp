@@ -1,0 +1,83 @@
+#include "tests/simulation/story.hpp"
+
+#include <algorithm>
+#include <random>
+
+namespace trimtab::simulation {
+
+using namespace std::chrono_literals;
+
+std::string_view to_string(Happening happening) {
+  switch (happening) {
+    case Happening::push_good:
+      return "a good commit is pushed";
+    case Happening::push_that_ends:
+      return "a commit is pushed whose web ends at once";
+    case Happening::push_that_ails:
+      return "a commit is pushed whose web becomes unhealthy";
+    case Happening::push_that_ends_late:
+      return "a commit is pushed whose web ends after the gate";
+    case Happening::push_without_services:
+      return "a commit is pushed without services";
+    case Happening::push_before_image:
+      return "a commit is pushed before its image";
+    case Happening::image_good:
+      return "the tag of web moves to a good image";
+    case Happening::image_that_ends:
+      return "the tag of web moves to an image that ends at once";
+    case Happening::image_that_cannot_start:
+      return "the tag of web moves to an image without its command";
+    case Happening::edit_env_good:
+      return ".env is edited and good";
+    case Happening::edit_env_bad:
+      return ".env is edited, and web ends at once with it";
+    case Happening::deploy:
+      return "an operator deploys";
+    case Happening::roll_back:
+      return "an operator goes back";
+    case Happening::pause:
+      return "an operator pauses";
+    case Happening::resume:
+      return "an operator resumes";
+    case Happening::remove_by_hand:
+      return "somebody removes a container";
+    case Happening::stop_by_hand:
+      return "somebody stops a container";
+    case Happening::kill_by_hand:
+      return "a process is killed";
+    case Happening::run_beside:
+      return "somebody runs a container with the labels of web";
+    case Happening::lose_volume:
+      return "somebody removes db and its volume";
+    case Happening::restart_engine:
+      return "Docker is restarted";
+    case Happening::remote_away:
+      return "the remote is away";
+    case Happening::registry_away:
+      return "the registry is away";
+    case Happening::compose_fails:
+      return "Compose fails";
+    case Happening::kill_daemon:
+      return "the daemon is killed";
+  }
+  return "";
+}
+
+std::vector<StoryEvent> story_of(std::uint64_t seed) {
+  std::mt19937_64 dice(seed * 2 + 1);
+  std::vector<StoryEvent> story;
+  WorldTime at = 0s;
+  const std::uint64_t length = 4 + dice() % 20;
+  for (std::uint64_t i = 0; i < length; ++i) {
+    // Often in the middle of what came before, sometimes long after it.
+    at += dice() % 3 == 0 ? WorldTime(1s) * (dice() % 1800) : WorldTime(1ms) * (dice() % 40'000);
+    StoryEvent event;
+    event.at = at;
+    event.what = static_cast<Happening>(dice() % happenings);
+    event.detail = dice();
+    story.push_back(event);
+  }
+  return story;
+}
+
+}  // namespace trimtab::simulation

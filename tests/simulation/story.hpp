@@ -1,0 +1,53 @@
+// What happens in a life, as values: drawn from a seed, shortened by leaving events out.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tests/simulation/virtual_clock.hpp"
+
+namespace trimtab::simulation {
+
+enum class Happening {
+  push_good,
+  push_that_ends,       // its container ends at once
+  push_that_ails,       // its health check fails
+  push_that_ends_late,  // after the gate, on probation
+  push_without_services,
+  push_before_image,  // CI pushes the image after the commit
+  image_good,         // the tag moves
+  image_that_ends,
+  image_that_cannot_start,
+  edit_env_good,
+  edit_env_bad,
+  deploy,
+  roll_back,
+  pause,
+  resume,
+  remove_by_hand,
+  stop_by_hand,
+  kill_by_hand,
+  run_beside,   // a container with the labels of web, made by somebody else
+  lose_volume,  // with the container that uses it
+  restart_engine,
+  remote_away,
+  registry_away,
+  compose_fails,
+  kill_daemon,
+};
+inline constexpr int happenings = static_cast<int>(Happening::kill_daemon) + 1;
+
+std::string_view to_string(Happening happening);
+
+struct StoryEvent {
+  WorldTime at{0};
+  Happening what = Happening::push_good;
+  std::uint64_t detail = 0;  // which service, for how long
+};
+
+// By time. The same seed gives the same story.
+std::vector<StoryEvent> story_of(std::uint64_t seed);
+
+}  // namespace trimtab::simulation
