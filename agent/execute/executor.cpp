@@ -175,11 +175,11 @@ bool Executor::may_be_interrupted() const {
 }
 
 std::string Executor::trial_container_name() const {
-  return "trimtab-check-" + parts_.settings.name;
+  return "trimtab." + parts_.settings.name + ".check";
 }
 
 std::string Executor::hook_container_name() const {
-  return "trimtab-" + parts_.settings.name + "-hook";
+  return "trimtab." + parts_.settings.name + ".hook";
 }
 
 // What a kill left of the attempt before.

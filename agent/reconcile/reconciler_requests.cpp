@@ -3,6 +3,7 @@
 #include "agent/plan/diff.hpp"
 #include "agent/reconcile/admission.hpp"
 #include "agent/reconcile/reconciler.hpp"
+#include "agent/record/rendering.hpp"
 #include "common/log.hpp"
 #include "common/random.hpp"
 
@@ -222,7 +223,8 @@ Task<Result<Reconciler::Way>> Reconciler::find_way_back(Request request) {
     const Error error = readable ? rendering.error() : readable.error();
     const Release* const older =
         request.is_named ? nullptr : store_.last_good_before(*store_.find(way.release));
-    if (is_transient(error.code) || older == nullptr) co_return error;
+    const bool lost = !compose_.problem() && is_lost(store_, way.release, error);
+    if (!lost || older == nullptr) co_return error;
     way.notices.push_back("it could not go back to " + release_text(way.release) + ", but to " +
                           release_text(older->number) + ": " + error.text());
     way.release = older->number;

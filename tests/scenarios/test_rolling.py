@@ -260,7 +260,7 @@ def test_a_broken_configuration_of_the_proxy_is_refused_in_its_own_words(host, s
     assert release["failure"]["class"] == "content"
     assert (shop.directory / "nginx.conf").read_text() == NGINX.format(more="")
     assert shop.instances() == before
-    assert host.engine.docker("ps", "-aq", "--filter", "name=trimtab-check") == ""
+    assert host.engine.docker("ps", "-aq", "--filter", "name=trimtab[.]") == ""
     more = "location = /new { return 200 'new'; }"
     shop.wait_commit(shop.push(None, {"nginx.conf": NGINX.format(more=more)}, "Mend"))
     assert get(shop.port, "/new") == "new"
