@@ -40,4 +40,12 @@ bool is_anonymous_volume(std::string_view name) {
   return name.size() == 64 && name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
+std::vector<const Container*> containers_of(const Observed& observed, const std::string& service) {
+  std::vector<const Container*> found;
+  for (const Container& container : observed.containers) {
+    if (container.service == service) found.push_back(&container);
+  }
+  return found;
+}
+
 }  // namespace trimtab

@@ -86,6 +86,9 @@ struct Observed {
   WallTime at;
 };
 
+// Those of a service; they live as long as `observed`.
+std::vector<const Container*> containers_of(const Observed& observed, const std::string& service);
+
 struct Image {
   std::string id;
   std::vector<std::string> repo_digests;  // familiar form: acme/backend@sha256:…

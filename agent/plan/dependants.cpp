@@ -57,14 +57,19 @@ bool any_runs(const Observed& observed, const std::string& service) {
 }
 
 // Gives whether the step becomes another one.
-bool go_along(Step& step, const Tie& tie, Action leader, const Rendering& rendering) {
+bool go_along(Step& step, const Tie& tie, Action leader, const Rendering& rendering,
+              const Observed& observed) {
   const bool renewed = gets_new_containers(leader);
   if (!renewed && leader != Action::restart) return false;
   if (gets_new_containers(step.action) || step.action == Action::remove) return false;
   const bool recreate = renewed && !tie.words.empty();
   if (!recreate && step.action == Action::restart) return false;
   step.action = recreate ? Action::recreate : Action::restart;
-  step.risk = recreate ? risk_of_replacing(rendering.service(step.service)) : Risk::restart;
+  step.risk = Risk::restart;
+  if (recreate) {
+    step.risk = risk_of_replacing(rendering.service(step.service),
+                                  containers_of(observed, step.service));
+  }
   step.reasons.push_back("goes with " + tie.service + ": " +
                          (tie.words.empty() ? "it is restarted with it" : tie.words));
   return true;
@@ -72,12 +77,14 @@ bool go_along(Step& step, const Tie& tie, Action leader, const Rendering& render
 
 // Containers that are made anew join what runs then: restarting that afterwards would leave them
 // with what it had before.
-bool renew_leader(Plan& plan, const Step& step, const Tie& tie, const Rendering& rendering) {
+bool renew_leader(Plan& plan, const Step& step, const Tie& tie, const Rendering& rendering,
+                  const Observed& observed) {
   Step* const leader = step_of(plan, tie.service);
   if (leader == nullptr || leader->action != Action::restart) return false;
   if (tie.words.empty() || !gets_new_containers(step.action)) return false;
   leader->action = Action::recreate;
-  leader->risk = risk_of_replacing(rendering.service(leader->service));
+  leader->risk = risk_of_replacing(rendering.service(leader->service),
+                                   containers_of(observed, leader->service));
   return true;
 }
 
@@ -116,8 +123,8 @@ void take_dependants_along(Plan& plan, const Rendering& rendering, const Observe
         const Step* const leader = step_of(plan, tie.service);
         if (leader == nullptr) continue;
         const bool at_rest = step.action == Action::none && !any_runs(observed, step.service);
-        if (!at_rest && go_along(step, tie, leader->action, rendering)) changed = true;
-        if (renew_leader(plan, step, tie, rendering)) changed = true;
+        if (!at_rest && go_along(step, tie, leader->action, rendering, observed)) changed = true;
+        if (renew_leader(plan, step, tie, rendering, observed)) changed = true;
       }
     }
   }

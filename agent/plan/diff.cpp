@@ -17,14 +17,6 @@ using Reasons = std::vector<std::string>;
 constexpr const char* unverified = "left by a deployment that failed";
 constexpr const char* lost_words = "the container whose network or processes it shares is gone";
 
-std::vector<const Container*> containers_of(const Observed& observed, const std::string& service) {
-  std::vector<const Container*> found;
-  for (const Container& container : observed.containers) {
-    if (container.service == service) found.push_back(&container);
-  }
-  return found;
-}
-
 std::string digest_of(const std::string& image) {
   const auto at = image.find('@');
   return at == std::string::npos ? image : image.substr(at + 1);
@@ -324,7 +316,7 @@ void renew_lost(Step& step, const Rendering& rendering,
   step.reasons.push_back(lost_words);
   if (step.action == Action::none && !repair) return;
   step.action = Action::recreate;
-  step.risk = risk_of_replacing(rendering.service(step.service));
+  step.risk = risk_of_replacing(rendering.service(step.service), containers);
 }
 
 }  // namespace

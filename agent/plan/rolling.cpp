@@ -115,6 +115,7 @@ Risk risk_of_replacing(const Json& service, const std::vector<const Container*>&
 }
 
 std::vector<std::string> keep_within_memory(Plan& plan, const Rendering& rendering,
+                                            const Observed& observed,
                                             const std::map<std::string, std::uint64_t>& used,
                                             std::uint64_t available) {
   std::vector<std::string> lines;
@@ -130,7 +131,7 @@ std::vector<std::string> keep_within_memory(Plan& plan, const Rendering& renderi
     const std::string why = "stop-first, since " + human_size(needed) +
                             " of memory are needed and " + human_size(available) + " are free";
     step.action = Action::recreate;
-    step.risk = risk_of_replacing(service);
+    step.risk = risk_of_replacing(service, containers_of(observed, step.service));
     step.reasons.push_back(why);
     lines.push_back(step.service + " is replaced " + why);
   }

@@ -25,10 +25,11 @@ std::string obstacle_to_rolling(const Rendering& rendering, const std::string& s
 // What a container needs is what its service reserves or what its largest one takes now, whichever
 // is more. `used`: service → bytes, as far as known. `available`: bytes.
 std::vector<std::string> keep_within_memory(Plan& plan, const Rendering& rendering,
+                                            const Observed& observed,
                                             const std::map<std::string, std::uint64_t>& used,
                                             std::uint64_t available);
 
 // The risk of replacing the service's containers by stopping them first.
-Risk risk_of_replacing(const Json& service, const std::vector<const Container*>& containers = {});
+Risk risk_of_replacing(const Json& service, const std::vector<const Container*>& containers);
 
 }  // namespace trimtab

@@ -536,7 +536,7 @@ Task<std::vector<std::string>> Reconciler::fit_memory(const Rendering* rendering
     const auto bytes = co_await docker_.memory_used(container.id);
     if (bytes) used[container.service] = std::max(used[container.service], *bytes);
   }
-  co_return keep_within_memory(*plan, *rendering, used, *available);
+  co_return keep_within_memory(*plan, *rendering, observed_, used, *available);
 }
 
 Result<Rendering> Reconciler::rendering_of(int number) const {

@@ -641,6 +641,11 @@ Container sharing(const std::string& service_name, const std::string& id, const 
   return container;
 }
 
+Container with_volume_of_image(Container container) {
+  container.volumes["/data"] = std::string(64, 'c');
+  return container;
+}
+
 std::string app(const std::string& more) {
   return service("app", 'a', more);
 }
@@ -763,7 +768,35 @@ INSTANTIATE_TEST_SUITE_P(
             {},
             web_and_app,
             {},
-            true}),
+            true},
+        PlanCase{"VolumeOfItsImage",
+                 web_a + ", " + in_webs_network,
+                 web_b + ", " + in_webs_network,
+                 {running("web", "w1"), with_volume_of_image(running("app", "a1"))},
+                 {"app recreate data: goes with web: shares its network", new_web},
+                 {},
+                 {},
+                 web_and_app},
+        PlanCase{"VolumeOfTheImageOfWhatItIsTiedTo",
+                 web_a + ", " + in_webs_network,
+                 web_a + ", " + service("app", 'b', R"("network_mode": "service:web")"),
+                 {with_volume_of_image(running("web", "w1")), running("app", "a1")},
+                 {"app recreate restart: image aaaaaaaaaaaa… → bbbbbbbbbbbb…",
+                  "web recreate data: mounted file changed: nginx.conf"},
+                 conf_1,
+                 conf_2,
+                 web_and_app},
+        PlanCase{"VolumeOfItsImageWhereWhatWasSharedIsGone",
+                 web_a + ", " + in_webs_network,
+                 web_a + ", " + in_webs_network,
+                 {running("web", "w1"), with_volume_of_image(sharing("app", "a1", "w0"))},
+                 {"app recreate data: the container whose network or processes it shares is gone",
+                  "web none none"},
+                 {},
+                 {},
+                 web_and_app,
+                 {},
+                 true}),
     testing::PrintToStringParamName());
 
 TEST(Plan, NeverTellsAValueOfTheEnvironment) {

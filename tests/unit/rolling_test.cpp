@@ -212,28 +212,34 @@ TEST(StartFirst, NeedsTheMemoryForIt) {
   struct Row {
     std::uint64_t available;
     Action action;
+    std::string volume = "shop_up";
+    Risk risk = Risk::restart;
   };
-  for (const Row& row : {Row{200'000'000, Action::roll}, Row{199'999'999, Action::recreate}}) {
+  for (const Row& row : {Row{200'000'000, Action::roll}, Row{199'999'999, Action::recreate},
+                         Row{199'999'999, Action::recreate, std::string(64, 'c'), Risk::data}}) {
     Plan plan;
     plan.steps = {{"api", Action::roll, Risk::none, {"image"}}};
-    const auto lines = keep_within_memory(plan, next, {{"api", 100'000'000}}, row.available);
+    Observed observed;
+    observed.containers = {with_volume(running("api", "a1"), "/data", row.volume)};
+    const auto lines =
+        keep_within_memory(plan, next, observed, {{"api", 100'000'000}}, row.available);
     EXPECT_EQ(plan.steps[0].action, row.action);
     EXPECT_EQ(lines.empty(), row.action == Action::roll);
     if (lines.empty()) continue;
-    EXPECT_EQ(plan.steps[0].risk, Risk::restart);
+    EXPECT_EQ(plan.steps[0].risk, row.risk);
     EXPECT_EQ(lines[0],
               "api is replaced stop-first, since 200 MB of memory are needed and 200 MB are free");
   }
   Plan unknown;
   unknown.steps = {{"api", Action::roll, Risk::none, {"image"}}};
-  EXPECT_TRUE(keep_within_memory(unknown, next, {}, 0).empty());
+  EXPECT_TRUE(keep_within_memory(unknown, next, {}, {}, 0).empty());
   for (const char* reserves :
        {R"("mem_reservation": "1g")",
         R"("deploy": {"resources": {"reservations": {"memory": "1073741824"}}})"}) {
     Plan plan = unknown;
     const Rendering more = rendering(std::string(R"("api": {"image": "a", )") + reserves + "}");
-    EXPECT_TRUE(keep_within_memory(plan, more, {{"api", 1}}, 1ULL << 30).empty()) << reserves;
-    EXPECT_FALSE(keep_within_memory(plan, more, {{"api", 1}}, (1ULL << 30) - 1).empty())
+    EXPECT_TRUE(keep_within_memory(plan, more, {}, {{"api", 1}}, 1ULL << 30).empty()) << reserves;
+    EXPECT_FALSE(keep_within_memory(plan, more, {}, {{"api", 1}}, (1ULL << 30) - 1).empty())
         << reserves;
   }
 }
