@@ -72,7 +72,9 @@ void take_labels(const Json& labels, Container& container) {
   container.number = parse_int(json_string(labels, "com.docker.compose.container-number"), 1);
   const std::string oneoff = json_string(labels, "com.docker.compose.oneoff");
   container.oneoff = oneoff == "True";
-  container.is_counted = oneoff == "False";
+  container.is_marked = oneoff == "False";
+  // The old Compose looks for that label; Compose 2 for a hash, and takes what lacks the label too.
+  container.is_counted = container.is_marked || (oneoff.empty() && !container.config_hash.empty());
 }
 
 std::optional<HealthCheck> parse_health_check(const Json& config) {

@@ -22,7 +22,7 @@ bool has_name_of_compose(const Container& container, const std::set<std::string>
 
 Maker maker_by_labels(const Container& container, const OwnSigns& signs) {
   const bool is_of_service = container.project == signs.project && !container.service.empty() &&
-                             container.is_counted && !container.oneoff;
+                             container.is_marked && !container.oneoff;
   if (!is_of_service) return Maker::other;
   if (is_at_or_below(container.config_files, signs.state_directory)) return Maker::trimtab;
   return is_at_or_below(container.working_dir, signs.directory) ? Maker::hand : Maker::other;

@@ -149,6 +149,7 @@ Task<Result<void>> SimulatedCompose::converge(Json model, std::string service, U
   container.config_files = request.file.string();
   container.compose_version = tool_.version;
   container.config_hash = hash;
+  container.is_marked = true;
   container.is_counted = true;
   container.image = pinned;
   container.image_id = image;

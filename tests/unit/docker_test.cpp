@@ -141,6 +141,28 @@ TEST(EngineJson, InspectedContainer) {
   EXPECT_EQ(got.volumes, (std::map<std::string, std::string>{{"/data", "data"}}));
 }
 
+TEST(EngineJson, ContainersThatAComposeTakesForOnesOfTheService) {
+  struct Row {
+    const char* labels;
+    bool is_marked;
+    bool is_counted;
+  };
+  for (const Row& row : {
+           Row{R"("com.docker.compose.oneoff": "False", "com.docker.compose.config-hash": "cafe")",
+               true, true},
+           Row{R"("com.docker.compose.oneoff": "False")", true, true},
+           Row{R"("com.docker.compose.config-hash": "cafe")", false, true},
+           Row{R"("com.docker.compose.oneoff": "True", "com.docker.compose.config-hash": "cafe")",
+               false, false},
+           Row{R"("com.docker.compose.service": "web")", false, false},
+       }) {
+    const std::string text = std::string(R"({"Labels": {)") + row.labels + "}}";
+    const Container got = parse_listed_container(json(text));
+    EXPECT_EQ(got.is_marked, row.is_marked) << row.labels;
+    EXPECT_EQ(got.is_counted, row.is_counted) << row.labels;
+  }
+}
+
 TEST(EngineJson, ListedContainer) {
   const Container got = parse_listed_container(json(R"({
       "Id": "3f2c", "Names": ["/shop_web_1"], "Image": "nginx", "ImageID": "sha256:aa",

@@ -24,6 +24,7 @@ Container made_for_release(const std::string& name = "shop-web-1") {
   container.name = name;
   container.project = "shop";
   container.service = "web";
+  container.is_marked = true;
   container.is_counted = true;
   container.working_dir = "/srv/shop";
   container.config_files = "/var/lib/trimtab/shop/releases/7/compose.yaml";
@@ -92,7 +93,7 @@ INSTANTIATE_TEST_SUITE_P(
         MakerCase{"CopyWithAllLabels", [](Container& c) { c.name = "eager_noether"; },
                   Maker::other},
         MakerCase{"CopyOfAnotherNumber", [](Container& c) { c.number = 2; }, Maker::other},
-        MakerCase{"WithoutComposesOwnLabels", [](Container& c) { c.is_counted = false; },
+        MakerCase{"WithoutComposesOwnLabels", [](Container& c) { c.is_marked = false; },
                   Maker::other},
         MakerCase{"OneOff", [](Container& c) { c.oneoff = true; }, Maker::other},
         MakerCase{"OfAnotherProject", [](Container& c) { c.project = "blog"; }, Maker::other},
