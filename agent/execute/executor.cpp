@@ -3,9 +3,11 @@
 #include <algorithm>
 
 #include "agent/compose/compose_yaml.hpp"
+#include "agent/execute/boot_files.hpp"
 #include "agent/execute/demand.hpp"
 #include "agent/execute/failure_log.hpp"
 #include "agent/execute/known_values_of.hpp"
+#include "agent/execute/known_volumes.hpp"
 #include "agent/execute/own_containers.hpp"
 #include "agent/execute/postgres.hpp"
 #include "agent/execute/probe.hpp"
@@ -16,10 +18,8 @@
 #include "agent/model/reference.hpp"
 #include "agent/model/service.hpp"
 #include "agent/plan/diff.hpp"
-#include "agent/plan/volumes.hpp"
 #include "agent/record/rendering.hpp"
 #include "agent/resolve/paths.hpp"
-#include "agent/units/stack_unit.hpp"
 #include "common/failpoint.hpp"
 #include "common/files.hpp"
 #include "common/log.hpp"
@@ -439,6 +439,13 @@ Task<Executor::Done> Executor::pull() {
     done.result = PhaseResult::superseded;
     co_return done;
   }
+  // Pulling may have taken long.
+  const Result<void> there = co_await volumes_are_there(release.number);
+  if (!there) {
+    done.result = PhaseResult::failed_by_world;
+    done.failure = co_await explain(Phase::pulling, there.error(), FailureClass::world);
+    co_return done;
+  }
   const Result<void> tried = co_await try_new_files(release);
   if (!tried) {
     // That something is not there says nothing of the files.
@@ -504,11 +511,11 @@ Task<Result<SwitchReport>> Executor::move_checkout(int from, int to) {
 
 Task<Executor::Done> Executor::switch_over() {
   Done done;
-  const Result<SwitchReport> report = co_await move_checkout(attempt_.checkout, attempt_.release);
-  Result<void> linked;
-  if (!report) {
-    linked = report.error();
-  } else {
+  Result<void> linked = co_await volumes_are_there(attempt_.release);
+  Result<SwitchReport> report = SwitchReport{};
+  if (linked) report = co_await move_checkout(attempt_.checkout, attempt_.release);
+  if (!report) linked = report.error();
+  if (linked) {
     if (!report->local_edits.empty()) {
       const std::string notice = "edits made by hand in " + parts_.settings.directory.string() +
                                  " (" + join(report->local_edits, ", ") + ") were saved as " +
@@ -524,6 +531,7 @@ Task<Executor::Done> Executor::switch_over() {
     if (linked) linked = parts_.store.set_current(attempt_.release);
   }
   if (!linked) {
+    done.docker_lost = linked.error().code == Errc::unavailable;
     const FailureClass cls = classify(Phase::switching, linked.error());
     done.result = result_of(cls);
     done.failure = co_await explain(Phase::switching, linked.error(), cls);
@@ -542,49 +550,20 @@ Task<Result<Rendering>> Executor::rendering_of(int number) {
 Task<Result<void>> Executor::save_boot_file(int number, std::set<std::string> jobs) {
   const Result<Rendering> rendering = co_await rendering_of(number);
   if (!rendering) co_return rendering.error();
-  const std::vector<std::string> names = rendering->service_names();
-  for (const std::string& name : names) {
-    for (const std::string& job : jobs_awaited_by(rendering->service(name))) jobs.insert(job);
-  }
-  std::vector<std::string> services;
-  for (const std::string& name : names) {
-    if (!jobs.contains(name)) services.push_back(name);
-  }
-  const auto present = co_await parts_.docker.volumes();
-  if (!present) co_return present.error();
-  const Json boots = with_volumes_as_they_are(*rendering, parts_.project, *present);
-  Result<void> saved = parts_.store.save_boot_rendering(number, emit_yaml(boots));
-  if (saved) saved = parts_.store.save_boot_file(number, boot_file_text(services));
-  co_return saved;
+  const auto saved = co_await save_boot_files(parts_.docker, parts_.settings, parts_.store,
+                                              *rendering, number, std::move(jobs));
+  if (!saved) co_return saved.error();
+  co_return Result<void>();
 }
 
 Task<Result<std::vector<Container>>> Executor::containers_of_stack() {
   co_return co_await own_containers(parts_.docker, parts_.settings, parts_.store, parts_.project);
 }
 
-Task<Result<void>> Executor::volumes_are_there(int number, std::vector<std::string> services) {
-  const Result<Rendering> next = co_await rendering_of(number);
-  if (!next) co_return next.error();
-  std::set<std::string> needed;
-  for (const auto& [volume, users] : named_volumes(*next, parts_.project)) {
-    const bool is_used = std::any_of(services.begin(), services.end(),
-                                     [&](const auto& service) { return users.contains(service); });
-    if (is_used) needed.insert(volume);
-  }
-  if (needed.empty()) co_return Result<void>();
-  const auto present = co_await parts_.docker.volumes();
-  if (!present) co_return present.error();
-  for (const int known : {number, attempt_.release, attempt_.fallback}) {
-    const Release* const release = parts_.store.find(known);
-    if (release == nullptr || release->seen.empty()) continue;
-    const Result<Rendering> rendering = co_await rendering_of(known);
-    if (!rendering) continue;
-    for (const LostVolume& lost : lost_volumes(*release, *rendering, *present)) {
-      if (!needed.contains(lost.volume)) continue;
-      co_return Error{Errc::conflict, lost.text(), lost.hint()};
-    }
-  }
-  co_return Result<void>();
+Task<Result<void>> Executor::volumes_are_there(int number) {
+  const Result<Rendering> rendering = co_await rendering_of(number);
+  if (!rendering) co_return rendering.error();
+  co_return co_await trimtab::volumes_are_there(parts_.docker, parts_.store, *rendering, number);
 }
 
 Task<Result<void>> Executor::may_apply(int number, Plan plan) {
@@ -595,7 +574,7 @@ Task<Result<void>> Executor::may_apply(int number, Plan plan) {
       co_await project_containers(parts_.docker, parts_.settings, parts_.store, parts_.project);
   if (!found) co_return found.error();
   if (auto obstacle = foreign_obstacle(found->foreign, services)) co_return std::move(*obstacle);
-  co_return co_await volumes_are_there(number, services);
+  co_return co_await volumes_are_there(number);
 }
 
 Task<Result<void>> Executor::remove_services(std::vector<std::string> services) {

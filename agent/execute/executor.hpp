@@ -133,7 +133,7 @@ class Executor {
   // Whether Compose may be asked for what the plan replaces: it would take over containers that are
   // not the stack's, and make empty volumes in place of lost ones. conflict where it may not.
   Task<Result<void>> may_apply(int number, Plan plan);
-  Task<Result<void>> volumes_are_there(int number, std::vector<std::string> services);
+  Task<Result<void>> volumes_are_there(int number);
   [[nodiscard]] std::string trial_container_name() const;
   [[nodiscard]] std::string hook_container_name() const;
   Task<void> tidy();

@@ -252,6 +252,8 @@ Task<Result<Executor::HookEnd>> Executor::run_one_off(HookSettings hook,
   request.environment = hook_environment();
   request.timeout = hook.timeout;
   const std::string container = request.container;
+  const Result<void> there = co_await volumes_are_there(attempt_.release);
+  if (!there) co_return there.error().context("was not run");
   const Result<void> free = co_await remove_ended(container);
   if (!free) co_return free.error();
   const Result<RunEnd> run = co_await parts_.compose.run_once(std::move(request));

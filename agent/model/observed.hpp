@@ -45,10 +45,10 @@ struct Container {
   std::string config_hash;      // label com.docker.compose.config-hash
   int number = 1;               // label com.docker.compose.container-number
   bool oneoff = false;          // `compose run`
-  bool is_marked = false;  // label com.docker.compose.oneoff says False, as Compose writes it
-  bool is_counted = false;  // a Compose takes it for one of its service's, whoever made it
-  std::string image;        // the reference it was created from
-  std::string image_id;     // sha256:…
+  bool is_marked = false;       // label com.docker.compose.oneoff says False, as Compose writes it
+  bool is_counted = false;      // a Compose takes it for one of its service's, whoever made it
+  std::string image;            // the reference it was created from
+  std::string image_id;         // sha256:…
   ContainerState state = ContainerState::created;
   Health health = Health::none;
   int exit_code = 0;

@@ -67,8 +67,8 @@ bool go_along(Step& step, const Tie& tie, Action leader, const Rendering& render
   step.action = recreate ? Action::recreate : Action::restart;
   step.risk = Risk::restart;
   if (recreate) {
-    step.risk = risk_of_replacing(rendering.service(step.service),
-                                  containers_of(observed, step.service));
+    step.risk =
+        risk_of_replacing(rendering.service(step.service), containers_of(observed, step.service));
   }
   step.reasons.push_back("goes with " + tie.service + ": " +
                          (tie.words.empty() ? "it is restarted with it" : tie.words));

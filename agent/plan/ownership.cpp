@@ -111,6 +111,14 @@ std::optional<Error> foreign_obstacle(const std::vector<Container>& foreign,
   return std::nullopt;
 }
 
+std::set<std::string> services_taken_by(const std::vector<Container>& foreign) {
+  std::set<std::string> services;
+  for (const Container& container : foreign) {
+    if (container.is_counted) services.insert(container.service);
+  }
+  return services;
+}
+
 std::set<std::string> container_names(const Rendering& rendering) {
   std::set<std::string> names;
   for (const std::string& service : rendering.service_names()) {

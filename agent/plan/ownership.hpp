@@ -63,6 +63,9 @@ std::vector<Container> without_hand_made_rest(std::vector<Container> containers,
 std::optional<Error> foreign_obstacle(const std::vector<Container>& foreign,
                                       const std::vector<std::string>& services);
 
+// The services of which these seem to be containers to Compose.
+std::set<std::string> services_taken_by(const std::vector<Container>& foreign);
+
 // What `container_name` gives.
 std::set<std::string> container_names(const Rendering& rendering);
 

@@ -20,6 +20,11 @@ bool has_options(const Rendering& rendering, const std::string& project, const s
   return false;
 }
 
+// The old Compose writes {external: {name: …}}, too.
+bool is_external(const Json& definition) {
+  return json_bool(definition, "external") || !json_object(definition, "external").empty();
+}
+
 }  // namespace
 
 std::string volume_name(const Rendering& rendering, const std::string& project,
@@ -27,8 +32,7 @@ std::string volume_name(const Rendering& rendering, const std::string& project,
   const Json& definition = definition_of(rendering, volume);
   const std::string external = json_string(json_object(definition, "external"), "name");
   if (!external.empty()) return external;
-  const bool is_external = json_bool(definition, "external");
-  return json_string(definition, "name", is_external ? volume : project + "_" + volume);
+  return json_string(definition, "name", is_external(definition) ? volume : project + "_" + volume);
 }
 
 std::map<std::string, std::set<std::string>> named_volumes(const Rendering& rendering,
@@ -37,23 +41,19 @@ std::map<std::string, std::set<std::string>> named_volumes(const Rendering& rend
   for (const std::string& service : rendering.service_names()) {
     for (const Mount& mount : mounts_of(rendering.service(service))) {
       if (mount.type != "volume" || mount.source.empty()) continue;
-      const Json& definition = definition_of(rendering, mount.source);
-      // The old Compose writes {external: {name: …}}, too.
-      const bool is_external =
-          json_bool(definition, "external") || !json_object(definition, "external").empty();
-      if (is_external) continue;
+      if (is_external(definition_of(rendering, mount.source))) continue;
       found[volume_name(rendering, project, mount.source)].insert(service);
     }
   }
   return found;
 }
 
-Json with_volumes_as_they_are(const Rendering& rendering, const std::string& project,
-                              const std::set<std::string>& present) {
+Json with_external_volumes(const Rendering& rendering, const std::string& project,
+                           const std::set<std::string>& volumes) {
   Json model = rendering.model;
   for (const auto& item : json_object(rendering.model, "volumes").items()) {
     std::string name = volume_name(rendering, project, item.key());
-    if (!present.contains(name)) continue;
+    if (!volumes.contains(name)) continue;
     model["volumes"][item.key()] = Json{{"name", std::move(name)}, {"external", true}};
   }
   return model;
@@ -86,6 +86,16 @@ std::vector<LostVolume> lost_volumes(const Release& release, const Rendering& re
       break;
     }
   }
+  return lost;
+}
+
+std::vector<LostVolume> made_anew(std::vector<LostVolume> lost, const Rendering& rendering,
+                                  const std::string& project) {
+  std::set<std::string> made;
+  for (const auto& item : json_object(rendering.model, "volumes").items()) {
+    if (!is_external(item.value())) made.insert(volume_name(rendering, project, item.key()));
+  }
+  std::erase_if(lost, [&](const LostVolume& one) { return !made.contains(one.volume); });
   return lost;
 }
 

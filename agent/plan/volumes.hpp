@@ -19,10 +19,10 @@ std::string volume_name(const Rendering& rendering, const std::string& project,
 std::map<std::string, std::set<std::string>> named_volumes(const Rendering& rendering,
                                                            const std::string& project);
 
-// The rendering for those who must not make what is there: the named volumes that are present are
-// external ones, without which Compose refuses to start anything.
-Json with_volumes_as_they_are(const Rendering& rendering, const std::string& project,
-                              const std::set<std::string>& present);
+// The rendering for those who must not make `volumes` (the host's names): they are external ones,
+// without which Compose refuses to start anything.
+Json with_external_volumes(const Rendering& rendering, const std::string& project,
+                           const std::set<std::string>& volumes);
 
 struct LostVolume {
   std::string volume;        // the host's name of it
@@ -41,5 +41,10 @@ std::set<std::string> services_that_ran(const Release& release);
 // ones in their place. `present`: the host's volumes.
 std::vector<LostVolume> lost_volumes(const Release& release, const Rendering& rendering,
                                      const std::set<std::string>& present);
+
+// Those of the lost volumes that Compose would make for this rendering: it makes all that the file
+// has, also where it is asked for services that mount none.
+std::vector<LostVolume> made_anew(std::vector<LostVolume> lost, const Rendering& rendering,
+                                  const std::string& project);
 
 }  // namespace trimtab

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/compose/compose_yaml.hpp"
+#include "agent/execute/boot_files.hpp"
 #include "agent/execute/known_values_of.hpp"
 #include "agent/execute/own_containers.hpp"
 #include "agent/execute/postgres.hpp"
@@ -270,8 +271,10 @@ Task<bool> Reconciler::record_end() {
 
 Task<void> Reconciler::round() {
   const Result<void> compose = co_await compose_.look();
+  co_await keep_boot_files();
   co_await unit_keeper_.look(stack_unit(), !engine_.error());
   co_await observe();
+  co_await keep_boot_files();
   if (was_cut_ && unit_keeper_.is_stopped()) co_await stop_what_was_started();
   was_cut_ = was_cut_ && unit_keeper_.is_moving();
   if (unit_keeper_.is_stopped()) end_requests_of_stopped();
@@ -458,6 +461,21 @@ Task<void> Reconciler::observe() {
   if (rendering) look_at_certificates(*rendering);
   if (store_.running().release != current->number) co_return;
   if (rendering) drift_ = trimtab::drift(store_.running(), *rendering, observed_of_release_);
+}
+
+// What the unit boots is not what it should be where an earlier trimtab has left it, where the
+// release was rendered again, and where a foreign container came or went.
+Task<void> Reconciler::keep_boot_files() {
+  const Release* const current = store_.current();
+  if (current == nullptr || engine_.error()) co_return;
+  const bool is_kept =
+      boots_without_ == services_taken_by(foreign_) && store_.has_boot_files(current->number);
+  const Result<Rendering> rendering = is_kept ? Rendering() : rendering_of(current->number);
+  if (is_kept || !rendering) co_return;
+  const auto saved = co_await save_boot_files(docker_, settings_, store_, *rendering,
+                                              current->number, current->jobs);
+  if (saved) boots_without_ = *saved;
+  if (!saved) spdlog::warn("{}: {}", settings_.name, saved.error().text());
 }
 
 Task<void> Reconciler::look_at_volumes(const Release* current) {
@@ -1038,6 +1056,7 @@ Task<void> Reconciler::attempt(Attempt attempt, bool resumed, Turn::Holder host)
   const std::optional<AttemptResult> result = co_await executing_->run(std::move(attempt), resumed);
   std::unique_ptr<Executor> ended = std::move(executing_);
   attempt_view_.reset();
+  boots_without_.reset();
   if (!result) {
     // It was stopped between two phases, by the daemon's end or the unit's stop.
     resumes_ = true;

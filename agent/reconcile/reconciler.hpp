@@ -156,6 +156,7 @@ class Reconciler final : private Progress {
   Task<void> observe();
   // Whether the volumes of what is deployed are still there.
   Task<void> look_at_volumes(const Release* current);
+  Task<void> keep_boot_files();
   void look_at_certificates(const Rendering& rendering);
   // Has services read certificates that were renewed.
   Task<void> reload_renewed();
@@ -282,6 +283,8 @@ class Reconciler final : private Progress {
   std::vector<Container> foreign_;        // that bear the project's label, but are not the stack's
   OwnSigns signs_;                        // that tell them from its own
   std::vector<LostVolume> lost_volumes_;  // of what is deployed
+  // The services that the stack's unit does not start, since they are taken.
+  std::optional<std::set<std::string>> boots_without_;
   SteadyClock::time_point volumes_until_{};  // then the Engine is asked for them again
   std::string unmended_;                     // why the current release cannot be read; "": it can
   MendTries mend_tries_;

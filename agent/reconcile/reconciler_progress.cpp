@@ -114,10 +114,6 @@ StackUnit Reconciler::stack_unit() const {
   unit.empty_file = paths_.empty_file.string();
   unit.docker_socket = paths_.docker_socket.string();
   unit.compose = compose_.tool().argv;
-  std::error_code ec;
-  if (!std::filesystem::exists(store_.directory() / "current/boot.yaml", ec)) {
-    unit.boots = "compose.yaml";
-  }
   unit.has_pull_option = compose_.tool().family == ComposeFamily::v2;
   return unit;
 }
@@ -179,8 +175,13 @@ std::vector<std::string> Reconciler::notices() const {
   std::vector<std::string> all = store_.problems();
   if (!unmended_.empty()) all.push_back(unmended_);
   for (const Container& container : foreign_) {
-    all.push_back("the container " + container.name + " bears the label of the project " +
-                  project_ + ", but was not made for this stack: it is left alone");
+    std::string line = "the container " + container.name + " bears the label of the project " +
+                       project_ + ", but was not made for this stack: it is left alone";
+    if (container.is_counted && boots_without_ && boots_without_->contains(container.service)) {
+      line += "; while it is there, " + settings_.unit + " does not start " + container.service +
+              ", since Compose would take it for that";
+    }
+    all.push_back(std::move(line));
   }
   for (const Container& container : observed_.containers) {
     const auto& of_release = observed_of_release_.containers;

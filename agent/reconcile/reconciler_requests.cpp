@@ -1,5 +1,6 @@
 // What operators ask of a stack.
 
+#include "agent/execute/known_volumes.hpp"
 #include "agent/plan/diff.hpp"
 #include "agent/reconcile/admission.hpp"
 #include "agent/reconcile/reconciler.hpp"
@@ -259,6 +260,11 @@ Task<void> Reconciler::serve_rollback(Request request) {
     co_return;
   }
   const Rendering* const rendering = &way->rendering;
+  const Result<void> there = co_await volumes_are_there(docker_, store_, *rendering, way->release);
+  if (!there) {
+    finish_request(request.id, "failed", std::nullopt, there.error().text());
+    co_return;
+  }
   const Release older = *store_.find(way->release);
   const Release* const ran = release_to_go_back_to();
   Result<Rendering> before = Error{Errc::not_found, "nothing ran well", {}};

@@ -59,7 +59,10 @@ Task<void> UnitKeeper::look(StackUnit unit, bool docker_answers) {
   }
   facts.state = *state;
   facts.path = path_.string();
-  facts.has_release = store_.current() != nullptr && !store_.current()->seen.empty();
+  // One of an earlier trimtab lacks the files that the unit reads until they are written.
+  const Release* const current = store_.current();
+  facts.has_release =
+      current != nullptr && !current->seen.empty() && store_.has_boot_files(current->number);
   // Where it is not known, an operator may have stopped it.
   facts.brought_up = store_.intent().unit == name_ || store_.intent().is_unknown;
   facts.docker_answers = docker_answers;

@@ -308,6 +308,18 @@ Result<void> Store::save_boot_rendering(int number, const std::string& compose_y
   return write_file_durably(release_directory(number) / "boot.yaml", compose_yaml);
 }
 
+bool Store::has_boot_files(int number) const {
+  const fs::path folder = release_directory(number);
+  std::error_code ec;
+  const auto rendered = fs::last_write_time(compose_file(number), ec);
+  if (ec) return false;
+  for (const char* name : {"boot.yaml", "boot.env"}) {
+    const auto written = fs::last_write_time(folder / name, ec);
+    if (ec || written < rendered) return false;
+  }
+  return true;
+}
+
 Result<std::string> Store::rendering(int number) const {
   return read_file(compose_file(number));
 }

@@ -65,6 +65,8 @@ class Store {
   // What the unit that boots the stack reads of the release, beside compose.yaml.
   Result<void> save_boot_file(int number, const std::string& text);
   Result<void> save_boot_rendering(int number, const std::string& compose_yaml);
+  // Whether both are there, and no older than compose.yaml.
+  [[nodiscard]] bool has_boot_files(int number) const;
   // A copy of an untracked file that the rendering read, to render the release again. `path`: as in
   // Release::inputs, also outside the checkout.
   Result<void> save_input(int number, const std::string& path, std::string_view bytes);

@@ -50,7 +50,7 @@ std::string stack_unit_text(const StackUnit& unit) {
   std::vector<std::string> up{"up", "-d", "--no-build", "--no-deps", "--no-recreate"};
   if (unit.has_pull_option) up.insert(up.end(), {"--pull", "never"});
   // Unquoted, so that systemd makes one word of each service.
-  const std::string start = command(unit, unit.boots, up) + " $TRIMTAB_SERVICES";
+  const std::string start = command(unit, "boot.yaml", up) + " $TRIMTAB_SERVICES";
   std::string percent_free;
   for (const char c : unit.state_directory) percent_free += c == '%' ? "%%" : std::string(1, c);
   std::string text;
@@ -91,7 +91,8 @@ bool is_written_by_trimtab(std::string_view text) {
 }
 
 std::string boot_file_text(const std::vector<std::string>& services) {
-  return "TRIMTAB_SERVICES=" + join(services, " ") + "\n";
+  // Without names Compose would start all, jobs too; asked for help it starts none, and is content.
+  return "TRIMTAB_SERVICES=" + (services.empty() ? "--help" : join(services, " ")) + "\n";
 }
 
 }  // namespace trimtab

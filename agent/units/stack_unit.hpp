@@ -15,9 +15,6 @@ struct StackUnit {
   std::string empty_file;            // for Compose in place of a .env file
   std::vector<std::string> compose;  // argv of Compose, its program by absolute path
   std::string docker_socket;
-  // What it boots, in the folder that `current` links to. A release of an earlier trimtab has no
-  // boot.yaml.
-  std::string boots = "boot.yaml";
   bool has_pull_option = true;  // whether this Compose's `up` knows --pull
 };
 
@@ -31,7 +28,7 @@ bool is_unit_of(std::string_view text, const std::string& stack);
 bool is_written_by_trimtab(std::string_view text);
 
 // What the unit reads of the release, in its file boot.env: the services to start. One-shot jobs
-// are not among them: at boot they would do their work again.
+// are not among them: at boot they would do their work again. No service: none is started.
 std::string boot_file_text(const std::vector<std::string>& services);
 
 }  // namespace trimtab

@@ -1,7 +1,10 @@
 """What is not the stack's is left alone, and what is gone is not made anew without a word."""
 
 import json
+import os
+import signal
 
+import pytest
 from test_adoption import compose
 
 
@@ -69,7 +72,62 @@ def test_containers_of_others_are_left_alone_whatever_their_labels(host, tmp_pat
     release = stack.wait_outcome(4, "rejected")
     assert "the container web-copy bears the labels" in release["failure"]["reason"]
     assert state(host, copy) == was
+    # Nor is the unit's Compose, which would keep the newer one of the two at boot.
+    told = "\n".join(stack.status()["notices"])
+    assert "while it is there, shop.service does not start web" in told
+    before = stack.instances()
+    boot(host, stack, ["store"])
+    assert stack.instances() == before and state(host, copy) == was
     host.engine.docker("rm", "-f", *others, copy)
+    host.post("/v1/stacks/shop/check")
+    host.wait(lambda: "web" in booted(stack), "the unit starts web again")
+
+
+def test_what_the_unit_reads_is_kept_as_the_release_is(host):
+    stack = deployed(host)
+    folder = host.state / "shop/current"
+    yaml, env = folder / "boot.yaml", folder / "boot.env"
+    written = yaml.read_text()
+    assert "external: true" in written.partition("volumes:\n  data:")[2]
+    boot(host, stack, ["store", "web"])
+    # As an earlier trimtab leaves a release.
+    host.stop()
+    yaml.unlink()
+    env.unlink()
+    host.start()
+    host.wait(lambda: env.exists() and yaml.read_text() == written, "they are written again")
+    # And where it was rendered again, for another Compose.
+    rendered = (folder / "compose.yaml").stat().st_mtime
+    yaml.write_text("")
+    os.utime(yaml, (rendered - 1, rendered - 1))
+    host.post("/v1/stacks/shop/check")
+    host.wait(lambda: yaml.read_text() == written, "it is written again")
+
+
+def booted(stack):
+    """The services that the stack's unit starts."""
+    env = (stack.host.state / stack.name / "current/boot.env").read_text()
+    return env.strip().partition("=")[2].split()
+
+
+def boot(host, stack, services):
+    """Starts these services as the stack's unit does it."""
+    host.wait(lambda: booted(stack) == services, f"the unit starts {services}")
+    compose(host, stack.directory, "-f", str(host.state / stack.name / "current/boot.yaml"),
+            "--project-directory", str(stack.directory), "-p", stack.project,
+            "up", "-d", "--no-build", "--no-deps", "--no-recreate", *booted(stack))
+
+
+@pytest.mark.compose("2.26")
+def test_no_service_is_started_where_none_is_to_be(host):
+    stack = deployed(host)
+    copies = [run_beside(host, stack.container(service)["Config"]["Labels"], f"{service}-copy")
+              for service in ("store", "web")]
+    before = stack.instances()
+    host.post("/v1/stacks/shop/check")
+    boot(host, stack, ["--help"])
+    assert stack.instances() == before
+    host.engine.docker("rm", "-f", *copies)
 
 
 def test_a_project_that_another_stack_has_is_refused(host):
@@ -91,25 +149,61 @@ def test_a_project_that_another_stack_has_is_refused(host):
     assert not staging.directory.exists() or not any(staging.directory.iterdir())
 
 
-def test_a_volume_that_is_gone_stops_the_stack_until_somebody_decides(host):
-    stack = deployed(host)
+def lose_data(host, stack):
     stack.docker("rm", "store", "-f")
     host.engine.docker("volume", "rm", "shop_data")
+
+
+def is_data_there(host):
+    return host.engine.docker("volume", "ls", "-q", "--filter", "name=shop_data") != ""
+
+
+@pytest.mark.parametrize("point", ["before:begun", "switching:begun", "gating:begun"])
+def test_a_volume_is_not_made_anew_by_a_deployment_of_another_service(host, point):
+    stack = deployed(host, hooks={
+        "before": [{"service": "web", "run": ["true"], "one_off": True}]})
+    host.stop()
+    host.start(TRIMTAB_KILL_AT=point)
+    stack.push(services(host, "bad" if point == "gating:begun" else "2"))
+    assert host.wait_killed() == -signal.SIGKILL
+    lose_data(host, stack)
+    host.start()
+
+    if point == "before:begun":
+        host.wait(lambda: "was not run: the volume shop_data" in str(stack.release(2)["failure"]),
+                  "the hook is not run without the volume")
+    elif point == "switching:begun":
+        stack.wait_phase("gating_rollback")
+    else:
+        host.wait(lambda: "going back failed too: the volume shop_data" in stack.status()["reason"],
+                  "it does not go back without the volume")
+    assert not is_data_there(host)
+    if point != "gating:begun":
+        assert os.readlink(host.state / "shop/current") == "releases/1"
+
+
+def test_a_volume_that_is_gone_stops_the_stack_until_somebody_decides(host):
+    stack = deployed(host)
+    stack.push(services(host, "2"))
+    stack.wait_outcome(2, "good")
+    lose_data(host, stack)
     status = stack.wait_state("failed")
     assert status["reason"] == (
         "the volume shop_data, in which the service store keeps its data, is gone")
     assert "docker volume create shop_data" in status["next"]
     web = stack.instances()["web"]
-    done = host.trimtab("deploy", "shop", "--wait", code=None)
-    assert done.returncode != 0 and "shop_data" in done.stdout + done.stderr
-    stack.push(services(host, "2"))
-    stack.wait_outcome(3, "rejected")
-    assert host.engine.docker("volume", "ls", "-q", "--filter", "name=shop_data") == ""
+    for command in ("deploy", "rollback"):
+        done = host.trimtab(command, "shop", "--wait", code=None)
+        assert done.returncode != 0 and "shop_data" in done.stdout + done.stderr
+    assert os.readlink(host.state / "shop/current") == "releases/2"
+    stack.push(services(host, "1"))
+    stack.wait_outcome(4, "rejected")
+    assert not is_data_there(host)
     assert stack.instances() == {"web": web}
     # The label has it removed with the rest of the project when the test ends.
     host.engine.docker("volume", "create", "--label", "com.docker.compose.project=shop", "shop_data")
     host.trimtab("deploy", "shop", "--wait")
-    assert stack.version("web") == "2"
+    assert stack.version("web") == "1"
     assert stack.execute("store", "ls", "/data") == "starts"
 
 

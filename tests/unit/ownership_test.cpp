@@ -1,6 +1,8 @@
 // Whose containers are, and which volumes are gone.
 #include <gtest/gtest.h>
 
+#include "agent/compose/compose_yaml.hpp"
+#include "agent/execute/boot_files.hpp"
 #include "agent/plan/ownership.hpp"
 #include "agent/plan/volumes.hpp"
 
@@ -162,6 +164,14 @@ TEST(Ownership, ComposeIsNotAskedForAServiceThatAForeignContainerSeemsToBeOf) {
   EXPECT_FALSE(foreign_obstacle({uncounted}, {"web"}));
 }
 
+TEST(Ownership, ServicesAreTakenByWhatComposeCounts) {
+  Container uncounted = made_for_release("debug");
+  uncounted.is_counted = false;
+  Container database = made_for_release("copy");
+  database.service = "db";
+  EXPECT_EQ(services_taken_by({uncounted, database}), std::set<std::string>{"db"});
+}
+
 TEST(Ownership, NamesAreThoseThatTheReleaseGives) {
   const Rendering release = rendering(
       R"({"services": {"web": {"image": "a"}, "db": {"image": "a", "container_name": "base"}}})");
@@ -191,10 +201,10 @@ TEST(Volumes, AreNamedAsComposeDoes) {
   EXPECT_EQ(volume_name(old_words, "shop", "c"), "c");
 }
 
-TEST(Volumes, ThatAreThereAreExternalToWhoMustNotMakeThem) {
+TEST(Volumes, AreExternalToWhoMustNotMakeThem) {
   const Rendering release = rendering(R"({"services": {}, "volumes": {
     "data": {"name": "shop_data", "driver": "local"}, "later": {}, "files": null}})");
-  EXPECT_EQ(dump_json(with_volumes_as_they_are(release, "shop", {"shop_data", "shop_files"})),
+  EXPECT_EQ(dump_json(with_external_volumes(release, "shop", {"shop_data", "shop_files"})),
             R"({"services":{},"volumes":{"data":{"name":"shop_data","external":true},)"
             R"("later":{},"files":{"name":"shop_files","external":true}}})");
 }
@@ -211,6 +221,12 @@ TEST(Volumes, AreLostWhereAServiceRanWithThem) {
             (Lost{{"shop_data", "db"}, {"shop_files", "old"}}));
   EXPECT_EQ(lost_volumes(release, rendered, {"shop_data"}), (Lost{{"shop_files", "old"}}));
   EXPECT_EQ(lost_volumes(release, rendered, {"shop_data", "shop_files"}), Lost{});
+  // Compose makes those of services that it is not asked for, and of none.
+  const Rendering next = rendering(R"({"services": {"web": {}}, "volumes": {
+    "data": {"name": "shop_data"}, "files": {"name": "shop_files", "external": true}}})");
+  EXPECT_EQ(made_anew(lost_volumes(release, rendered, {}), next, "shop"),
+            (Lost{{"shop_data", "db"}}));
+  EXPECT_EQ(made_anew({{"shop_data", "db"}}, rendering(R"({"services": {}})"), "shop"), Lost{});
   const LostVolume one{"shop_data", "db"};
   EXPECT_EQ(one.text(), "the volume shop_data, in which the service db keeps its data, is gone");
   EXPECT_EQ(one.hint(), "restore it; or, if it may begin empty, `docker volume create shop_data`");
@@ -220,6 +236,31 @@ TEST(Volumes, AreLostWhereAServiceRanWithThem) {
       lost_volumes(release, elsewhere, {"shop_files"}).front().hint(),
       "restore it; or, if it may begin empty, `docker volume create shop_data` with the driver "
       "and the options that the compose file gives it");
+}
+
+// ---- What the unit boots ------------------------------------------------------------------------
+
+TEST(BootFiles, NameWhatIsToRunAndMakeNoVolumeThatWasThere) {
+  const Rendering release = rendering(R"({"services": {
+      "db": {"volumes": [{"type": "volume", "source": "data", "target": "/data"}]},
+      "import": {}, "migrate": {},
+      "web": {"depends_on": {"migrate": {"condition": "service_completed_successfully"}}}},
+    "volumes": {"data": {"name": "shop_data"}, "new": {"name": "shop_new"}}})");
+  BootInput input;
+  input.rendering = &release;
+  input.project = "shop";
+  input.jobs = {"import"};
+  input.volumes = {"shop_data"};
+  BootFiles files = boot_files(input);
+  EXPECT_EQ(files.env, "TRIMTAB_SERVICES=db web\n");
+  const Json yaml = parse_yaml(files.yaml).value();
+  EXPECT_EQ(dump_json(json_object(yaml, "volumes")),
+            R"({"data":{"name":"shop_data","external":true},"new":{"name":"shop_new"}})");
+  EXPECT_EQ(json_object(yaml, "services"), json_object(release.model, "services"));
+  input.taken = {"web"};
+  EXPECT_EQ(boot_files(input).env, "TRIMTAB_SERVICES=db\n");
+  input.taken = {"db", "web"};
+  EXPECT_EQ(boot_files(input).env, "TRIMTAB_SERVICES=--help\n");
 }
 
 }  // namespace

@@ -819,6 +819,21 @@ TEST(ReleaseJson, KeepsHooksAndProbation) {
   EXPECT_EQ(read->hooks[1].exit, std::nullopt);
 }
 
+TEST(Store, BootFilesAreNoOlderThanTheRendering) {
+  test::TemporaryFolder folder;
+  Store store = open(folder.path());
+  ASSERT_TRUE(store.save_rendering(1, "services: {}\n"));
+  EXPECT_FALSE(store.has_boot_files(1));
+  ASSERT_TRUE(store.save_boot_rendering(1, "services: {}\n"));
+  EXPECT_FALSE(store.has_boot_files(1));
+  ASSERT_TRUE(store.save_boot_file(1, "TRIMTAB_SERVICES=web\n"));
+  EXPECT_TRUE(store.has_boot_files(1));
+  const auto written = std::filesystem::last_write_time(store.compose_file(1));
+  std::filesystem::last_write_time(store.compose_file(1), written + std::chrono::hours(1));
+  EXPECT_FALSE(store.has_boot_files(1));
+  EXPECT_FALSE(store.has_boot_files(2));
+}
+
 // ---- The rendering ------------------------------------------------------------------------------
 
 const std::string whole = R"(services:

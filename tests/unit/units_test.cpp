@@ -67,12 +67,6 @@ TEST(StackUnit, WhatSystemdWouldReadAsItsOwnIsEscaped) {
             std::string::npos);
 }
 
-TEST(StackUnit, BootsAReleaseOfAnEarlierTrimtab) {
-  StackUnit unit = shop();
-  unit.boots = "compose.yaml";
-  EXPECT_EQ(stack_unit_text(unit).find("boot.yaml"), std::string::npos);
-}
-
 TEST(StackUnit, AnOldComposeIsNotAskedForWhatItDoesNotKnow) {
   StackUnit unit = shop();
   unit.has_pull_option = false;
@@ -89,6 +83,7 @@ TEST(StackUnit, IsToldFromAnyOther) {
 
 TEST(StackUnit, StartsTheServicesThatAreNamed) {
   EXPECT_EQ(boot_file_text({"db", "web"}), "TRIMTAB_SERVICES=db web\n");
+  EXPECT_EQ(boot_file_text({}), "TRIMTAB_SERVICES=--help\n");
 }
 
 struct StepCase {

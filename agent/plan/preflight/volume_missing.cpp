@@ -4,10 +4,8 @@ namespace trimtab::preflight {
 
 // Compose would make an empty one, and a database start on it as if nothing had ever been there.
 Findings volume_missing(const Input& input) {
-  const auto wanted = named_volumes(*input.next, input.project);
   Findings findings;
-  for (const LostVolume& lost : input.lost_volumes) {
-    if (!wanted.contains(lost.volume)) continue;
+  for (const LostVolume& lost : made_anew(input.lost_volumes, *input.next, input.project)) {
     PreflightFinding finding;
     finding.name = "volume-missing";
     finding.cls = FailureClass::world;
