@@ -126,6 +126,7 @@ class Agent {
   Task<Result<void>> may_use_docker();
   Result<void> listen();
   Task<void> take_up_webhook(DaemonSettings::Webhook settings);
+  void claim_project(const StackSettings& settings);
   void take_up(const StackSettings& settings);
   Task<void> retry_stacks();
   Result<void> add_stack(const StackSettings& settings);
@@ -259,6 +260,12 @@ void Agent::build_parts() {
       if (docker_is_active_) engine_->look_now();
     });
   }
+}
+
+// A project that settings name is a stack's before any commit can say otherwise, also while the
+// stack cannot be taken up.
+void Agent::claim_project(const StackSettings& settings) {
+  if (!settings.project.empty()) projects_.claim(settings.project, settings.name);
 }
 
 // One that cannot be taken up keeps no other from its work.
@@ -395,6 +402,7 @@ void Agent::fail(const Error& error) {
 
 Task<void> Agent::run() {
   build_parts();
+  for (const StackSettings& settings : config_.stacks) claim_project(settings);
   for (const StackSettings& settings : config_.stacks) take_up(settings);
   if (const Result<void> listening = listen(); !listening) {
     fail(listening.error());
@@ -519,6 +527,7 @@ Task<void> Agent::reload() {
   for (auto entry = unavailable_.begin(); entry != unavailable_.end();) {
     const auto& [name, stack] = *entry;
     if (broken.contains(name)) wanted[name] = stack.settings;
+    if (!wanted.contains(name)) projects_.release(name);
     entry = wanted.contains(name) ? std::next(entry) : unavailable_.erase(entry);
   }
   std::erase_if(retries_,
@@ -539,6 +548,9 @@ Task<void> Agent::reload() {
   }
   // The stop has counted the stacks that it waits for.
   if (stopping_) co_return;
+  for (const auto& [name, settings] : wanted) {
+    if (!kept_.contains(name)) claim_project(settings);
+  }
   for (const auto& [name, settings] : wanted) {
     if (!kept_.contains(name)) take_up(settings);
   }

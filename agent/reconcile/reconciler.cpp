@@ -96,10 +96,11 @@ Reconciler::Reconciler(ReconcilerParts parts)
     }
     image_watcher_.watch(std::move(watched));
   }
-  // What is written or runs already goes before what other stacks' commits may say.
-  if (!settings_.project.empty() || store_.current() != nullptr) {
-    projects_.claim(project_, settings_.name);
-  }
+  // What runs already, or is being deployed for the first time, goes before what other stacks'
+  // commits may say; what settings say is claimed before.
+  const Release* known = store_.current();
+  if (known == nullptr && store_.attempt()) known = store_.find(store_.attempt()->release);
+  if (known != nullptr) projects_.claim(known->project, settings_.name);
   for (const std::string& problem : store_.problems()) {
     spdlog::warn("{}: {}", settings_.name, problem);
   }

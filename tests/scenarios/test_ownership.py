@@ -149,6 +149,28 @@ def test_a_project_that_another_stack_has_is_refused(host):
     assert not staging.directory.exists() or not any(staging.directory.iterdir())
 
 
+def test_a_project_is_a_stacks_before_it_was_ever_deployed(host):
+    host.push("web", "1", version="1", health=False)
+    named = {"compose.yaml": json.dumps({
+        "name": "shop", "services": {"web": {"image": host.image("web", "1")}}})}
+    # Cut in its first deployment.
+    first = host.stack("second", files=named)
+    host.start(TRIMTAB_KILL_AT="switching:begun")
+    assert host.wait_killed() == -signal.SIGKILL
+    # By its settings, although its state cannot be read.
+    (host.state / "broken").write_text("")
+    host.stack("broken", files=named, project="blog")
+    another = host.stack("another", files=named)
+    wiki = host.stack("wiki", files={
+        "compose.yaml": named["compose.yaml"].replace('"shop"', '"blog"')})
+    host.start()
+    first.wait_commit(first.git("rev-parse", "HEAD"))
+    for stack, project, holder in ((another, "shop", "second"), (wiki, "blog", "broken")):
+        reason = stack.wait_state("failed")["reason"]
+        assert f"the project {project} is that of the stack {holder}" in reason
+    host.engine.remove_project("shop")
+
+
 def lose_data(host, stack):
     stack.docker("rm", "store", "-f")
     host.engine.docker("volume", "rm", "shop_data")
