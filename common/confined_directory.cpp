@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "common/fd_io.hpp"
+#include "common/path_walk.hpp"
 
 namespace trimtab {
 
@@ -19,8 +20,6 @@ namespace {
 
 constexpr mode_t directory_mode = 0755;
 constexpr mode_t file_mode = 0644;
-// As the kernel's own limit.
-constexpr int max_links = 40;
 constexpr int max_depth = 100;
 // Where the next file is written before it takes its place. One name, so that what a crash leaves
 // is cleared away by the next file.
@@ -99,14 +98,6 @@ int replace(int from_parent, const char* from, int to_parent, const char* to) {
 // Whose link may lead us elsewhere: not that of a user who could not go there himself.
 bool is_trusted(const struct stat& link) {
   return link.st_uid == 0 || link.st_uid == ::geteuid();
-}
-
-std::deque<std::string> components(const fs::path& path) {
-  std::deque<std::string> parts;
-  for (const fs::path& part : path.relative_path()) {
-    if (!part.empty() && part != ".") parts.push_back(part.string());
-  }
-  return parts;
 }
 
 Result<UniqueFd> open_top(const fs::path& path, bool make_missing) {

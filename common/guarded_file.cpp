@@ -10,15 +10,13 @@
 #include <optional>
 
 #include "common/fd_io.hpp"
+#include "common/path_walk.hpp"
 
 namespace trimtab {
 
 namespace fs = std::filesystem;
 
 namespace {
-
-// As the kernel's own limit.
-constexpr int max_links = 40;
 
 // The users' links that were followed so far, and whether their owner could have come along.
 struct Followed {
@@ -44,14 +42,6 @@ struct Followed {
     return searchable && (file.st_mode & S_IROTH) != 0;
   }
 };
-
-std::deque<std::string> components(const fs::path& path) {
-  std::deque<std::string> parts;
-  for (const fs::path& part : path.relative_path()) {
-    if (!part.empty() && part != ".") parts.push_back(part.string());
-  }
-  return parts;
-}
 
 Result<UniqueFd> open_at(int parent, const std::string& name, const fs::path& path) {
   UniqueFd fd(::openat(parent, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));

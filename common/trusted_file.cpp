@@ -9,14 +9,13 @@
 #include <deque>
 
 #include "common/files.hpp"
+#include "common/path_walk.hpp"
 
 namespace trimtab {
 
 namespace fs = std::filesystem;
 
 namespace {
-
-constexpr int max_links = 40;
 
 Error untrusted(const fs::path& file, const fs::path& part, const std::string& why,
                 const std::string& command) {
