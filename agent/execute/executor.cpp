@@ -1027,7 +1027,8 @@ Task<Executor::Done> Executor::roll_back() {
   if (result) {
     Observed observed;
     observed.containers = without_hand_made_rest(containers->own, containers->signs, *rendering);
-    plan = make_rollback_plan(target_of(good, *rendering), *base, attempt_.plan, observed);
+    plan = make_rollback_plan(target_of(good, *rendering), *base, attempt_.plan, attempt_.unwell,
+                              observed);
     result = co_await may_apply(good.number, plan);
   }
   if (result) {

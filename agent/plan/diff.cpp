@@ -402,9 +402,14 @@ Plan make_return_plan(const Target& older, const Base& base, const Observed& obs
 }
 
 Plan make_rollback_plan(const Target& good, const Base& base, const Plan& failed,
-                        const Observed& observed) {
+                        const std::set<std::string>& unwell, const Observed& observed) {
   Plan plan = make_plan(good, base, observed, false);
   for (Step& step : plan.steps) {
+    const bool is_missing = containers_of(observed, step.service).empty() &&
+                            was_running_at_the_gate(base.running.find(step.service));
+    if (step.action == Action::none && is_missing && !unwell.contains(step.service)) {
+      step.action = Action::create;
+    }
     if (step.action == Action::none) continue;
     if (step.action == Action::remove) {
       step.risk = Risk::none;

@@ -36,10 +36,12 @@ std::set<int> releases_of(const RunningSet& running);
 Plan make_plan(const Target& next, const Base& base, const Observed& observed, bool repair);
 
 // The plan that goes back to `good` after `failed` was applied, be it in part. What was changed by
-// hand stays so. A job is not run again: it did its work when `good` was deployed; the container
-// that `failed` made for it goes away.
+// hand stays so, but what lost its container meanwhile is put back: without it going back would
+// never end. `unwell`: the services that did not work before `failed`, of which none is owed. A job
+// is not run again: it did its work when `good` was deployed; the container that `failed` made for
+// it goes away.
 Plan make_rollback_plan(const Target& good, const Base& base, const Plan& failed,
-                        const Observed& observed);
+                        const std::set<std::string>& unwell, const Observed& observed);
 
 // For an operator's rollback to `older`: as make_plan with `repair`, but jobs that had done their
 // work then are not run again.

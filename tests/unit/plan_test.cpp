@@ -851,6 +851,7 @@ struct BackCase {
   SeenContainers seen = {{"web", {"w1"}}, {"db", {"d1"}}};
   std::set<std::string> jobs = {};
   MountedFiles mounted = {};
+  std::set<std::string> unwell = {};
 };
 
 std::ostream& operator<<(std::ostream& out, const BackCase& row) {
@@ -872,8 +873,8 @@ TEST_P(Rollback, PutsBackWhatTheFailedReleaseTouched) {
   for (const Step& step : row.failed.steps) {
     if (step.action != Action::none) touched.insert(step.service);
   }
-  const Plan plan =
-      make_rollback_plan(good.target(), good.base(touched), row.failed, observe(row.containers));
+  const Plan plan = make_rollback_plan(good.target(), good.base(touched), row.failed, row.unwell,
+                                       observe(row.containers));
   EXPECT_EQ(lines(plan), row.expected);
 }
 
@@ -896,6 +897,22 @@ INSTANTIATE_TEST_SUITE_P(
                  plan_of({{"web", Action::recreate}}),
                  {},
                  {"web create none: put back; left by a deployment that failed"}},
+        BackCase{"DidNotTouchWhatLostItsContainerMeanwhile",
+                 web_a + ", " + db_a,
+                 plan_of({{"web", Action::recreate}, {"db", Action::none}}),
+                 {running("web", "w2")},
+                 {"db create none: put back; its container was removed by hand",
+                  "web recreate restart: put back; left by a deployment that failed"}},
+        BackCase{"DidNotTouchWhatHadNoContainerBefore",
+                 web_a + ", " + db_a,
+                 plan_of({{"web", Action::recreate}, {"db", Action::none}}),
+                 {running("web", "w2")},
+                 {"db none none: its container was removed by hand",
+                  "web recreate restart: put back; left by a deployment that failed"},
+                 {{"web", {"w1"}}, {"db", {"d1"}}},
+                 {},
+                 {},
+                 {"db"}},
         BackCase{
             "FailedBeforeItCameToThatService",
             web_a + ", " + db_a,
@@ -994,7 +1011,7 @@ TEST(RollbackPlan, PutsBackWhatDiffersFromTheReleaseThatRunsNow) {
   Deployed now(service("web", 'b') + ", " + db_a, {}, {{"web", {"w2"}}, {"db", {"d1"}}});
   now.release.number = 2;
   // The record of its plan need not say so.
-  const Plan plan = make_rollback_plan(good.target(), now.base(), Plan(),
+  const Plan plan = make_rollback_plan(good.target(), now.base(), Plan(), {},
                                        observe({running("web", "w2"), running("db", "d1")}));
   EXPECT_EQ(
       lines(plan),

@@ -200,7 +200,7 @@ TEST(StartFirst, GoesBackTheSameWay) {
     observed.containers = row.containers;
     Base base = base_of(good, release.seen);
     touch(base.running, failed);
-    const Plan plan = make_rollback_plan(target_of(release, good), base, failed, observed);
+    const Plan plan = make_rollback_plan(target_of(release, good), base, failed, {}, observed);
     ASSERT_EQ(plan.steps.size(), 1U);
     EXPECT_EQ(plan.steps[0].action, row.action) << row.containers.size();
   }
