@@ -15,8 +15,6 @@ namespace {
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
-constexpr std::size_t most_bytes = 1 << 20;
-
 void fill_in_all(Json& value, const std::map<std::string, std::string>& variables) {
   if (value.is_string()) {
     value = interpolate(value.get<std::string>(), variables).value_or("");

@@ -12,7 +12,7 @@
 namespace trimtab::simulation {
 namespace {
 
-struct Outcome {
+struct Lived {
   std::optional<std::string> broken;
   std::vector<std::string> told;
 };
@@ -34,10 +34,10 @@ class StorySink final : public spdlog::sinks::base_sink<spdlog::details::null_mu
   Life& life_;
 };
 
-Outcome live(std::uint64_t seed, const std::vector<StoryEvent>& story) {
+Lived live(std::uint64_t seed, const std::vector<StoryEvent>& story) {
   virtual_clock::begin();
   seed_chance(seed);
-  Outcome outcome;
+  Lived outcome;
   Life life(seed, story, directory());
   spdlog::set_default_logger(
       std::make_shared<spdlog::logger>("", std::make_shared<StorySink>(life)));
@@ -67,7 +67,7 @@ int simulate(std::uint64_t first, std::uint64_t lives, bool tells) {
   int broken = 0;
   for (std::uint64_t seed = first; seed < first + lives; ++seed) {
     const std::vector<StoryEvent> story = story_of(seed);
-    Outcome outcome = live(seed, story);
+    Lived outcome = live(seed, story);
     if (outcome.broken) {
       ++broken;
       outcome = live(seed, shortened(seed, story));

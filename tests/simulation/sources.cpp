@@ -11,8 +11,6 @@ namespace {
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
-constexpr std::size_t most_bytes = 1 << 20;
-
 Error no_commit(const std::string& id) {
   return Error{Errc::not_found, "no commit " + id, {}};
 }
