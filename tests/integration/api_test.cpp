@@ -47,8 +47,11 @@ class Dice {
 
 const std::vector<std::string> services{"api", "db", "web"};
 
-Json container_json(const std::string& service) {
+// As Compose has made it from a file in `directory`.
+Json container_json(const std::string& service, const fs::path& directory) {
   Json labels;
+  labels["com.docker.compose.oneoff"] = "False";
+  labels["com.docker.compose.project.working_dir"] = directory.string();
   labels["com.docker.compose.project"] = "shop";
   labels["com.docker.compose.service"] = service;
   Json container;
@@ -95,7 +98,7 @@ Task<void> write_events(http::Stream* stream, Dice* dice) {
   }
 }
 
-Task<http::Reply> answer_as_engine(http::Request request, Dice* dice) {
+Task<http::Reply> answer_as_engine(http::Request request, fs::path directory, Dice* dice) {
   http::Reply reply;
   const std::string target = request.target.substr(0, request.target.find('?'));
   Json body = Json::object();
@@ -106,10 +109,10 @@ Task<http::Reply> answer_as_engine(http::Request request, Dice* dice) {
     body["ServerVersion"] = "28.0.0";
   } else if (target.ends_with("/containers/json")) {
     body = Json::array();
-    for (const std::string& service : services) body.push_back(container_json(service));
+    for (const std::string& service : services) body.push_back(container_json(service, directory));
   } else if (target.ends_with("-id/json")) {
     const std::size_t at = target.find("/containers/") + 12;
-    body = container_json(target.substr(at, target.size() - at - 8));
+    body = container_json(target.substr(at, target.size() - at - 8), directory);
   } else if (target.ends_with("/logs")) {
     const bool follow = request.target.find("follow=1") != std::string::npos;
     reply.streamer = [follow, dice](http::Stream& stream) {
@@ -260,8 +263,8 @@ class Daemon {
         clients_(loop_.get_executor()) {
     install_compose(folder / "bin");
     docker_server_ =
-        serve(loop_, folder / "docker.sock", [&dice](http::Request request, http::Peer) {
-          return answer_as_engine(std::move(request), &dice);
+        serve(loop_, folder / "docker.sock", [&dice, folder](http::Request request, http::Peer) {
+          return answer_as_engine(std::move(request), folder / "shop", &dice);
         });
     server_ = serve(loop_, socket_, [this](http::Request request, http::Peer peer) {
       return api_.handle(std::move(request), peer);
@@ -273,7 +276,7 @@ class Daemon {
     settings.git.url = url;
     settings.git.ref = "production";
     settings.git.interval = 20ms;
-    Result<Store> store = Store::open(folder / "state");
+    Result<Store> store = Store::open(folder / "state" / "shop");
     if (!store) throw std::runtime_error(store.error().text());
     GitAccess access;
     access.url = url;
