@@ -1,5 +1,4 @@
-// Chance: what is spread or named by it is decided from here alone, so that a test that replaces
-// this function decides it.
+// The only source of randomness for jitter and request ids, so that a test can replace it.
 #pragma once
 
 #include <cstdint>

@@ -154,8 +154,8 @@ Error explain_render_failure(std::string_view standard_error, const std::string&
                      (match[2].str().empty() ? "" : " (" + match[2].str() + ")"),
                  "set it in the env file"};
   }
-  // What follows in these messages is a value, perhaps cut short or spelled differently: none of it
-  // is kept.
+  // The rest of these messages is a value, possibly cut short or spelled differently: keep none of
+  // it.
   static const std::regex env_file(
       R"re((?:failed to read (\S+): )?(?:line (\d+): (?:unterminated quoted value|key cannot contain a space|unexpected character)|Invalid template: ))re");
   if (std::regex_search(all, match, env_file)) {

@@ -453,7 +453,7 @@ void check_stacks(std::vector<LoadedStack>& stacks) {
   });
 }
 
-// Where a file comes from. Those in the configuration's own directory decide what root runs.
+// Where a file comes from. Files in the configuration's own directory decide what root runs.
 enum class Origin { given, installed };
 
 std::optional<std::string> read_text(Document& document, Origin origin) {

@@ -1,5 +1,5 @@
-// What the stack's unit reads of a release: boot.env names the services that it starts, boot.yaml
-// is the compose file with which it makes no volume anew.
+// The files of a release that the stack's unit reads: boot.env lists the services to start, and
+// boot.yaml is the compose file with every known volume marked external, so that none is recreated.
 #pragma once
 
 #include <set>

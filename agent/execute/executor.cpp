@@ -492,7 +492,7 @@ Task<Result<SwitchReport>> Executor::move_checkout(int from, int to) {
     const Release* const release = parts_.store.find(number);
     if (release == nullptr) continue;
     const Result<Rendering> rendering = co_await rendering_of(number);
-    // What it leaves is replaced in any case: which files were mounted matters for the goal alone.
+    // The release being left is replaced anyway: only the goal's mounted files have to be known.
     if (!rendering && number != to) continue;
     if (!rendering) co_return rendering.error();
     const Result<std::vector<TreeEntry>> tree = co_await parts_.git.tree(release->commit);
@@ -923,7 +923,7 @@ Task<Executor::Done> Executor::gate() {
 
 // --- committing
 
-// What somebody has made by hand beside the release is not its own.
+// Containers that somebody created by hand next to the release are not part of it.
 Task<Result<void>> Executor::note_running(int number, Plan plan) {
   const Result<Rendering> rendering = co_await rendering_of(number);
   if (!rendering) co_return rendering.error();
@@ -988,7 +988,7 @@ Observed Executor::verified_before(const std::vector<Container>& containers) con
   return before;
 }
 
-// Where the release to go back to cannot be read, nor rendered again, an older one is gone back to.
+// Falls back to an older good release if the rendering of the one to go back to is lost.
 Task<Result<void>> Executor::choose_readable_fallback() {
   for (;;) {
     const int number = attempt_.fallback;

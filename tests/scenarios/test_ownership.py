@@ -197,6 +197,10 @@ def test_a_volume_is_not_made_anew_by_a_deployment_of_another_service(host, poin
     else:
         host.wait(lambda: "going back failed too: the volume shop_data" in host.log.read_text(),
                   "it does not go back without the volume")
+        status = stack.wait_state("failed")
+        told = "the volume shop_data" if point == "switching:begun" else \
+            "going back failed too: the volume shop_data"
+        assert told in status["reason"]
     assert not is_data_there(host)
     if point != "gating:begun":
         assert os.readlink(host.state / "shop/current") == "releases/1"
