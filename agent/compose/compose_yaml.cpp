@@ -216,7 +216,16 @@ std::string scalar_text(const Json& value) {
   return text;
 }
 
+// A reader takes a longer text before a colon for no key, unless a question mark announces it.
+constexpr std::size_t max_implicit_key = 1024;
+
 void emit(const Json& value, std::size_t indent, std::string& out);
+
+void emit_key(const std::string& key, const std::string& margin, std::string& out) {
+  const std::string text = scalar_text(Json(key));
+  const bool is_implicit = text.size() < max_implicit_key;
+  out += is_implicit ? margin + text + ':' : margin + "? " + text + '\n' + margin + ':';
+}
 
 void emit_item(const Json& value, std::size_t indent, std::string& out) {
   const bool block = (value.is_object() || value.is_array()) && !value.empty();
@@ -234,7 +243,7 @@ void emit(const Json& value, std::size_t indent, std::string& out) {
   const std::string margin(indent, ' ');
   if (value.is_object()) {
     for (const auto& item : value.items()) {
-      out += margin + scalar_text(Json(item.key())) + ':';
+      emit_key(item.key(), margin, out);
       emit_item(item.value(), indent + 2, out);
     }
   } else {

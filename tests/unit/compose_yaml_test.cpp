@@ -220,6 +220,20 @@ TEST(ComposeYaml, WritesNothingThatAnotherReaderMisunderstands) {
   }
 }
 
+// Readers look for the colon of a key in its first 1,024 characters alone.
+TEST(ComposeYaml, LongKeysAreReadAsTheSame) {
+  for (const std::size_t length : {1000U, 1022U, 1023U, 1024U, 1025U, 3000U}) {
+    for (const char letter : {'x', ' ', '\x01'}) {
+      const std::string key(length, letter);
+      for (const Json& value : {Json({{key, "1"}, {"b", 2}}), Json({{key, {{key, {1, 2}}}}})}) {
+        const Result<Json> back = parse_yaml(emit_yaml(value));
+        ASSERT_TRUE(back) << length << " of " << int(letter) << ": " << back.error().text();
+        EXPECT_EQ(*back, value) << length << " of " << int(letter);
+      }
+    }
+  }
+}
+
 // ---- Whatever is written is read as the same ------------------------------------------------
 
 class Generator {
