@@ -11,7 +11,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr WorldTime hours_of_peace = 6h;
+// In which whatever is tried again with patience has its time; in some lives a night.
+WorldTime time_of_peace(std::uint64_t seed) {
+  return seed % 8 == 0 ? WorldTime(8h) : WorldTime(1h);
+}
+
 // Of one definition, in one life: its own tries, and those of whoever asks for it again.
 constexpr int most_creations = 12;
 constexpr int releases_per_event = 4;
@@ -44,7 +48,7 @@ std::string compose_file(int version, const std::string& mode, const std::string
 }  // namespace
 
 Life::Life(std::uint64_t seed, std::vector<StoryEvent> story, std::filesystem::path directory)
-    : world_(seed, std::move(directory)), story_(std::move(story)) {
+    : world_(seed, std::move(directory)), peace_(time_of_peace(seed)), story_(std::move(story)) {
   found();
 }
 
@@ -144,6 +148,7 @@ void Life::happen(const StoryEvent& event) {
       world_.faults.compose_fails = true;
       return world_.after(while_, [this] { world_.faults.compose_fails = false; });
     case Happening::kill_daemon:
+      if (!daemon_) return;
       Daemon::kill(std::move(daemon_));
       world_.after(while_ / 60, [this] { start_daemon(); });
       return;
@@ -230,7 +235,7 @@ std::optional<std::string> Life::run() {
   if (broken_) return broken_;
   world_.tell("» from here on nothing goes wrong");
   if (daemon_->stack().store().intent().paused) by_operator({{}, Happening::resume, 0});
-  live_until(world_.now() + hours_of_peace);
+  live_until(world_.now() + peace_);
   if (!broken_) check_at_rest();
   return broken_;
 }
@@ -243,7 +248,15 @@ void Life::break_promise(const std::string& how) {
   world_.tell("BROKEN: " + how);
 }
 
+void Life::count_deployments() {
+  const std::optional<Attempt>& attempt = daemon_->stack().store().attempt();
+  const auto since = attempt ? std::optional(attempt->started_at) : std::nullopt;
+  if (since && since != deploys_since_) ++deployments_;
+  deploys_since_ = since;
+}
+
 void Life::check_always() {
+  if (daemon_) count_deployments();
   if (daemon_) check_good_ones();
   check_volumes();
   check_what_is_not_ours();

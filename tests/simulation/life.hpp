@@ -24,6 +24,8 @@ class Life {
 
   void tell(const std::string& line) { world_.tell(line); }
   [[nodiscard]] const std::vector<std::string>& told() const { return world_.story(); }
+  // That were begun.
+  [[nodiscard]] std::uint64_t deployments() const { return deployments_; }
 
  private:
   void found();
@@ -37,6 +39,7 @@ class Life {
 
   void break_promise(const std::string& how);
   void check_always();
+  void count_deployments();
   void check_good_ones();
   void check_volumes();
   void check_what_is_not_ours();
@@ -48,6 +51,7 @@ class Life {
   [[nodiscard]] bool tip_works() const;
 
   World world_;
+  WorldTime peace_;
   std::vector<StoryEvent> story_;
   std::unique_ptr<Daemon> daemon_;
   std::optional<std::string> broken_;
@@ -57,8 +61,10 @@ class Life {
   std::string env_mode_ = "fine";
   int excused_creations_ = 0;
   int idle_polls_ = 0;
-  std::set<std::string> not_ours_;      // ids of containers that somebody else made
-  std::set<std::string> lost_volumes_;  // that somebody removed
+  std::uint64_t deployments_ = 0;
+  std::optional<WallTime> deploys_since_;  // the one that goes on
+  std::set<std::string> not_ours_;         // ids of containers that somebody else made
+  std::set<std::string> lost_volumes_;     // that somebody removed
 };
 
 }  // namespace trimtab::simulation

@@ -1,99 +1,112 @@
 // trimtab-simulate: has the daemon live through what seeds say, and checks what it promises.
-#include <spdlog/sinks/base_sink.h>
+#include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
+#include <fstream>
 #include <iostream>
+#include <random>
+#include <thread>
 
-#include "common/log.hpp"
-#include "tests/simulation/chance.hpp"
-#include "tests/simulation/life.hpp"
+#include "tests/simulation/corpus.hpp"
+#include "tests/simulation/lives.hpp"
 
 namespace trimtab::simulation {
 namespace {
 
-struct Lived {
-  std::optional<std::string> broken;
-  std::vector<std::string> told;
-};
-
-std::filesystem::path directory() {
-  return std::filesystem::path("/dev/shm") / ("trimtab-simulate-" + std::to_string(::getpid()));
-}
-
-// What the daemon logs is part of the story.
-class StorySink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
- public:
-  explicit StorySink(Life& life) : life_(life) {}
-
- private:
-  void sink_it_(const spdlog::details::log_msg& message) override {
-    life_.tell("  " + std::string(message.payload.data(), message.payload.size()));
-  }
-  void flush_() override {}
-  Life& life_;
-};
-
-Lived live(std::uint64_t seed, const std::vector<StoryEvent>& story) {
-  virtual_clock::begin();
-  seed_chance(seed);
-  Lived outcome;
-  Life life(seed, story, directory());
-  spdlog::set_default_logger(
-      std::make_shared<spdlog::logger>("", std::make_shared<StorySink>(life)));
-  outcome.broken = life.run();
-  outcome.told = life.told();
-  return outcome;
-}
-
-// The smallest story that still breaks a promise, by leaving events out.
-std::vector<StoryEvent> shortened(std::uint64_t seed, std::vector<StoryEvent> story) {
-  for (std::size_t size = std::max<std::size_t>(1, story.size() / 2); size > 0; size /= 2) {
-    for (std::size_t at = 0; at + size <= story.size();) {
-      std::vector<StoryEvent> less = story;
-      const auto first = less.begin() + static_cast<std::ptrdiff_t>(at);
-      less.erase(first, first + static_cast<std::ptrdiff_t>(size));
-      if (live(seed, less).broken) {
-        story = std::move(less);
-      } else {
-        at += size;
-      }
-    }
-  }
-  return story;
-}
-
-int simulate(std::uint64_t first, std::uint64_t lives, bool tells) {
+struct Sum {
+  std::uint64_t lives = 0;
+  std::uint64_t deployments = 0;
   int broken = 0;
-  for (std::uint64_t seed = first; seed < first + lives; ++seed) {
-    const std::vector<StoryEvent> story = story_of(seed);
-    Lived outcome = live(seed, story);
-    if (outcome.broken) {
-      ++broken;
-      outcome = live(seed, shortened(seed, story));
-      std::cout << "seed " << seed << ": " << *outcome.broken << std::endl;
-    }
-    if (tells || outcome.broken) {
-      for (const std::string& line : outcome.told) std::cout << "    " << line << "\n";
+};
+
+void live_and_tell(const CorpusEntry& entry, bool tells, Sum* sum) {
+  Lived outcome = live(entry.seed, entry.story);
+  ++sum->lives;
+  sum->deployments += outcome.deployments;
+  CorpusEntry least = entry;
+  if (outcome.broken) {
+    ++sum->broken;
+    std::cout << "seed " << entry.seed << ": " << *outcome.broken << std::endl;
+    least.story = shortened(entry.seed, entry.story);
+    outcome = live(least.seed, least.story);
+    least.why = outcome.broken.value_or("another outcome at the second time");
+  }
+  if (!tells && !outcome.broken) return;
+  for (const std::string& line : outcome.told) std::cout << "    " << line << "\n";
+  if (!outcome.broken) return;
+  std::cout << "Again: trimtab-simulate --story --seed " << entry.seed << "\n"
+            << "For tests/simulation/corpus:\n\n"
+            << to_string(least) << std::endl;
+}
+
+double cpu_seconds() {
+  rusage usage{};
+  ::getrusage(RUSAGE_CHILDREN, &usage);
+  double sum = 0;
+  for (const timeval& time : {usage.ru_utime, usage.ru_stime}) {
+    sum += static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  }
+  return sum;
+}
+
+std::string machine() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);) {
+    if (line.starts_with("model name")) {
+      return line.substr(line.find(':') + 2) + ", " +
+             std::to_string(std::thread::hardware_concurrency()) + " cores";
     }
   }
-  std::cout << lives << " lives, " << broken << " with a broken promise\n";
-  return broken == 0 ? 0 : 1;
+  return "unknown";
+}
+
+int print(const Sum& sum) {
+  const auto per_second = static_cast<double>(sum.deployments) / cpu_seconds();
+  std::cout << sum.lives << " lives, " << sum.deployments << " deployments, "
+            << static_cast<std::uint64_t>(per_second) << " a second and core (" << machine()
+            << "); " << sum.broken << " with a broken promise\n";
+  return sum.broken == 0 ? 0 : 1;
 }
 
 }  // namespace
 }  // namespace trimtab::simulation
 
 int main(int argc, char** argv) {
+  using namespace trimtab::simulation;
   CLI::App app("Has the daemon live through what seeds say, and checks what it promises.");
   std::uint64_t seed = 1;
   std::uint64_t lives = 1;
+  std::uint64_t seconds = 0;
+  std::string corpus;
   bool tells = false;
   app.add_option("--seed", seed, "of the first life");
   app.add_option("--lives", lives, "how many");
+  app.add_option("--for", seconds, "lives with seeds from chance until then: 60s, 10m, 8h")
+      ->transform(CLI::AsNumberWithUnit(
+          std::map<std::string, std::uint64_t>{{"s", 1}, {"m", 60}, {"h", 3600}}));
+  app.add_option("--corpus", corpus, "the stories of this file");
   app.add_flag("--story", tells, "tells each story, not only those of broken promises");
   CLI11_PARSE(app, argc, argv);
-  const int status = trimtab::simulation::simulate(seed, lives, tells);
-  std::filesystem::remove_all(trimtab::simulation::directory());
-  return status;
+  Sum sum;
+  if (!corpus.empty()) {
+    const auto entries = read_corpus(corpus);
+    if (!entries) {
+      std::cerr << entries.error().text() << "\n";
+      return 2;
+    }
+    for (const CorpusEntry& entry : *entries) live_and_tell(entry, tells, &sum);
+  } else if (seconds > 0) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
+    seed = std::random_device()();
+    // One that fails is told; more of them would be the same one.
+    while (std::chrono::steady_clock::now() < end && sum.broken == 0) {
+      live_and_tell({"", seed, story_of(seed)}, tells, &sum);
+      ++seed;
+    }
+  } else {
+    for (const std::uint64_t end = seed + lives; seed < end; ++seed) {
+      live_and_tell({"", seed, story_of(seed)}, tells, &sum);
+    }
+  }
+  return print(sum);
 }

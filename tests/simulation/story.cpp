@@ -63,17 +63,61 @@ std::string_view to_string(Happening happening) {
   return "";
 }
 
+namespace {
+
+// How often in comparison with the others: most of a life are deployments.
+int weight_of(Happening happening) {
+  switch (happening) {
+    case Happening::push_good:
+      return 16;
+    case Happening::image_good:
+      return 10;
+    case Happening::kill_daemon:
+      return 8;
+    case Happening::push_that_ends:
+    case Happening::push_that_ails:
+    case Happening::push_that_ends_late:
+    case Happening::push_before_image:
+    case Happening::image_that_ends:
+    case Happening::edit_env_good:
+    case Happening::deploy:
+    case Happening::roll_back:
+    case Happening::resume:
+      return 4;
+    case Happening::lose_volume:  // which stops everything for good
+      return 1;
+    default:
+      return 2;
+  }
+}
+
+Happening draw(std::uint64_t dice) {
+  int sum = 0;
+  for (int i = 0; i < happenings; ++i) sum += weight_of(static_cast<Happening>(i));
+  int left = static_cast<int>(dice % static_cast<std::uint64_t>(sum));
+  for (int i = 0; i < happenings; ++i) {
+    left -= weight_of(static_cast<Happening>(i));
+    if (left < 0) return static_cast<Happening>(i);
+  }
+  return Happening::push_good;
+}
+
+}  // namespace
+
 std::vector<StoryEvent> story_of(std::uint64_t seed) {
   std::mt19937_64 dice(seed * 2 + 1);
   std::vector<StoryEvent> story;
   WorldTime at = 0s;
-  const std::uint64_t length = 4 + dice() % 20;
+  const std::uint64_t length = 4 + dice() % 40;
   for (std::uint64_t i = 0; i < length; ++i) {
     // Often in the middle of what came before, sometimes long after it.
-    at += dice() % 3 == 0 ? WorldTime(1s) * (dice() % 1800) : WorldTime(1ms) * (dice() % 40'000);
+    const std::uint64_t kind = dice() % 8;
+    at += kind == 0  ? WorldTime(1s) * (dice() % 1800)
+          : kind < 4 ? WorldTime(1s) * (dice() % 100)
+                     : WorldTime(1ms) * (dice() % 40'000);
     StoryEvent event;
     event.at = at;
-    event.what = static_cast<Happening>(dice() % happenings);
+    event.what = draw(dice());
     event.detail = dice();
     story.push_back(event);
   }
