@@ -32,8 +32,12 @@ class Life {
   void happen(const StoryEvent& event);
   void by_operator(const StoryEvent& event);
   void to_containers(const StoryEvent& event);
+  [[nodiscard]] bool compose_works() const;
   void push(const std::string& subject, const std::string& mode, const std::string& tag);
   void start_daemon();
+  void end_daemon(bool with_power);
+  // Gives how much there was to do.
+  std::size_t poll_daemon();
   // Until `end`, or until a promise is broken.
   void live_until(WorldTime end);
 
@@ -61,6 +65,7 @@ class Life {
   std::string env_mode_ = "fine";
   int excused_creations_ = 0;
   int idle_polls_ = 0;
+  bool loses_power_ = false;  // the machine, when the daemon is killed next
   std::uint64_t deployments_ = 0;
   std::optional<WallTime> deploys_since_;  // the one that goes on
   std::set<std::string> not_ours_;         // ids of containers that somebody else made

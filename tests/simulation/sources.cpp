@@ -17,8 +17,8 @@ Error no_commit(const std::string& id) {
 
 Result<void> write_files(const WorldCommit& commit, const fs::path& directory) {
   for (const auto& [path, text] : commit.files) {
-    fs::create_directories((directory / path).parent_path());
-    const Result<void> written = write_file_durably(directory / path, text);
+    Result<void> written = make_private_directory((directory / path).parent_path());
+    if (written) written = write_file_durably(directory / path, text);
     if (!written) return written;
   }
   return {};
@@ -113,8 +113,10 @@ Task<Result<void>> SimulatedGit::stage(std::string commit, fs::path directory) {
   if (!worked) co_return worked;
   const WorldCommit* const found = world_.find_commit(commit);
   if (found == nullptr) co_return no_commit(commit);
-  fs::remove_all(directory);
-  fs::create_directories(directory);
+  const Result<void> removed = remove_tree(directory);
+  if (!removed) co_return removed;
+  const Result<void> made = make_private_directory(directory);
+  if (!made) co_return made;
   co_return write_files(*found, directory);
 }
 
@@ -127,7 +129,9 @@ Task<Result<SwitchReport>> SimulatedGit::bring_to(fs::path directory, std::strin
   if (goal == nullptr) co_return no_commit(to);
   SwitchReport report;
   for (const auto& [path, text] : files_of(world_, from)) {
-    if (!goal->files.contains(path)) fs::remove(directory / path);
+    if (goal->files.contains(path)) continue;
+    const Result<void> removed = remove_tree(directory / path);
+    if (!removed) co_return removed.error();
   }
   const Result<void> written = write_files(*goal, directory);
   if (!written) co_return written.error();

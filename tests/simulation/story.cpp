@@ -59,6 +59,14 @@ std::string_view to_string(Happening happening) {
       return "Compose fails";
     case Happening::kill_daemon:
       return "the daemon is killed";
+    case Happening::kill_between_changes:
+      return "the daemon is killed between two changes of files";
+    case Happening::cut_power:
+      return "the power is cut";
+    case Happening::cut_power_between_changes:
+      return "the power is cut between two changes of files";
+    case Happening::fill_disk:
+      return "the disk is full";
   }
   return "";
 }
@@ -72,7 +80,8 @@ int weight_of(Happening happening) {
       return 16;
     case Happening::image_good:
       return 10;
-    case Happening::kill_daemon:
+    case Happening::kill_between_changes:
+    case Happening::cut_power_between_changes:
       return 8;
     case Happening::push_that_ends:
     case Happening::push_that_ails:

@@ -36,8 +36,12 @@ enum class Happening {
   registry_away,
   compose_fails,
   kill_daemon,
+  kill_between_changes,  // of files
+  cut_power,             // what was not synced is lost
+  cut_power_between_changes,
+  fill_disk,
 };
-inline constexpr int happenings = static_cast<int>(Happening::kill_daemon) + 1;
+inline constexpr int happenings = static_cast<int>(Happening::fill_disk) + 1;
 
 std::string_view to_string(Happening happening);
 
