@@ -241,7 +241,8 @@ Result<void> ConfinedDirectory::make_directories(const fs::path& relative) const
   return {};
 }
 
-Result<void> ConfinedDirectory::put_file(const fs::path& relative, int from, mode_t mode) const {
+Result<void> ConfinedDirectory::put_file(const fs::path& relative, int from, mode_t mode,
+                                         SyncBytes sync) const {
   auto parent = directory(relative.parent_path(), true);
   if (!parent) return parent.error();
   ::unlinkat(parent->get(), temporary, 0);
@@ -249,6 +250,7 @@ Result<void> ConfinedDirectory::put_file(const fs::path& relative, int from, mod
   if (!file.valid()) return os_error("write", path_ / relative, errno);
   int failure = copy_bytes(from, file.get());
   if (failure == 0 && ::fchmod(file.get(), mode) != 0) failure = errno;
+  if (failure == 0 && sync == SyncBytes::first && ::fsync(file.get()) != 0) failure = errno;
   if (failure == 0) {
     give(file.get());
     failure = replace(parent->get(), temporary, parent->get(), relative.filename().c_str());
@@ -259,10 +261,10 @@ Result<void> ConfinedDirectory::put_file(const fs::path& relative, int from, mod
 }
 
 Result<void> ConfinedDirectory::put_file(const fs::path& relative, std::string_view content,
-                                         mode_t mode) const {
+                                         mode_t mode, SyncBytes sync) const {
   const UniqueFd bytes = file_in_memory(content);
   if (!bytes.valid()) return os_error("write", path_ / relative, errno);
-  return put_file(relative, bytes.get(), mode);
+  return put_file(relative, bytes.get(), mode, sync);
 }
 
 Result<void> ConfinedDirectory::put_link(const fs::path& relative,
@@ -368,13 +370,6 @@ void ConfinedDirectory::remove_empty_directories(const fs::path& relative) const
     if (!parent && parent.error().code == Errc::not_found) continue;
     if (!parent || ::unlinkat(parent->get(), path.filename().c_str(), AT_REMOVEDIR) != 0) return;
   }
-}
-
-Result<void> ConfinedDirectory::sync_file(const fs::path& relative) const {
-  const auto file = read(relative);
-  if (!file) return file.error();
-  if (::fsync(file->get()) != 0) return os_error("sync", path_ / relative, errno);
-  return {};
 }
 
 Result<void> ConfinedDirectory::sync() const {

@@ -11,12 +11,16 @@
 
 namespace trimtab {
 
+// When the bytes of a file are synced: before it takes its place, so that a power cut leaves either
+// what was there or all of the new one; or later, by sync().
+enum class SyncBytes { first, later };
+
 // Paths are relative to the directory and without "..". No symbolic link in them is followed,
 // whatever is exchanged meanwhile: each component is opened by itself, below the one before. So
 // root writes nowhere but where the directory's owner could. What is made belongs to that owner.
 //
 // Errors name the path; conflict where a symbolic link, or something of the wrong kind, stands in
-// it. What is put is on the disk for certain after sync_file() or sync() alone.
+// it.
 class ConfinedDirectory {
  public:
   // An absolute path. A symbolic link in it is followed only if root, or the user that we run as,
@@ -38,9 +42,10 @@ class ConfinedDirectory {
   // Puts a file there with the bytes of `from`, in place of a file, a link or empty directories.
   // Missing directories are made.
   [[nodiscard]] Result<void> put_file(const std::filesystem::path& relative, int from,
-                                      mode_t mode) const;
+                                      mode_t mode, SyncBytes sync = SyncBytes::first) const;
   [[nodiscard]] Result<void> put_file(const std::filesystem::path& relative,
-                                      std::string_view content, mode_t mode) const;
+                                      std::string_view content, mode_t mode,
+                                      SyncBytes sync = SyncBytes::first) const;
   // The same with a symbolic link, which may lead anywhere.
   [[nodiscard]] Result<void> put_link(const std::filesystem::path& relative,
                                       const std::string& target) const;
@@ -64,8 +69,6 @@ class ConfinedDirectory {
   // Removes the directories that are empty, from this one upwards.
   void remove_empty_directories(const std::filesystem::path& relative) const;
 
-  // The bytes of a regular file are on the disk when it returns.
-  [[nodiscard]] Result<void> sync_file(const std::filesystem::path& relative) const;
   // syncfs: all that was written is on the disk when it returns.
   [[nodiscard]] Result<void> sync() const;
 

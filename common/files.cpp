@@ -202,6 +202,22 @@ Result<void> sync_directory(const fs::path& path) {
   return {};
 }
 
+Result<void> sync_tree(const fs::path& path) {
+  std::error_code ec;
+  for (fs::directory_iterator next(path, ec), end; !ec && next != end; next.increment(ec)) {
+    const fs::file_status status = next->symlink_status(ec);
+    if (ec) break;
+    if (fs::is_directory(status)) {
+      if (auto synced = sync_tree(next->path()); !synced) return synced;
+    } else if (fs::is_regular_file(status)) {
+      const UniqueFd fd = open_file(next->path(), O_RDONLY | O_NOFOLLOW);
+      if (!fd.valid() || ::fsync(fd.get()) != 0) return os_error("sync", next->path(), errno);
+    }
+  }
+  if (ec) return os_error("sync", path, ec.value());
+  return sync_directory(path);
+}
+
 Result<void> remove_tree(const fs::path& path) {
   std::error_code ec;
   fs::remove_all(path, ec);

@@ -25,7 +25,11 @@ Result<void> write_entry(const ConfinedDirectory& source, const fs::path& source
   if (S_ISDIR(info->st_mode)) return directory.make_directories(path);
   const auto from = source.read(path);
   if (!from) return from.error();
-  if (!in_place) return directory.put_file(path, from->get(), info->st_mode & 0777U);
+  if (!in_place) {
+    // A new one that is not whole after a power cut is known for ours: nothing else stood there.
+    const SyncBytes sync = directory.status(path) ? SyncBytes::first : SyncBytes::later;
+    return directory.put_file(path, from->get(), info->st_mode & 0777U, sync);
+  }
   if (auto rewritten = directory.rewrite_in_place(path, from->get()); !rewritten) return rewritten;
   return directory.set_executable(path, (info->st_mode & 0111U) != 0);
 }

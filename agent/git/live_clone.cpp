@@ -138,9 +138,7 @@ Task<Result<void>> give_objects(CloneUpdate update, const ConfinedDirectory* liv
       const auto from = files->read(name);
       if (!from) co_return from.error();
       const fs::path file = fs::path(".git/objects/pack") / name;
-      auto put = live->put_file(file, from->get(), 0444);
-      if (put) put = live->sync_file(file);
-      if (!put) co_return put.error();
+      if (auto put = live->put_file(file, from->get(), 0444); !put) co_return put.error();
     }
   }
   co_return remove_tree(made);

@@ -65,8 +65,7 @@ Result<void> write(const ConfinedDirectory& live, const std::string& path, const
     if (!bytes.valid()) return os_error("write", path, errno);
     return live.rewrite_in_place(relative, bytes.get());
   }
-  if (auto written = live.put_file(relative, text, mode); !written) return written;
-  return live.sync_file(relative);
+  return live.put_file(relative, text, mode);
 }
 
 ServerCertificateFile look_at(const std::string& service, const std::vector<Mount>& mounts,

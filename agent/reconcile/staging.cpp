@@ -71,7 +71,7 @@ bool is_untracked(const std::set<std::string>& tracked, const std::string& path)
 
 Result<void> put_file(const fs::path& staging, const fs::path& path, std::string_view content) {
   return put(staging, path, [&](const ConfinedDirectory& top, const fs::path& inside) {
-    return top.put_file(inside, content, 0600);
+    return top.put_file(inside, content, 0600, SyncBytes::later);
   });
 }
 

@@ -136,6 +136,16 @@ TEST(Files, RemovesTreesWithoutFollowingLinks) {
   EXPECT_TRUE(fs::exists(folder / "kept" / "file"));
 }
 
+TEST(Files, SyncsTreesWithoutFollowingLinks) {
+  const TemporaryFolder folder;
+  fs::create_directories(folder / "tree/below");
+  put(folder / "tree/below/file", "x");
+  fs::create_symlink(folder / "absent", folder / "tree/link");
+  ASSERT_EQ(::mkfifo((folder / "tree/pipe").c_str(), 0600), 0);
+  EXPECT_TRUE(sync_tree(folder / "tree"));
+  EXPECT_EQ(sync_tree(folder / "absent").error().code, Errc::not_found);
+}
+
 TEST(Files, LocksOnce) {
   const TemporaryFolder folder;
   {
