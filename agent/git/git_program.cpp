@@ -70,15 +70,32 @@ Result<GitCall> GitProgram::remote_call(std::vector<std::string> arguments) cons
 
 Task<Result<void>> GitProgram::prepare() {
   if (prepared_) co_return Result<void>();
-  for (const fs::path& folder : {repository_, state_}) {
-    if (auto made = make_private_directory(folder); !made) co_return made.error();
+  if (auto made = make_private_directory(state_); !made) co_return made.error();
+  std::error_code ec;
+  if (!fs::exists(repository_ / "objects", ec)) {
+    // Git syncs none of the files that a new one consists of.
+    const fs::path fresh = repository_.string() + ".new";
+    auto made = co_await make_empty(fresh);
+    if (!made) co_return made.error();
+    if (auto removed = remove_tree(repository_); !removed) co_return removed.error();
+    fs::rename(fresh, repository_, ec);
+    if (ec) co_return os_error("make", repository_, ec.value());
+    if (auto kept = sync_directory(repository_.parent_path()); !kept) co_return kept.error();
   }
   remove_leftovers(repository_);
-  auto init = call({"init", "-q", "--bare", "--template=", "--initial-branch=none"});
-  auto made = co_await git_output("make " + repository_.string(), std::move(init));
-  if (!made) co_return made.error();
   prepared_ = true;
   co_return Result<void>();
+}
+
+// In place of whatever is there; on the disk when this returns.
+Task<Result<void>> GitProgram::make_empty(fs::path repository) {
+  if (auto removed = remove_tree(repository); !removed) co_return removed.error();
+  if (auto made = make_private_directory(repository); !made) co_return made.error();
+  auto init = call({"init", "-q", "--bare", "--template=", "--initial-branch=none"});
+  init.environment["GIT_DIR"] = repository.string();
+  auto made = co_await git_output("make " + repository.string(), std::move(init));
+  if (!made) co_return made.error();
+  co_return sync_tree(repository);
 }
 
 Task<Result<std::vector<AdvertisedRef>>> GitProgram::list(std::string prefix) {

@@ -66,6 +66,7 @@ class GitProgram final : public Git {
   // Whether the failure was due to damage of the repository, which is repaired now.
   Task<Result<bool>> repair_after(Error failure);
   Task<Result<void>> make_anew();
+  Task<Result<void>> make_empty(std::filesystem::path repository);
 
   GitAccess access_;
   Result<Remote> remote_;

@@ -99,11 +99,7 @@ Task<Result<void>> GitProgram::make_anew() {
   auto tip = co_await ask();
   if (!tip) co_return tip.error();
   const fs::path fresh = repository_.string() + ".new";
-  if (auto removed = remove_tree(fresh); !removed) co_return removed.error();
-  if (auto made = make_private_directory(fresh); !made) co_return made.error();
-  auto init = call({"init", "-q", "--bare", "--template=", "--initial-branch=none"});
-  init.environment["GIT_DIR"] = fresh.string();
-  auto made = co_await git_output("make " + fresh.string(), std::move(init));
+  auto made = co_await make_empty(fresh);
   if (!made) co_return made.error();
   auto fetched = co_await fetch_into(fresh, *tip);
   if (!fetched) co_return fetched.error();
