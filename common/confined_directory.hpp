@@ -41,8 +41,8 @@ class ConfinedDirectory {
   [[nodiscard]] Result<void> make_directories(const std::filesystem::path& relative) const;
   // Puts a file there with the bytes of `from`, in place of a file, a link or empty directories.
   // Missing directories are made.
-  [[nodiscard]] Result<void> put_file(const std::filesystem::path& relative, int from,
-                                      mode_t mode, SyncBytes sync = SyncBytes::first) const;
+  [[nodiscard]] Result<void> put_file(const std::filesystem::path& relative, int from, mode_t mode,
+                                      SyncBytes sync = SyncBytes::first) const;
   [[nodiscard]] Result<void> put_file(const std::filesystem::path& relative,
                                       std::string_view content, mode_t mode,
                                       SyncBytes sync = SyncBytes::first) const;

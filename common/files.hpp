@@ -55,8 +55,8 @@ Result<void> make_private_directory(const std::filesystem::path& path);
 
 Result<void> sync_directory(const std::filesystem::path& path);
 
-// All files and folders below, and the folder itself, are on the disk when it returns. Links and what
-// they lead to are not looked at.
+// All files and folders below, and the folder itself, are on the disk when it returns. Links and
+// what they lead to are not looked at.
 Result<void> sync_tree(const std::filesystem::path& path);
 
 // rm -rf without following links. Nothing there is success.
