@@ -53,6 +53,18 @@ def release(request):
     return request.param
 
 
+def close_all(hosts):
+    """Every host is closed, whatever the first one says."""
+    errors = []
+    for host in hosts:
+        try:
+            host.close()
+        except Exception as e:
+            errors.append(e)
+    if errors:
+        raise errors[0]
+
+
 @pytest.fixture
 def make_debian(request, network, forge):
     """A function that makes hosts that are still off: make_debian("trixie")."""
@@ -67,14 +79,7 @@ def make_debian(request, network, forge):
             return host
 
         yield make
-        errors = []
-        for host in request.node.debians:
-            try:
-                host.close()
-            except Exception as e:  # every host is closed, whatever the first one says
-                errors.append(e)
-        if errors:
-            raise errors[0]
+        close_all(request.node.debians)
 
 
 @pytest.fixture
@@ -82,6 +87,33 @@ def debian(make_debian, release):
     """A booted host of each release in turn."""
     host = make_debian(release)
     host.boot()
+    return host
+
+
+@pytest.fixture(scope="module")
+def make_running(network, forge):
+    """A function that gives the module's host of a release, which the first who asks has booted."""
+    hosts = {}
+    with tempfile.TemporaryDirectory(prefix="trimtab-hosts-") as folder:
+
+        def make(release):
+            if release not in hosts:
+                hosts[release] = debian_host.DebianHost(f"{folder}/{release}", release, network)
+                hosts[release].trust(forge.ca_file)
+                hosts[release].boot()
+            return hosts[release]
+
+        yield make
+        close_all(hosts.values())
+
+
+@pytest.fixture
+def running(request, make_running, release):
+    """A booted host of each release in turn that has other tests, too: for those that leave it as
+    they find it, of whose time a boot would be the most.
+    """
+    host = make_running(release)
+    request.node.debians = [host]
     return host
 
 

@@ -8,6 +8,8 @@ import parts as real
 
 DIRECTORY = "/srv/shop"
 STATE = "/var/lib/trimtab/shop"
+# Between two looks at what stays, in seconds: each look starts programs on the host.
+SELDOM = 0.3
 
 
 def repack(deb, version, folder):
@@ -113,13 +115,13 @@ class InstalledStack:
         answer = json.loads(self.trimtab("status", "shop", "--json").stdout)
         return answer["stacks"][0] if "stacks" in answer else answer
 
-    def wait_status(self, predicate, what, seconds=60):
+    def wait_status(self, predicate, what, seconds=60, pause=0.1):
         """Waits until the status is as wanted, and returns it."""
         def holds():
             status = self.status()
             return status if predicate(status) else None
         try:
-            return self.host.wait_for(holds, what, seconds)
+            return self.host.wait_for(holds, what, seconds, pause)
         except real.PartFailed as e:
             raise real.PartFailed(f"{e}\nstatus: {self.trimtab('status', 'shop', check=False)}"
                                   ) from None
@@ -127,13 +129,15 @@ class InstalledStack:
     def wait_synced(self, commit=None, seconds=90):
         return self.wait_status(
             lambda s: s["state"] == "synced" and s["healthy"] == s["services"] == 4
-            and (commit is None or s["commit"] == commit), f"shop runs {commit or ''}", seconds)
+            and (commit is None or s["commit"] == commit),
+            f"shop runs {commit or ''}", seconds, SELDOM)
 
     def wait_looks(self, count):
         """Waits until the remote was asked so often anew, after each of which the stack is looked at."""
         for _ in range(count):
             last = self.status()["git"]["checked_at"]
-            self.wait_status(lambda s, last=last: s["git"]["checked_at"] != last, "another look")
+            self.wait_status(lambda s, last=last: s["git"]["checked_at"] != last, "another look",
+                             pause=SELDOM)
 
     def wait_phase(self, phase):
         """Waits until a deployment is in the phase."""

@@ -2,9 +2,8 @@
 
 from typing import Callable, NamedTuple
 
-from shop_on_host import Shop
+from shop_on_host import COMPOSE, Shop
 
-COMPOSE = "docker-compose.prod.yml"
 FRONTEND_ALONE = "deploy: {update_config: {order: start-first}}\n\n  backend:"
 TWO_FRONTENDS = "deploy: {replicas: 2, update_config: {order: start-first}}\n\n  backend:"
 

@@ -14,6 +14,7 @@ import yaml
 from installed_stack import DIRECTORY, InstalledStack
 from shop_images import EXAMPLE, ShopImages
 
+COMPOSE = "docker-compose.prod.yml"
 # Between two looks, in seconds: what is looked at has the machine's two cores for itself.
 GENTLY = 0.5
 
@@ -43,6 +44,13 @@ class Shop(InstalledStack):
                         ignore=shutil.ignore_patterns("node_modules", ".next", "__pycache__"))
         self.edit("nginx.conf", "rate=5r/s", "rate=1000r/s")
         self.edit("nginx.conf", "burst=20", "burst=1000")
+
+    def hurry(self):
+        """Before `install`: shortens what merely waits in a deployment, while customers go on."""
+        for interval in ("5s", "10s"):
+            self.edit(COMPOSE, f"interval: {interval}\n", "interval: 2s\n")
+        self.settings["git"]["interval"] = "2s"
+        self.settings["gate"] |= {"timeout": "45s", "stable": "3s"}
 
     def example_settings(self):
         settings = yaml.safe_load((EXAMPLE / "trimtab/shop.yaml").read_text())

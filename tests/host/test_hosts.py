@@ -31,59 +31,60 @@ def boot_id(host):
 def reaches(host, address):
     """Whether a TCP connection to HOST:PORT can be made from the host."""
     # Exit code 7 of curl: no connection could be made; 28: none in time.
-    done = host.run(["curl", "-sk", "-o", "/dev/null", "--connect-timeout", "5",
+    done = host.run(["curl", "-sk", "-o", "/dev/null", "--connect-timeout", "2",
                      f"https://{address}/"], check=False)
     assert done.returncode in (0, 7, 28), done
     return done.returncode == 0
 
 
-def test_has_booted_with_the_docker_and_compose_of_its_release(debian):
-    expected = debian_host.RELEASES[debian.release]
-    assert debian.read("/proc/1/comm") == "systemd\n"
-    assert debian.run(["systemctl", "--failed", "--plain", "--no-legend"]).stdout == ""
-    assert debian.unit_state("docker.service") == "active"
-    assert debian.docker("version", "--format", "{{.Server.Version}}").startswith(expected.docker)
-    assert debian.docker("info", "--format", "{{.Driver}} {{.CgroupVersion}}") == "overlay2 2"
-    compose = ["docker-compose"] if debian.release == "bookworm" else ["docker", "compose"]
-    assert debian.run([*compose, "version", "--short"]).stdout.startswith(expected.compose)
+def test_has_booted_with_the_docker_and_compose_of_its_release(running):
+    expected = debian_host.RELEASES[running.release]
+    assert running.read("/proc/1/comm") == "systemd\n"
+    assert running.run(["systemctl", "--failed", "--plain", "--no-legend"]).stdout == ""
+    assert running.unit_state("docker.service") == "active"
+    assert running.docker("version", "--format", "{{.Server.Version}}").startswith(expected.docker)
+    assert running.docker("info", "--format", "{{.Driver}} {{.CgroupVersion}}") == "overlay2 2"
+    compose = ["docker-compose"] if running.release == "bookworm" else ["docker", "compose"]
+    assert running.run([*compose, "version", "--short"]).stdout.startswith(expected.compose)
 
 
-def test_runs_an_imported_image(debian, tmp_path):
+def test_runs_an_imported_image(running, tmp_path):
     tar = tmp_path / "busybox.tar"
     layer, _ = real.layer({"bin/busybox": pathlib.Path("/bin/busybox").read_bytes()}, {})
     tar.write_bytes(layer)
-    debian.docker("import", "-", "busybox", input=layer)
-    assert debian.docker("run", "--rm", "busybox", "/bin/busybox", "echo", "hello") == "hello"
+    running.docker("import", "-", "busybox", input=layer)
+    assert running.docker("run", "--rm", "busybox", "/bin/busybox", "echo", "hello") == "hello"
 
 
-def test_pulls_from_the_registry_and_serves_to_outside(debian, forge):
-    run_app(debian, forge, "-p", "8080:8080")
-    assert real.wait_until(lambda: served(debian), "the container answers") == "7"
+def test_pulls_from_the_registry_and_serves_to_outside(running, forge):
+    run_app(running, forge, "-p", "8080:8080")
+    assert real.wait_until(lambda: served(running), "the container answers") == "7"
 
 
-def test_clones_by_ssh_and_https(debian, forge):
-    repository = pathlib.Path(forge.settings["REPOS"]) / f"{debian.name}.git"
+def test_clones_by_ssh_and_https(running, forge):
+    repository = pathlib.Path(forge.settings["REPOS"]) / f"{running.name}.git"
     subprocess.run(["git", "init", "-q", "--bare", repository], check=True)
-    debian.put("/root/key", pathlib.Path(forge.settings["SSH_KEY"]).read_text(), mode="0600")
-    debian.put("/root/.ssh/known_hosts", pathlib.Path(forge.settings["KNOWN_HOSTS"]).read_text())
+    running.put("/root/key", pathlib.Path(forge.settings["SSH_KEY"]).read_text(), mode="0600")
+    known_hosts = pathlib.Path(forge.settings["KNOWN_HOSTS"]).read_text()
+    running.put("/root/.ssh/known_hosts", known_hosts)
     for kind, url in (("ssh", forge.settings["SSH"]), ("https", forge.settings["HTTPS_OPEN"])):
-        debian.run(["env", "GIT_SSH_COMMAND=ssh -i /root/key -o BatchMode=yes", "git", "clone",
-                    f"{url}/{debian.name}.git", f"/root/{kind}"])
-        assert debian.exists(f"/root/{kind}/.git/HEAD")
+        running.run(["env", "GIT_SSH_COMMAND=ssh -i /root/key -o BatchMode=yes", "git", "clone",
+                     f"{url}/{running.name}.git", f"/root/{kind}"])
+        assert running.exists(f"/root/{kind}/.git/HEAD")
 
 
-def test_reaches_the_network_of_the_test_alone_and_not_once_it_is_cut(debian, forge):
-    assert reaches(debian, forge.registry.address)
-    assert debian.run(["ip", "route", "show", "default"]).stdout == ""
-    debian.cut_network()
-    assert not reaches(debian, forge.registry.address)
-    debian.restore_network()
-    assert reaches(debian, forge.registry.address)
+def test_reaches_the_network_of_the_test_alone_and_not_once_it_is_cut(running, forge):
+    assert reaches(running, forge.registry.address)
+    assert running.run(["ip", "route", "show", "default"]).stdout == ""
+    running.cut_network()
+    assert not reaches(running, forge.registry.address)
+    running.restore_network()
+    assert reaches(running, forge.registry.address)
 
 
-def test_commands_get_nothing_of_the_caller_s_environment(debian, monkeypatch):
+def test_commands_get_nothing_of_the_caller_s_environment(running, monkeypatch):
     monkeypatch.setenv("SECRET_OF_THE_TEST", "1")
-    names = {line.partition("=")[0] for line in debian.run(["env"]).stdout.splitlines()}
+    names = {line.partition("=")[0] for line in running.run(["env"]).stdout.splitlines()}
     assert names == {"PATH", "HOME", "LC_ALL"}
 
 
