@@ -15,6 +15,9 @@ import parts as real
 
 ROOT = pathlib.Path(__file__).parents[2]
 BUILD = pathlib.Path(os.environ.get("TRIMTAB_BUILD", ROOT / "build/dev"))
+# Between two looks at what stays, in seconds: each costs a daemon under AddressSanitizer a
+# millisecond.
+SELDOM = 0.1
 numbers = itertools.count(1)
 
 
@@ -186,9 +189,9 @@ class Host:
         assert code == 200, body
         return body
 
-    def wait(self, condition, what, seconds=60):
+    def wait(self, condition, what, seconds=60, pause=0.02):
         """Waits for a condition; the daemon must not end meanwhile."""
-        return self.daemon.wait_until(condition, what, seconds)
+        return self.daemon.wait_until(condition, what, seconds, pause)
 
     @contextlib.contextmanager
     def events(self, stack=None):
@@ -358,7 +361,7 @@ class Stack:
             status = self.status()
             assert status["state"] in states, f"state {status['state']}: {status['reason']}"
             return status
-        return self.host.wait(reached, f"{self.name} is {' or '.join(states)}", seconds)
+        return self.host.wait(reached, f"{self.name} is {' or '.join(states)}", seconds, SELDOM)
 
     def wait_phase(self, phase, seconds=60):
         """Waits until an attempt is in this phase."""
@@ -375,7 +378,7 @@ class Stack:
             assert status["commit"] == commit and status["state"] == "synced", (
                 f"state {status['state']}, commit {status['commit']}: {status['reason']}")
             return status
-        return self.host.wait(reached, f"{self.name} runs {commit[:7]}", seconds)
+        return self.host.wait(reached, f"{self.name} runs {commit[:7]}", seconds, SELDOM)
 
     def wait_outcome(self, number, *outcomes, seconds=90):
         """Waits until release `number` has one of the outcomes, and returns the release."""
@@ -383,14 +386,15 @@ class Stack:
             release = self.release(number)
             assert release["outcome"] in outcomes, f"outcome {release['outcome']}"
             return release
-        return self.host.wait(reached, f"release {number} is {' or '.join(outcomes)}", seconds)
+        return self.host.wait(reached, f"release {number} is {' or '.join(outcomes)}", seconds,
+                              SELDOM)
 
     def wait_polls(self, count=2):
         """Waits until the remote has been asked so often, each time with a round after it."""
         for _ in range(count + 1):
             before = self.status()["git"]["checked_at"]
             self.host.wait(lambda: self.status()["git"]["checked_at"] != before,
-                           f"{self.name}'s remote is asked again")
+                           f"{self.name}'s remote is asked again", pause=SELDOM)
 
     # -- what really runs --------------------------------------------------------------------------
 

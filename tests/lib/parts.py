@@ -110,14 +110,14 @@ class Process:
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
         return "its last words:\n" + "\n".join(text.splitlines()[-lines:])
 
-    def wait_until(self, condition, what, seconds=30):
+    def wait_until(self, condition, what, seconds=30, pause=0.02):
         """As wait_until, but gives up at once when the process has ended."""
         def alive():
             if not self.running():
                 raise PartFailed(f"{self.name} ended with {self.child.poll()}; {self.last_words()}")
             return condition()
         try:
-            return wait_until(alive, what, seconds)
+            return wait_until(alive, what, seconds, pause)
         except PartFailed as e:
             raise PartFailed(f"{self.name}: {e}\n{self.last_words()}") from None
 
