@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <charconv>
 #include <iterator>
+#include <utility>
 
+#include "agent/record/leftovers.hpp"
 #include "agent/record/release_json.hpp"
 #include "common/files.hpp"
 #include "common/hash.hpp"
@@ -19,6 +21,9 @@ int number_of(const std::string& name) {
   const auto [stop, ec] = std::from_chars(name.data(), name.data() + name.size(), number);
   return ec == std::errc() && stop == name.data() + name.size() && number > 0 ? number : 0;
 }
+
+// A record that could not be read, for people.
+constexpr const char* record_aside = "release.json.broken";
 
 // The hash that a key of rejected.json begins with: that of a content, or of inputs.
 std::string hash_in(const std::string& key) {
@@ -43,6 +48,7 @@ Result<Store> Store::open(fs::path directory) {
   for (const fs::path& folder : {store.directory_, store.directory_ / "releases", store.saved()}) {
     if (auto made = make_private_directory(folder); !made) return made.error();
   }
+  remove_temporary_files(store.directory_);
   if (auto loaded = store.load_releases(); !loaded) return loaded.error();
   if (auto loaded = store.load_intent(); !loaded) return loaded.error();
   store.load_current();
@@ -69,10 +75,12 @@ Result<void> Store::load_releases() {
     const int number = number_of(entry.path().filename().string());
     if (number == 0) continue;
     highest_ = std::max(highest_, number);
+    remove_temporary_files(entry.path());
     const fs::path file = entry.path() / "release.json";
     const Result<Json> json = read_json(file);
     if (!json) {
       // A release whose first write was cut off has no file yet: it never began.
+      if (json.error().code == Errc::not_found) unfinished_.insert(number);
       if (json.error().code != Errc::not_found) set_aside(file, json.error().message);
       continue;
     }
@@ -377,7 +385,26 @@ Result<std::vector<int>> Store::retire(int keep) {
     if (auto removed = remove_tree(release_directory(number)); !removed) return removed.error();
     releases_.erase(number);
   }
+  const auto unfinished = remove_unfinished();
+  if (!unfinished) return unfinished.error();
+  gone.insert(gone.end(), unfinished->begin(), unfinished->end());
   if (auto forgotten = forget_old_rejections(); !forgotten) return forgotten.error();
+  return gone;
+}
+
+// What a kill has left of releases that were being written, or removed. Not of one that `current`
+// names: that has lost its record, and the stack's unit may boot from the rest.
+Result<std::vector<int>> Store::remove_unfinished() {
+  std::error_code ec;
+  const fs::path target = fs::read_symlink(directory_ / "current", ec);
+  unfinished_.erase(number_of(target.filename().string()));
+  std::vector<int> gone;
+  for (const int number : std::exchange(unfinished_, {})) {
+    const fs::path folder = release_directory(number);
+    if (releases_.contains(number) || fs::exists(folder / record_aside, ec)) continue;
+    if (auto removed = remove_tree(folder); !removed) return removed.error();
+    gone.push_back(number);
+  }
   return gone;
 }
 

@@ -77,7 +77,8 @@ class Store {
 
   // Removes releases beyond `keep` distinct contents besides the current one, what it would go back
   // to, and what runs, and beyond `keep` that repeat one of those, and rejected keys that no kept
-  // release has; gives the numbers that are gone.
+  // release has, and what was left of releases whose writing or removal was cut off; gives the
+  // numbers that are gone.
   Result<std::vector<int>> retire(int keep);
 
   [[nodiscard]] const std::set<std::string>& rejected() const { return rejected_; }
@@ -106,6 +107,7 @@ class Store {
         rejected_file_(directory_ / "rejected.json"),
         intent_file_(directory_ / "intent.json") {}
   Result<void> forget_old_rejections();
+  Result<std::vector<int>> remove_unfinished();
   Result<void> load_releases();
   void load_current();
   Result<void> load_rejected();
@@ -124,6 +126,7 @@ class Store {
   std::map<int, Release> releases_;
   int current_ = 0;
   int highest_ = 0;
+  std::set<int> unfinished_;  // folders of releases without a record, found at the start
   KeptFile rejected_file_;
   KeptFile intent_file_;
   std::set<std::string> rejected_;

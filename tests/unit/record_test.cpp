@@ -771,6 +771,31 @@ TEST(Record, RejectedKeysGoWithTheReleasesThatTheyCameFrom) {
   EXPECT_EQ(torn.rejected(), left);
 }
 
+TEST(Record, WhatAKillHasLeftOfAReleaseOrAFileGoes) {
+  const test::TemporaryFolder folder;
+  Store store = open(folder / "shop");
+  for (int number = 1; number <= 4; ++number) {
+    ASSERT_TRUE(store.save_rendering(number, "services: {}\n"));
+  }
+  ASSERT_TRUE(store.save(release(1)));
+  ASSERT_TRUE(store.set_current(3));
+  const fs::path of_release = store.release_directory(1) / ".release.json.aB3dE6";
+  const fs::path of_stack = folder / "shop/.rejected.json.copy.aB3dE6";
+  for (const fs::path& file : {of_release, of_stack}) std::ofstream(file) << "{";
+  std::ofstream(store.release_directory(4) / "release.json") << "{";
+  Store after = open(folder / "shop");
+  EXPECT_FALSE(fs::exists(of_release));
+  EXPECT_FALSE(fs::exists(of_stack));
+  const auto gone = after.retire(10);
+  ASSERT_TRUE(gone);
+  EXPECT_EQ(*gone, std::vector<int>{2});
+  EXPECT_TRUE(fs::exists(store.release_directory(1)));
+  EXPECT_FALSE(fs::exists(store.release_directory(2)));  // its writing was cut off
+  EXPECT_TRUE(fs::exists(store.release_directory(3)));   // the unit boots from it
+  EXPECT_TRUE(fs::exists(store.release_directory(4)));   // its record is set aside for people
+  EXPECT_EQ(after.next_number(), 5);
+}
+
 TEST(Record, YearsOfCommitsThatChangeNothingDoNotFillTheDisk) {
   const test::TemporaryFolder folder;
   Store store = open(folder / "shop");

@@ -1,0 +1,13 @@
+// What a kill has left of a file that was being written.
+#pragma once
+
+#include <filesystem>
+
+namespace trimtab {
+
+// Removes the files in the folder itself, not those in folders below it, whose names are those that
+// write_file_durably and replace_symlink give before they rename: with a dot in front. For folders
+// in which nothing else has such a name, while nobody writes there. What cannot be removed stays.
+void remove_temporary_files(const std::filesystem::path& folder);
+
+}  // namespace trimtab
