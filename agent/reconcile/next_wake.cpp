@@ -15,8 +15,12 @@ SteadyClock::time_point next_wake(const WakeInput& input) {
   SteadyClock::time_point wake = input.now + longest_wait;
   if (input.poll_at) wake = std::min(wake, *input.poll_at);
   if (!input.is_suspended) {
-    for (const auto& due :
-         {input.retry_at, input.probation_look, input.probation_end, input.names_at}) {
+    for (const auto& due : {input.retry_at, input.names_at}) {
+      if (due) wake = std::min(wake, *due);
+    }
+  }
+  if (!input.is_suspended && !input.goes_back_later) {
+    for (const auto& due : {input.probation_look, input.probation_end}) {
       if (due) wake = std::min(wake, *due);
     }
   }

@@ -11,6 +11,8 @@ struct WakeInput {
   SteadyClock::time_point now;
   // Stopped, paused, without Docker or the like: what is due is not done before that ends.
   bool is_suspended = false;
+  // Going back waits for its next try: until then the probation is not looked at.
+  bool goes_back_later = false;
   std::optional<SteadyClock::time_point> retry_at;
   std::optional<SteadyClock::time_point> probation_look;
   std::optional<SteadyClock::time_point> probation_end;

@@ -148,6 +148,7 @@ SteadyClock::time_point Reconciler::next_wake() const {
   const bool is_stopped = unit_keeper_.is_stopped() || unit_keeper_.is_moving();
   input.is_suspended =
       is_stopped || store_.intent().paused || engine_.error() || compose_.problem() || unrecorded_;
+  input.goes_back_later = is_suspended_;
   input.retry_at = retry_at_;
   if (lacks_names_) input.names_at = input.now + names_interval;
   if (compose_.problem()) input.poll_at = input.now + compose_interval;

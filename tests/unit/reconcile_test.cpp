@@ -920,6 +920,7 @@ TEST(NextWake, IsTheNextThingThatIsDueAndNeverNow) {
     milliseconds after;
     At names = {};
     At poll = {};
+    bool goes_back_later = false;
   };
   for (const Row& row :
        {Row{"nothing is due", false, {}, {}, {}, seconds(30)},
@@ -940,10 +941,20 @@ TEST(NextWake, IsTheNextThingThatIsDueAndNeverNow) {
             {},
             seconds(2),
             {},
-            now + seconds(2)}}) {
+            now + seconds(2)},
+        Row{"an end while going back waits",
+            false,
+            now + seconds(9),
+            now - seconds(2),
+            now - seconds(5),
+            seconds(9),
+            {},
+            {},
+            true}}) {
     WakeInput input;
     input.now = now;
     input.is_suspended = row.is_suspended;
+    input.goes_back_later = row.goes_back_later;
     input.retry_at = row.retry;
     input.probation_look = row.look;
     input.probation_end = row.end;
