@@ -65,7 +65,9 @@ Task<Result<void>> SimulatedCompose::answer() {
   co_return waited;
 }
 
+// Each round of the loop begins with it.
 Task<Result<void>> SimulatedCompose::look() {
+  ++world_.rounds;
   co_return Result<void>();
 }
 
@@ -159,6 +161,7 @@ Task<Result<void>> SimulatedCompose::converge(Json model, std::string service, U
   }
   const Behaviour behaviour = behaviour_of(definition, world_.images.at(image).behaviour);
   if (behaviour.has_health_check) container.health_check = HealthCheck{5s, 0s, 0s};
+  ++world_.deeds;
   const std::string made = world_.create(container, behaviour, hash).seen.id;
   for (const int step : {1, 2, 3}) {
     const Result<void> answered = co_await answer();
@@ -196,19 +199,9 @@ Task<Result<void>> SimulatedCompose::up(UpRequest request) {
   Result<Json> model = parse_yaml(*text);
   if (!model) co_return Error{Errc::failed, model.error().message, {}};
   world_.networks.insert(request.project + "_default");
-  std::vector<std::pair<std::string, bool>> services;
-  for (const std::string& service : request.services) {
-    const Json& definition = (*model)["services"][service];
-    for (const std::string& dependency : dependencies_of(definition)) {
-      const auto is_it = [&](const auto& entry) { return entry.first == dependency; };
-      if (std::none_of(services.begin(), services.end(), is_it)) {
-        services.emplace_back(dependency, false);
-      }
-    }
-    services.emplace_back(service, request.force_recreate);
-  }
-  for (const auto& [service, force] : services) {
-    const Result<void> converged = co_await converge(*model, service, request, force);
+  for (const std::string& service : request.services) {  // --no-deps: these alone
+    const Result<void> converged =
+        co_await converge(*model, service, request, request.force_recreate);
     if (!converged) co_return converged;
   }
   co_return Result<void>();

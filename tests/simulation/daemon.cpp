@@ -12,6 +12,7 @@ StackSettings simulated_stack(const World& world) {
   settings.git.url = "https://git.example/shop.git";
   settings.git.ref = "production";
   settings.compose = {"compose.yaml"};
+  settings.keep = releases_kept;
   return settings;
 }
 

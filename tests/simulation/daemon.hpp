@@ -12,6 +12,9 @@
 
 namespace trimtab::simulation {
 
+// Of the stack; few, so that some are retired in most lives.
+inline constexpr int releases_kept = 3;
+
 // The stack that lives are about.
 StackSettings simulated_stack(const World& world);
 

@@ -164,6 +164,7 @@ Task<Result<int>> SimulatedEngine::exec(ExecRequest request,
 Task<Result<void>> SimulatedEngine::start(std::string container) {
   const Result<void> answered = co_await answer();
   if (!answered) co_return answered;
+  ++world_.deeds;
   if (!world_.start(container)) co_return no_such("container", container);
   co_return Result<void>();
 }
@@ -174,6 +175,7 @@ Task<Result<void>> SimulatedEngine::stop(std::string container) {
   const Result<void> waited = co_await sleep_for(world_.between(1ms, 2s));
   if (!waited) co_return waited;
   if (world_.faults.engine_away) co_return Error{Errc::unavailable, "Docker was restarted", {}};
+  ++world_.deeds;
   world_.stopped.insert(container);
   if (!world_.stop(container)) co_return no_such("container", container);
   co_return Result<void>();
@@ -213,6 +215,7 @@ Task<Result<void>> SimulatedEngine::remove(std::string container) {
   if (found->seen.state == ContainerState::running) {
     co_return Error{Errc::conflict, "cannot remove container: it is running", {}};
   }
+  ++world_.deeds;
   world_.remove(container);
   co_return Result<void>();
 }

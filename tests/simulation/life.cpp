@@ -132,6 +132,7 @@ void Life::happen(const StoryEvent& event) {
       return to_containers(event);
     case Happening::restart_engine:
       ++excused_creations_;
+      ++hands_;
       return world_.restart_engine(while_ / 10);
     case Happening::remote_away:
       world_.faults.remote_away = true;
@@ -166,6 +167,7 @@ void Life::end_daemon(bool with_power) {
     world_.tell("  the power is cut");
     disk::cut_power([this](std::uint64_t bound) { return world_.roll(bound); });
     ++excused_creations_;
+    ++hands_;
     world_.restart_engine(world_.between(1s, 20s));
   }
   world_.after(world_.between(1ms, 10s), [this] { start_daemon(); });
@@ -179,6 +181,9 @@ void Life::by_operator(const StoryEvent& event) {
   if (event.what == Happening::pause) answer = daemon_->stack().pause("");
   if (event.what == Happening::resume) answer = daemon_->stack().resume();
   world_.tell("  is told: " + (answer ? "accepted" : answer.error().text()));
+  if (answer && event.what == Happening::pause) is_paused_ = true;
+  if (answer && event.what == Happening::resume) is_paused_ = false;
+  deeds_while_paused_.reset();
   excused_creations_ += 3;
 }
 
@@ -190,6 +195,7 @@ bool Life::compose_works() const {
 
 void Life::to_containers(const StoryEvent& event) {
   ++excused_creations_;
+  ++hands_;
   if (event.what == Happening::run_beside) {
     Container like_web;
     like_web.name = "copy-" + std::to_string(event.detail % 1000);
@@ -219,6 +225,7 @@ void Life::to_containers(const StoryEvent& event) {
   if (containers.empty()) return;
   const Container& one = containers[event.detail % containers.size()];
   world_.tell("  " + one.name);
+  stopped_by_hand_.insert(one.id);
   if (event.what == Happening::kill_by_hand) {
     world_.kill(one.id);
     return;
@@ -275,6 +282,8 @@ std::optional<std::string> Life::run() {
   disk::start();
   loses_power_ = false;
   if (daemon_->stack().store().intent().paused) by_operator({{}, Happening::resume, 0});
+  live_until(world_.now() + 15min);
+  rounds_before_peace_ = world_.rounds;
   live_until(world_.now() + peace_);
   if (!broken_) check_at_rest();
   return broken_;

@@ -42,17 +42,29 @@ class Life {
   void live_until(WorldTime end);
 
   void break_promise(const std::string& how);
+  // At all times.
   void check_always();
-  void count_deployments();
+  void follow_deployments();
+  void check_way_back(int release);
   void check_good_ones();
+  void check_operator();
   void check_volumes();
   void check_what_is_not_ours();
-  void check_at_rest();
   [[nodiscard]] bool content_works(const Rendering& rendering) const;
+  // Of the services that run: what their containers were made from.
+  [[nodiscard]] std::map<std::string, std::string> what_runs() const;
+  // At rest.
+  void check_at_rest();
+  void check_status();
+  void check_convergence();
+  void check_bounds();
+  void check_tidiness();
+  [[nodiscard]] std::string fault_of(const std::string& service, const std::string& wanted) const;
   [[nodiscard]] bool is_seen_as_it_is(const Container& truth) const;
-  // The service that does not run as the current release says, and how; none if all do.
-  [[nodiscard]] std::optional<std::pair<std::string, std::string>> mixed_service() const;
   [[nodiscard]] bool tip_works() const;
+  [[nodiscard]] std::string said() const;
+  // Somebody has made what only a person can put right.
+  [[nodiscard]] bool needs_a_person() const { return !lost_volumes_.empty() || !not_ours_.empty(); }
 
   World world_;
   WorldTime peace_;
@@ -68,6 +80,15 @@ class Life {
   bool loses_power_ = false;  // the machine, when the daemon is killed next
   std::uint64_t deployments_ = 0;
   std::optional<WallTime> deploys_since_;  // the one that goes on
+  int rounds_before_peace_ = 0;
+  std::map<std::string, std::string> ran_before_;  // the deployment that goes on
+  int deployed_release_ = 0;                       // by it
+  int hands_ = 0;           // that were laid on containers, besides the daemon's
+  int hands_before_ = 0;    // the deployment that goes on
+  bool is_paused_ = false;  // an operator has paused the stack, and not resumed
+  std::optional<int> deeds_while_paused_;
+  std::set<std::string> gone_back_from_;   // commits, by operators
+  std::set<std::string> stopped_by_hand_;  // ids of containers
   std::set<std::string> not_ours_;         // ids of containers that somebody else made
   std::set<std::string> lost_volumes_;     // that somebody removed
 };

@@ -21,6 +21,7 @@ namespace {
 
 // Of the machine's time. A life takes well below a second, with sanitizers some of them.
 constexpr int most_milliseconds = 120'000;
+constexpr std::chrono::seconds most_shortening(60);
 
 // What the daemon logs is part of the story.
 class StorySink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
@@ -121,8 +122,10 @@ Lived live(std::uint64_t seed, const std::vector<StoryEvent>& story) {
 }
 
 std::vector<StoryEvent> shortened(std::uint64_t seed, std::vector<StoryEvent> story) {
+  const auto end = std::chrono::steady_clock::now() + most_shortening;
   for (std::size_t size = std::max<std::size_t>(1, story.size() / 2); size > 0; size /= 2) {
     for (std::size_t at = 0; at + size <= story.size();) {
+      if (std::chrono::steady_clock::now() > end) return story;
       std::vector<StoryEvent> less = story;
       const auto first = less.begin() + static_cast<std::ptrdiff_t>(at);
       less.erase(first, first + static_cast<std::ptrdiff_t>(size));

@@ -19,7 +19,8 @@ struct Lived {
 // Throws std::system_error where the host has no process or pipe for it.
 Lived live(std::uint64_t seed, const std::vector<StoryEvent>& story);
 
-// The smallest story that still breaks a promise, by leaving events out.
+// The smallest story that still breaks a promise, by leaving events out, as far as a minute
+// of the machine's time reaches.
 std::vector<StoryEvent> shortened(std::uint64_t seed, std::vector<StoryEvent> story);
 
 }  // namespace trimtab::simulation

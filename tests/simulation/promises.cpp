@@ -3,6 +3,8 @@
 
 #include "agent/compose/compose_yaml.hpp"
 #include "agent/record/rendering.hpp"
+#include "common/text.hpp"
+#include "tests/simulation/engine.hpp"
 #include "tests/simulation/life.hpp"
 
 namespace trimtab::simulation {
@@ -13,6 +15,10 @@ using namespace std::chrono_literals;
 // Of one definition, in one life: its own tries, and those of whoever asks for it again.
 constexpr int most_creations = 12;
 constexpr int releases_per_event = 4;
+// Where a name is waited for it is looked for each three seconds.
+constexpr int most_rounds_in_an_hour = 1500;
+// Those of their own content, those that repeat one, and what runs or may be gone back to.
+constexpr std::size_t most_releases_kept = 2 * releases_kept + 6;
 
 // Without whatever follows the gate.
 bool passes_gate(const Behaviour& behaviour) {
@@ -28,22 +34,73 @@ void Life::break_promise(const std::string& how) {
   world_.tell("BROKEN: " + how);
 }
 
-void Life::count_deployments() {
-  const std::optional<Attempt>& attempt = daemon_->stack().store().attempt();
-  const auto since = attempt ? std::optional(attempt->started_at) : std::nullopt;
-  if (since && since != deploys_since_) ++deployments_;
-  deploys_since_ = since;
-}
-
 void Life::check_always() {
-  if (daemon_) count_deployments();
-  if (daemon_) check_good_ones();
+  if (daemon_) {
+    follow_deployments();
+    check_good_ones();
+    check_operator();
+  }
   check_volumes();
   check_what_is_not_ours();
   for (const auto& [definition, count] : world_.creations) {
     if (count <= most_creations + excused_creations_) continue;
     break_promise("a container was made " + std::to_string(count) + " times of one definition");
   }
+}
+
+std::map<std::string, std::string> Life::what_runs() const {
+  std::map<std::string, std::string> services;
+  for (const auto& [id, container] : world_.all) {
+    if (not_ours_.contains(id) || container.seen.state != ContainerState::running) continue;
+    services[container.seen.service] = container.definition;
+  }
+  return services;
+}
+
+void Life::follow_deployments() {
+  const std::optional<Attempt>& attempt = daemon_->stack().store().attempt();
+  const auto since = attempt ? std::optional(attempt->started_at) : std::nullopt;
+  if (since == deploys_since_) return;
+  if (deploys_since_) check_way_back(deployed_release_);
+  deploys_since_ = since;
+  if (!since) return;
+  ++deployments_;
+  const Store& store = daemon_->stack().store();
+  if (attempt->kind == AttemptKind::operator_rollback && store.find(attempt->checkout) != nullptr) {
+    gone_back_from_.insert(store.find(attempt->checkout)->commit);
+  }
+  // On probation it goes back to what ran before it was deployed.
+  const Release* const tried = store.find(attempt->release);
+  if (tried->outcome == Outcome::good && tried->number == deployed_release_) return;
+  const bool may_go_back = attempt->kind == AttemptKind::deploy && tried->outcome != Outcome::good;
+  deployed_release_ = may_go_back ? attempt->release : 0;
+  hands_before_ = hands_;
+  ran_before_ = what_runs();
+}
+
+// Back is what ran when the deployment began.
+void Life::check_way_back(int release) {
+  const Release* const tried = daemon_->stack().store().find(release);
+  if (tried == nullptr || tried->outcome != Outcome::rolled_back || hands_ != hands_before_) return;
+  const std::map<std::string, std::string> now = what_runs();
+  for (const auto& [service, definition] : ran_before_) {
+    const auto found = now.find(service);
+    if (found != now.end() && found->second == definition) continue;
+    break_promise("release " + std::to_string(release) + " was rolled back, and " + service +
+                  (found == now.end() ? " does not run any more" : " runs something else now"));
+  }
+}
+
+// What operators said is known after any start, and followed.
+void Life::check_operator() {
+  const Store& store = daemon_->stack().store();
+  if (is_paused_ && !store.intent().paused) break_promise("a pause was forgotten");
+  const bool goes_on =
+      store.attempt() || (daemon_->stack().last_request() &&
+                          daemon_->stack().last_request()->outcome == "in_progress");
+  if (!is_paused_ || goes_on) return deeds_while_paused_.reset();
+  if (!deeds_while_paused_) deeds_while_paused_ = world_.deeds;
+  if (*deeds_while_paused_ != world_.deeds) break_promise("something was done while it was paused");
 }
 
 bool Life::content_works(const Rendering& rendering) const {
@@ -99,25 +156,22 @@ bool Life::is_seen_as_it_is(const Container& truth) const {
   return false;
 }
 
-std::optional<std::pair<std::string, std::string>> Life::mixed_service() const {
-  const Store& store = daemon_->stack().store();
-  const Release* const current = store.current();
-  if (current == nullptr) return std::pair{"", "no release is current"};
-  const Result<Rendering> rendering = read_rendering(store, current->number);
-  if (!rendering) return std::pair{"", rendering.error().text()};
-  for (const std::string& name : rendering->service_names()) {
-    const std::string wanted = definition_of(rendering->service(name));
-    int count = 0;
-    for (const auto& [id, container] : world_.all) {
-      if (container.seen.service != name || not_ours_.contains(id)) continue;
-      ++count;
-      if (container.definition != wanted) return std::pair{name, "runs what another release says"};
-      if (is_seen_as_it_is(container.seen)) continue;
-      return std::pair{name, "is not seen as it is"};
+// What is wrong with the service, which is to be made from `wanted`; "": nothing.
+std::string Life::fault_of(const std::string& service, const std::string& wanted) const {
+  int count = 0;
+  std::string fault;
+  for (const auto& [id, container] : world_.all) {
+    const Container& seen = container.seen;
+    if (seen.service != service || not_ours_.contains(id)) continue;
+    ++count;
+    if (seen.state != ContainerState::running && !stopped_by_hand_.contains(id)) {
+      fault = "does not run";
     }
-    if (count != 1) return std::pair{name, "has " + std::to_string(count) + " containers"};
+    if (seen.health == Health::unhealthy) fault = "is unhealthy";
+    if (container.definition != wanted) fault = "runs what another release says";
+    if (!is_seen_as_it_is(seen)) fault = "is not seen as it is";
   }
-  return std::nullopt;
+  return count == 1 ? fault : "has " + std::to_string(count) + " containers";
 }
 
 bool Life::tip_works() const {
@@ -137,34 +191,108 @@ bool Life::tip_works() const {
   return true;
 }
 
+std::string Life::said() const {
+  const Situation& situation = daemon_->stack().situation();
+  return std::string(to_string(situation.state)) + " (" + situation.reason + ")";
+}
+
 void Life::check_at_rest() {
+  world_.tell("at rest: status says " + said());
+  if (!daemon_->stack().store().attempt()) check_status();
+  check_convergence();
+  check_bounds();
+  check_tidiness();
+}
+
+// Whatever does not run as the current release says is named, and nothing else is.
+void Life::check_status() {
   const Reconciler& stack = daemon_->stack();
-  const Store& store = stack.store();
-  const int most_releases = 4 + releases_per_event * static_cast<int>(story_.size());
-  if (store.next_number() > most_releases) {
-    break_promise("there have been " + std::to_string(store.next_number() - 1) + " releases");
+  const Release* const current = stack.store().current();
+  if (current == nullptr) return break_promise("no release is current: status says " + said());
+  const Result<Rendering> rendering = read_rendering(stack.store(), current->number);
+  if (!rendering) return break_promise(rendering.error().text());
+  const std::string told = stack.situation().reason + " " + join(stack.drift(), " ");
+  bool any = false;
+  for (const std::string& name : rendering->service_names()) {
+    const std::string fault = fault_of(name, definition_of(rendering->service(name)));
+    any = any || !fault.empty();
+    // What a person has to put right first is told first; the rest is told container by container.
+    if (needs_a_person() && stack.situation().state == StackState::failed) continue;
+    if (fault.empty() || told.find(name) != std::string::npos) continue;
+    break_promise("status says " + said() + ", but " + name + " " + fault);
   }
-  const StackState state = stack.situation().state;
-  const std::string said = std::string(to_string(state)) + " (" + stack.situation().reason + ")";
-  world_.tell("at rest: " + said);
-  const auto mixed = mixed_service();
-  const std::string told = stack.situation().reason + join(stack.drift(), " ");
-  if (mixed && (mixed->first.empty() || told.find(mixed->first) == std::string::npos)) {
-    break_promise("status says " + said + ", but " + mixed->first + " " + mixed->second);
+  const bool is_alarmed = stack.situation().state == StackState::degraded || !stack.drift().empty();
+  if (is_alarmed && !any && !needs_a_person()) {
+    break_promise("everything runs as it should, but status says " + said() + " " + told);
   }
+}
+
+void Life::check_convergence() {
+  const Store& store = daemon_->stack().store();
   const Release* const current = store.current();
+  if (needs_a_person() || current == nullptr) return;
   // What an operator has gone back from stays away, also where a later commit has it.
-  const bool went_back = std::any_of(story_.begin(), story_.end(), [](const StoryEvent& event) {
-    return event.what == Happening::roll_back;
-  });
-  if (!went_back && lost_volumes_.empty() && not_ours_.empty() && tip_works() &&
-      (current == nullptr || current->commit != world_.tip)) {
-    break_promise("what Git asks for works and does not run: status says " + said);
+  const bool is_due = !gone_back_from_.contains(world_.tip) && tip_works();
+  if (is_due && current->commit != world_.tip) {
+    break_promise("what Git asks for works and does not run: status says " + said());
   }
-  // Going back waits for what was lost, or until what is not ours is out of the way, for as long as
-  // that takes.
-  if (store.attempt() && lost_volumes_.empty() && not_ours_.empty())
-    break_promise("a deployment has no end: status says " + said);
+  if (current->outcome != Outcome::good) {
+    break_promise("what runs is no good release: status says " + said());
+  }
+  if (store.attempt()) break_promise("a deployment has no end: status says " + said());
+  const auto& request = daemon_->stack().last_request();
+  if (request && request->outcome == "in_progress") {
+    break_promise("a request has no end: status says " + said());
+  }
+}
+
+void Life::check_bounds() {
+  const int most_releases = 4 + releases_per_event * static_cast<int>(story_.size());
+  const int releases = daemon_->stack().store().next_number() - 1;
+  if (releases > most_releases) {
+    break_promise("there have been " + std::to_string(releases) + " releases");
+  }
+  const auto hours = std::chrono::duration_cast<std::chrono::hours>(peace_).count();
+  const auto rounds = (world_.rounds - rounds_before_peace_) / hours;
+  if (rounds > most_rounds_in_an_hour) {
+    break_promise("at rest there are " + std::to_string(rounds) + " rounds in an hour");
+  }
+}
+
+void Life::check_tidiness() {
+  const Store& store = daemon_->stack().store();
+  if (!store.attempt() && std::filesystem::exists(store.directory() / "journal")) {
+    break_promise("a journal is left of a deployment that has ended");
+  }
+  if (store.releases().size() > most_releases_kept) {
+    break_promise(std::to_string(store.releases().size()) + " releases are kept");
+  }
+  std::set<std::string> known;
+  std::set<std::string> needed;
+  for (const auto& [number, release] : store.releases()) {
+    known.insert({release.content_key.substr(0, 64), release.inputs_key.substr(0, 64)});
+    for (const auto& [service, pin] : release.images)
+      needed.insert(id_of_image(world_, pin.pinned));
+  }
+  for (const std::string& key : store.rejected()) {
+    if (known.contains(key.substr(0, 64)) || !store.problems().empty()) continue;
+    break_promise("a rejected key outlives its releases");
+  }
+  for (const auto& [id, container] : world_.all) needed.insert(container.seen.image_id);
+  for (const auto& [id, image] : world_.images) {
+    if (!needed.contains(id)) break_promise("an image is left that no release needs");
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(store.directory() / "releases")) {
+    const std::string name = entry.path().filename().string();
+    if (store.find(std::atoi(name.c_str())) != nullptr) continue;
+    break_promise("releases/" + name + " is left of a release that is kept no more");
+  }
+  for (const std::filesystem::path& folder : {store.directory(), store.directory() / "releases"}) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+      const std::string name = entry.path().filename().string();
+      if (name.starts_with('.')) break_promise("the temporary file " + name + " is left");
+    }
+  }
 }
 
 }  // namespace trimtab::simulation

@@ -27,6 +27,9 @@ void live_and_tell(const CorpusEntry& entry, bool tells, Sum* sum) {
   if (outcome.broken) {
     ++sum->broken;
     std::cout << "seed " << entry.seed << ": " << *outcome.broken << std::endl;
+    least.why = *outcome.broken;
+  }
+  if (outcome.broken && !tells) {
     least.story = shortened(entry.seed, entry.story);
     outcome = live(least.seed, least.story);
     least.why = outcome.broken.value_or("another outcome at the second time");
@@ -85,7 +88,8 @@ int main(int argc, char** argv) {
       ->transform(CLI::AsNumberWithUnit(
           std::map<std::string, std::uint64_t>{{"s", 1}, {"m", 60}, {"h", 3600}}));
   app.add_option("--corpus", corpus, "the stories of this file");
-  app.add_flag("--story", tells, "tells each story, not only those of broken promises");
+  app.add_flag("--story", tells,
+               "tells each story as it was, not only those of broken promises, shortened");
   CLI11_PARSE(app, argc, argv);
   Sum sum;
   if (!corpus.empty()) {

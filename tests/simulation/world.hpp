@@ -119,6 +119,8 @@ class World {
   std::function<void(const EngineEvent&)> on_event;
   std::function<void()> on_engine_lost;
   int volumes_made = 0;
+  int rounds = 0;                 // of the daemon's loop
+  int deeds = 0;                  // of the daemon's and its Compose's, on containers
   std::set<std::string> stopped;  // ids of containers that the daemon or its Compose has stopped
   std::map<std::string, int> creations;  // definition → containers made of it
 
