@@ -84,6 +84,9 @@ void Life::happen(const StoryEvent& event) {
   switch (event.what) {
     case Happening::push_good:
       return push("good", "fine", web_image);
+    case Happening::push_unchanged:
+      world_.push("unchanged", std::map(world_.find_commit(world_.tip)->files));
+      return;
     case Happening::push_that_ends:
       return push("ends", "ends", web_image);
     case Happening::push_that_ails:
@@ -161,6 +164,7 @@ void Life::happen(const StoryEvent& event) {
 // Killed alone, or with the power of its machine.
 void Life::end_daemon(bool with_power) {
   if (!daemon_) return;
+  ++kills_;
   Daemon::kill(std::move(daemon_));
   loses_power_ = false;
   if (with_power) {
@@ -196,6 +200,7 @@ bool Life::compose_works() const {
 void Life::to_containers(const StoryEvent& event) {
   ++excused_creations_;
   ++hands_;
+  ++people_;
   if (event.what == Happening::run_beside) {
     Container like_web;
     like_web.name = "copy-" + std::to_string(event.detail % 1000);

@@ -57,6 +57,8 @@ class Life {
   void check_at_rest();
   void check_status();
   void check_convergence();
+  void check_content();
+  [[nodiscard]] Json wanted_service(Json service) const;
   void check_bounds();
   void check_tidiness();
   [[nodiscard]] std::string fault_of(const std::string& service, const std::string& wanted) const;
@@ -80,14 +82,17 @@ class Life {
   bool loses_power_ = false;  // the machine, when the daemon is killed next
   std::uint64_t deployments_ = 0;
   std::optional<WallTime> deploys_since_;  // the one that goes on
+  int kills_ = 0;
   int rounds_before_peace_ = 0;
   std::map<std::string, std::string> ran_before_;  // the deployment that goes on
   int deployed_release_ = 0;                       // by it
-  int hands_ = 0;           // that were laid on containers, besides the daemon's
-  int hands_before_ = 0;    // the deployment that goes on
+  int hands_ = 0;         // that were laid on containers, besides the daemon's
+  int hands_before_ = 0;  // the deployment that goes on
+  int people_ = 0;        // those of people among them
+  int people_before_ = 0;
   bool is_paused_ = false;  // an operator has paused the stack, and not resumed
   std::optional<int> deeds_while_paused_;
-  std::set<std::string> gone_back_from_;   // commits, by operators
+  std::set<std::string> gone_back_from_;  // commits, by operators, or since hands were laid on them
   std::set<std::string> stopped_by_hand_;  // ids of containers
   std::set<std::string> not_ours_;         // ids of containers that somebody else made
   std::set<std::string> lost_volumes_;     // that somebody removed

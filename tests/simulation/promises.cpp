@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "agent/compose/compose_yaml.hpp"
+#include "agent/model/service.hpp"
 #include "agent/record/rendering.hpp"
 #include "common/text.hpp"
 #include "tests/simulation/engine.hpp"
@@ -15,6 +16,8 @@ using namespace std::chrono_literals;
 // Of one definition, in one life: its own tries, and those of whoever asks for it again.
 constexpr int most_creations = 12;
 constexpr int releases_per_event = 4;
+const char* const does_not_run = "does not run";
+const char* const is_unhealthy = "is unhealthy";
 // Where a name is waited for it is looked for each three seconds.
 constexpr int most_rounds_in_an_hour = 1500;
 // Those of their own content, those that repeat one, and what runs or may be gone back to.
@@ -62,6 +65,10 @@ void Life::follow_deployments() {
   const auto since = attempt ? std::optional(attempt->started_at) : std::nullopt;
   if (since == deploys_since_) return;
   if (deploys_since_) check_way_back(deployed_release_);
+  const Release* const disturbed = daemon_->stack().store().find(deployed_release_);
+  if (deploys_since_ && people_ != people_before_ && disturbed != nullptr) {
+    gone_back_from_.insert(disturbed->commit);
+  }
   deploys_since_ = since;
   if (!since) return;
   ++deployments_;
@@ -75,6 +82,7 @@ void Life::follow_deployments() {
   const bool may_go_back = attempt->kind == AttemptKind::deploy && tried->outcome != Outcome::good;
   deployed_release_ = may_go_back ? attempt->release : 0;
   hands_before_ = hands_;
+  people_before_ = people_;
   ran_before_ = what_runs();
 }
 
@@ -165,13 +173,24 @@ std::string Life::fault_of(const std::string& service, const std::string& wanted
     if (seen.service != service || not_ours_.contains(id)) continue;
     ++count;
     if (seen.state != ContainerState::running && !stopped_by_hand_.contains(id)) {
-      fault = "does not run";
+      fault = does_not_run;
     }
-    if (seen.health == Health::unhealthy) fault = "is unhealthy";
+    if (seen.health == Health::unhealthy) fault = is_unhealthy;
     if (container.definition != wanted) fault = "runs what another release says";
     if (!is_seen_as_it_is(seen)) fault = "is not seen as it is";
   }
   return count == 1 ? fault : "has " + std::to_string(count) + " containers";
+}
+
+// A service of the tip, with what its environment and its image are now.
+Json Life::wanted_service(Json service) const {
+  if (service.contains("environment") && service["environment"]["MODE"] == "${WEB_MODE}") {
+    service["environment"]["MODE"] = env_mode_;
+  }
+  const auto tagged = world_.tags.find(json_string(service, "image"));
+  if (tagged == world_.tags.end()) return Json::object();
+  service["image"] = world_.registry.at(tagged->second).pinned();
+  return service;
 }
 
 bool Life::tip_works() const {
@@ -179,14 +198,11 @@ bool Life::tip_works() const {
   const Result<Json> file = parse_yaml(tip->files.at("compose.yaml"));
   if (!file || !file->contains("services") || (*file)["services"].empty()) return false;
   for (const auto& item : (*file)["services"].items()) {
-    const auto tagged = world_.tags.find(json_string(item.value(), "image"));
-    if (tagged == world_.tags.end()) return false;
-    Json service = item.value();
-    if (service.contains("environment") && service["environment"]["MODE"] == "${WEB_MODE}") {
-      service["environment"]["MODE"] = env_mode_;
-    }
-    const Behaviour behaviour = behaviour_of(service, world_.registry.at(tagged->second).behaviour);
-    if (!behaviour.works()) return false;
+    const Json service = wanted_service(item.value());
+    if (service.empty()) return false;
+    const std::string image = json_string(service, "image");
+    const WorldImage& published = world_.registry.at(image.substr(image.find('@') + 1));
+    if (!behaviour_of(service, published.behaviour).works()) return false;
   }
   return true;
 }
@@ -216,8 +232,9 @@ void Life::check_status() {
   for (const std::string& name : rendering->service_names()) {
     const std::string fault = fault_of(name, definition_of(rendering->service(name)));
     any = any || !fault.empty();
-    // What a person has to put right first is told first; the rest is told container by container.
-    if (needs_a_person() && stack.situation().state == StackState::failed) continue;
+    // What has failed is told first; the rest is told container by container.
+    const bool is_listed = fault == does_not_run || fault == is_unhealthy;
+    if (stack.situation().state == StackState::failed && (is_listed || needs_a_person())) continue;
     if (fault.empty() || told.find(name) != std::string::npos) continue;
     break_promise("status says " + said() + ", but " + name + " " + fault);
   }
@@ -243,6 +260,39 @@ void Life::check_convergence() {
   const auto& request = daemon_->stack().last_request();
   if (request && request->outcome == "in_progress") {
     break_promise("a request has no end: status says " + said());
+  }
+  check_content();
+}
+
+// What works of what Git and the registry ask for runs as it is now. What does not, after the gate
+// too, has given way to what did, where nobody laid hands on it.
+void Life::check_content() {
+  const Store& store = daemon_->stack().store();
+  const Release* const current = store.current();
+  const Result<Rendering> rendering = read_rendering(store, current->number);
+  if (!rendering) return;
+  bool works = true;
+  for (const std::string& name : rendering->service_names()) {
+    const Json& service = rendering->service(name);
+    const std::string image = json_string(service, "image");
+    const WorldImage& published = world_.registry.at(image.substr(image.find('@') + 1));
+    works = works && behaviour_of(service, published.behaviour).works();
+  }
+  if (!works && hands_ == 0 && kills_ == 0 && store.last_good_before(*current) != nullptr) {
+    break_promise("what runs does not work, and it did not go back: status says " + said());
+  }
+  if (!gone_back_from_.empty() || !tip_works()) return;
+  const WorldCommit* const tip = world_.find_commit(world_.tip);
+  const Result<Json> file = parse_yaml(tip->files.at("compose.yaml"));
+  for (const auto& item : (*file)["services"].items()) {
+    const Json wanted = wanted_service(item.value());
+    const Json& runs = rendering->service(item.key());
+    if (json_string(wanted, "image") != json_string(runs, "image")) {
+      break_promise("the image of " + item.key() + " has moved, and the one before runs");
+    }
+    if (environment_of(wanted) != environment_of(runs)) {
+      break_promise("the environment of " + item.key() + " is another one than asked for");
+    }
   }
 }
 

@@ -84,7 +84,8 @@ int main(int argc, char** argv) {
   bool tells = false;
   app.add_option("--seed", seed, "of the first life");
   app.add_option("--lives", lives, "how many");
-  app.add_option("--for", seconds, "lives with seeds from chance until then: 60s, 10m, 8h")
+  app.add_option("--for", seconds,
+                 "lives until then, with seeds from chance unless one is given: 60s, 10m, 8h")
       ->transform(CLI::AsNumberWithUnit(
           std::map<std::string, std::uint64_t>{{"s", 1}, {"m", 60}, {"h", 3600}}));
   app.add_option("--corpus", corpus, "the stories of this file");
@@ -101,7 +102,7 @@ int main(int argc, char** argv) {
     for (const CorpusEntry& entry : *entries) live_and_tell(entry, tells, &sum);
   } else if (seconds > 0) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
-    seed = std::random_device()();
+    if (app.count("--seed") == 0) seed = std::random_device()();
     // One that fails is told; more of them would be the same one.
     while (std::chrono::steady_clock::now() < end && sum.broken == 0) {
       live_and_tell({"", seed, story_of(seed)}, tells, &sum);

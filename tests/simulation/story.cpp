@@ -11,6 +11,8 @@ std::string_view to_string(Happening happening) {
   switch (happening) {
     case Happening::push_good:
       return "a good commit is pushed";
+    case Happening::push_unchanged:
+      return "a commit is pushed that changes no file";
     case Happening::push_that_ends:
       return "a commit is pushed whose web ends at once";
     case Happening::push_that_ails:

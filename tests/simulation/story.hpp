@@ -12,6 +12,7 @@ namespace trimtab::simulation {
 
 enum class Happening {
   push_good,
+  push_unchanged,       // the files of the commit before
   push_that_ends,       // its container ends at once
   push_that_ails,       // its health check fails
   push_that_ends_late,  // after the gate, on probation
