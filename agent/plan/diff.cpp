@@ -15,6 +15,7 @@ namespace {
 using Reasons = std::vector<std::string>;
 
 constexpr const char* unverified = "left by a deployment that failed";
+constexpr const char* down_words = "does not work";
 constexpr const char* lost_words = "the container whose network or processes it shares is gone";
 
 std::string digest_of(const std::string& image) {
@@ -134,6 +135,12 @@ bool all_stopped_by_hand(const std::vector<const Container*>& containers) {
   return !containers.empty() &&
          std::all_of(containers.begin(), containers.end(),
                      [](const Container* c) { return is_stopped_by_hand(*c); });
+}
+
+// One that a deployment has touched may have been cut off, with the host, between the stop and the
+// start of its own restart: Docker counts that as a person's stop.
+bool is_left_stopped(const RunningService* known, const std::vector<const Container*>& containers) {
+  return all_stopped_by_hand(containers) && (known == nullptr || !known->is_touched);
 }
 
 bool was_running_at_the_gate(const RunningService* known) {
@@ -269,7 +276,8 @@ Step step_for(const std::string& service, const Target& next, const Base& base,
       !files_of(current.mounted_files, service).empty()) {
     step.reasons.push_back("may have read other mounted files");
   }
-  if (!step.reasons.empty() && !all_stopped_by_hand(containers)) {
+  const bool stays_stopped = is_left_stopped(known, containers);
+  if (!step.reasons.empty() && !stays_stopped) {
     if (const auto reload = reload_of(after); reload && reload->files && any_runs(containers)) {
       step.action = Action::reload;
       return step;
@@ -279,7 +287,7 @@ Step step_for(const std::string& service, const Target& next, const Base& base,
     roll_if_asked(step, *next.rendering, containers);
     return step;
   }
-  if (all_stopped_by_hand(containers)) {
+  if (stays_stopped) {
     step.reasons = {"stopped by hand"};
     return step;
   }
@@ -290,10 +298,11 @@ Step step_for(const std::string& service, const Target& next, const Base& base,
     return step;
   }
   const bool down = !all_at_work(containers, !was_running_at_the_gate(known));
-  if (repair && down && !containers.empty()) {
+  const bool owed = repair || (known->is_touched && was_running_at_the_gate(known));
+  if (owed && down && !containers.empty()) {
     step.action = Action::restart;
     step.risk = Risk::restart;
-    step.reasons.push_back("does not work");
+    step.reasons.push_back(down_words);
   }
   return step;
 }
@@ -306,13 +315,13 @@ void do_not_run_again(Step& step) {
 }
 
 // Docker cannot start a container again whose network or processes are those of one that is gone.
-void renew_lost(Step& step, const Rendering& rendering,
+void renew_lost(Step& step, const Rendering& rendering, const RunningService* known,
                 const std::vector<const Container*>& containers, bool repair) {
   const bool is_kept = step.action == Action::none || step.action == Action::restart ||
                        step.action == Action::reload;
   const bool refused = std::any_of(containers.begin(), containers.end(),
                                    [](const Container* c) { return !c->error.empty(); });
-  if (!is_kept || (all_stopped_by_hand(containers) && !refused)) return;
+  if (!is_kept || (is_left_stopped(known, containers) && !refused)) return;
   step.reasons.push_back(lost_words);
   if (step.action == Action::none && !repair) return;
   step.action = Action::recreate;
@@ -385,7 +394,7 @@ Plan make_plan(const Target& next, const Base& base, const Observed& observed, b
     }
     plan.steps.push_back(step_for(name, next, base, containers, repair));
     if (has_lost_what_it_shares(*next.rendering, observed, name)) {
-      renew_lost(plan.steps.back(), *next.rendering, containers, repair);
+      renew_lost(plan.steps.back(), *next.rendering, base.running.find(name), containers, repair);
     }
   }
   take_dependants_along(plan, *next.rendering, observed);
@@ -428,7 +437,8 @@ Plan make_rollback_plan(const Target& good, const Base& base, const Plan& failed
       step.risk = risk_of_replacing(good.rendering->service(step.service),
                                     containers_of(observed, step.service));
     }
-    const bool by_files = step.action == Action::restart || step.action == Action::reload;
+    const bool keeps_container = step.action == Action::restart || step.action == Action::reload;
+    const bool by_files = keeps_container && step.reasons.front() != down_words;
     step.reasons.insert(step.reasons.begin(), by_files ? "mounted files put back" : "put back");
   }
   return plan;
