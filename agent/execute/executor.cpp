@@ -258,8 +258,10 @@ Task<Result<void>> Executor::record_end() {
   co_return finish(*end_);
 }
 
-// The journal keeps why it goes back, and the result tells why it cannot.
+// The journal keeps why it goes back, and the result tells why it cannot. The next try begins with
+// putting back what is missing by then.
 AttemptResult Executor::suspend(std::optional<Failure> failure) {
+  attempt_.phase = Phase::rolling_back;
   attempt_.entries = 0;
   attempt_.request.clear();
   if (auto written = parts_.store.journal(attempt_); !written) {
