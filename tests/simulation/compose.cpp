@@ -35,6 +35,23 @@ Json long_mount(const std::string& text, const fs::path& directory) {
   return mount;
 }
 
+// What others depend on first; none that was not asked for (--no-deps).
+std::vector<std::string> in_order(const Json& services, const std::vector<std::string>& asked) {
+  std::vector<std::string> order;
+  const auto has = [](const std::vector<std::string>& list, const std::string& service) {
+    return std::find(list.begin(), list.end(), service) != list.end();
+  };
+  const std::function<void(const std::string&)> take = [&](const std::string& service) {
+    if (has(order, service) || !has(asked, service)) return;
+    for (const std::string& dependency : dependencies_of(json_object(services, service))) {
+      take(dependency);
+    }
+    order.push_back(service);
+  };
+  for (const std::string& service : asked) take(service);
+  return order;
+}
+
 }  // namespace
 
 Behaviour behaviour_of(const Json& service, Behaviour behaviour) {
@@ -104,10 +121,10 @@ Task<Result<Rendered>> SimulatedCompose::render(RenderRequest request) {
   co_return rendered;
 }
 
-Task<Result<void>> SimulatedCompose::make_volumes(Json model, std::string service) {
-  for (const Mount& mount : mounts_of(model["services"][service])) {
-    if (mount.type != "volume" || mount.source.empty()) continue;
-    const std::string name = json_string(model["volumes"][mount.source], "name");
+// Those of the whole file, whichever services are asked for.
+Task<Result<void>> SimulatedCompose::make_volumes(Json model) {
+  for (const auto& item : json_object(model, "volumes").items()) {
+    const std::string name = json_string(item.value(), "name");
     if (world_.volumes.contains(name)) continue;
     const Result<void> answered = co_await answer();
     if (!answered) co_return answered;
@@ -134,8 +151,6 @@ Task<Result<void>> SimulatedCompose::converge(Json model, std::string service, U
     world_.start(old_id);
     co_return Result<void>();
   }
-  const Result<void> made_volumes = co_await make_volumes(model, service);
-  if (!made_volumes) co_return made_volumes;
   Container container;
   container.name = request.project + "-" + service + "-1";
   const std::string name = container.name;
@@ -179,7 +194,9 @@ Task<Result<void>> SimulatedCompose::converge(Json model, std::string service, U
     }
   }
   if (!behaviour.starts) {
-    co_return Error{Errc::invalid, "exec: \"./start\": executable file not found in $PATH", {}};
+    const Error error{Errc::invalid, "exec: \"./start\": executable file not found in $PATH", {}};
+    world_.find(made)->seen.error = error.message;
+    co_return error;
   }
   world_.start(made);
   co_return Result<void>();
@@ -195,11 +212,13 @@ Task<Result<void>> SimulatedCompose::up(UpRequest request) {
     co_return Error{Errc::failed, "failed to set up container networking", {}};
   }
   const auto text = read_file(request.file, most_bytes);
-  if (!text) co_return text.error();
+  if (!text) co_return Error{Errc::failed, text.error().message, {}};
   Result<Json> model = parse_yaml(*text);
   if (!model) co_return Error{Errc::failed, model.error().message, {}};
   world_.networks.insert(request.project + "_default");
-  for (const std::string& service : request.services) {  // --no-deps: these alone
+  const Result<void> made_volumes = co_await make_volumes(*model);
+  if (!made_volumes) co_return made_volumes;
+  for (const std::string& service : in_order((*model)["services"], request.services)) {
     const Result<void> converged =
         co_await converge(*model, service, request, request.force_recreate);
     if (!converged) co_return converged;

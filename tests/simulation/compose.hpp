@@ -20,7 +20,7 @@ class SimulatedCompose final : public Compose {
 
  private:
   Task<Result<void>> answer();
-  Task<Result<void>> make_volumes(Json model, std::string service);
+  Task<Result<void>> make_volumes(Json model);
   Task<Result<void>> converge(Json model, std::string service, UpRequest request, bool force);
 
   World& world_;

@@ -29,6 +29,13 @@ Task<Result<void>> SimulatedEngine::answer() {
   co_return Result<void>();
 }
 
+Result<void> SimulatedEngine::must_run(const std::string& container) const {
+  const WorldContainer* const found = world_.find(container);
+  if (found == nullptr) return no_such("container", container);
+  if (found->seen.state == ContainerState::running) return {};
+  return Error{Errc::conflict, "Container " + container + " is not running", {}};
+}
+
 Task<Result<EngineInfo>> SimulatedEngine::info() {
   const Result<void> answered = co_await answer();
   if (!answered) co_return answered.error();
@@ -131,8 +138,8 @@ Task<Result<void>> SimulatedEngine::remove_image(std::string reference) {
   const Result<void> answered = co_await answer();
   if (!answered) co_return answered;
   const std::string id = id_of_image(world_, reference);
-  world_.local_tags.erase(reference);
-  bool is_needed = id.empty();
+  // Without its tag it has the name by which it was pulled.
+  bool is_needed = world_.local_tags.erase(reference) > 0 || id.empty();
   for (const auto& [tag, tagged] : world_.local_tags) is_needed = is_needed || tagged == id;
   for (const auto& [name, container] : world_.all) {
     is_needed = is_needed || container.seen.image_id == id;
@@ -157,7 +164,8 @@ Task<Result<int>> SimulatedEngine::exec(ExecRequest request,
                                         std::function<void(std::string_view line)>) {
   const Result<void> answered = co_await answer();
   if (!answered) co_return answered.error();
-  if (world_.find(request.container) == nullptr) co_return no_such("container", request.container);
+  const Result<void> runs = must_run(request.container);
+  if (!runs) co_return runs.error();
   co_return 0;
 }
 
@@ -182,16 +190,20 @@ Task<Result<void>> SimulatedEngine::stop(std::string container) {
 }
 
 Task<Result<void>> SimulatedEngine::restart(std::string container) {
-  const Result<void> stopped = co_await stop(container);
-  if (!stopped) co_return stopped;
-  co_return co_await start(container);
+  const Result<void> answered = co_await answer();
+  if (!answered) co_return answered;
+  const Result<void> waited = co_await sleep_for(world_.between(1ms, 2s));
+  if (!waited) co_return waited;
+  if (world_.faults.engine_away) co_return Error{Errc::unavailable, "Docker was restarted", {}};
+  world_.stopped.insert(container);
+  if (!world_.restart(container)) co_return no_such("container", container);
+  co_return Result<void>();
 }
 
 Task<Result<void>> SimulatedEngine::signal(std::string container, std::string) {
   const Result<void> answered = co_await answer();
   if (!answered) co_return answered;
-  if (world_.find(container) == nullptr) co_return no_such("container", container);
-  co_return Result<void>();
+  co_return must_run(container);
 }
 
 Task<Result<TrialEnd>> SimulatedEngine::try_command(TrialRequest) {

@@ -44,6 +44,7 @@ class SimulatedEngine final : public Docker {
  private:
   // The time that a call takes, at the end of which Docker may be away.
   Task<Result<void>> answer();
+  [[nodiscard]] Result<void> must_run(const std::string& container) const;
 
   World& world_;
   std::deque<EngineEvent> events_;

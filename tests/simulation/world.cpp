@@ -133,6 +133,7 @@ bool World::start(const std::string& id) {
   if (container == nullptr) return false;
   if (container->seen.state == ContainerState::running) return true;
   container->seen.restart_count = 0;
+  container->seen.error.clear();
   begin_life(*container);
   return true;
 }
@@ -203,6 +204,12 @@ bool World::stop(const std::string& id) {
   return true;
 }
 
+bool World::restart(const std::string& id) {
+  if (!stop(id) || !start(id)) return false;
+  announce(*find(id), "restart");
+  return true;
+}
+
 bool World::kill(const std::string& id) {
   WorldContainer* const container = find(id);
   if (container == nullptr || container->seen.state != ContainerState::running) return false;
@@ -221,7 +228,10 @@ bool World::remove(const std::string& id) {
 }
 
 void World::rename(const std::string& id, const std::string& name) {
-  if (WorldContainer* const container = find(id)) container->seen.name = name;
+  WorldContainer* const container = find(id);
+  if (container == nullptr) return;
+  container->seen.name = name;
+  announce(*container, "rename");
 }
 
 std::vector<Container> World::containers() const {

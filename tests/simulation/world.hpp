@@ -95,6 +95,7 @@ class World {
   WorldContainer* find(const std::string& id_or_name);
   bool start(const std::string& id);
   bool stop(const std::string& id);
+  bool restart(const std::string& id);
   bool kill(const std::string& id);
   bool remove(const std::string& id);
   void rename(const std::string& id, const std::string& name);
