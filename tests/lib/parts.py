@@ -590,6 +590,9 @@ def run_with_parts(command):
     with tempfile.TemporaryDirectory(prefix="trimtab-parts-") as folder, Parts(folder) as parts:
         parts.registry.push_image("test/app", "1", version="1")
         parts.registry.push_image("test/app", "2", version="2")
+        for number in range(1, 6):
+            parts.registry.push_image("test/conformance", str(number),
+                                      version=f"conformance {number}", health=False)
         environment = dict(os.environ)
         environment["TRIMTAB_TEST_DOCKER_SOCKET"] = str(parts.engine.socket)
         environment["TRIMTAB_TEST_REGISTRY"] = parts.registry.address

@@ -1,0 +1,149 @@
+// Their addresses come from TRIMTAB_TEST_DOCKER_SOCKET, TRIMTAB_TEST_REGISTRY and
+// TRIMTAB_TEST_COMPOSE_… (tests/lib/parts run).
+#include <csignal>
+#include <cstdlib>
+
+#include "agent/compose/compose_program.hpp"
+#include "agent/docker/docker_engine.hpp"
+#include "common/files.hpp"
+#include "common/http_client.hpp"
+#include "common/process.hpp"
+#include "common/text.hpp"
+#include "tests/conformance/parts.hpp"
+#include "tests/lib/loop.hpp"
+#include "tests/lib/temporary_folder.hpp"
+
+namespace trimtab::conformance {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::string setting(const std::string& name) {
+  const char* const value = std::getenv(name.c_str());
+  if (value == nullptr) throw std::runtime_error(name + " is not set");
+  return value;
+}
+
+std::string digest_of(const std::string& tag) {
+  const std::string registry = setting("TRIMTAB_TEST_REGISTRY");
+  http::Endpoint endpoint;
+  endpoint.host = registry.substr(0, registry.find(':'));
+  endpoint.port = static_cast<std::uint16_t>(std::stoi(registry.substr(registry.find(':') + 1)));
+  http::Request request;
+  request.method = "HEAD";
+  request.target = "/v2/test/conformance/manifests/" + tag;
+  request.headers.emplace_back("Accept", "application/vnd.docker.distribution.manifest.v2+json");
+  asio::io_context loop(1);
+  http::Connection connection(endpoint);
+  auto answer = test::await(loop, connection.exchange(request, http::Limits{}));
+  if (!answer) throw std::runtime_error(answer.error().text());
+  return std::string(answer->header("Docker-Content-Digest"));
+}
+
+class RealParts final : public Parts {
+ public:
+  RealParts(const std::string& compose, std::string project)
+      : project_(std::move(project)),
+        docker_(setting("TRIMTAB_TEST_DOCKER_SOCKET")),
+        compose_(setting("TRIMTAB_TEST_DOCKER_SOCKET"), folder_ / "empty"),
+        digests_{digest_of("1"), digest_of("2"), digest_of("3"), digest_of("4"), digest_of("5")} {
+    std::signal(SIGPIPE, SIG_IGN);
+    std::string variable = "TRIMTAB_TEST_COMPOSE_" + compose;
+    std::replace(variable.begin(), variable.end(), '.', '_');
+    std::filesystem::create_directories(folder_ / "bin");
+    std::filesystem::create_symlink(setting(variable), folder_ / "bin/docker-compose");
+    ::setenv("PATH", ((folder_ / "bin").string() + ":/usr/bin:/bin").c_str(), 1);
+    ::setenv("HOME", folder_.path().c_str(), 1);
+    ::setenv("DOCKER_CONFIG", folder_.path().c_str(), 1);
+    if (auto made = write_file_durably(folder_ / "empty", ""); !made) {
+      throw std::runtime_error(made.error().text());
+    }
+    clear();
+  }
+  ~RealParts() override { clear(); }
+  RealParts(const RealParts&) = delete;
+  RealParts& operator=(const RealParts&) = delete;
+
+  Docker& docker() override { return docker_; }
+  Compose& compose() override { return compose_; }
+  asio::io_context& loop() override { return loop_; }
+  bool turn_until(std::function<bool()> condition) override {
+    const auto deadline = SteadyClock::now() + 1min;
+    while (!condition() && SteadyClock::now() < deadline) {
+      loop_.restart();
+      loop_.run_one_for(1s);
+    }
+    return condition();
+  }
+
+  std::filesystem::path folder() override { return folder_.path(); }
+  std::string repository() override {
+    return setting("TRIMTAB_TEST_REGISTRY") + "/test/conformance";
+  }
+  std::string digest(int image) override { return digests_.at(image - 1); }
+  Json service(int image, Does does) override {
+    Json service;
+    service["image"] = repository() + "@" + digest(image);
+    service["environment"]["BEHAVIOUR"] = does == Does::ends_with_1 ? "exit 1 0" : "serve";
+    if (does == Does::has_no_such_command) {
+      service["entrypoint"] = Json::array({"/no/such/command"});
+    }
+    return service;
+  }
+  void remove_volume(const std::string& volume) override {
+    remove_containers();
+    run_docker({"volume", "rm", volume});
+  }
+
+ private:
+  std::string run_docker(std::vector<std::string> arguments) {
+    Command command;
+    command.argv = {"docker", "-H", "unix://" + setting("TRIMTAB_TEST_DOCKER_SOCKET")};
+    command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
+    command.environment = {{"PATH", "/usr/bin:/bin"}, {"HOME", folder_.path().string()}};
+    const auto done = test::await(run(command));
+    return done ? done->out : std::string();
+  }
+  void remove_all(std::vector<std::string> list, std::vector<std::string> remove) {
+    list.insert(list.end(), {"-q", "--filter", "label=com.docker.compose.project=" + project_});
+    for (const std::string& id : split(run_docker(list), '\n')) {
+      if (!id.empty()) remove.push_back(id);
+    }
+    run_docker(remove);
+  }
+  void remove_containers() { remove_all({"ps", "-a"}, {"rm", "-f"}); }
+  void clear() {
+    remove_containers();
+    remove_all({"network", "ls"}, {"network", "rm"});
+    remove_all({"volume", "ls"}, {"volume", "rm"});
+  }
+
+  test::TemporaryFolder folder_;
+  std::string project_;
+  asio::io_context loop_{1};
+  DockerEngine docker_;
+  ComposeProgram compose_;
+  std::array<std::string, 5> digests_;
+};
+
+}  // namespace
+
+std::unique_ptr<Parts> make_parts(const std::string& compose, const std::string& project) {
+  return std::make_unique<RealParts>(compose, project);
+}
+
+namespace {
+
+std::string name_of(const testing::TestParamInfo<std::string>& compose) {
+  std::string name = "Compose" + compose.param;
+  std::replace(name.begin(), name.end(), '.', '_');
+  return name;
+}
+
+}  // namespace
+
+INSTANTIATE_TEST_SUITE_P(Real, EngineConformance, testing::Values("2.26"), name_of);
+INSTANTIATE_TEST_SUITE_P(Real, ComposeConformance, testing::Values("1.29", "2.26", "2.40"),
+                         name_of);
+
+}  // namespace trimtab::conformance
