@@ -396,7 +396,7 @@ http::Reply Api::logs(const Route& route, Reconciler& stack) {
   const auto [first, last] = route.query.equal_range("service");
   for (auto entry = first; entry != last; ++entry) wanted.push_back(entry->second);
   std::vector<std::string> known;
-  for (const Container& container : stack.observed().containers) {
+  for (const Container& container : stack.observation().own.containers) {
     known.push_back(container.service);
     const bool chosen = wanted.empty() ||
                         std::find(wanted.begin(), wanted.end(), container.service) != wanted.end();

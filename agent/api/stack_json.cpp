@@ -89,7 +89,7 @@ bool is_well(const Container& container, const Release* release) {
 void add_services(const Reconciler& stack, const Release* release, Json& json) {
   json["containers"] = Json::array();
   std::map<std::string, bool> well;
-  for (const Container& container : stack.observed().containers) {
+  for (const Container& container : stack.observation().own.containers) {
     json["containers"].push_back(container_json(container, release));
     const auto entry = well.try_emplace(container.service, true).first;
     entry->second = entry->second && is_well(container, release);
@@ -240,7 +240,7 @@ Json stack_json(const Reconciler& stack) {
   json["images"] = images_json(stack);
   json["unit"] = unit_json(stack.unit());
   json["certificates"] = certificates_json(stack.certificates());
-  json["drift"] = strings_json(stack.drift());
+  json["drift"] = strings_json(stack.observation().drift);
   json["next"] = stack.situation().next;
   json["checked_at"] = time_or_null(stack.facts().tip.asked_at);
   json["attempt"] = attempt_json(stack.attempt());

@@ -7,7 +7,6 @@ namespace {
 
 // What runs is read again this often even if no event came.
 constexpr auto longest_wait = std::chrono::seconds(30);
-constexpr auto shortest_wait = std::chrono::milliseconds(100);
 
 }  // namespace
 

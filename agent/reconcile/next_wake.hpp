@@ -7,6 +7,8 @@
 
 namespace trimtab {
 
+inline constexpr std::chrono::milliseconds shortest_wait{100};
+
 struct WakeInput {
   SteadyClock::time_point now;
   // Stopped, paused, without Docker or the like: what is due is not done before that ends.

@@ -33,82 +33,52 @@ Plan plan_of_content(const Store& store, const Release& current, const Release& 
 
 }  // namespace
 
-// While this process runs, it lasts as long as the steady clock says.
-bool Reconciler::is_on_probation() {
-  const Release* const current = store_.current();
-  if (current == nullptr || current->outcome != Outcome::good || !current->probation_until) {
-    probation_end_.reset();
-    return false;
-  }
-  const SteadyClock::time_point now = SteadyClock::now();
-  if (!probation_end_ || probation_end_->release != current->number) {
-    const auto left =
-        probation_left(*current->probation_until, wall_now(), settings_.gate.probation);
-    probation_end_ = ProbationEnd{current->number, now + left};
-  }
-  if (now < probation_end_->at) return true;
-  Release passed = *current;
-  passed.probation_until.reset();
-  const Result<void> saved = store_.save(passed);
-  if (!saved) spdlog::warn("{}: {}", settings_.name, saved.error().text());
-  probation_end_.reset();
-  return false;
-}
-
-Task<bool> Reconciler::watch_probation() {
-  const Release* const current = store_.current();
-  const Release* const before = is_on_probation() ? store_.last_good_before(*current) : nullptr;
-  const bool seen_by_gate = std::exchange(gate_was_watched_, false);
-  if (before == nullptr) {
-    probation_.reset();
-    co_return false;
-  }
-  if (!probation_ || probation_->release() != current->number) {
-    probation_.emplace(*current, *before, seen_by_gate, SteadyClock::now());
-  }
-  std::optional<Failure> failure =
-      probation_->observe(observed_.containers, stopped_, SteadyClock::now());
-  if (!failure) co_return false;
-  probation_.reset();
-  for (ServiceFailure& service : failure->services) {
-    for (const Container& container : observed_.containers) {
-      if (container.service != service.service) continue;
-      co_await add_last_lines(docker_, container.id, &service);
-    }
-  }
-  hide_values(known_values_of(store_, {current->number}), *failure);
-  if (settings_.rollback == RollbackMode::automatic) {
-    co_await end_probation(std::move(*failure));
-    co_return true;
-  }
-  Release told = *store_.current();
+Task<void> Reconciler::perform(action::TellBroken action) {
+  Failure failure = std::move(action.failure);
+  co_await add_logs_of_broken(&failure);
+  Release told = *parts_.store.current();
+  probation_.give_up(told.number);
   told.probation_until.reset();
-  told.notices.push_back(failure->reason + "; `trimtab rollback " + settings_.name +
+  told.notices.push_back(failure.reason + "; `trimtab rollback " + parts_.settings.name +
                          "` goes back from it");
-  const Result<void> saved = store_.save(told);
-  if (!saved) spdlog::warn("{}: {}", settings_.name, saved.error().text());
-  tell(Milestone::failed, spdlog::level::warn,
-       release_text(told.number) + " (" + short_commit(told.commit) + ") " + told.notices.back(),
-       &told);
-  co_return false;
+  const Result<void> saved = parts_.store.save(told);
+  if (!saved) spdlog::warn("{}: {}", parts_.settings.name, saved.error().text());
+  reporter_.tell(
+      Milestone::failed, spdlog::level::warn,
+      release_text(told.number) + " (" + short_commit(told.commit) + ") " + told.notices.back(),
+      &told);
 }
 
-Task<void> Reconciler::end_probation(Failure failure) {
-  const Release current = *store_.current();
+Task<void> Reconciler::perform(action::GoBack action) {
+  Failure failure = std::move(action.failure);
+  co_await add_logs_of_broken(&failure);
+  const Store& store = parts_.store;
+  const Release current = *store.current();
+  const Release& before = *store.last_good_before(current);
   Attempt next;
   next.release = current.number;
-  const Release& before = *store_.last_good_before(current);
   next.fallback = before.number;
-  next.plan = plan_of_content(store_, current, before);
-  const Result<Rendering> rendering = rendering_of(current.number);
+  next.plan = plan_of_content(store, current, before);
+  const Result<Rendering> rendering = renderings_.of(current.number);
   next.checkout = current.number;
-  next.from = store_.running();
-  if (rendering) next.unwell = unwell_services(next.from, *rendering, observed_);
+  next.from = store.running();
+  if (rendering) next.unwell = unwell_services(next.from, *rendering, observation_.own);
   next.phase = Phase::rolling_back;
   next.failure = std::move(failure);
   next.started_at = wall_now();
   Turn::Holder host = co_await wait_for_host();
-  co_await attempt(std::move(next), false, std::move(host));
+  co_await attempt(std::move(next), false, std::move(host), {});
+}
+
+Task<void> Reconciler::add_logs_of_broken(Failure* failure) {
+  const std::vector<Container> containers = observation_.own.containers;
+  for (ServiceFailure& service : failure->services) {
+    for (const Container& container : containers) {
+      if (container.service != service.service) continue;
+      co_await add_last_lines(parts_.docker, container.id, &service);
+    }
+  }
+  hide_values(known_values_of(parts_.store, {parts_.store.current()->number}), *failure);
 }
 
 }  // namespace trimtab

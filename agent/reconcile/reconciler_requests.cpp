@@ -9,40 +9,23 @@
 #include "common/random.hpp"
 
 namespace trimtab {
-namespace {
-
-std::string new_request_id() {
-  static constexpr std::string_view digits = "0123456789abcdef";
-  std::string id;
-  for (std::uint64_t bits = random_bits(); id.size() < 16; bits >>= 4U) id += digits[bits & 15U];
-  return id;
-}
-
-}  // namespace
-
 // --- operators
 
 Result<std::string> Reconciler::enqueue(Request request) {
   AdmissionInput input;
-  input.stack = settings_.name;
-  input.unit = settings_.unit;
-  input.is_paused = store_.intent().paused;
+  input.stack = parts_.settings.name;
+  input.unit = parts_.settings.unit;
+  input.is_paused = parts_.store.intent().paused;
   input.is_stopped = unit_keeper_.is_stopped();
-  input.is_deploying = executing_ != nullptr;
-  input.has_open_request = request_ || !serving_.empty();
+  input.is_deploying = flight_.executing != nullptr;
+  input.has_open_request = !requests_.open().empty();
   const Result<Admission> admission = admit(input);
   if (!admission) return admission.error();
-  if (*admission == Admission::supersedes) {
-    const std::string older = request_ ? request_->id : serving_;
-    finish_request(older, "superseded", std::nullopt,
-                   "given up before anything was done: another request has come");
-    superseded_ = older;
-  }
-  request.id = new_request_id();
-  last_request_ = RequestResult{request.id, "in_progress", std::nullopt, ""};
-  request_ = request;
+  const std::optional<RequestResult> superseded = requests_.supersede();
+  if (superseded) reporter_.request_ended(*superseded);
+  const std::string id = requests_.add(std::move(request));
   wake_.notify();
-  return request.id;
+  return id;
 }
 
 Result<std::string> Reconciler::deploy(std::string commit) {
@@ -53,25 +36,26 @@ Result<std::string> Reconciler::deploy(std::string commit) {
 }
 
 Result<std::string> Reconciler::rollback(int release) {
-  const Release* const current = store_.current();
+  const Release* const current = parts_.store.current();
   if (current == nullptr) {
-    return Error{Errc::conflict, settings_.name + " has no release yet", {}};
+    return Error{Errc::conflict, parts_.settings.name + " has no release yet", {}};
   }
   Request request;
   request.kind = Request::Kind::rollback;
   request.is_named = release != 0;
   if (release == 0) {
-    const Release* const good = store_.last_good_before(*current);
+    const Release* const good = parts_.store.last_good_before(*current);
     if (good == nullptr) {
-      return Error{Errc::conflict, settings_.name + " has no earlier good release to go back to",
-                   "`trimtab history " + settings_.name + "` shows what there is"};
+      return Error{Errc::conflict,
+                   parts_.settings.name + " has no earlier good release to go back to",
+                   "`trimtab history " + parts_.settings.name + "` shows what there is"};
     }
     release = good->number;
   }
-  const Release* const target = store_.find(release);
+  const Release* const target = parts_.store.find(release);
   if (target == nullptr) {
-    return Error{Errc::not_found, settings_.name + " has no " + release_text(release),
-                 "`trimtab history " + settings_.name + "` shows what there is"};
+    return Error{Errc::not_found, parts_.settings.name + " has no " + release_text(release),
+                 "`trimtab history " + parts_.settings.name + "` shows what there is"};
   }
   if (target->seen.empty()) {
     return Error{Errc::conflict, release_text(release) + " never ran well",
@@ -87,47 +71,47 @@ Result<std::string> Reconciler::rollback(int release) {
 // What operators said, to be written anew. Where it could not be read, a unit of a release that has
 // run was brought up once, so that what became of it is left as it is.
 Intent Reconciler::known_intent() const {
-  Intent intent = store_.intent();
+  Intent intent = parts_.store.intent();
   if (!intent.is_unknown) return intent;
   intent.is_unknown = false;
-  const Release* const current = store_.current();
-  if (current != nullptr && !current->seen.empty()) intent.unit = settings_.unit;
+  const Release* const current = parts_.store.current();
+  if (current != nullptr && !current->seen.empty()) intent.unit = parts_.settings.unit;
   return intent;
 }
 
 Result<std::string> Reconciler::pause(std::string why) {
-  if (request_) {
-    finish_request(request_->id, "failed", std::nullopt,
-                   settings_.name + " was paused before it was done");
-    request_.reset();
+  if (requests_.waiting()) {
+    const std::string id = requests_.waiting()->id;
+    end_request(id, "failed", std::nullopt,
+                parts_.settings.name + " was paused before it was done");
   }
   Intent intent = known_intent();
   intent.paused = true;
   intent.paused_why = printable(why);
   intent.paused_at = wall_now();
-  if (auto saved = store_.set_intent(intent); !saved) return saved.error();
+  if (auto saved = parts_.store.set_intent(intent); !saved) return saved.error();
   const std::string id = new_request_id();
   settle();
-  finish_request(id, "done", std::nullopt, settings_.name + " is paused");
+  end_request(id, "done", std::nullopt, parts_.settings.name + " is paused");
   return id;
 }
 
 Result<std::string> Reconciler::resume() {
-  if (auto accepted = store_.accept_rejected(); !accepted) return accepted.error();
+  if (auto accepted = parts_.store.accept_rejected(); !accepted) return accepted.error();
   Intent intent = known_intent();
   intent.paused = false;
   intent.paused_why.clear();
-  if (auto saved = store_.set_intent(intent); !saved) return saved.error();
+  if (auto saved = parts_.store.set_intent(intent); !saved) return saved.error();
   const std::string id = new_request_id();
   check();
   settle();
-  finish_request(id, "done", std::nullopt, settings_.name + " is watched again");
+  end_request(id, "done", std::nullopt, parts_.settings.name + " is watched again");
   return id;
 }
 
 std::string Reconciler::check() {
-  judged_key_.clear();
-  if (is_suspended_) retry_at_ = SteadyClock::now();
+  judged_.key.clear();
+  if (flight_.is_suspended) backoff_.retry_at = SteadyClock::now();
   git_watcher_.look_now();
   image_watcher_.look_now();
   wake_.notify();
@@ -137,17 +121,17 @@ std::string Reconciler::check() {
 void Reconciler::look_now() {
   git_watcher_.look_now();
   image_watcher_.look_now();
-  if (waiting_commit_.empty() || !retry_at_) return;
+  if (image_wait_.commit.empty() || !backoff_.retry_at) return;
   // What was pushed may be the image that is waited for.
-  retry_at_ = SteadyClock::now();
+  backoff_.retry_at = SteadyClock::now();
   wake_.notify();
 }
 
 Task<void> Reconciler::serve(Request request) {
   // Nothing is begun that Compose, too, would need Docker for: its asking wakes a Docker that was
   // stopped.
-  if (engine_.error()) {
-    finish_request(request.id, "failed", std::nullopt, engine_.error()->text());
+  if (parts_.engine.error()) {
+    end_request(request.id, "failed", std::nullopt, parts_.engine.error()->text());
     co_return;
   }
   if (request.kind == Request::Kind::rollback) {
@@ -155,17 +139,17 @@ Task<void> Reconciler::serve(Request request) {
     co_return;
   }
   Goal goal;
-  goal.again = true;
+  goal.is_asked = true;
   goal.request = request.id;
   // What the remote says now, not at the last interval.
-  Result<RefTip> tip = co_await git_->ask();
+  Result<RefTip> tip = co_await parts_.git->ask();
   if (tip) facts_.tip.succeed(*tip);
   if (!tip && request.commit.empty()) {
-    finish_request(request.id, "failed", std::nullopt, tip.error().text());
+    end_request(request.id, "failed", std::nullopt, tip.error().text());
     co_return;
   }
   for (const auto& [text, reference] : image_watcher_.watched()) {
-    const Result<std::string> digest = co_await registry_.digest_of(reference);
+    const Result<std::string> digest = co_await parts_.registry.digest_of(reference);
     if (digest) facts_.digests[text].succeed(*digest);
   }
   std::string held_commit;
@@ -174,38 +158,37 @@ Task<void> Reconciler::serve(Request request) {
     goal.cause = "asked for by an operator";
   } else {
     if (tip) {
-      const Result<std::string> fetched = co_await git_->fetch(*tip);
-      if (!fetched) spdlog::warn("{}: {}", settings_.name, fetched.error().text());
+      const Result<std::string> fetched = co_await parts_.git->fetch(*tip);
+      if (!fetched) spdlog::warn("{}: {}", parts_.settings.name, fetched.error().text());
     }
-    const Result<std::string> commit = co_await git_->find_commit(request.commit);
+    const Result<std::string> commit = co_await parts_.git->find_commit(request.commit);
     if (!commit) {
-      finish_request(request.id, "failed", std::nullopt, commit.error().text());
+      end_request(request.id, "failed", std::nullopt, commit.error().text());
       co_return;
     }
-    goal.tip.name = tip ? tip->name : settings_.git.ref;
+    goal.tip.name = tip ? tip->name : parts_.settings.git.ref;
     goal.tip.commit = *commit;
-    goal.fetched = true;
+    goal.is_fetched = true;
     goal.cause = "commit " + short_commit(*commit) + " asked for by an operator";
     if (tip && tip->commit != *commit) held_commit = tip->commit;
   }
-  if (is_superseded(request.id)) co_return;
+  if (requests_.is_superseded(request.id)) co_return;
   // Read only now: an operator may have paused the stack meanwhile.
-  Intent intent = store_.intent();
+  Intent intent = parts_.store.intent();
   intent.held_commit = held_commit;
-  if (auto saved = store_.set_intent(intent); !saved) {
-    finish_request(request.id, "failed", std::nullopt, saved.error().text());
+  if (auto saved = parts_.store.set_intent(intent); !saved) {
+    end_request(request.id, "failed", std::nullopt, saved.error().text());
     co_return;
   }
   co_await consider(goal);
-  if (serving_.empty() || waiting_commit_.empty()) co_return;
-  if (store_.intent().paused) {
-    finish_request(request.id, "failed", std::nullopt,
-                   settings_.name + " was paused before it was done");
+  if (!requests_.is_looked_at() || image_wait_.commit.empty()) co_return;
+  if (parts_.store.intent().paused) {
+    end_request(request.id, "failed", std::nullopt,
+                parts_.settings.name + " was paused before it was done");
     co_return;
   }
   // It waits for an image, and the request with it.
-  waiting_request_ = request.id;
-  request_ = request;
+  requests_.wait_for_images(request, image_wait_.commit);
 }
 
 // Which release, and its rendering. One that cannot be read, nor rendered again, is no way back:
@@ -216,15 +199,15 @@ Task<Result<Reconciler::Way>> Reconciler::find_way_back(Request request) {
   for (;;) {
     const Result<void> readable = co_await make_readable(draft_parts(), way.release, false);
     Result<Rendering> rendering = Error{Errc::failed, "was not read", {}};
-    if (readable) rendering = rendering_of(way.release);
+    if (readable) rendering = renderings_.of(way.release);
     if (rendering) {
       way.rendering = std::move(*rendering);
       co_return way;
     }
     const Error error = readable ? rendering.error() : readable.error();
     const Release* const older =
-        request.is_named ? nullptr : store_.last_good_before(*store_.find(way.release));
-    const bool lost = !compose_.problem() && is_lost(store_, way.release, error);
+        request.is_named ? nullptr : parts_.store.last_good_before(*parts_.store.find(way.release));
+    const bool lost = !parts_.compose.problem() && is_lost(parts_.store, way.release, error);
     if (!lost || older == nullptr) co_return error;
     way.notices.push_back("it could not go back to " + release_text(way.release) + ", but to " +
                           release_text(older->number) + ": " + error.text());
@@ -239,72 +222,74 @@ Task<void> Reconciler::serve_rollback(Request request) {
     Turn::Holder turn = co_await wait_for(staging_turn_);
     staging.emplace(std::move(turn));
   }
-  if (is_superseded(request.id)) co_return;
-  const Release* const current = store_.current();
-  const Release* const target = store_.find(request.release);
+  if (requests_.is_superseded(request.id)) co_return;
+  const Release* const current = parts_.store.current();
+  const Release* const target = parts_.store.find(request.release);
   // Since it was asked for another deployment may have ended.
   if (current == nullptr || target == nullptr || target->number == current->number) {
-    finish_request(
-        request.id, "failed", std::nullopt,
-        settings_.name + " has no " + release_text(request.release) + " to go back to any more");
+    end_request(request.id, "failed", std::nullopt,
+                parts_.settings.name + " has no " + release_text(request.release) +
+                    " to go back to any more");
     co_return;
   }
   const Result<void> prepared = co_await prepare_current();
   if (!prepared) {
-    finish_request(request.id, "failed", std::nullopt, prepared.error().text());
+    end_request(request.id, "failed", std::nullopt, prepared.error().text());
     co_return;
   }
   const Result<Way> way = co_await find_way_back(request);
   if (!way) {
-    finish_request(request.id, "failed", std::nullopt, way.error().text());
+    end_request(request.id, "failed", std::nullopt, way.error().text());
     co_return;
   }
   const Rendering* const rendering = &way->rendering;
-  const Result<void> there = co_await volumes_are_there(docker_, store_, *rendering, way->release);
+  const Result<void> there =
+      co_await volumes_are_there(parts_.docker, parts_.store, *rendering, way->release);
   if (!there) {
-    finish_request(request.id, "failed", std::nullopt, there.error().text());
+    end_request(request.id, "failed", std::nullopt, there.error().text());
     co_return;
   }
-  const Release older = *store_.find(way->release);
-  const Release* const ran = release_to_go_back_to();
+  const Release older = *parts_.store.find(way->release);
+  const Release* const ran = release_to_go_back_to(parts_.store);
   Result<Rendering> before = Error{Errc::not_found, "nothing ran well", {}};
-  if (ran != nullptr) before = rendering_of(ran->number);
+  if (ran != nullptr) before = renderings_.of(ran->number);
   Attempt next;
   next.release = older.number;
   next.fallback = !before || ran->number == older.number ? 0 : ran->number;
-  next.checkout = store_.current()->number;
+  next.checkout = parts_.store.current()->number;
   next.kind = AttemptKind::operator_rollback;
-  next.from = store_.running();
-  Observed own = observed_;
-  own.containers = without_hand_made_rest(observed_.containers, signs_, *rendering);
-  next.plan = make_return_plan(target_of(older, *rendering), base_of_plans(), own);
-  if (before) next.unwell = unwell_services(next.from, *before, observed_);
+  next.from = parts_.store.running();
+  Observed own = observation_.own;
+  own.containers =
+      without_hand_made_rest(observation_.own.containers, observation_.signs, *rendering);
+  next.plan = make_return_plan(target_of(older, *rendering), renderings_.base_of_plans(), own);
+  if (before) next.unwell = unwell_services(next.from, *before, observation_.own);
   // People are told what is done now, not what was when it was deployed first.
   Release shown = older;
   shown.plan = next.plan;
   for (const std::string& notice : way->notices) {
-    remark(notice);
+    reporter_.remark(notice);
     shown.notices.push_back(notice);
   }
-  if (const Result<void> saved = store_.save(shown); !saved) {
-    finish_request(request.id, "failed", std::nullopt, saved.error().text());
+  if (const Result<void> saved = parts_.store.save(shown); !saved) {
+    end_request(request.id, "failed", std::nullopt, saved.error().text());
     co_return;
   }
   next.request = request.id;
   next.started_at = wall_now();
   staging.reset();
-  co_await attempt(std::move(next), false, std::move(host));
+  co_await attempt(std::move(next), false, std::move(host), {});
 }
 
 Task<Result<PlanAnswer>> Reconciler::plan() {
   // A deployment keeps the staging folder to its end, for which nobody wants to wait here.
-  if (executing_) co_return busy_with_deployment(settings_.name);
+  if (flight_.executing) co_return busy_with_deployment(parts_.settings.name);
   const Turn::Holder turn = co_await staging_turn_.take();
-  if (executing_) co_return busy_with_deployment(settings_.name);
-  if (engine_.error()) co_return *engine_.error();
-  Result<RefTip> tip = co_await git_->ask();
+  if (flight_.executing) co_return busy_with_deployment(parts_.settings.name);
+  if (parts_.engine.error()) co_return *parts_.engine.error();
+  Result<RefTip> tip = co_await parts_.git->ask();
   if (!tip) co_return tip.error();
-  const Result<std::string> fetched = co_await git_->fetch(*tip);
+  const Result<std::string> fetched = co_await parts_.git->fetch(*tip);
   if (!fetched) co_return fetched.error();
   tip->commit = *fetched;
   const Result<void> prepared = co_await prepare_current();
@@ -313,7 +298,7 @@ Task<Result<PlanAnswer>> Reconciler::plan() {
   DraftResult made = co_await make_draft(draft_parts(), *tip, &facts);
   if (made.world) co_return *made.world;
   PlanAnswer answer;
-  if (const Release* const current = store_.current()) answer.from = current->number;
+  if (const Release* const current = parts_.store.current()) answer.from = current->number;
   answer.commit = made.release.commit;
   answer.subject = made.release.subject;
   if (made.rejected) {
@@ -331,33 +316,23 @@ Task<Result<PlanAnswer>> Reconciler::plan() {
     answer.findings.push_back(finding);
     co_return answer;
   }
-  Examination examination = co_await examine(&draft);
+  Examination examination = co_await examine_draft(&draft);
   answer.findings = std::move(examination.findings);
   answer.pulls = std::move(examination.pulls);
   answer.free_bytes = examination.free_bytes;
-  answer.plan = make_plan(target_of(draft.release, draft.rendering), base_of_plans(),
+  answer.plan = make_plan(target_of(draft.release, draft.rendering), renderings_.base_of_plans(),
                           observed_for(draft), true);
   co_await fit_memory(&draft.rendering, &answer.plan);
   const bool rejected =
-      has_errors(answer.findings) || store_.rejected().contains(draft.release.content_key);
+      has_errors(answer.findings) || parts_.store.rejected().contains(draft.release.content_key);
   answer.verdict = answer.plan.empty() ? "nothing to do" : rejected ? "rejected" : "would deploy";
   co_return answer;
 }
 
-void Reconciler::finish_request(const std::string& id, std::string outcome,
-                                std::optional<int> release, std::string message) {
-  if (id.empty() || is_superseded(id)) return;
-  if (id == serving_) serving_.clear();
-  // Pausing and resuming say nothing of a deployment that was asked for and goes on.
-  const bool other_goes_on =
-      last_request_ && last_request_->outcome == "in_progress" && last_request_->id != id;
-  if (!other_goes_on) last_request_ = RequestResult{id, outcome, release, message};
-  Json data;
-  data["request"] = id;
-  data["outcome"] = outcome;
-  data["release"] = release ? Json(*release) : Json(nullptr);
-  data["message"] = message;
-  events_.publish("finished", settings_.name, std::move(data));
+void Reconciler::end_request(const std::string& id, std::string outcome, std::optional<int> release,
+                             std::string message) {
+  const RequestResult result{id, std::move(outcome), release, std::move(message)};
+  if (requests_.end(result)) reporter_.request_ended(result);
 }
 
 }  // namespace trimtab

@@ -7,6 +7,7 @@
 
 #include "agent/record/leftovers.hpp"
 #include "agent/record/release_json.hpp"
+#include "agent/record/way_back.hpp"
 #include "common/files.hpp"
 #include "common/hash.hpp"
 
@@ -271,20 +272,7 @@ int Store::next_number() const {
 }
 
 const Release* Store::last_good_before(const Release& than) const {
-  const auto will_do = [&](const Release& release) {
-    return release.outcome == Outcome::good && release.content_key != than.content_key &&
-           !rejected_.contains(release.content_key);
-  };
-  int below = than.number;
-  for (const Release* at = &than; at != nullptr && at->previous && *at->previous < at->number;) {
-    below = *at->previous;
-    at = find(below);
-    if (at != nullptr && will_do(*at)) return at;
-  }
-  for (auto entry = releases_.rbegin(); entry != releases_.rend(); ++entry) {
-    if (entry->first < below && will_do(entry->second)) return &entry->second;
-  }
-  return nullptr;
+  return way_back_from(than, releases_, rejected_);
 }
 
 Result<void> Store::save(const Release& release) {

@@ -53,9 +53,7 @@ class Store {
   [[nodiscard]] const Release* current() const;
   [[nodiscard]] int next_number() const;
 
-  // What `than` goes back to: the release that ran when it was deployed. Where that one has the
-  // same content, is no longer good, or its content was rejected since, the one that ran before it;
-  // where the record of one is gone, the newest good one before that. Null: there is none.
+  // As way_back_from() says.
   [[nodiscard]] const Release* last_good_before(const Release& than) const;
 
   // Writes release.json; for a new release with a rendering compose.yaml too, before it.

@@ -309,7 +309,9 @@ class Daemon {
   }
 
   asio::io_context& loop() { return loop_; }
-  [[nodiscard]] bool is_ready() const { return !stacks_.at("shop")->observed().containers.empty(); }
+  [[nodiscard]] bool is_ready() const {
+    return !stacks_.at("shop")->observation().own.containers.empty();
+  }
   void enter(const Visit& next, Seen& seen) {
     clients_.spawn("client", visit(socket_, next, &seen));
   }

@@ -158,7 +158,7 @@ void Life::check_what_is_not_ours() {
 
 // People see in status which of its services do not run.
 bool Life::is_seen_as_it_is(const Container& truth) const {
-  for (const Container& seen : daemon_->stack().observed().containers) {
+  for (const Container& seen : daemon_->stack().observation().own.containers) {
     if (seen.id == truth.id) return seen.state == truth.state && seen.health == truth.health;
   }
   return false;
@@ -227,7 +227,7 @@ void Life::check_status() {
   if (current == nullptr) return break_promise("no release is current: status says " + said());
   const Result<Rendering> rendering = read_rendering(stack.store(), current->number);
   if (!rendering) return break_promise(rendering.error().text());
-  const std::string told = stack.situation().reason + " " + join(stack.drift(), " ");
+  const std::string told = stack.situation().reason + " " + join(stack.observation().drift, " ");
   bool any = false;
   for (const std::string& name : rendering->service_names()) {
     const std::string fault = fault_of(name, definition_of(rendering->service(name)));
@@ -238,7 +238,7 @@ void Life::check_status() {
     if (fault.empty() || told.find(name) != std::string::npos) continue;
     break_promise("status says " + said() + ", but " + name + " " + fault);
   }
-  const bool is_alarmed = stack.situation().state == StackState::degraded || !stack.drift().empty();
+  const bool is_alarmed = stack.situation().state == StackState::degraded || !stack.observation().drift.empty();
   if (is_alarmed && !any && !needs_a_person()) {
     break_promise("everything runs as it should, but status says " + said() + " " + told);
   }

@@ -1,0 +1,36 @@
+// Whether a draft could be deployed on this host, and at what price: gathers what preflight needs
+// to know, and has it checked. Nothing is touched.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "agent/model/server_certificate.hpp"
+#include "agent/reconcile/draft.hpp"
+#include "agent/reconcile/projects.hpp"
+#include "agent/reconcile/renderings.hpp"
+
+namespace trimtab {
+
+struct Examination {
+  std::vector<ServerCertificateFile> certificates;
+  std::vector<ImagePull> pulls;             // images that are not here yet
+  std::optional<std::uint64_t> free_bytes;  // where the Engine keeps images
+  std::vector<PreflightFinding> findings;
+};
+
+// All outlives the call.
+struct ExaminationParts {
+  DraftParts stack;
+  const Projects& projects;
+  const Renderings& renderings;
+  std::optional<EngineInfo> engine;  // as far as it is known
+};
+
+// `draft` outlives the call. `running`: the stack's own containers, with the signs that tell them
+// from others'.
+Task<Examination> examine(ExaminationParts parts, const Draft* draft,
+                          std::vector<Container> running, OwnSigns signs);
+
+}  // namespace trimtab

@@ -1,0 +1,55 @@
+// What becomes of a draft, and what people are told of it. Pure.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/model/release.hpp"
+#include "agent/reconcile/situation.hpp"
+
+namespace trimtab {
+
+enum class Judgement {
+  nothing,  // it is what runs
+  held,     // its content was rejected
+  vain,     // the host has made it fail too often
+  record,   // another commit with the content that runs: nothing restarts
+  deploy,
+};
+
+// Pointers outlive the call.
+struct JudgementInput {
+  const Release* draft = nullptr;
+  bool is_asked = false;             // an operator asks
+  bool is_plan_empty = false;        // nothing of what runs would change
+  const Release* current = nullptr;  // null before the first
+  const std::set<std::string>* rejected = nullptr;
+  const std::map<int, Release>* releases = nullptr;
+  WallTime tries_count_since;  // what failed before is not counted
+};
+Judgement judge_draft(const JudgementInput& input);
+
+// What situations are told with. Pointers outlive the call.
+struct Record {
+  std::string stack;
+  const std::map<int, Release>* releases = nullptr;
+  const std::set<std::string>* rejected = nullptr;
+  const Release* current = nullptr;  // null before the first
+};
+// Why content that was rejected is not tried, told by the release that it was rejected with.
+Situation situation_of_held(const Record& record, const Release& draft);
+// Why content that the host alone has made fail, again and again, is left until something changes.
+Situation situation_of_vain(const Record& record, const Release& draft);
+Situation situation_of_failed(const Record& record, const Release& release, Outcome outcome);
+
+// Whether the host alone keeps the release from being deployed.
+bool is_by_host(const std::vector<PreflightFinding>& findings);
+// What was found, whatever the words and figures: the same mistake has the same key.
+std::string key_of(const std::vector<PreflightFinding>& findings);
+
+// Why a draft is deployed, for people. `current`: null before the first.
+std::string describe_cause(const Release& draft, const Release* current);
+
+}  // namespace trimtab

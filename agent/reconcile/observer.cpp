@@ -1,0 +1,64 @@
+#include "agent/reconcile/observer.hpp"
+
+#include "agent/plan/diff.hpp"
+
+namespace trimtab {
+namespace {
+
+constexpr auto volumes_interval = std::chrono::seconds(30);
+
+}  // namespace
+
+std::vector<Container> Observer::of_release(const ProjectContainers& found) const {
+  const Release* const current = store_.current();
+  if (current == nullptr) return found.own;
+  const Result<Rendering> rendering = renderings_.of(current->number);
+  return rendering ? without_hand_made_rest(found.own, found.signs, *rendering) : found.own;
+}
+
+Task<Result<Observation>> Observer::look(std::string project, Observation before) {
+  auto found = co_await project_containers(docker_, settings_, store_, std::move(project));
+  if (!found) co_return found.error();
+  Observation now;
+  now.own.at = wall_now();
+  now.of_release.containers = of_release(*found);
+  now.of_release.at = now.own.at;
+  now.own.containers = std::move(found->own);
+  now.foreign = std::move(found->foreign);
+  now.signs = std::move(found->signs);
+  const Release* const current = store_.current();
+  if (current == nullptr) co_return now;
+  const int number = current->number;
+  const Result<Rendering> rendering = renderings_.of(number);
+  if (!rendering) {
+    now.lost_volumes = std::move(before.lost_volumes);
+    co_return now;
+  }
+  now.lost_volumes =
+      co_await look_at_volumes(&*rendering, now.own.containers, std::move(before.lost_volumes));
+  if (store_.running().release == number) {
+    now.drift = drift(store_.running(), *rendering, now.of_release);
+  }
+  co_return now;
+}
+
+Task<std::vector<LostVolume>> Observer::look_at_volumes(const Rendering* rendering,
+                                                        std::vector<Container> own,
+                                                        std::vector<LostVolume> before) {
+  const Release current = *store_.current();
+  if (current.seen.empty()) co_return std::vector<LostVolume>();
+  // The Engine keeps what a container mounts, so that it need not be asked for that each time.
+  std::set<std::string> present;
+  for (const Container& container : own) {
+    for (const auto& [target, volume] : container.volumes) present.insert(volume);
+  }
+  std::vector<LostVolume> lost = lost_volumes(current, *rendering, present);
+  const auto now = SteadyClock::now();
+  if (lost.empty() && before.empty() && now < volumes_until_) co_return lost;
+  volumes_until_ = now + volumes_interval;
+  const auto all = co_await docker_.volumes();
+  if (!all) co_return before;
+  co_return lost_volumes(current, *rendering, *all);
+}
+
+}  // namespace trimtab

@@ -1,0 +1,66 @@
+#include "agent/reconcile/probation_watch.hpp"
+
+#include <algorithm>
+
+namespace trimtab {
+
+ProbationWatch::Look ProbationWatch::look(const Release* current, const Release* before,
+                                          const std::vector<Container>& containers,
+                                          std::chrono::milliseconds length) {
+  const SteadyClock::time_point now = SteadyClock::now();
+  Look look;
+  const bool is_on_probation = current != nullptr && current->outcome == Outcome::good &&
+                               current->probation_until && current->number != given_up_;
+  if (!is_on_probation) {
+    end_.reset();
+  } else if (!end_ || end_->release != current->number) {
+    end_ =
+        End{current->number, now + probation_left(*current->probation_until, wall_now(), length)};
+  }
+  look.is_over = end_ && now >= end_->at;
+  const bool seen_by_gate = std::exchange(gate_was_watched_, false);
+  if (!end_ || look.is_over || before == nullptr) {
+    probation_.reset();
+    return look;
+  }
+  if (!probation_ || probation_->release() != current->number) {
+    probation_.emplace(*current, *before, seen_by_gate, now);
+  }
+  look.broken = probation_->observe(containers, stopped_, now);
+  return look;
+}
+
+void ProbationWatch::give_up(int release) {
+  given_up_ = release;
+  end_.reset();
+  probation_.reset();
+}
+
+void ProbationWatch::on_event(const EngineEvent& event) {
+  if (event.action == "stop") stopped_.insert(event.id);
+  if (event.action == "start" || event.action == "destroy") stopped_.erase(event.id);
+}
+
+void ProbationWatch::on_engine_change() {
+  probation_.reset();
+  gate_was_watched_ = false;
+  engine_changed_at_ = SteadyClock::now();
+}
+
+std::optional<SteadyClock::time_point> ProbationWatch::next_look() const {
+  return probation_ ? probation_->next_look() : std::nullopt;
+}
+
+std::optional<SteadyClock::time_point> ProbationWatch::end() const {
+  if (!end_) return std::nullopt;
+  return end_->at;
+}
+
+std::chrono::milliseconds ProbationWatch::left(int release) const {
+  if (!end_ || end_->release != release) return std::chrono::milliseconds(0);
+  return std::max(
+      std::chrono::milliseconds(0),
+      std::chrono::duration_cast<std::chrono::milliseconds>(end_->at - SteadyClock::now()));
+}
+
+}  // namespace trimtab

@@ -1,0 +1,288 @@
+// A deployment that is due: recorded as a release, carried out when the host is free, and told.
+#include <algorithm>
+
+#include "agent/compose/compose_yaml.hpp"
+#include "agent/execute/known_values_of.hpp"
+#include "agent/plan/diff.hpp"
+#include "agent/reconcile/certificates.hpp"
+#include "agent/reconcile/reconciler.hpp"
+#include "common/failpoint.hpp"
+#include "common/log.hpp"
+
+namespace trimtab {
+namespace {
+
+// How soon what could not be written is written again.
+constexpr auto record_interval = std::chrono::seconds(5);
+
+Milestone milestone_of(AttemptEnd end) {
+  switch (end) {
+    case AttemptEnd::committed:
+      return Milestone::deployed;
+    case AttemptEnd::rejected:
+      return Milestone::rejected;
+    case AttemptEnd::postponed:
+      return Milestone::waiting;
+    case AttemptEnd::superseded:
+      return Milestone::superseded;
+    case AttemptEnd::rolled_back:
+      return Milestone::rolled_back;
+    case AttemptEnd::failed:
+    case AttemptEnd::suspended:
+      return Milestone::failed;
+  }
+  return Milestone::failed;
+}
+
+std::map<std::string, std::uint64_t> bytes_of(const std::vector<ImagePull>& pulls) {
+  std::map<std::string, std::uint64_t> bytes;
+  for (const ImagePull& pull : pulls) {
+    if (pull.missing_bytes) bytes[pull.pinned] = *pull.missing_bytes;
+  }
+  return bytes;
+}
+
+}  // namespace
+
+Task<Turn::Holder> Reconciler::wait_for_host() {
+  std::optional<Turn::Holder> free = parts_.host_turn.try_take();
+  if (free) co_return std::move(*free);
+  const Situation before =
+      std::exchange(judged_.verdict,
+                    Situation{StackState::waiting, "another stack of this host is being deployed",
+                              "it is this one's turn after that"});
+  settle();
+  Turn::Holder host = co_await wait_for(parts_.host_turn);
+  judged_.verdict = before;
+  co_await observe();
+  co_return host;
+}
+
+// Another stack's deployment, for which this one waits, may take its time.
+Task<Turn::Holder> Reconciler::wait_for(Turn& turn) {
+  waits_for_turn_ = true;
+  Turn::Holder holder = co_await turn.take();
+  waits_for_turn_ = false;
+  reporter_.show_sign();
+  co_return holder;
+}
+
+Task<void> Reconciler::carry_out(Goal goal, Due due, Turn::Holder host) {
+  if (requests_.is_superseded(goal.request)) co_return;
+  Store& store = parts_.store;
+  const StackSettings& settings = parts_.settings;
+  Draft draft = std::move(due.draft);
+  const Release* const good = release_to_go_back_to(store);
+  Release release = draft.release;
+  release.number = store.next_number();
+  release.previous = good == nullptr ? 0 : good->number;
+  if (good != nullptr && good->content_key == release.content_key) {
+    release.previous = good->previous;
+  }
+  // A try that the world prevented, or a kill before it began, goes on under its number.
+  Result<void> written;
+  const std::map<int, Release> releases = store.releases();
+  for (const auto& [number, known] : releases) {
+    if (known.outcome != Outcome::in_progress) continue;
+    if (known.content_key == release.content_key && known.commit == release.commit) {
+      release.number = number;
+      release.timeline = known.timeline;
+      release.tries = known.tries;
+    } else if (written) {
+      Release given_up = known;
+      given_up.outcome = Outcome::superseded;
+      written = store.save(given_up);
+    }
+  }
+  ++release.tries;
+  release.cause = goal.cause.empty() ? describe_cause(draft.release, store.current()) : goal.cause;
+  release.plan = due.plan;
+  release.findings = std::move(due.examination.findings);
+  if (written) {
+    written = store.save_rendering(release.number, emit_yaml(draft.rendering.model));
+  }
+  for (const auto& [path, bytes] : draft.input_bytes) {
+    if (written) written = store.save_input(release.number, path, bytes);
+  }
+  if (written && good != nullptr && good->commit != release.commit) {
+    const Result<bool> ancestor = co_await parts_.git->is_ancestor(good->commit, release.commit);
+    if (ancestor && !*ancestor && goal.request.empty()) {
+      release.notices.push_back("the history of " + settings.git.ref + " was rewritten: " +
+                                short_commit(good->commit) + " is no longer part of it");
+    }
+  }
+  if (written && settings.certs.self_signed_until_issued) {
+    const auto made = provide_certificates(due.examination.certificates, settings.directory);
+    if (!made) written = made.error();
+    if (made) release.notices.insert(release.notices.end(), made->begin(), made->end());
+  }
+  if (written) written = co_await parts_.git->keep(release.commit, release.number);
+  if (written) written = store.save(release);
+  if (!written) {
+    try_later(goal, written.error());
+    co_return;
+  }
+  failpoint("release:saved");
+  Attempt next;
+  next.release = release.number;
+  next.fallback = good == nullptr ? 0 : good->number;
+  next.kind = due.kind;
+  next.plan = std::move(due.plan);
+  next.from = store.running();
+  if (const Release* const current = store.current()) next.checkout = current->number;
+  if (good != nullptr) {
+    const Result<Rendering> before = renderings_.of(good->number);
+    if (before) next.unwell = unwell_services(next.from, *before, observation_.own);
+  }
+  next.request = goal.request;
+  next.started_at = wall_now();
+  co_await attempt(std::move(next), false, std::move(host), bytes_of(due.examination.pulls));
+}
+
+Task<void> Reconciler::attempt(Attempt attempt, bool resumed, Turn::Holder host, PullBytes bytes) {
+  const Turn::Holder turn = std::move(host);
+  Store& store = parts_.store;
+  // What an operator has asked for meanwhile comes first.
+  co_await unit_keeper_.look(stack_unit(), !parts_.engine.error());
+  const bool paused = store.intent().paused && !resumed;
+  if (stop_requested_ || unit_keeper_.is_stopped() || unit_keeper_.is_moving() || paused) {
+    flight_.resumes = store.attempt().has_value();
+    judged_.key.clear();
+    if (!resumed) {
+      end_request(attempt.request, "failed", std::nullopt, "stopped before anything was done");
+    }
+    co_return;
+  }
+  // A preview that is being made ends soon; one that is asked for from now on is refused.
+  const Turn::Holder staging = co_await wait_for(staging_turn_);
+  if (requests_.is_superseded(attempt.request)) co_return;
+  requests_.let_go();
+  const int number = attempt.release;
+  const std::string request = attempt.request;
+  const bool asked = !request.empty();
+  ExecutorParts parts{parts_.settings, project_,     *parts_.git, parts_.registry, parts_.docker,
+                      parts_.compose,  parts_.store, reporter_,   engine_changed_};
+  if (const Release* const release = store.find(number)) project_ = release->project;
+  ExecutorHooks hooks;
+  hooks.superseded = [this, asked](const Release& release) {
+    return facts_.tip.value && facts_.tip.value->name == release.ref &&
+           facts_.tip.value->commit != release.commit &&
+           parts_.store.intent().held_commit.empty() && !asked;
+  };
+  hooks.pull_bytes = std::move(bytes);
+  hooks.values = known_values_of(store, {attempt.release, attempt.fallback});
+  hooks.make_readable = [this](int release) { return make_readable(draft_parts(), release, true); };
+  reporter_.attempt_begins(hooks.values);
+  flight_.executing = std::make_unique<Executor>(parts, std::move(hooks));
+  if (!resumed && store.attempt()) {
+    flight_.is_suspended = false;
+    flight_.resumes = false;
+    const Result<void> given_up = flight_.executing->give_up(*store.attempt());
+    if (!given_up) spdlog::warn("{}: {}", parts_.settings.name, given_up.error().text());
+  }
+  const std::optional<AttemptResult> result =
+      co_await flight_.executing->run(std::move(attempt), resumed);
+  std::unique_ptr<Executor> ended = std::move(flight_.executing);
+  const auto& seen = reporter_.attempt();
+  if (seen && seen->gate_began_at) probation_.on_gate(*seen->gate_began_at);
+  reporter_.attempt_ends();
+  upkeep_.forget_boot_files();
+  if (!result) {
+    // It was stopped between two phases, by the daemon's end or the unit's stop.
+    flight_.resumes = true;
+    flight_.was_cut = true;
+    co_return;
+  }
+  if (result->unrecorded) {
+    flight_.unrecorded = Unrecorded{std::move(ended), *result, number, request, {}};
+    tell_unrecorded();
+    co_return;
+  }
+  co_await observe();
+  after(*result, number, request);
+}
+
+void Reconciler::tell_unrecorded() {
+  Unrecorded& unrecorded = *flight_.unrecorded;
+  const Error& error = *unrecorded.result.unrecorded;
+  unrecorded.next_try = SteadyClock::now() + record_interval;
+  const Situation before = std::exchange(
+      judged_.verdict,
+      Situation{
+          StackState::waiting,
+          "how " + release_text(unrecorded.number) + " ended cannot be written: " + error.message,
+          (error.hint.empty() ? "" : error.hint + "; ") + "nothing else is deployed until it is"});
+  if (judged_.verdict == before) return;
+  reporter_.tell(Milestone::waiting, spdlog::level::err, judged_.verdict.reason,
+                 parts_.store.find(unrecorded.number));
+}
+
+void Reconciler::after(const AttemptResult& result, int number, const std::string& request) {
+  const Release* const found = parts_.store.find(number);
+  const Release* const current = parts_.store.current();
+  if (found == nullptr) return;
+  Release release = *found;
+  // A good release that could not be gone back to does not keep why, but a person is told.
+  release.failure = result.failure;
+  const AttemptEnd end = result.end;
+  const std::string who = release_text(number) + " (" + short_commit(release.commit) + ")";
+  const std::string why = release.failure ? release.failure->reason : std::string();
+  const bool world = release.failure && release.failure->cls == FailureClass::world;
+  const std::string back = current == nullptr ? std::string() : release_text(current->number);
+  std::string outcome;
+  std::string message;
+  switch (end) {
+    case AttemptEnd::committed:
+      backoff_.failures = 0;
+      judged_.key = release.inputs_key;
+      judged_.verdict = Situation{StackState::synced, "", ""};
+      outcome = "done";
+      message = who + " is deployed";
+      break;
+    case AttemptEnd::rejected:
+      judged_.verdict = situation_of_failed(record(), release, Outcome::rejected);
+      outcome = "rejected";
+      message = who + " is rejected, nothing was touched: " + why;
+      break;
+    case AttemptEnd::postponed:
+      back_off();
+      judged_.verdict = Situation{StackState::waiting, who + " cannot be deployed now: " + why,
+                                  "nothing was touched; it is tried again"};
+      outcome = "failed";
+      message = judged_.verdict.reason + "; nothing was touched, it is tried again";
+      break;
+    case AttemptEnd::superseded:
+      judged_.key.clear();
+      wake_.notify();
+      outcome = "superseded";
+      message = who + " gave way to a newer commit";
+      break;
+    case AttemptEnd::rolled_back:
+      if (world) back_off();
+      judged_.verdict = situation_of_failed(record(), release, Outcome::rolled_back);
+      outcome = "rolled_back";
+      message = "rolled back to " + back + ": " + why;
+      break;
+    case AttemptEnd::suspended:
+      flight_.resumes = true;
+      flight_.is_suspended = true;
+      judged_.verdict = Situation{StackState::failed, who + " failed: " + why,
+                                  "going back is tried again in " + human_duration(back_off())};
+      outcome = "failed";
+      message = judged_.verdict.reason;
+      break;
+    case AttemptEnd::failed:
+      if (world) back_off();
+      judged_.verdict = situation_of_failed(record(), release, Outcome::failed);
+      outcome = "failed";
+      message = judged_.verdict.reason;
+      break;
+  }
+  const bool fine = end == AttemptEnd::committed || end == AttemptEnd::superseded;
+  reporter_.tell(milestone_of(end), fine ? spdlog::level::info : spdlog::level::warn, message,
+                 &release);
+  reporter_.release_ended(release, release.failure, message);
+  end_request(request, outcome, number, message);
+}
+
+}  // namespace trimtab

@@ -1,0 +1,170 @@
+// What a decision is made from, and what people are told between two of them.
+#include <algorithm>
+#include <filesystem>
+
+#include "agent/reconcile/docker_return.hpp"
+#include "agent/reconcile/host_names.hpp"
+#include "agent/reconcile/reconciler.hpp"
+#include "common/log.hpp"
+
+namespace trimtab {
+
+Task<void> Reconciler::observe() {
+  Result<Observation> seen = co_await observer_.look(project_, observation_);
+  if (!seen) co_return;
+  const bool is_back = docker_return_.was_lost || docker_return_.is_first_look;
+  if (is_back && !parts_.store.intent().paused) {
+    const bool changed = co_await put_right_after_docker(seen->of_release.containers);
+    if (changed) seen = co_await observer_.look(project_, observation_);
+    if (!seen) co_return;
+  }
+  docker_return_.was_lost = false;
+  docker_return_.is_first_look = docker_return_.is_first_look && unit_keeper_.is_moving();
+  docker_return_.started_while_stopped.clear();
+  for (const Container& container : seen->own.containers) {
+    if (unit_keeper_.is_stopped() && container.state == ContainerState::running) {
+      docker_return_.started_while_stopped.insert(container.id);
+    }
+  }
+  const Observation before = std::exchange(observation_, std::move(*seen));
+  reporter_.observation(before, observation_);
+  upkeep_.look_at_certificates();
+}
+
+// Gives whether anything was changed.
+Task<bool> Reconciler::put_right_after_docker(std::vector<Container> containers) {
+  bool changed = false;
+  if (!unit_keeper_.is_stopped()) {
+    if (!docker_return_.was_lost) co_return false;
+    const std::vector<Container> down =
+        left_down(containers, observation_.own.containers, parts_.store.current());
+    for (const Container& container : down) {
+      reporter_.remark(container.service + " did not come back with Docker: it is started");
+      const Result<void> started = co_await parts_.docker.restart(container.id);
+      if (!started) spdlog::warn("{}: {}", parts_.settings.name, started.error().text());
+      changed = true;
+    }
+    co_return changed;
+  }
+  // At the daemon's own start, Docker may be long up, and people have started something since.
+  WallTime until = WallTime::max();
+  if (!docker_return_.was_lost) {
+    const Result<UnitState> docker = co_await parts_.units->state(docker_unit);
+    if (!docker || docker->load != "loaded") co_return false;
+    if (docker->active == "active") until = docker->active_since;
+  }
+  const std::vector<Container> back =
+      brought_back(containers, until, docker_return_.started_while_stopped);
+  for (const Container& container : back) {
+    reporter_.remark(container.service + " was started by Docker in a stack that " +
+                     parts_.settings.unit + " has stopped: it is stopped");
+    const Result<void> stopped = co_await parts_.docker.stop(container.id);
+    if (!stopped) spdlog::warn("{}: {}", parts_.settings.name, stopped.error().text());
+    changed = true;
+  }
+  co_return changed;
+}
+
+// Judged only while something could be done about it.
+ProbationWatch::Look Reconciler::look_at_probation() {
+  const Store& store = parts_.store;
+  const bool may_go_back = !unit_keeper_.is_stopped() && !unit_keeper_.is_moving() &&
+                           !flight_.unrecorded && !flight_.resumes && !store.intent().paused &&
+                           !parts_.engine.error();
+  if (!may_go_back) return {};
+  const Release* const current = store.current();
+  const Release* const before = current == nullptr ? nullptr : store.last_good_before(*current);
+  return probation_.look(current, before, observation_.own.containers,
+                         parts_.settings.gate.probation);
+}
+
+// Whether what a commit was evaluated by is as it was. Reads files.
+void Reconciler::look_at_inputs(Snapshot* now) {
+  if (now->is_stopped || now->is_moving || now->is_paused || now->docker_error || !now->tip) return;
+  const StackSettings& settings = parts_.settings;
+  const Release* const current = parts_.store.current();
+  const Inputs of_current = current == nullptr ? Inputs{} : inputs_of(settings, *current);
+  if (!judged_.evaluated) judged_.evaluated = of_current;
+  const auto present = [&](const Inputs& inputs) {
+    return inputs_key(present_inputs(settings, now->tip->commit, facts_, inputs));
+  };
+  now->judged_key = judged_.key;
+  now->present_key = present(*judged_.evaluated);
+  const RunningSet& running = parts_.store.running();
+  const bool runs = current != nullptr && current->outcome == Outcome::good && running.is_whole() &&
+                    running.release == current->number;
+  now->is_as_deployed = runs && current->inputs_key == present(of_current);
+}
+
+// Whether the host has by now what it lacked by name.
+Task<bool> Reconciler::has_all_names_now() {
+  if (!judged_.lacks_names || parts_.engine.error()) co_return false;
+  const auto [project, rendering] = *judged_.lacks_names;
+  co_return co_await has_all_names(parts_.docker, project, &rendering);
+}
+
+Record Reconciler::record() const {
+  const Store& store = parts_.store;
+  return Record{parts_.settings.name, &store.releases(), &store.rejected(), store.current()};
+}
+
+StackUnit Reconciler::stack_unit() const {
+  StackUnit unit;
+  unit.stack = parts_.settings.name;
+  unit.project = project_;
+  unit.directory = parts_.settings.directory.string();
+  unit.state_directory = std::filesystem::absolute(parts_.store.directory()).string();
+  unit.empty_file = parts_.paths.empty_file.string();
+  unit.docker_socket = parts_.paths.docker_socket.string();
+  unit.compose = parts_.compose.tool().argv;
+  unit.has_pull_option = parts_.compose.tool().family == ComposeFamily::v2;
+  return unit;
+}
+
+void Reconciler::settle() {
+  SituationInput input;
+  if (unit_keeper_.is_stopped()) input.stopped_unit = parts_.settings.unit;
+  input.stack = parts_.settings.name;
+  input.decided = judged_.verdict;
+  input.intent = &parts_.store.intent();
+  input.current = parts_.store.current();
+  input.docker_error = parts_.engine.error();
+  input.tip = &facts_.tip;
+  input.observed = &observation_.of_release;
+  input.drift = &observation_.drift;
+  input.lost_volumes = observation_.lost_volumes;
+  if (input.current != nullptr) input.probation_left = probation_.left(input.current->number);
+  reporter_.situate(situation_of(input));
+}
+
+std::vector<std::string> Reconciler::notices() const {
+  std::vector<std::string> all = parts_.store.problems();
+  if (!upkeep_.unmended().empty()) all.push_back(upkeep_.unmended());
+  for (const Container& container : observation_.foreign) {
+    std::string line = "the container " + container.name + " bears the label of the project " +
+                       project_ + ", but was not made for this stack: it is left alone";
+    const auto& without = upkeep_.boots_without();
+    if (container.is_counted && without && without->contains(container.service)) {
+      line += "; while it is there, " + parts_.settings.unit + " does not start " +
+              container.service + ", since Compose would take it for that";
+    }
+    all.push_back(std::move(line));
+  }
+  for (const Container& container : observation_.own.containers) {
+    const auto& of_release = observation_.of_release.containers;
+    const bool is_of_release =
+        std::any_of(of_release.begin(), of_release.end(),
+                    [&](const Container& one) { return one.id == container.id; });
+    if (is_of_release) continue;
+    all.push_back(
+        "the container " + container.name +
+        " was made by hand for a service that the release does not have: it is left alone");
+  }
+  if (const Release* const current = parts_.store.current()) {
+    all.insert(all.end(), current->notices.begin(), current->notices.end());
+    for (const PreflightFinding& finding : current->findings) all.push_back(finding.message);
+  }
+  return all;
+}
+
+}  // namespace trimtab

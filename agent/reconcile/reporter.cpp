@@ -1,0 +1,222 @@
+#include "agent/reconcile/reporter.hpp"
+
+#include <algorithm>
+
+#include "agent/model/reference.hpp"
+#include "agent/record/release_json.hpp"
+
+namespace trimtab {
+namespace {
+
+constexpr auto pull_event_spacing = std::chrono::milliseconds(250);
+
+// Being away in another way is no news.
+bool is_the_same(Errc before, Errc now) {
+  return before == now || (is_transient(before) && is_transient(now));
+}
+
+}  // namespace
+
+void Reporter::tell(Milestone milestone, spdlog::level::level_enum level,
+                    const std::string& message, const Release* release) {
+  MilestoneFields fields;
+  fields.stack = settings_.name;
+  if (release != nullptr) {
+    fields.release = release->number;
+    fields.commit = release->commit;
+  }
+  if (attempt_) fields.phase = to_string(attempt_->attempt.phase);
+  log_milestone(milestone, level, fields, message);
+}
+
+void Reporter::situate(Situation now) {
+  if (now == situation_) return;
+  const Situation before = std::exchange(situation_, std::move(now));
+  // The phases of a deployment have events of their own.
+  const bool same_deployment =
+      situation_.state == StackState::deploying || situation_.state == StackState::rolling_back;
+  if (before.state == situation_.state && (same_deployment || before.reason == situation_.reason)) {
+    return;
+  }
+  Json data;
+  data["old"] = to_string(before.state);
+  data["new"] = to_string(situation_.state);
+  data["reason"] = situation_.reason;
+  data["message"] = std::string(to_string(situation_.state)) +
+                    (situation_.reason.empty() ? "" : ": " + situation_.reason);
+  events_.publish("state", settings_.name, std::move(data));
+}
+
+// One line where the remote begins to refuse or to be away, and one where it is back.
+bool Reporter::tell_of_remote(const std::optional<Error>& error) {
+  if (!error) {
+    if (!std::exchange(told_.remote_error, std::nullopt)) return false;
+    tell(Milestone::remark, spdlog::level::info, settings_.git.url + " answers again");
+    return true;
+  }
+  const bool is_told = told_.remote_error && is_the_same(*told_.remote_error, error->code);
+  told_.remote_error = error->code;
+  if (!is_told) tell(Milestone::waiting, spdlog::level::warn, error->text());
+  return false;
+}
+
+// The same for each registry of a watched image.
+void Reporter::tell_of_registries(const Facts& facts,
+                                  const std::map<std::string, ImageReference>& watched) {
+  std::map<std::string, Error> errors;
+  for (const auto& [image, reference] : watched) {
+    const auto fact = facts.digests.find(image);
+    if (fact == facts.digests.end() || !fact->second.error) continue;
+    // A registry that does not have an image yet has answered.
+    if (fact->second.error->code == Errc::not_found && !fact->second.value) continue;
+    errors.emplace(reference.registry, *fact->second.error);
+  }
+  for (const auto& [registry, error] : errors) {
+    const auto told = told_.registry_errors.find(registry);
+    const bool is_told =
+        told != told_.registry_errors.end() && is_the_same(told->second, error.code);
+    told_.registry_errors[registry] = error.code;
+    if (!is_told) tell(Milestone::waiting, spdlog::level::warn, error.text());
+  }
+  std::erase_if(told_.registry_errors, [&](const auto& told) {
+    if (errors.contains(told.first)) return false;
+    tell(Milestone::remark, spdlog::level::info, told.first + " answers again");
+    return true;
+  });
+}
+
+bool Reporter::facts(const Facts& facts, const std::map<std::string, ImageReference>& watched) {
+  const bool is_back = tell_of_remote(facts.tip.error);
+  tell_of_registries(facts, watched);
+  if (facts.tip.value && facts.tip.value->commit != told_.commit) {
+    told_.commit = facts.tip.value->commit;
+    Json data;
+    data["commit"] = told_.commit;
+    data["message"] = settings_.git.ref + " is at " + short_commit(told_.commit);
+    events_.publish("facts", settings_.name, std::move(data));
+  }
+  for (const auto& [image, fact] : facts.digests) {
+    if (!fact.value || told_.digests[image] == *fact.value) continue;
+    told_.digests[image] = *fact.value;
+    Json data;
+    data["image"] = image;
+    data["digest"] = *fact.value;
+    data["message"] = image + " is " + short_digest(*fact.value);
+    events_.publish("facts", settings_.name, std::move(data));
+  }
+  return is_back;
+}
+
+void Reporter::observation(const Observation& before, const Observation& now) {
+  for (const Container& container : now.own.containers) {
+    const auto known =
+        std::find_if(before.own.containers.begin(), before.own.containers.end(),
+                     [&](const Container& other) { return other.service == container.service; });
+    const bool changed = known == before.own.containers.end() || known->state != container.state ||
+                         known->health != container.health;
+    if (!changed) continue;
+    Json data;
+    data["service"] = container.service;
+    data["state"] = to_string(container.state);
+    data["health"] = to_string(container.health);
+    data["message"] = container.service + " " + std::string(to_string(container.state));
+    events_.publish("service", settings_.name, std::move(data));
+  }
+  for (const LostVolume& lost : now.lost_volumes) {
+    const auto& told = before.lost_volumes;
+    if (std::find(told.begin(), told.end(), lost) != told.end()) continue;
+    tell(Milestone::failed, spdlog::level::err, lost.text() + " (" + lost.hint() + ")");
+  }
+}
+
+void Reporter::release_ended(const Release& release, const std::optional<Failure>& failure,
+                             const std::string& message) {
+  Json data;
+  data["release"] = release.number;
+  data["outcome"] = to_string(release.outcome);
+  if (failure) data["failure"] = to_json(*failure);
+  data["message"] = message;
+  events_.publish("release", settings_.name, std::move(data));
+}
+
+void Reporter::request_ended(const RequestResult& result) {
+  Json data;
+  data["request"] = result.id;
+  data["outcome"] = result.outcome;
+  data["release"] = result.release ? Json(*result.release) : Json(nullptr);
+  data["message"] = result.message;
+  events_.publish("finished", settings_.name, std::move(data));
+}
+
+void Reporter::phase_begun(const Attempt& attempt) {
+  show_sign();
+  AttemptView view;
+  view.attempt = attempt;
+  view.phase_started_at = wall_now();
+  if (attempt_) view.gate_began_at = attempt_->gate_began_at;
+  if (attempt.phase == Phase::gating && attempt.kind == AttemptKind::deploy) {
+    view.gate_began_at = SteadyClock::now();
+  }
+  attempt_ = std::move(view);
+  const bool back = attempt.phase == Phase::rolling_back || attempt.phase == Phase::gating_rollback;
+  const std::string phase(to_string(attempt.phase));
+  const std::string message = release_text(attempt.release) + ": " + phase;
+  situate({back ? StackState::rolling_back : StackState::deploying, message, ""});
+  tell(Milestone::phase_begun, spdlog::level::info, message, store_.find(attempt.release));
+  Json data;
+  data["release"] = attempt.release;
+  data["phase"] = phase;
+  data["message"] = message;
+  events_.publish("phase", settings_.name, std::move(data));
+}
+
+void Reporter::pulling(const std::string& image, const PullProgress& progress) {
+  show_sign();
+  if (attempt_) {
+    attempt_->pull_image = image;
+    attempt_->pull = progress;
+  }
+  const bool whole = progress.total != 0 && progress.current == progress.total;
+  if (!whole && SteadyClock::now() - last_pull_event_ < pull_event_spacing) return;
+  last_pull_event_ = SteadyClock::now();
+  Json data;
+  data["image"] = image;
+  data["current"] = progress.current;
+  data["total"] = progress.total;
+  data["message"] = "pulling " + image;
+  events_.publish("pull", settings_.name, std::move(data));
+}
+
+void Reporter::waiting_for(const std::map<std::string, std::string>& services) {
+  show_sign();
+  if (!attempt_ || attempt_->waiting_for == services) return;
+  for (const auto& [service, words] : services) {
+    const auto before = attempt_->waiting_for.find(service);
+    if (before != attempt_->waiting_for.end() && before->second == words) continue;
+    Json data;
+    data["release"] = attempt_->attempt.release;
+    data["service"] = service;
+    data["state"] = words;
+    data["health"] = words;
+    data["message"] = service + ": " + words;
+    events_.publish("service", settings_.name, std::move(data));
+  }
+  attempt_->waiting_for = services;
+}
+
+void Reporter::remark(const std::string& words) {
+  const std::string line = values_.hide_in(words);
+  tell(Milestone::remark, spdlog::level::info, line);
+  Json data;
+  data["message"] = line;
+  events_.publish("log", settings_.name, std::move(data));
+}
+
+void Reporter::hook_begun(const std::string& name, std::chrono::milliseconds at_most) {
+  remark("hook " + name + " begins");
+  waiting_for({{name, "hook runs"}});
+  // So long it may be silent without hanging.
+  last_sign_ = SteadyClock::now() + at_most;
+}
+
+}  // namespace trimtab

@@ -1,0 +1,86 @@
+// What people are told of a stack while it is kept: events, the lines of the log that matter, and
+// the deployment that goes on.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/execute/executor.hpp"
+#include "agent/notify/milestones.hpp"
+#include "agent/reconcile/events.hpp"
+#include "agent/reconcile/observer.hpp"
+#include "agent/reconcile/requests.hpp"
+#include "agent/reconcile/situation.hpp"
+
+namespace trimtab {
+
+// The deployment that goes on, for status.
+struct AttemptView {
+  Attempt attempt;
+  WallTime phase_started_at;
+  std::string pull_image;
+  PullProgress pull;
+  std::map<std::string, std::string> waiting_for;
+  std::optional<SteadyClock::time_point> gate_began_at;  // of a new release
+};
+
+class Reporter final : public Progress {
+ public:
+  // All outlive this.
+  Reporter(const StackSettings& settings, const Store& store, EventBus& events)
+      : settings_(settings), store_(store), events_(events) {}
+
+  void tell(Milestone milestone, spdlog::level::level_enum level, const std::string& message,
+            const Release* release = nullptr);
+  void situate(Situation now);
+  [[nodiscard]] const Situation& situation() const { return situation_; }
+
+  // A watcher has asked. Gives whether a remote that was away answers again.
+  bool facts(const Facts& facts, const std::map<std::string, ImageReference>& watched);
+  // What was seen to change.
+  void observation(const Observation& before, const Observation& now);
+  void release_ended(const Release& release, const std::optional<Failure>& failure,
+                     const std::string& message);
+  void request_ended(const RequestResult& result);
+
+  // From now on a deployment goes on, whose values nobody is to read.
+  void attempt_begins(KnownValues values) { values_ = std::move(values); }
+  void attempt_ends() { attempt_.reset(); }
+  [[nodiscard]] const std::optional<AttemptView>& attempt() const { return attempt_; }
+
+  // When something last showed that the stack's keeping goes on; in the future where a step was
+  // said to take its time.
+  [[nodiscard]] SteadyClock::time_point last_sign() const { return last_sign_; }
+  void show_sign() { last_sign_ = SteadyClock::now(); }
+
+  void phase_begun(const Attempt& attempt) override;
+  void pulling(const std::string& image, const PullProgress& progress) override;
+  void waiting_for(const std::map<std::string, std::string>& services) override;
+  void remark(const std::string& words) override;
+  void hook_begun(const std::string& name, std::chrono::milliseconds at_most) override;
+
+ private:
+  bool tell_of_remote(const std::optional<Error>& error);
+  void tell_of_registries(const Facts& facts, const std::map<std::string, ImageReference>& watched);
+
+  const StackSettings& settings_;
+  const Store& store_;
+  EventBus& events_;
+  Situation situation_;
+  // What the log and events have told of the facts.
+  struct Told {
+    std::optional<Errc> remote_error;
+    std::map<std::string, Errc> registry_errors;
+    std::string commit;
+    std::map<std::string, std::string> digests;  // by image
+  };
+  Told told_;
+  std::optional<AttemptView> attempt_;
+  KnownValues values_;
+  SteadyClock::time_point last_pull_event_{};
+  SteadyClock::time_point last_sign_ = SteadyClock::now();
+};
+
+}  // namespace trimtab

@@ -1,0 +1,64 @@
+#include "agent/reconcile/requests.hpp"
+
+#include "common/random.hpp"
+
+namespace trimtab {
+
+std::string new_request_id() {
+  static constexpr std::string_view digits = "0123456789abcdef";
+  std::string id;
+  for (std::uint64_t bits = random_bits(); id.size() < 16; bits >>= 4U) id += digits[bits & 15U];
+  return id;
+}
+
+std::string Requests::add(Request request) {
+  request.id = new_request_id();
+  last_ = RequestResult{request.id, "in_progress", std::nullopt, ""};
+  waiting_ = std::move(request);
+  return waiting_->id;
+}
+
+std::optional<RequestResult> Requests::supersede() {
+  const std::string older = open();
+  if (older.empty()) return std::nullopt;
+  RequestResult result{older, "superseded", std::nullopt,
+                       "given up before anything was done: another request has come"};
+  end(result);
+  superseded_ = older;
+  return result;
+}
+
+Request Requests::take() {
+  Request request = *std::exchange(waiting_, std::nullopt);
+  looked_at_ = request.id;
+  return request;
+}
+
+void Requests::wait_for_images(Request request, std::string commit) {
+  looked_at_.clear();
+  waits_for_images_ = request.id;
+  commit_of_images_ = std::move(commit);
+  waiting_ = std::move(request);
+}
+
+bool Requests::is_waiting_for_images(const std::optional<RefTip>& tip) const {
+  if (!waiting_ || waiting_->id != waits_for_images_) return false;
+  const bool newer = waiting_->commit.empty() && tip && tip->commit != commit_of_images_;
+  return !newer;
+}
+
+void Requests::resume(const std::string& id, int release) {
+  if (!id.empty()) last_ = RequestResult{id, "in_progress", release, ""};
+}
+
+bool Requests::end(const RequestResult& result) {
+  if (result.id.empty() || is_superseded(result.id)) return false;
+  if (result.id == looked_at_) looked_at_.clear();
+  if (waiting_ && waiting_->id == result.id) waiting_.reset();
+  // Pausing and resuming say nothing of a deployment that was asked for and goes on.
+  const bool other_goes_on = last_ && last_->outcome == "in_progress" && last_->id != result.id;
+  if (!other_goes_on) last_ = result;
+  return true;
+}
+
+}  // namespace trimtab

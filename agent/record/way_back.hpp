@@ -1,0 +1,19 @@
+// Which release is gone back to. Pure.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+
+#include "agent/model/release.hpp"
+
+namespace trimtab {
+
+// What `than` goes back to: the release that ran when it was deployed. Where that one has the same
+// content, is no longer good, or its content was rejected since, the one that ran before it; where
+// the record of one is gone, the newest good one before that. Null: there is none. It lives as long
+// as `releases`.
+const Release* way_back_from(const Release& than, const std::map<int, Release>& releases,
+                             const std::set<std::string>& rejected);
+
+}  // namespace trimtab
