@@ -1,0 +1,467 @@
+// What is done next to keep a stack, and what becomes of a draft.
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "agent/reconcile/decide.hpp"
+#include "agent/reconcile/judgement.hpp"
+#include "agent/reconcile/requests.hpp"
+#include "agent/reconcile/vain_tries.hpp"
+
+namespace trimtab {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::seconds;
+
+std::string name_of(const StackAction& action) {
+  struct Names {
+    std::string operator()(const action::Rest&) { return "rest"; }
+    std::string operator()(const action::StopWhatWasStarted&) { return "stop what was started"; }
+    std::string operator()(const action::EndRequests&) { return "end requests"; }
+    std::string operator()(const action::RecordEnd&) { return "record end"; }
+    std::string operator()(const action::Resume&) { return "resume"; }
+    std::string operator()(const action::MendRendering&) { return "mend rendering"; }
+    std::string operator()(const action::ServeRequest&) { return "serve request"; }
+    std::string operator()(const action::ReloadRenewed&) { return "reload renewed"; }
+    std::string operator()(const action::EndProbation&) { return "end probation"; }
+    std::string operator()(const action::GoBack& back) { return "go back: " + back.failure.reason; }
+    std::string operator()(const action::TellBroken& broken) {
+      return "tell broken: " + broken.failure.reason;
+    }
+    std::string operator()(const action::AcceptCurrent&) { return "accept current"; }
+    std::string operator()(const action::Evaluate& evaluate) {
+      return "evaluate " + evaluate.goal.tip.commit + (evaluate.goal.is_retry ? " again" : "");
+    }
+  };
+  return std::visit(Names(), action);
+}
+
+Failure failure_of(const std::string& reason) {
+  Failure failure;
+  failure.reason = reason;
+  return failure;
+}
+
+// A stack that runs release 1 of commit a, where commit b was pushed.
+class ADecision : public testing::Test {
+ protected:
+  ADecision() {
+    Release release;
+    release.number = 1;
+    release.ref = "refs/heads/main";
+    release.commit = "a";
+    release.outcome = Outcome::good;
+    releases_[1] = release;
+    now_.now = SteadyClock::time_point(hours(100));
+    now_.stack = "shop";
+    now_.has_known_compose = true;
+    now_.tip = RefTip{"refs/heads/main", "b"};
+    now_.releases = &releases_;
+    now_.current = &releases_.at(1);
+    now_.verdict = Situation{StackState::synced, "", ""};
+    now_.judged_key = "inputs of a";
+    now_.present_key = "inputs of b";
+  }
+
+  [[nodiscard]] SteadyClock::time_point in(std::chrono::milliseconds later) const {
+    return now_.now + later;
+  }
+
+  std::map<int, Release> releases_;
+  Snapshot now_;
+};
+
+TEST_F(ADecision, TakesWhatComesFirst) {
+  const Error no_docker{Errc::unavailable, "Docker is away", {}};
+  const Error no_compose{Errc::unavailable, "there is no Compose", "install it"};
+  struct Row {
+    const char* what;
+    std::function<void(Snapshot&)> change;
+    std::string action;
+  };
+  const std::vector<Row> rows{
+      {"another commit", [](Snapshot&) {}, "evaluate b"},
+      {"nothing is known of the remote", [](Snapshot& s) { s.tip.reset(); }, "rest"},
+      {"it was judged", [](Snapshot& s) { s.present_key = s.judged_key; }, "rest"},
+      {"judged, and its retry is due",
+       [](Snapshot& s) {
+         s.present_key = s.judged_key;
+         s.retry_at = s.now;
+       },
+       "evaluate b again"},
+      {"judged, and its retry is due later",
+       [](Snapshot& s) {
+         s.present_key = s.judged_key;
+         s.retry_at = s.now + seconds(1);
+       },
+       "rest"},
+      {"what the host lacked is there",
+       [](Snapshot& s) {
+         s.present_key = s.judged_key;
+         s.has_all_names = true;
+       },
+       "evaluate b again"},
+      {"what runs is what is asked for", [](Snapshot& s) { s.is_as_deployed = true; },
+       "accept current"},
+      {"an operator has gone back from it", [](Snapshot& s) { s.held_commit = "b"; }, "rest"},
+      {"the stack is ending", [](Snapshot& s) { s.is_ending = true; }, "rest"},
+      {"paused", [](Snapshot& s) { s.is_paused = true; }, "rest"},
+      {"paused, with a retry due",
+       [](Snapshot& s) {
+         s.is_paused = true;
+         s.retry_at = s.now;
+       },
+       "rest"},
+      {"Docker is away", [&](Snapshot& s) { s.docker_error = no_docker; }, "rest"},
+      {"Docker is away, and an operator asks, to be told so",
+       [&](Snapshot& s) {
+         s.docker_error = no_docker;
+         s.has_request = true;
+       },
+       "serve request"},
+      {"Compose is away, and was known", [&](Snapshot& s) { s.compose_error = no_compose; },
+       "evaluate b"},
+      {"there never was a Compose",
+       [&](Snapshot& s) {
+         s.compose_error = no_compose;
+         s.has_known_compose = false;
+       },
+       "rest"},
+      {"Compose is away, and an operator asks",
+       [&](Snapshot& s) {
+         s.compose_error = no_compose;
+         s.has_request = true;
+       },
+       "rest"},
+      {"the unit is moving",
+       [](Snapshot& s) {
+         s.is_moving = true;
+         s.has_request = true;
+       },
+       "rest"},
+      {"stopped", [](Snapshot& s) { s.is_stopped = true; }, "rest"},
+      {"stopped, with a request",
+       [](Snapshot& s) {
+         s.is_stopped = true;
+         s.has_request = true;
+       },
+       "end requests"},
+      {"stopped, with a request whose deployment was cut",
+       [](Snapshot& s) {
+         s.is_stopped = true;
+         s.is_to_resume = true;
+         s.has_open_result = true;
+       },
+       "end requests"},
+      {"stopped in the midst of a deployment",
+       [](Snapshot& s) {
+         s.is_stopped = true;
+         s.was_cut = true;
+         s.has_request = true;
+       },
+       "stop what was started"},
+      {"an end is to be written",
+       [](Snapshot& s) {
+         s.record_end_at = s.now;
+         s.has_request = true;
+         s.is_to_resume = true;
+       },
+       "record end"},
+      {"an end is to be written later",
+       [](Snapshot& s) {
+         s.record_end_at = s.now + seconds(1);
+         s.has_request = true;
+       },
+       "rest"},
+      {"the journal has an attempt",
+       [](Snapshot& s) {
+         s.is_to_resume = true;
+         s.commit_of_attempt = "b";
+         s.has_request = true;
+         s.is_paused = true;
+       },
+       "resume"},
+      {"going back is suspended, for the commit that is asked for",
+       [](Snapshot& s) {
+         s.is_to_resume = s.is_suspended = true;
+         s.commit_of_attempt = "b";
+         s.retry_at = s.now + seconds(1);
+       },
+       "rest"},
+      {"going back is suspended, and due",
+       [](Snapshot& s) {
+         s.is_to_resume = s.is_suspended = true;
+         s.commit_of_attempt = "b";
+         s.retry_at = s.now;
+       },
+       "resume"},
+      {"going back is suspended, and due, without Docker",
+       [&](Snapshot& s) {
+         s.is_to_resume = s.is_suspended = true;
+         s.commit_of_attempt = "b";
+         s.retry_at = s.now;
+         s.docker_error = no_docker;
+       },
+       "rest"},
+      {"going back is suspended, and another commit was pushed",
+       [](Snapshot& s) {
+         s.is_to_resume = s.is_suspended = true;
+         s.commit_of_attempt = "a";
+       },
+       "evaluate b"},
+      {"going back is suspended, and an operator asks",
+       [](Snapshot& s) {
+         s.is_to_resume = s.is_suspended = true;
+         s.commit_of_attempt = "b";
+         s.has_request = true;
+       },
+       "serve request"},
+      {"the current release cannot be read",
+       [](Snapshot& s) {
+         s.is_rendering_to_mend = true;
+         s.has_request = true;
+       },
+       "mend rendering"},
+      {"a request waits for its images",
+       [](Snapshot& s) { s.has_request = s.request_waits_for_images = true; }, "rest"},
+      {"a request has waited for its images",
+       [](Snapshot& s) {
+         s.has_request = s.request_waits_for_images = true;
+         s.retry_at = s.now;
+       },
+       "serve request"},
+      {"certificates were renewed", [](Snapshot& s) { s.has_renewed_files = true; },
+       "reload renewed"},
+      {"the probation is over", [](Snapshot& s) { s.is_probation_over = true; }, "end probation"},
+      {"the release has broken on probation",
+       [](Snapshot& s) { s.broken_on_probation = failure_of("web exited"); },
+       "go back: web exited"},
+      {"the release has broken, and only an operator goes back",
+       [](Snapshot& s) {
+         s.broken_on_probation = failure_of("web exited");
+         s.goes_back_by_itself = false;
+       },
+       "tell broken: web exited"},
+  };
+  for (const Row& row : rows) {
+    Snapshot now = now_;
+    row.change(now);
+    EXPECT_EQ(name_of(decide(now).action), row.action) << row.what;
+  }
+}
+
+TEST_F(ADecision, LeavesAMovedTagToAPerson) {
+  releases_[1].ref = "refs/tags/v1";
+  now_.tip = RefTip{"refs/tags/v1", "b"};
+  const Decision moved = decide(now_);
+  EXPECT_EQ(name_of(moved.action), "rest");
+  EXPECT_EQ(moved.verdict.state, StackState::synced);
+  EXPECT_EQ(moved.verdict.reason,
+            "the tag v1 was moved from a to b, which is not deployed by itself");
+  // Once it is where it was, that is looked at.
+  EXPECT_TRUE(moved.forgets_judgement);
+  now_.tip = RefTip{"refs/tags/v2", "b"};
+  EXPECT_EQ(name_of(decide(now_).action), "evaluate b");
+}
+
+TEST_F(ADecision, SaysWhatKeepsItFromActing) {
+  now_.compose_error = Error{Errc::unavailable, "there is no Compose", "install it"};
+  now_.has_known_compose = false;
+  EXPECT_EQ(decide(now_).verdict, (Situation{StackState::waiting, "there is no Compose",
+                                             "install it; looked at again by itself"}));
+  now_.compose_error.reset();
+  now_.held_commit = "b";
+  now_.verdict = Situation{};
+  EXPECT_EQ(decide(now_).verdict, (Situation{StackState::synced, "", ""}));
+}
+
+// Whatever is the case: nothing is done to containers of a stack that is stopped, moving or paused
+// but to go on with what was begun, and the loop never stands still or spins.
+TEST_F(ADecision, KeepsItsPromisesInEverySituation) {
+  constexpr unsigned flags = 15;
+  for (unsigned bits = 0; bits < (1U << flags); ++bits) {
+    const auto has = [&](unsigned flag) { return (bits & (1U << flag)) != 0; };
+    Snapshot now = now_;
+    now.is_stopped = has(0);
+    now.is_moving = has(1);
+    now.is_paused = has(2);
+    now.is_to_resume = has(3);
+    now.is_suspended = has(3) && has(4);
+    if (has(5)) now.docker_error = Error{Errc::unavailable, "Docker is away", {}};
+    if (has(6)) now.compose_error = Error{Errc::unavailable, "there is no Compose", {}};
+    now.has_request = has(7);
+    now.has_open_result = has(7);
+    now.request_waits_for_images = has(7) && has(8);
+    if (has(9)) now.retry_at = now.now - seconds(1);
+    if (has(10)) now.record_end_at = now.now + seconds(has(9) ? 1 : -1);
+    if (has(11)) now.broken_on_probation = failure_of("web exited");
+    now.is_probation_over = has(12);
+    now.is_rendering_to_mend = has(13);
+    now.was_cut = has(14);
+    if (has(12)) now.probation_end = now.now - seconds(1);
+    const Decision decision = decide(now);
+    const std::string name = name_of(decision.action);
+    ASSERT_GT(decision.wake_at, now.now) << bits;
+    ASSERT_LE(decision.wake_at, now.now + std::chrono::minutes(1)) << bits;
+    const bool is_down = now.is_stopped || now.is_moving;
+    if (is_down) {
+      ASSERT_TRUE(name == "rest" || name == "end requests" || name == "stop what was started")
+          << bits << ": " << name;
+    }
+    if (now.is_stopped && now.has_request && name == "rest") FAIL() << bits;
+    if (now.is_paused || now.docker_error) {
+      ASSERT_TRUE(!name.starts_with("evaluate") && !name.starts_with("go back")) << bits;
+    }
+    // What ended is written before anything else is begun.
+    if (now.record_end_at && !is_down) {
+      ASSERT_TRUE(name == "rest" || name == "record end") << bits << ": " << name;
+    }
+    // The same again is decided the same.
+    ASSERT_EQ(name_of(decide(now).action), name);
+  }
+}
+
+// ---- Drafts -----------------------------------------------------------------------------------
+
+Release release_with(int number, const std::string& commit, const std::string& content,
+                     Outcome outcome) {
+  Release release;
+  release.number = number;
+  release.commit = commit;
+  release.content_key = content;
+  release.outcome = outcome;
+  return release;
+}
+
+TEST(Judgement, OfADraft) {
+  struct Row {
+    const char* what;
+    std::string commit, content;
+    bool is_asked, is_plan_empty;
+    Outcome current;
+    Judgement expected;
+  };
+  const std::set<std::string> rejected{"rejected"};
+  const std::vector<Row> rows{
+      {"the same", "a", "runs", false, true, Outcome::good, Judgement::nothing},
+      {"the same, but something of it does not run", "a", "runs", false, false, Outcome::good,
+       Judgement::deploy},
+      {"another commit of the same", "b", "runs", false, true, Outcome::good, Judgement::record},
+      {"another commit of the same, which does not run", "b", "runs", false, false, Outcome::good,
+       Judgement::deploy},
+      {"another content", "b", "new", false, true, Outcome::good, Judgement::deploy},
+      {"what was rejected", "b", "rejected", false, false, Outcome::good, Judgement::held},
+      {"what was rejected, and an operator asks for", "b", "rejected", true, false, Outcome::good,
+       Judgement::deploy},
+      // Only on top of what is good may a gate be left out.
+      {"another commit of what has failed", "b", "runs", false, true, Outcome::failed,
+       Judgement::deploy},
+  };
+  for (const Row& row : rows) {
+    const std::map<int, Release> releases{{1, release_with(1, "a", "runs", row.current)}};
+    const Release draft = release_with(0, row.commit, row.content, Outcome::in_progress);
+    JudgementInput input;
+    input.draft = &draft;
+    input.is_asked = row.is_asked;
+    input.is_plan_empty = row.is_plan_empty;
+    input.current = &releases.at(1);
+    input.rejected = &rejected;
+    input.releases = &releases;
+    EXPECT_EQ(judge_draft(input), row.expected) << row.what;
+  }
+}
+
+TEST(Judgement, WhatTheHostMakesFailIsTriedAFewTimesAlone) {
+  std::map<int, Release> releases;
+  const WallTime now = wall_now();
+  for (int number = 1; number <= max_vain_tries; ++number) {
+    Release failed = release_with(number, "b", "new", Outcome::failed);
+    failed.created_at = now;
+    failed.failure = failure_of("no memory");
+    failed.failure->cls = FailureClass::world;
+    TimelineEntry begun;
+    begun.phase = "starting";
+    failed.timeline.push_back(begun);
+    releases[number] = failed;
+  }
+  const std::set<std::string> rejected;
+  const Release draft = release_with(0, "b", "new", Outcome::in_progress);
+  JudgementInput input;
+  input.draft = &draft;
+  input.rejected = &rejected;
+  input.releases = &releases;
+  EXPECT_EQ(judge_draft(input), Judgement::vain);
+  const Record record{"shop", &releases, &rejected, nullptr};
+  EXPECT_EQ(situation_of_vain(record, draft).state, StackState::failed);
+  input.is_asked = true;
+  EXPECT_EQ(judge_draft(input), Judgement::deploy);
+  input.is_asked = false;
+  input.tries_count_since = now + seconds(1);  // Docker was started anew
+  EXPECT_EQ(judge_draft(input), Judgement::deploy);
+}
+
+// ---- Requests ---------------------------------------------------------------------------------
+
+TEST(Requests, ANewerOneTakesThePlaceOfOneThatHasNotBegun) {
+  Requests requests;
+  EXPECT_FALSE(requests.supersede());
+  const std::string first = requests.add({});
+  EXPECT_EQ(requests.open(), first);
+  EXPECT_EQ(requests.last()->outcome, "in_progress");
+  // While it waits.
+  std::optional<RequestResult> given_up = requests.supersede();
+  ASSERT_TRUE(given_up);
+  EXPECT_EQ(given_up->id, first);
+  EXPECT_EQ(given_up->outcome, "superseded");
+  EXPECT_EQ(requests.open(), "");
+  const std::string second = requests.add({});
+  EXPECT_NE(second, first);
+  EXPECT_TRUE(requests.is_superseded(first));
+  EXPECT_FALSE(requests.end({first, "done", 1, ""}));
+  // While it is looked at.
+  EXPECT_EQ(requests.take().id, second);
+  EXPECT_FALSE(requests.waiting());
+  given_up = requests.supersede();
+  ASSERT_TRUE(given_up);
+  EXPECT_EQ(given_up->id, second);
+  const std::string third = requests.add({});
+  // Once it has begun, nothing is open.
+  EXPECT_EQ(requests.take().id, third);
+  requests.let_go();
+  EXPECT_EQ(requests.open(), "");
+  EXPECT_TRUE(requests.end({third, "done", 2, "release 2 is deployed"}));
+  EXPECT_EQ(requests.last()->message, "release 2 is deployed");
+}
+
+TEST(Requests, WaitForTheImagesOfTheirCommit) {
+  Requests requests;
+  requests.add({});
+  const Request request = requests.take();
+  requests.wait_for_images(request, "a");
+  EXPECT_EQ(requests.open(), request.id);
+  EXPECT_TRUE(requests.is_waiting_for_images(std::nullopt));
+  EXPECT_TRUE(requests.is_waiting_for_images(RefTip{"refs/heads/main", "a"}));
+  EXPECT_FALSE(requests.is_waiting_for_images(RefTip{"refs/heads/main", "b"}));
+  // The commit that the operator named stays the one.
+  Request named = requests.take();
+  named.commit = "a";
+  requests.wait_for_images(named, "a");
+  EXPECT_TRUE(requests.is_waiting_for_images(RefTip{"refs/heads/main", "b"}));
+}
+
+TEST(Requests, PausingSaysNothingOfADeploymentThatGoesOn) {
+  Requests requests;
+  const std::string deploy = requests.add({});
+  requests.take();
+  requests.let_go();
+  EXPECT_TRUE(requests.end({"pause", "done", std::nullopt, "shop is paused"}));
+  EXPECT_EQ(requests.last()->id, deploy);
+  EXPECT_EQ(requests.last()->outcome, "in_progress");
+  requests.end({deploy, "done", 1, ""});
+  requests.end({"pause", "done", std::nullopt, "shop is paused"});
+  EXPECT_EQ(requests.last()->id, "pause");
+}
+
+}  // namespace
+}  // namespace trimtab
