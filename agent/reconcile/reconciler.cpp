@@ -194,7 +194,7 @@ Task<void> Reconciler::perform(action::RecordEnd) {
   }
   const Unrecorded ended = *std::exchange(flight_.unrecorded, std::nullopt);
   co_await observe();
-  after(ended.result, ended.number, ended.request);
+  after(ended.result, ended.begun);
 }
 
 Task<void> Reconciler::perform(action::Resume) {

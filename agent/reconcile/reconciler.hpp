@@ -180,7 +180,13 @@ class Reconciler final {
   // `bytes`: that each image to be pulled transfers, by its pinned name, as far as known.
   using PullBytes = std::map<std::string, std::uint64_t>;
   Task<void> attempt(Attempt attempt, bool resumed, Turn::Holder host, PullBytes bytes);
-  void after(const AttemptResult& result, int number, const std::string& request);
+  // A deployment, for what is told of its end.
+  struct Begun {
+    int release = 0;
+    AttemptKind kind = AttemptKind::deploy;
+    std::string request;  // id of the operator's, if one asked for it
+  };
+  void after(const AttemptResult& result, const Begun& begun);
   void tell_unrecorded();
 
   // --- what operators ask (reconciler_requests.cpp)
@@ -248,8 +254,7 @@ class Reconciler final {
   struct Unrecorded {
     std::unique_ptr<Executor> executor;
     AttemptResult result;
-    int number = 0;
-    std::string request;
+    Begun begun;
     SteadyClock::time_point next_try{};
   };
   struct Flight {

@@ -157,12 +157,11 @@ Task<void> Reconciler::attempt(Attempt attempt, bool resumed, Turn::Holder host,
   const Turn::Holder staging = co_await wait_for(staging_turn_);
   if (requests_.is_superseded(attempt.request)) co_return;
   requests_.let_go();
-  const int number = attempt.release;
-  const std::string request = attempt.request;
-  const bool asked = !request.empty();
+  const Begun begun{attempt.release, attempt.kind, attempt.request};
+  const bool asked = !begun.request.empty();
   ExecutorParts parts{parts_.settings, project_,     *parts_.git, parts_.registry, parts_.docker,
                       parts_.compose,  parts_.store, reporter_,   engine_changed_};
-  if (const Release* const release = store.find(number)) project_ = release->project;
+  if (const Release* const release = store.find(begun.release)) project_ = release->project;
   ExecutorHooks hooks;
   hooks.superseded = [this, asked](const Release& release) {
     return facts_.tip.value && facts_.tip.value->name == release.ref &&
@@ -194,30 +193,31 @@ Task<void> Reconciler::attempt(Attempt attempt, bool resumed, Turn::Holder host,
     co_return;
   }
   if (result->unrecorded) {
-    flight_.unrecorded = Unrecorded{std::move(ended), *result, number, request, {}};
+    flight_.unrecorded = Unrecorded{std::move(ended), *result, begun, {}};
     tell_unrecorded();
     co_return;
   }
   co_await observe();
-  after(*result, number, request);
+  after(*result, begun);
 }
 
 void Reconciler::tell_unrecorded() {
   Unrecorded& unrecorded = *flight_.unrecorded;
   const Error& error = *unrecorded.result.unrecorded;
   unrecorded.next_try = SteadyClock::now() + record_interval;
-  const Situation before = std::exchange(
-      judged_.verdict,
-      Situation{
-          StackState::waiting,
-          "how " + release_text(unrecorded.number) + " ended cannot be written: " + error.message,
-          (error.hint.empty() ? "" : error.hint + "; ") + "nothing else is deployed until it is"});
+  const Situation before =
+      std::exchange(judged_.verdict, Situation{StackState::waiting,
+                                               "how " + release_text(unrecorded.begun.release) +
+                                                   " ended cannot be written: " + error.message,
+                                               (error.hint.empty() ? "" : error.hint + "; ") +
+                                                   "nothing else is deployed until it is"});
   if (judged_.verdict == before) return;
   reporter_.tell(Milestone::waiting, spdlog::level::err, judged_.verdict.reason,
-                 parts_.store.find(unrecorded.number));
+                 parts_.store.find(unrecorded.begun.release));
 }
 
-void Reconciler::after(const AttemptResult& result, int number, const std::string& request) {
+void Reconciler::after(const AttemptResult& result, const Begun& begun) {
+  const int number = begun.release;
   const Release* const found = parts_.store.find(number);
   const Release* const current = parts_.store.current();
   if (found == nullptr) return;
@@ -245,10 +245,15 @@ void Reconciler::after(const AttemptResult& result, int number, const std::strin
       message = who + " is rejected, nothing was touched: " + why;
       break;
     case AttemptEnd::postponed:
+      outcome = "failed";
+      // What an operator asked for is not done later, when he no longer expects it.
+      if (begun.kind == AttemptKind::operator_rollback) {
+        message = who + " cannot be gone back to now: " + why + "; nothing was touched";
+        break;
+      }
       back_off();
       judged_.verdict = Situation{StackState::waiting, who + " cannot be deployed now: " + why,
                                   "nothing was touched; it is tried again"};
-      outcome = "failed";
       message = judged_.verdict.reason + "; nothing was touched, it is tried again";
       break;
     case AttemptEnd::superseded:
@@ -282,7 +287,7 @@ void Reconciler::after(const AttemptResult& result, int number, const std::strin
   reporter_.tell(milestone_of(end), fine ? spdlog::level::info : spdlog::level::warn, message,
                  &release);
   reporter_.release_ended(release, release.failure, message);
-  end_request(request, outcome, number, message);
+  end_request(begun.request, outcome, number, message);
 }
 
 }  // namespace trimtab
