@@ -5,6 +5,7 @@
 #include "agent/execute/known_values_of.hpp"
 #include "agent/plan/diff.hpp"
 #include "agent/reconcile/certificates.hpp"
+#include "agent/reconcile/ending.hpp"
 #include "agent/reconcile/reconciler.hpp"
 #include "common/failpoint.hpp"
 #include "common/log.hpp"
@@ -14,25 +15,6 @@ namespace {
 
 // How soon what could not be written is written again.
 constexpr auto record_interval = std::chrono::seconds(5);
-
-Milestone milestone_of(AttemptEnd end) {
-  switch (end) {
-    case AttemptEnd::committed:
-      return Milestone::deployed;
-    case AttemptEnd::rejected:
-      return Milestone::rejected;
-    case AttemptEnd::postponed:
-      return Milestone::waiting;
-    case AttemptEnd::superseded:
-      return Milestone::superseded;
-    case AttemptEnd::rolled_back:
-      return Milestone::rolled_back;
-    case AttemptEnd::failed:
-    case AttemptEnd::suspended:
-      return Milestone::failed;
-  }
-  return Milestone::failed;
-}
 
 std::map<std::string, std::uint64_t> bytes_of(const std::vector<ImagePull>& pulls) {
   std::map<std::string, std::uint64_t> bytes;
@@ -217,77 +199,26 @@ void Reconciler::tell_unrecorded() {
 }
 
 void Reconciler::after(const AttemptResult& result, const Begun& begun) {
-  const int number = begun.release;
-  const Release* const found = parts_.store.find(number);
-  const Release* const current = parts_.store.current();
+  const Release* const found = parts_.store.find(begun.release);
   if (found == nullptr) return;
   Release release = *found;
   // A good release that could not be gone back to does not keep why, but a person is told.
   release.failure = result.failure;
-  const AttemptEnd end = result.end;
-  const std::string who = release_text(number) + " (" + short_commit(release.commit) + ")";
-  const std::string why = release.failure ? release.failure->reason : std::string();
-  const bool world = release.failure && release.failure->cls == FailureClass::world;
-  const std::string back = current == nullptr ? std::string() : release_text(current->number);
-  std::string outcome;
-  std::string message;
-  switch (end) {
-    case AttemptEnd::committed:
-      backoff_.failures = 0;
-      judged_.key = release.inputs_key;
-      judged_.verdict = Situation{StackState::synced, "", ""};
-      outcome = "done";
-      message = who + " is deployed";
-      break;
-    case AttemptEnd::rejected:
-      judged_.verdict = situation_of_failed(record(), release, Outcome::rejected);
-      outcome = "rejected";
-      message = who + " is rejected, nothing was touched: " + why;
-      break;
-    case AttemptEnd::postponed:
-      outcome = "failed";
-      // What an operator asked for is not done later, when he no longer expects it.
-      if (begun.kind == AttemptKind::operator_rollback) {
-        message = who + " cannot be gone back to now: " + why + "; nothing was touched";
-        break;
-      }
-      back_off();
-      judged_.verdict = Situation{StackState::waiting, who + " cannot be deployed now: " + why,
-                                  "nothing was touched; it is tried again"};
-      message = judged_.verdict.reason + "; nothing was touched, it is tried again";
-      break;
-    case AttemptEnd::superseded:
-      judged_.key.clear();
-      wake_.notify();
-      outcome = "superseded";
-      message = who + " gave way to a newer commit";
-      break;
-    case AttemptEnd::rolled_back:
-      if (world) back_off();
-      judged_.verdict = situation_of_failed(record(), release, Outcome::rolled_back);
-      outcome = "rolled_back";
-      message = "rolled back to " + back + ": " + why;
-      break;
-    case AttemptEnd::suspended:
-      flight_.resumes = true;
-      flight_.is_suspended = true;
-      judged_.verdict = Situation{StackState::failed, who + " failed: " + why,
-                                  "going back is tried again in " + human_duration(back_off())};
-      outcome = "failed";
-      message = judged_.verdict.reason;
-      break;
-    case AttemptEnd::failed:
-      if (world) back_off();
-      judged_.verdict = situation_of_failed(record(), release, Outcome::failed);
-      outcome = "failed";
-      message = judged_.verdict.reason;
-      break;
+  std::chrono::milliseconds next_try{0};
+  if (is_tried_again(result.end, begun.kind, release.failure)) next_try = back_off();
+  const Ending ending = ending_of(result.end, begun.kind, release, record(), next_try);
+  if (ending.verdict) judged_.verdict = *ending.verdict;
+  if (result.end == AttemptEnd::committed) {
+    backoff_.failures = 0;
+    judged_.key = release.inputs_key;
   }
-  const bool fine = end == AttemptEnd::committed || end == AttemptEnd::superseded;
-  reporter_.tell(milestone_of(end), fine ? spdlog::level::info : spdlog::level::warn, message,
-                 &release);
-  reporter_.release_ended(release, release.failure, message);
-  end_request(begun.request, outcome, number, message);
+  if (result.end == AttemptEnd::superseded) judged_.key.clear();
+  if (result.end == AttemptEnd::suspended) flight_.resumes = flight_.is_suspended = true;
+  const bool is_fine = result.end == AttemptEnd::committed || result.end == AttemptEnd::superseded;
+  reporter_.tell(ending.milestone, is_fine ? spdlog::level::info : spdlog::level::warn,
+                 ending.message, &release);
+  reporter_.release_ended(release, release.failure, ending.message);
+  end_request(begun.request, ending.outcome, begun.release, ending.message);
 }
 
 }  // namespace trimtab

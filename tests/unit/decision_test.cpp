@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "agent/reconcile/decide.hpp"
+#include "agent/reconcile/ending.hpp"
 #include "agent/reconcile/judgement.hpp"
 #include "agent/reconcile/requests.hpp"
 #include "agent/reconcile/vain_tries.hpp"
@@ -399,6 +400,64 @@ TEST(Judgement, WhatTheHostMakesFailIsTriedAFewTimesAlone) {
   input.is_asked = false;
   input.tries_count_since = now + seconds(1);  // Docker was started anew
   EXPECT_EQ(judge_draft(input), Judgement::deploy);
+}
+
+// ---- Ends -------------------------------------------------------------------------------------
+
+TEST(Ending, IsToldAndTriedAgainAsItIs) {
+  using enum AttemptEnd;
+  struct Row {
+    AttemptEnd end;
+    AttemptKind kind;
+    std::string failure;  // "": none; "host: …": the host's
+    bool is_tried_again;
+    std::string outcome, message;
+    std::string verdict;  // state: next; "": as it was
+  };
+  const std::string show = "`trimtab show shop 2` has the whole log";
+  const std::string untried = "it is not tried again until it changes; " + show;
+  const std::vector<Row> rows{
+      {committed, AttemptKind::deploy, "", false, "done", "release 2 (b) is deployed", "synced: "},
+      {rejected, AttemptKind::deploy, "bad file", false, "rejected",
+       "release 2 (b) is rejected, nothing was touched: bad file", "failed: " + untried},
+      {postponed, AttemptKind::deploy, "host: no network", true, "failed",
+       "release 2 (b) cannot be deployed now: no network; nothing was touched, it is tried again",
+       "waiting: nothing was touched; it is tried again"},
+      {postponed, AttemptKind::operator_rollback, "host: no network", false, "failed",
+       "release 2 (b) cannot be gone back to now, nothing was touched: no network", ""},
+      {superseded, AttemptKind::deploy, "", false, "superseded",
+       "release 2 (b) gave way to a newer commit", ""},
+      {rolled_back, AttemptKind::deploy, "web exited", false, "rolled_back",
+       "rolled back to release 1: web exited", "failed: " + untried},
+      {rolled_back, AttemptKind::deploy, "host: no memory", true, "rolled_back",
+       "rolled back to release 1: no memory", "waiting: it is tried again later"},
+      {suspended, AttemptKind::deploy, "host: Docker is away", true, "failed",
+       "release 2 (b) failed: Docker is away", "failed: going back is tried again in 30 s"},
+      {failed, AttemptKind::deploy, "web exited", false, "failed",
+       "release 2 (b) failed: web exited", "failed: what runs was left as it is; " + show},
+      {failed, AttemptKind::deploy, "host: no memory", true, "failed",
+       "release 2 (b) failed: no memory", "failed: what runs was left as it is; " + show},
+  };
+  const std::map<int, Release> releases{{1, release_with(1, "a", "old", Outcome::good)}};
+  const std::set<std::string> none;
+  const Record record{"shop", &releases, &none, &releases.at(1)};
+  for (const Row& row : rows) {
+    Release release = release_with(2, "b", "new", Outcome::failed);
+    const bool by_host = row.failure.starts_with("host: ");
+    if (!row.failure.empty()) {
+      release.failure = failure_of(by_host ? row.failure.substr(6) : row.failure);
+      release.failure->cls = by_host ? FailureClass::world : FailureClass::content;
+    }
+    EXPECT_EQ(is_tried_again(row.end, row.kind, release.failure), row.is_tried_again)
+        << row.message;
+    const Ending ending = ending_of(row.end, row.kind, release, record, seconds(30));
+    EXPECT_EQ(ending.outcome, row.outcome) << row.message;
+    EXPECT_EQ(ending.message, row.message);
+    const std::string verdict =
+        ending.verdict ? std::string(to_string(ending.verdict->state)) + ": " + ending.verdict->next
+                       : "";
+    EXPECT_EQ(verdict, row.verdict) << row.message;
+  }
 }
 
 // ---- Requests ---------------------------------------------------------------------------------

@@ -1,0 +1,28 @@
+// What people are told of a deployment that has ended, and whether it is tried again. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "agent/execute/phase_machine.hpp"
+#include "agent/model/attempt.hpp"
+#include "agent/notify/milestones.hpp"
+#include "agent/reconcile/judgement.hpp"
+
+namespace trimtab {
+
+// Whether it is begun again, or gone on with, by itself after a while.
+bool is_tried_again(AttemptEnd end, AttemptKind kind, const std::optional<Failure>& failure);
+
+struct Ending {
+  std::string outcome;  // of the operator's request
+  std::string message;
+  // On what Git and the registries ask for; unset: what was decided before still holds.
+  std::optional<Situation> verdict;
+  Milestone milestone = Milestone::deployed;
+};
+// `release`: as it ended, with its failure. `next_try`: how long until it is tried again.
+Ending ending_of(AttemptEnd end, AttemptKind kind, const Release& release, const Record& record,
+                 std::chrono::milliseconds next_try);
+
+}  // namespace trimtab
