@@ -339,8 +339,9 @@ Task<Result<std::unique_ptr<Transport>>> connect(const Endpoint& endpoint) {
     co_return local;
   }
   const bool proxied = !endpoint.proxy.host.empty();
-  auto connected = co_await connect_host(endpoint, proxied ? endpoint.proxy.host : endpoint.host,
-                                         proxied ? endpoint.proxy.port : endpoint.port);
+  const std::string host = proxied ? endpoint.proxy.host : endpoint.host;
+  const auto port = proxied ? endpoint.proxy.port : endpoint.port;
+  auto connected = co_await connect_host(endpoint, host, port);
   if (!connected) {
     if (!proxied) co_return connected.error();
     co_return connected.error().context("the proxy " + endpoint.proxy.host);

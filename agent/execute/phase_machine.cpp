@@ -20,6 +20,11 @@ Next give_up_forward(Course course) {
 
 }  // namespace
 
+PhaseResult failed_by(FailureClass cls) {
+  return cls == FailureClass::content ? PhaseResult::failed_by_content
+                                      : PhaseResult::failed_by_world;
+}
+
 Next next_phase(Phase phase, PhaseResult result, Course course) {
   const bool done = result == PhaseResult::done;
   switch (phase) {

@@ -15,6 +15,16 @@ enum class PhaseResult {
   superseded,         // a newer candidate is known, and nothing was touched yet
 };
 
+// How a phase ended, and why.
+struct PhaseOutcome {
+  PhaseResult result = PhaseResult::done;
+  bool docker_lost = false;  // worth beginning the same phase again once Docker is back
+  std::optional<Failure> failure;
+};
+
+// Whose fault a failure is, as a result.
+PhaseResult failed_by(FailureClass cls);
+
 // How an attempt ended.
 enum class AttemptEnd {
   committed,

@@ -21,7 +21,7 @@ constexpr std::chrono::seconds longest_pause{60};
 }  // namespace
 
 Puller::Puller(PullerParts parts, std::map<std::string, std::uint64_t> expected)
-    : parts_(std::move(parts)), expected_(std::move(expected)) {}
+    : parts_(parts), expected_(std::move(expected)) {}
 
 Task<Result<void>> Puller::pull(std::map<std::string, ImagePin> images) {
   for (auto& [service, pin] : images) waiting_.push_back({service, std::move(pin)});
@@ -87,7 +87,7 @@ Task<Result<void>> Puller::pull_patiently(ImagePin pin) {
     const bool curable = error.code == Errc::unavailable || error.code == Errc::timed_out;
     if (!curable || tries == most_tries) co_return pulled;
     const auto wait = std::clamp(error.retry_after, pause, longest_pause);
-    parts_.on_remark(error.text() + "; pulled again in " + human_duration(wait));
+    parts_.progress.remark(error.text() + "; pulled again in " + human_duration(wait));
     const Result<void> slept = co_await sleep_for(wait);
     if (!slept) co_return slept;
     pause = std::min(pause * 2, longest_pause);
@@ -101,7 +101,7 @@ Task<Result<void>> Puller::pull_once(ImagePin pin, ImageReference reference) {
   if (known) {
     login = *known;
   } else {
-    parts_.on_remark(known.error().text());
+    parts_.progress.remark(known.error().text());
   }
   std::function<void(const PullProgress&)> on_progress = [this, pin](const PullProgress& progress) {
     note(pin, progress);
@@ -124,7 +124,7 @@ void Puller::note(const ImagePin& pin, const PullProgress& progress) {
     totals[pinned] = std::max(totals[pinned], known.total);
   }
   for (const auto& [pinned, total] : totals) sums.total += total;
-  parts_.on_progress(pin.reference, sums);
+  parts_.progress.pulling(pin.reference, sums);
 }
 
 }  // namespace trimtab

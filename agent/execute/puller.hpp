@@ -8,18 +8,18 @@
 #include <string>
 
 #include "agent/docker/docker.hpp"
+#include "agent/execute/progress.hpp"
 #include "agent/model/release.hpp"
 #include "agent/registry/registry.hpp"
 
 namespace trimtab {
 
+// All outlive the puller.
 struct PullerParts {
-  std::string stack;
+  const std::string& stack;
   Registry& registry;
   Docker& docker;
-  // What is pulled and the sums over all images that were not here.
-  std::function<void(const std::string& image, const PullProgress& sums)> on_progress;
-  std::function<void(const std::string& line)> on_remark;
+  Progress& progress;  // is told what is pulled, with the sums over all images that were not here
 };
 
 class Puller {

@@ -106,7 +106,7 @@ bool works(const Container& container) {
 
 }  // namespace
 
-Roller::Roller(RollerParts parts, Roll roll) : parts_(std::move(parts)), roll_(std::move(roll)) {
+Roller::Roller(RollerParts parts, Roll roll) : parts_(parts), roll_(std::move(roll)) {
   replicas_ = replicas_of(roll_.rendering->service(roll_.service));
 }
 
@@ -232,7 +232,7 @@ Task<Result<void>> Roller::wait_until_healthy() {
       if (!removed) co_return removed;
       co_return Error{content ? Errc::failed : Errc::timed_out, verdict.reason, {}};
     }
-    parts_.waiting_for(verdict.waiting_for);
+    parts_.progress.waiting_for(verdict.waiting_for);
     co_await parts_.engine_changed.wait_until(gate->next_look(SteadyClock::now()));
     if (parts_.stop_requested) co_return Error{Errc::cancelled, "stopped while rolling", {}};
   }
@@ -328,7 +328,7 @@ Task<Result<void>> Roller::point_proxies(std::vector<Proxy> proxies, std::vector
                                  hosts_with(*hosts, roll_.service, addresses, names));
     }
     // It then knows both, which loses nothing where the old one drains by itself.
-    if (!written) parts_.remark(proxy.container.service + ": " + written.error().text());
+    if (!written) parts_.progress.remark(proxy.container.service + ": " + written.error().text());
   }
   if (pointed.empty()) co_return Result<void>();
   const Result<void> reloaded = co_await reload_proxies(pointed);
@@ -355,7 +355,7 @@ Task<Result<void>> Roller::reload_proxies(std::vector<Proxy> proxies) {
       }
       co_return reloaded;
     }
-    parts_.remark(reloaded.error().text());
+    parts_.progress.remark(reloaded.error().text());
   }
   co_return Result<void>();
 }
@@ -381,9 +381,10 @@ Task<Result<void>> Roller::drain(std::vector<Proxy> proxies, std::set<std::strin
     if (waited && now - busy_at >= quiet_enough) co_return Result<void>();
     if (now - begun >= drain_patience) {
       const auto waited_for = std::chrono::duration_cast<std::chrono::milliseconds>(now - begun);
-      parts_.remark(roll_.service + ": after " + human_duration(waited_for) +
-                    " the proxy still answers requests from before, " + std::to_string(open) +
-                    " of them with the old container: those are cut");
+      parts_.progress.remark(roll_.service + ": after " + human_duration(waited_for) +
+                             " the proxy still answers requests from before, " +
+                             std::to_string(open) +
+                             " of them with the old container: those are cut");
       co_return Result<void>();
     }
     const Result<void> slept = co_await sleep_for(look_again);

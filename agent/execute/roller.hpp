@@ -3,7 +3,6 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -13,6 +12,7 @@
 #include "agent/compose/compose.hpp"
 #include "agent/config/settings.hpp"
 #include "agent/docker/docker.hpp"
+#include "agent/execute/progress.hpp"
 #include "agent/execute/reloading.hpp"
 #include "agent/model/release.hpp"
 #include "agent/record/store.hpp"
@@ -26,10 +26,9 @@ struct RollerParts {
   Docker& docker;
   Compose& compose;
   const Store& store;
+  Progress& progress;
   WakeEvent& engine_changed;
   const bool& stop_requested;
-  std::function<void(const std::map<std::string, std::string>&)> waiting_for;
-  std::function<void(const std::string&)> remark;
 };
 
 struct Roll {

@@ -1,0 +1,58 @@
+// A deployment as its phases see it: the attempt as far as it has come, and what it works with.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "agent/compose/compose.hpp"
+#include "agent/config/settings.hpp"
+#include "agent/docker/docker.hpp"
+#include "agent/execute/progress.hpp"
+#include "agent/execute/release_record.hpp"
+#include "agent/execute/stack_reader.hpp"
+#include "agent/git/git.hpp"
+#include "agent/model/attempt.hpp"
+#include "agent/record/store.hpp"
+#include "agent/registry/registry.hpp"
+#include "common/known_values.hpp"
+
+namespace trimtab {
+
+// What a deployment works with; all outlive it.
+struct ExecutorParts {
+  const StackSettings& settings;
+  const std::string& project;
+  Git& git;
+  Registry& registry;
+  Docker& docker;
+  Compose& compose;
+  Store& store;
+  Progress& progress;
+  WakeEvent& engine_changed;  // notified when the Engine tells of something
+};
+
+struct ExecutorHooks {
+  // Whether something newer than this release is wanted by now.
+  std::function<bool(const Release&)> superseded;
+  // Makes sure that the release's compose.yaml is one that the present Compose can read.
+  std::function<Task<Result<void>>(int release)> make_readable;
+  std::map<std::string, std::uint64_t> pull_bytes;  // see Puller
+  KnownValues values;                               // that nobody is to read in what is told
+};
+
+struct Deployment {
+  Deployment(ExecutorParts with, ExecutorHooks asks);
+  Deployment(const Deployment&) = delete;
+  Deployment& operator=(const Deployment&) = delete;
+
+  ExecutorParts parts;
+  ExecutorHooks hooks;
+  StackReader stack;
+  Attempt attempt;
+  bool stop_requested = false;
+  std::optional<Result<void>> noted;  // whether it could be noted what runs, once committed
+};
+
+}  // namespace trimtab

@@ -1,0 +1,38 @@
+// What is recorded of an attempt that has ended. Pure, but for record_ending().
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/execute/phase_machine.hpp"
+#include "agent/record/store.hpp"
+
+namespace trimtab {
+
+struct EndingInput {
+  AttemptEnd end = AttemptEnd::committed;
+  const Attempt* attempt = nullptr;
+  const Release* release = nullptr;   // the one that it was about
+  const Release* fallback = nullptr;  // null: there was none
+  const Release* left = nullptr;  // whose files the live directory had when it began; null: none
+  std::chrono::milliseconds probation{0};
+  WallTime now;
+};
+
+struct Ending {
+  Release release;                   // as it is recorded now
+  std::optional<Release> left;       // likewise, where an operator has gone back from it
+  std::vector<std::string> rejects;  // content keys
+  std::string pardons;               // content key; "": none
+};
+
+Ending ending_of(const EndingInput& input);
+
+// Writes it and closes the journal. May be repeated. Errors: those of writing; not_found where the
+// release is gone.
+Result<void> record_ending(Store& store, AttemptEnd end, const Attempt& attempt,
+                           std::chrono::milliseconds probation);
+
+}  // namespace trimtab

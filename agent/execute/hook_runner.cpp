@@ -1,0 +1,228 @@
+#include "agent/execute/hook_runner.hpp"
+
+#include <algorithm>
+
+#include "common/log.hpp"
+#include "common/process.hpp"
+#include "common/trusted_file.hpp"
+
+namespace trimtab {
+namespace {
+
+constexpr const char* hook_mark_name = "TRIMTAB_HOOK_OF";
+constexpr std::size_t kept_lines = 100;
+constexpr std::size_t longest_line = 500;
+constexpr auto tidying_patience = std::chrono::seconds(30);
+
+std::string mark_of(const Store& store) {
+  return std::string(hook_mark_name) + "=" + store.directory().string();
+}
+
+std::string container_of(const StackSettings& settings) {
+  return "trimtab." + settings.name + ".hook";
+}
+
+Error late(const HookSettings& hook) {
+  return Error{Errc::timed_out,
+               "did not end within " + format_duration(hook.timeout) + " and was killed",
+               {}};
+}
+
+void keep_line(std::vector<std::string>* output, std::string_view line) {
+  std::string shown = printable(line.substr(0, longest_line));
+  std::replace(shown.begin(), shown.end(), '\n', ' ');
+  if (output->size() == kept_lines) output->erase(output->begin());
+  output->push_back(std::move(shown));
+}
+
+void keep_lines(std::vector<std::string>* output, std::string_view text) {
+  for (const std::string& line : split(text, '\n')) {
+    if (!line.empty()) keep_line(output, line);
+  }
+}
+
+// Ends what a hook leaves running where it did not end by itself: the Engine cannot end a command
+// in a container, nor does the end of Compose end the container.
+class Leftovers {
+ public:
+  explicit Leftovers(std::string mark) : mark_(std::move(mark)) { end_marked(mark_); }
+  Leftovers(const Leftovers&) = delete;
+  Leftovers& operator=(const Leftovers&) = delete;
+  ~Leftovers() {
+    if (!ended_) end_marked(mark_);
+  }
+  void none() { ended_ = true; }
+
+ private:
+  std::string mark_;
+  bool ended_ = false;
+};
+
+}  // namespace
+
+std::string name_of(const HookSettings& hook) {
+  const std::string program = hook.service.empty() ? hook.program.string() : hook.run.front();
+  const std::string base = program.substr(program.rfind('/') + 1);
+  return hook.service.empty() ? base : hook.service + ": " + base;
+}
+
+Task<void> end_hooks(Docker& docker, const Store& store, const StackSettings& settings) {
+  end_marked(mark_of(store));
+  const Result<void> removed = co_await docker.remove(container_of(settings));
+  if (!removed) spdlog::debug("{}: {}", settings.name, removed.error().text());
+}
+
+std::map<std::string, std::string> HookRunner::environment() const {
+  std::map<std::string, std::string> environment;
+  environment["TRIMTAB_STACK"] = parts_.settings.name;
+  environment["TRIMTAB_RELEASE"] = std::to_string(release_);
+  environment["TRIMTAB_COMMIT"] = parts_.store.find(release_)->commit;
+  environment["TRIMTAB_PREVIOUS_RELEASE"] =
+      fallback_ == 0 ? std::string() : std::to_string(fallback_);
+  environment["TRIMTAB_PHASE"] = phase_;
+  environment[hook_mark_name] = parts_.store.directory().string();
+  return environment;
+}
+
+Task<Result<HookEnd>> HookRunner::run(HookSettings hook, std::vector<std::string>* output) {
+  Leftovers leftovers(mark_of(parts_.store));
+  Result<HookEnd> end = Error{Errc::failed, "was not run", {}};
+  if (hook.service.empty()) {
+    end = co_await run_program(hook, output);
+  } else {
+    end = co_await run_for_service(hook, output);
+  }
+  if (end) leftovers.none();
+  co_return end;
+}
+
+Task<Result<HookEnd>> HookRunner::run_for_service(HookSettings hook,
+                                                  std::vector<std::string>* output) {
+  const auto present = co_await parts_.stack.containers();
+  const Result<Rendering> rendering = co_await parts_.stack.rendering(release_);
+  if (!present) co_return present.error().context("failed");
+  if (!rendering) co_return rendering.error().context("failed");
+  const bool known = !rendering->service(hook.service).empty();
+  const bool is_there = std::any_of(present->begin(), present->end(), [&](const Container& one) {
+    return one.service == hook.service;
+  });
+  if (!known && (hook.one_off || !is_there)) {
+    co_return Error{Errc::invalid, "names a service that the release does not have", {}};
+  }
+  if (!hook.one_off) co_return co_await run_inside(hook, *present, output);
+  const bool any_runs = std::any_of(present->begin(), present->end(), [](const Container& one) {
+    return one.state == ContainerState::running;
+  });
+  if (any_runs) co_return co_await run_one_off(hook, output);
+  co_return HookEnd{0, "nothing of the stack runs yet that it could work with"};
+}
+
+Task<Result<HookEnd>> HookRunner::run_inside(HookSettings hook, std::vector<Container> present,
+                                             std::vector<std::string>* output) {
+  std::erase_if(present, [&](const Container& one) { return one.service != hook.service; });
+  if (present.empty()) {
+    co_return HookEnd{0, hook.service + " has no container yet"};
+  }
+  const auto running = std::find_if(present.begin(), present.end(), [](const Container& one) {
+    return one.state == ContainerState::running;
+  });
+  if (running == present.end() && fallback_ == 0) {
+    co_return HookEnd{0, hook.service + " does not run, and no release was good yet"};
+  }
+  if (running == present.end()) {
+    co_return Error{Errc::failed, "cannot be run, since " + hook.service + " does not run", {}};
+  }
+  ExecRequest request;
+  request.container = running->id;
+  request.argv = hook.run;
+  request.environment = environment();
+  std::function<void(std::string_view)> on_line = [output](std::string_view line) {
+    keep_line(output, line);
+  };
+  auto running_hook = parts_.docker.exec(std::move(request), std::move(on_line));
+  const SteadyClock::time_point deadline = SteadyClock::now() + hook.timeout;
+  const Result<int> exit = co_await with_deadline(deadline, hook.service, std::move(running_hook));
+  if (exit) co_return HookEnd{*exit, {}};
+  if (SteadyClock::now() < deadline) co_return exit.error().context("failed");
+  co_return late(hook);
+}
+
+Task<Result<HookEnd>> HookRunner::run_one_off(HookSettings hook, std::vector<std::string>* output) {
+  RunRequest request;
+  request.file = parts_.store.compose_file(release_);
+  request.directory = parts_.settings.directory;
+  request.project = parts_.project;
+  request.service = hook.service;
+  request.container = container_of(parts_.settings);
+  request.argv = hook.run;
+  request.environment = environment();
+  request.timeout = hook.timeout;
+  const std::string container = request.container;
+  const Result<void> there = co_await parts_.stack.volumes_are_there(release_);
+  if (!there) co_return there.error().context("was not run");
+  const Result<void> free = co_await remove_ended(container);
+  if (!free) co_return free.error();
+  const Result<RunEnd> run = co_await parts_.compose.run_once(std::move(request));
+  if (run) {
+    keep_lines(output, run->output);
+    // Compose that cannot reach Docker has an exit code, too.
+    const Result<EngineInfo> engine = co_await parts_.docker.info();
+    if (run->exit_code != 0 && !engine) co_return engine.error().context("failed");
+    co_return HookEnd{run->exit_code, {}};
+  }
+  if (run.error().code != Errc::timed_out) co_return run.error().context("failed");
+  const Result<std::string> log =
+      co_await parts_.docker.last_log_lines(container, static_cast<int>(kept_lines));
+  if (log) keep_lines(output, *log);
+  end_marked(mark_of(parts_.store));
+  const Result<void> removed = co_await remove_ended(container);
+  if (!removed) parts_.progress.remark(removed.error().text());
+  co_return late(hook);
+}
+
+// A one-off that was cut off leaves its container, and with it the name; its end may take a moment.
+Task<Result<void>> HookRunner::remove_ended(std::string container) {
+  const SteadyClock::time_point patience = SteadyClock::now() + tidying_patience;
+  for (;;) {
+    const Result<void> removed = co_await parts_.docker.remove(container);
+    if (removed) co_return removed;
+    if (removed.error().code != Errc::conflict || SteadyClock::now() > patience) co_return removed;
+    const Result<void> slept = co_await sleep_for(std::chrono::milliseconds(200));
+    if (!slept) co_return slept;
+  }
+}
+
+Task<Result<HookEnd>> HookRunner::run_program(HookSettings hook, std::vector<std::string>* output) {
+  Command command;
+  command.argv.push_back(hook.program.string());
+  command.argv.insert(command.argv.end(), hook.args.begin(), hook.args.end());
+  command.environment = base_environment();
+  for (const auto& [name, value] : environment()) command.environment[name] = value;
+  command.environment["TRIMTAB_RELEASE_DIR"] =
+      std::filesystem::absolute(parts_.store.release_directory(release_)).string();
+  command.environment["TRIMTAB_DIRECTORY"] = parts_.settings.directory.string();
+  command.directory = "/";
+  command.timeout = hook.timeout;
+  std::error_code ec;
+  if (!std::filesystem::exists(hook.program, ec)) {
+    // One that lies in the checkout comes with the first release.
+    if (fallback_ == 0) co_return HookEnd{0, hook.program.string() + " is not there yet"};
+    co_return Error{Errc::not_found,
+                    "cannot be run, since " + hook.program.string() +
+                        " does not exist; one that comes with a commit is there only after it",
+                    {}};
+  }
+  // It runs as root: whoever could change it would be root, too.
+  const Result<void> trusted = check_trusted(hook.program, Privacy::open);
+  if (!trusted) {
+    co_return Error{trusted.error().code, "was not run: " + trusted.error().text(), {}};
+  }
+  const Result<Exit> exit = co_await trimtab::run(std::move(command));
+  if (!exit && exit.error().code == Errc::timed_out) co_return late(hook);
+  if (!exit) co_return exit.error();
+  keep_lines(output, exit->out);
+  keep_lines(output, exit->err);
+  co_return HookEnd{exit->code, {}};
+}
+
+}  // namespace trimtab

@@ -1,0 +1,65 @@
+// Runs one of the stack's hooks: in a running container, in one of the new release that is thrown
+// away, or on the host.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "agent/compose/compose.hpp"
+#include "agent/execute/progress.hpp"
+#include "agent/execute/stack_reader.hpp"
+
+namespace trimtab {
+
+// All outlive the runner.
+struct HookRunnerParts {
+  const StackSettings& settings;
+  const std::string& project;
+  const Store& store;
+  Docker& docker;
+  Compose& compose;
+  Progress& progress;
+  const StackReader& stack;
+};
+
+// How a hook ended by itself, or that there is nothing to run it in.
+struct HookEnd {
+  int exit = 0;
+  std::string skipped;
+};
+
+// Not the arguments, which may hold what is nobody's business.
+std::string name_of(const HookSettings& hook);
+
+// The end of what a daemon that was killed has left of hooks of the stack: processes, and the
+// container of a one-off.
+Task<void> end_hooks(Docker& docker, const Store& store, const StackSettings& settings);
+
+class HookRunner {
+ public:
+  // `release`: the one that is deployed; `fallback`: what ran before, 0 for none.
+  HookRunner(HookRunnerParts parts, int release, int fallback, std::string phase)
+      : parts_(parts), release_(release), fallback_(fallback), phase_(std::move(phase)) {}
+
+  // What it writes last is added to `output`, which outlives the call. What it leaves running where
+  // it does not end by itself is ended. Errors: timed_out; those of Docker and Compose; not_found,
+  // invalid and denied where it cannot be run.
+  Task<Result<HookEnd>> run(HookSettings hook, std::vector<std::string>* output);
+
+ private:
+  Task<Result<HookEnd>> run_for_service(HookSettings hook, std::vector<std::string>* output);
+  Task<Result<HookEnd>> run_inside(HookSettings hook, std::vector<Container> present,
+                                   std::vector<std::string>* output);
+  Task<Result<HookEnd>> run_one_off(HookSettings hook, std::vector<std::string>* output);
+  Task<Result<HookEnd>> run_program(HookSettings hook, std::vector<std::string>* output);
+  Task<Result<void>> remove_ended(std::string container);
+  [[nodiscard]] std::map<std::string, std::string> environment() const;
+
+  HookRunnerParts parts_;
+  int release_;
+  int fallback_;
+  std::string phase_;
+};
+
+}  // namespace trimtab

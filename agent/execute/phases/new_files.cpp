@@ -1,0 +1,123 @@
+#include "agent/execute/phases/new_files.hpp"
+
+#include <algorithm>
+
+#include "agent/execute/mounted_files.hpp"
+#include "agent/execute/operations.hpp"
+#include "agent/execute/reloading.hpp"
+#include "agent/model/service.hpp"
+#include "common/files.hpp"
+#include "common/log.hpp"
+
+namespace trimtab::phases {
+namespace {
+
+std::string container_of(const StackSettings& settings) {
+  return "trimtab." + settings.name + ".check";
+}
+
+std::filesystem::path trial_of(const Store& store) {
+  return store.directory() / "trial";
+}
+
+// The services whose new files may be asked for: one that is replaced would be gone before its
+// successor finds that it cannot start.
+std::vector<std::string> services_to_try(const Plan& plan, const Rendering& rendering) {
+  std::vector<std::string> services = plan.with(Action::reload);
+  for (const Action action : {Action::recreate, Action::roll}) {
+    for (std::string& service : plan.with(action)) services.push_back(std::move(service));
+  }
+  std::erase_if(services, [&](const std::string& service) {
+    const auto how = reload_of(rendering.service(service));
+    return !how || how->check.empty();
+  });
+  return services;
+}
+
+// Where they lie in the trial, by their paths in the container. A link would lead Docker to any
+// file of the host.
+std::map<std::string, std::string> staged(std::map<std::string, std::string> files,
+                                          const std::filesystem::path& trial) {
+  std::error_code ec;
+  std::erase_if(files, [&](const auto& file) {
+    return !std::filesystem::is_regular_file(
+        std::filesystem::symlink_status(trial / file.second, ec));
+  });
+  for (auto& [target, path] : files) path = (trial / path).string();
+  return files;
+}
+
+// What is tried has the image of the release and the mounts of the container that runs. Without
+// files where there is nothing to try.
+Task<Result<TrialRequest>> trial_for(Deployment& deployment, std::string service, Release release,
+                                     Rendering rendering) {
+  const ExecutorParts& parts = deployment.parts;
+  TrialRequest request;
+  const RunningService* const known = deployment.attempt.from.find(service);
+  const Release* const before = known == nullptr ? nullptr : parts.store.find(known->release);
+  if (before == nullptr) co_return request;
+  const FileBlobs files_before = files_of(*before, service);
+  const auto present = co_await deployment.stack.containers();
+  if (!present) co_return present.error();
+  const auto ids = co_await deployment.stack.image_ids(release);
+  if (!ids) co_return ids.error();
+  const Result<Rendering> old = co_await deployment.stack.rendering(known->release);
+  if (!old) co_return request;
+  const std::vector<Mount> mounts = mounts_of(rendering.service(service));
+  if (mounts != mounts_of(old->service(service))) co_return request;
+  const std::vector<Container> theirs = containers_of(*present, {service});
+  const auto like = std::find_if(theirs.begin(), theirs.end(), [](const Container& container) {
+    return container.state == ContainerState::running;
+  });
+  if (like == theirs.end()) co_return request;
+  request.name = container_of(parts.settings);
+  request.like = like->id;
+  request.image = ids->contains(service) ? ids->at(service) : like->image_id;
+  request.hosts = rendering.service_names();
+  request.files = staged(
+      files_to_try(files_before, files_of(release, service), mounts, parts.settings.directory),
+      trial_of(parts.store));
+  co_return request;
+}
+
+Task<Result<void>> try_files_of(Deployment& deployment, std::string service, Release release,
+                                Rendering rendering) {
+  const auto how = reload_of(rendering.service(service));
+  Result<TrialRequest> request = co_await trial_for(deployment, service, release, rendering);
+  if (!request) co_return request.error();
+  if (request->files.empty()) co_return Result<void>();
+  request->argv = how->check;
+  const Result<TrialEnd> end = co_await deployment.parts.docker.try_command(std::move(*request));
+  if (!end && is_transient(end.error().code)) co_return end.error();
+  if (!end) {
+    // The check is made once more before the signal is sent.
+    deployment.parts.progress.remark("the new files could not be tried: " + end.error().text());
+    co_return Result<void>();
+  }
+  if (end->exit_code == 0) co_return Result<void>();
+  co_return check_error(service, *how, end->exit_code, end->output);
+}
+
+}  // namespace
+
+Task<Result<void>> try_new_files(Deployment& deployment, Release release) {
+  const Result<Rendering> rendering = co_await deployment.stack.rendering(release.number);
+  if (!rendering) co_return rendering.error();
+  const std::vector<std::string> services = services_to_try(deployment.attempt.plan, *rendering);
+  if (services.empty()) co_return Result<void>();
+  const std::filesystem::path trial = trial_of(deployment.parts.store);
+  Result<void> tried = co_await deployment.parts.git.stage(release.commit, trial);
+  for (const std::string& service : services) {
+    if (tried) tried = co_await try_files_of(deployment, service, release, *rendering);
+  }
+  const Result<void> removed = remove_tree(trial);
+  if (!removed) spdlog::warn("{}: {}", deployment.parts.settings.name, removed.error().text());
+  co_return tried;
+}
+
+Task<void> end_trials(Docker& docker, const StackSettings& settings) {
+  const Result<void> removed = co_await docker.remove(container_of(settings));
+  if (!removed) spdlog::debug("{}: {}", settings.name, removed.error().text());
+}
+
+}  // namespace trimtab::phases

@@ -1,0 +1,64 @@
+#include "agent/execute/failure_report.hpp"
+#include "agent/execute/phases/images.hpp"
+#include "agent/execute/phases/new_files.hpp"
+#include "agent/execute/phases/phases.hpp"
+#include "agent/execute/postgres.hpp"
+#include "agent/model/classify.hpp"
+
+namespace trimtab::phases {
+namespace {
+
+PhaseOutcome failed(const Error& error, FailureClass cls) {
+  PhaseOutcome outcome;
+  outcome.result = failed_by(cls);
+  outcome.failure = failure_of(Phase::pulling, error, cls);
+  return outcome;
+}
+
+// What an image holds is known only now.
+Task<PhaseOutcome> check_data(Deployment& deployment, Release release) {
+  PhaseOutcome outcome;
+  const auto present = co_await deployment.stack.containers();
+  if (!present) co_return outcome;  // what comes next will say so
+  preflight::Input input;
+  input.postgres = co_await postgres_majors(deployment.parts.docker, *present, release.images);
+  if (input.postgres.empty()) co_return outcome;
+  const Result<Rendering> next = co_await deployment.stack.rendering(release.number);
+  if (!next) co_return outcome;
+  input.next = &*next;
+  const int fallback = deployment.attempt.fallback;
+  Result<Rendering> current = Error{Errc::not_found, "nothing was deployed", {}};
+  if (fallback != 0) current = co_await deployment.stack.rendering(fallback);
+  if (current) input.current = &*current;
+  const preflight::Findings findings = preflight::postgres_major(input);
+  if (findings.empty()) co_return outcome;
+  const PreflightFinding& found = findings.front();
+  co_return failed(Error{Errc::invalid, found.message, found.hint}, FailureClass::content);
+}
+
+}  // namespace
+
+Task<PhaseOutcome> pulling(Deployment& deployment) {
+  PhaseOutcome outcome;
+  const Release release = *deployment.parts.store.find(deployment.attempt.release);
+  const Result<void> pulled = co_await bring_images(deployment, release.images);
+  if (!pulled) co_return failed(pulled.error(), classify(Phase::pulling, pulled.error()));
+  const bool operator_rollback = deployment.attempt.kind == AttemptKind::operator_rollback;
+  if (!operator_rollback && deployment.hooks.superseded(release)) {
+    outcome.result = PhaseResult::superseded;
+    co_return outcome;
+  }
+  // Pulling may have taken long.
+  const Result<void> there = co_await deployment.stack.volumes_are_there(release.number);
+  if (!there) co_return failed(there.error(), FailureClass::world);
+  const Result<void> tried = co_await try_new_files(deployment, release);
+  if (!tried) {
+    // That something is not there says nothing of the files.
+    const bool refused = tried.error().code == Errc::invalid;
+    co_return failed(tried.error(), refused ? FailureClass::content : FailureClass::world);
+  }
+  if (operator_rollback) co_return outcome;
+  co_return co_await check_data(deployment, release);
+}
+
+}  // namespace trimtab::phases

@@ -1,0 +1,63 @@
+#include "agent/execute/running_record.hpp"
+
+#include "agent/execute/boot_files.hpp"
+
+namespace trimtab {
+
+Result<void> note_touched(Store& store, const Plan& plan) {
+  RunningSet running = store.running();
+  touch(running, plan);
+  if (running == store.running()) return {};
+  return store.set_running(std::move(running));
+}
+
+// Containers that somebody created by hand next to the release are not part of it.
+Task<Result<void>> note_running(Deployment& deployment, int number, Plan plan) {
+  Store& store = deployment.parts.store;
+  const Result<Rendering> rendering = co_await deployment.stack.rendering(number);
+  if (!rendering) co_return rendering.error();
+  const Result<ProjectContainers> found = co_await deployment.stack.found();
+  if (!found) co_return found.error();
+  const std::vector<Container> present =
+      without_hand_made_rest(found->own, found->signs, *rendering);
+  const RunningSet running =
+      running_after(*store.find(number), deployment.attempt.from, plan, present);
+  const Result<void> saved = co_await save_boot_file(deployment, number, running.jobs());
+  if (!saved) co_return saved;
+  const Result<void> noted = update_release(store, number, [&](Release& release) {
+    release.seen.clear();
+    for (const auto& [name, service] : running.services) {
+      if (!service.containers.empty()) release.seen[name] = service.containers;
+    }
+    release.jobs = running.jobs();
+  });
+  if (!noted) co_return noted;
+  co_return store.set_running(running);
+}
+
+Task<Result<void>> save_boot_file(Deployment& deployment, int number, std::set<std::string> jobs) {
+  const Result<Rendering> rendering = co_await deployment.stack.rendering(number);
+  if (!rendering) co_return rendering.error();
+  const ExecutorParts& parts = deployment.parts;
+  const auto saved = co_await save_boot_files(parts.docker, parts.settings, parts.store, *rendering,
+                                              number, std::move(jobs));
+  if (!saved) co_return saved.error();
+  co_return Result<void>();
+}
+
+Task<Result<Base>> base_of_plans(Deployment& deployment) {
+  const Store& store = deployment.parts.store;
+  Base base;
+  base.running = store.running();
+  const std::set<int> numbers = releases_of(base.running);
+  for (const int number : numbers) {
+    const Result<Rendering> rendering = co_await deployment.stack.rendering(number);
+    const Release* const release = store.find(number);
+    if (!rendering && is_transient(rendering.error().code)) co_return rendering.error();
+    if (!rendering || release == nullptr) continue;
+    base.releases[number] = {*rendering, release->mounted_files};
+  }
+  co_return base;
+}
+
+}  // namespace trimtab

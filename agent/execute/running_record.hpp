@@ -1,0 +1,26 @@
+// What is noted of what runs: before a plan touches it, and once it was verified.
+#pragma once
+
+#include <set>
+#include <string>
+
+#include "agent/execute/deployment.hpp"
+#include "agent/plan/diff.hpp"
+
+namespace trimtab {
+
+// Before its effects: what the plan changes is not known to run until it is verified.
+Result<void> note_touched(Store& store, const Plan& plan);
+
+// Notes which containers make up the release, which passed its gate after the plan was applied. The
+// deployment outlives the call, here and below. Errors: those of Docker and of the disk.
+Task<Result<void>> note_running(Deployment& deployment, int number, Plan plan);
+
+// Writes what the stack's unit reads of the release. `jobs`: services that are known to do their
+// work and exit.
+Task<Result<void>> save_boot_file(Deployment& deployment, int number, std::set<std::string> jobs);
+
+// What runs, and the releases that it is of.
+Task<Result<Base>> base_of_plans(Deployment& deployment);
+
+}  // namespace trimtab
