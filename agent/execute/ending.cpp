@@ -70,7 +70,10 @@ Ending ending_of(const EndingInput& input) {
     ending.left->outcome = Outcome::rolled_back;
     add_notice(*ending.left,
                "an operator went back from it to release " + std::to_string(input.release->number));
-    ending.rejects.push_back(input.left->content_key);
+    // Of the same content, what it went back from is a repair.
+    if (input.left->content_key != input.release->content_key) {
+      ending.rejects.push_back(input.left->content_key);
+    }
   }
   return ending;
 }

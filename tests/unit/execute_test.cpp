@@ -467,6 +467,13 @@ INSTANTIATE_TEST_SUITE_P(
                             "old",
                             "bad",
                             "good, left rolled_back, rejects bad, pardons new"},
+                    EndCase{"an operator went back to the same content",
+                            AttemptEnd::committed,
+                            {},
+                            AttemptKind::operator_rollback,
+                            "old",
+                            "new",
+                            "good, left rolled_back, pardons new"},
                     EndCase{"an operator could not go back", AttemptEnd::rolled_back, by_release,
                             AttemptKind::operator_rollback, "old", "bad", "in_progress, noticed"}));
 
