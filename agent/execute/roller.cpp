@@ -1,112 +1,31 @@
 #include "agent/execute/roller.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 #include "agent/execute/failure_log.hpp"
 #include "agent/execute/gate.hpp"
 #include "agent/execute/own_containers.hpp"
-#include "agent/execute/proxy_files.hpp"
 #include "agent/model/classify.hpp"
 #include "agent/model/service.hpp"
 #include "common/failpoint.hpp"
-#include "common/files.hpp"
 
 namespace trimtab {
-namespace {
 
-constexpr std::size_t largest_hosts_file = 256 * 1024;
-constexpr auto look_again = std::chrono::milliseconds(100);
-// A proxy has begun to use the new address when it has new processes. One that has no processes of
-// its own for that gets this long.
-constexpr auto reload_patience = std::chrono::seconds(5);
-// What its old processes still hold may be a download of an hour.
-constexpr auto drain_patience = std::chrono::seconds(60);
-// Without a connection for this long: a request that is being read opens one only afterwards.
-constexpr auto quiet_enough = std::chrono::seconds(1);
-
-// The process and all that descend from it, each with its parent.
-std::map<int, int> processes_of(int root) {
-  std::map<int, int> found;
-  std::vector<std::pair<int, int>> open;
-  if (root > 0) open.emplace_back(root, 0);
-  while (!open.empty()) {
-    const auto [pid, parent] = open.back();
-    open.pop_back();
-    if (!found.emplace(pid, parent).second) continue;
-    const std::string number = std::to_string(pid);
-    const auto children = read_file("/proc/" + number + "/task/" + number + "/children");
-    if (!children) continue;
-    for (const std::string& word : split(*children, ' ')) {
-      int child = 0;
-      std::from_chars(word.data(), word.data() + word.size(), child);
-      if (child > 0) open.emplace_back(child, pid);
-    }
+RollTurn next_turn(const RollState& state) {
+  const int surplus = state.leaving + state.staying - state.replicas;
+  if (state.leaving == 0 && state.staying >= state.replicas) return {RollTurn::Kind::finish, 0};
+  if (surplus > 0 && state.staying > 0 && state.leaving > 0) {
+    return {RollTurn::Kind::retire, std::min(surplus, state.leaving)};
   }
-  return found;
+  const int more = std::max(1, std::min(state.at_a_time, state.replicas - state.staying));
+  return {RollTurn::Kind::add, state.leaving + state.staying + more};
 }
 
-// What has become of a proxy's processes since its reload.
-struct Succession {
-  bool begun = false;  // there are new ones
-  bool over = false;   // and those that they replace are gone
-};
-
-// A reload gives a process new children in place of those that it had; others, such as a shell
-// that renews certificates, stay.
-Succession succession(const std::map<int, int>& before, const std::map<int, int>& now) {
-  std::set<int> parents;
-  for (const auto& [pid, parent] : now) {
-    if (!before.contains(pid)) parents.insert(parent);
-  }
-  const bool replaced = std::none_of(before.begin(), before.end(), [&](const auto& old) {
-    return parents.contains(old.second) && now.contains(old.first);
-  });
-  return {!parents.empty(), !parents.empty() && replaced};
-}
-
-int connections_of(int pid, const std::set<std::string>& addresses) {
-  int count = 0;
-  for (const char* table : {"tcp", "tcp6"}) {
-    const auto text = read_file("/proc/" + std::to_string(pid) + "/net/" + table);
-    if (text) count += connections_to(*text, addresses);
-  }
-  return count;
-}
-
-// Where the container is reached from the proxy's networks.
-std::vector<std::string> addresses_for(const Proxy& proxy, const Container& container) {
-  std::vector<std::string> addresses;
-  for (const NetworkAddress& mine : container.networks) {
-    for (const NetworkAddress& theirs : proxy.container.networks) {
-      if (mine.network == theirs.network && !mine.ipv4.empty()) addresses.push_back(mine.ipv4);
-    }
-  }
-  return addresses;
-}
-
-// The names that all containers of the service have there.
-std::set<std::string> names_of(const Proxy& proxy, const Container& container) {
-  std::set<std::string> names{container.service};
-  for (const NetworkAddress& mine : container.networks) {
-    for (const NetworkAddress& theirs : proxy.container.networks) {
-      if (mine.network != theirs.network) continue;
-      for (const std::string& alias : mine.aliases) {
-        if (alias != container.name && !container.id.starts_with(alias)) names.insert(alias);
-      }
-    }
-  }
-  return names;
-}
-
-bool works(const Container& container) {
-  return container.state == ContainerState::running && container.health != Health::unhealthy &&
-         container.health != Health::starting;
-}
-
-}  // namespace
-
-Roller::Roller(RollerParts parts, Roll roll) : parts_(parts), roll_(std::move(roll)) {
+Roller::Roller(RollerParts parts, Roll roll)
+    : parts_(parts),
+      roll_(std::move(roll)),
+      turnover_({parts.docker, parts.progress, parts.stop_requested},
+                {roll_.service, roll_.with_new_files, roll_.going_back}) {
   replicas_ = replicas_of(roll_.rendering->service(roll_.service));
 }
 
@@ -163,18 +82,17 @@ Task<Result<void>> Roller::take_turns() {
     if (parts_.stop_requested) co_return Error{Errc::cancelled, "stopped while rolling", {}};
     const Result<Present> present = co_await look();
     if (!present) co_return present.error();
-    const int leaving = static_cast<int>(present->leaving.size());
-    const int staying = static_cast<int>(present->staying.size());
-    const int surplus = leaving + staying - replicas_;
-    if (leaving == 0 && staying >= replicas_) co_return co_await wait_until_healthy();
-    if (surplus > 0 && staying > 0 && leaving > 0) {
-      done = co_await wait_until_healthy();
-      if (done) done = co_await retire(static_cast<std::size_t>(std::min(surplus, leaving)));
-    } else {
-      const int at_a_time = parallelism_of(roll_.rendering->service(roll_.service));
-      const int more = std::max(1, std::min(at_a_time, replicas_ - staying));
-      done = co_await add(leaving + staying + more);
-    }
+    RollState state;
+    state.leaving = static_cast<int>(present->leaving.size());
+    state.staying = static_cast<int>(present->staying.size());
+    state.replicas = replicas_;
+    state.at_a_time = parallelism_of(roll_.rendering->service(roll_.service));
+    const RollTurn next = next_turn(state);
+    if (next.kind == RollTurn::Kind::finish) co_return co_await wait_until_healthy();
+    if (next.kind == RollTurn::Kind::add) done = co_await add(next.count);
+    if (next.kind != RollTurn::Kind::retire) continue;
+    done = co_await wait_until_healthy();
+    if (done) done = co_await retire(static_cast<std::size_t>(next.count));
   }
   if (!done) co_return done;
   co_return Error{Errc::conflict, roll_.service + ": its containers do not come to rest",
@@ -274,6 +192,15 @@ Task<Result<void>> Roller::remove_failed() {
 
 // --- the old ones go
 
+Task<Result<void>> Roller::free_proxies() {
+  const Result<Present> present = co_await look();
+  if (!present) co_return present.error();
+  const std::vector<Proxy> proxies = proxies_of(*roll_.rendering, present->all, roll_.service);
+  const Result<void> freed = co_await turnover_.free(proxies, present->staying.size());
+  if (turnover_.failure()) failure_ = turnover_.failure();
+  co_return freed;
+}
+
 Task<Result<void>> Roller::retire(std::size_t count) {
   const Result<Present> present = co_await look();
   if (!present) co_return present.error();
@@ -284,7 +211,8 @@ Task<Result<void>> Roller::retire(std::size_t count) {
   remaining.insert(remaining.end(), present->leaving.begin() + static_cast<std::ptrdiff_t>(count),
                    present->leaving.end());
   const std::vector<Proxy> proxies = proxies_of(*roll_.rendering, present->all, roll_.service);
-  const Result<void> pointed = co_await point_proxies(proxies, going, remaining);
+  const Result<void> pointed = co_await turnover_.point(proxies, going, remaining);
+  if (turnover_.failure()) failure_ = turnover_.failure();
   if (!pointed) co_return pointed;
   failpoint("rolling:pointed");
   for (const Container& container : going) {
@@ -294,121 +222,6 @@ Task<Result<void>> Roller::retire(std::size_t count) {
     const Result<void> removed = co_await parts_.docker.remove(container.id);
     if (!removed) co_return removed;
   }
-  co_return Result<void>();
-}
-
-// Sends the proxies' new requests elsewhere, and waits until the last old one is answered.
-Task<Result<void>> Roller::point_proxies(std::vector<Proxy> proxies, std::vector<Container> from,
-                                         std::vector<Container> to) {
-  std::vector<Proxy> pointed;
-  std::set<std::string> leaving;
-  for (const Proxy& proxy : proxies) {
-    std::vector<std::string> addresses;
-    std::set<std::string> theirs;
-    std::set<std::string> names;
-    for (const Container& container : to) {
-      if (!works(container)) continue;
-      for (std::string& address : addresses_for(proxy, container)) {
-        addresses.push_back(std::move(address));
-      }
-      names.merge(names_of(proxy, container));
-    }
-    for (const Container& container : from) {
-      for (std::string& address : addresses_for(proxy, container)) theirs.insert(address);
-    }
-    leaving.insert(theirs.begin(), theirs.end());
-    if (addresses.empty()) continue;
-    pointed.push_back(proxy);
-    if (theirs.empty() || proxy.container.hosts_path.empty()) continue;
-    const auto hosts = read_file(proxy.container.hosts_path, largest_hosts_file);
-    Result<void> written;
-    if (!hosts) written = hosts.error();
-    if (written) {
-      written = rewrite_in_place(proxy.container.hosts_path,
-                                 hosts_with(*hosts, roll_.service, addresses, names));
-    }
-    // It then knows both, which loses nothing where the old one drains by itself.
-    if (!written) parts_.progress.remark(proxy.container.service + ": " + written.error().text());
-  }
-  if (pointed.empty()) co_return Result<void>();
-  const Result<void> reloaded = co_await reload_proxies(pointed);
-  if (!reloaded) co_return reloaded;
-  pointed_ = true;
-  co_return co_await drain(pointed, leaving);
-}
-
-Task<Result<void>> Roller::reload_proxies(std::vector<Proxy> proxies) {
-  for (const Proxy& proxy : proxies) {
-    workers_[proxy.container.id] = processes_of(proxy.container.pid);
-    const Result<void> reloaded =
-        co_await reload_container(parts_.docker, proxy.container, proxy.reload);
-    if (reloaded) continue;
-    if (!roll_.going_back || is_transient(reloaded.error().code)) {
-      // Where its files are as they were the release need not be at fault.
-      const bool by_files = roll_.with_new_files.contains(proxy.container.service);
-      if (!is_transient(reloaded.error().code)) {
-        failure_ = Failure{by_files ? FailureClass::content : FailureClass::world,
-                           {},
-                           reloaded.error().message,
-                           {},
-                           {}};
-      }
-      co_return reloaded;
-    }
-    parts_.progress.remark(reloaded.error().text());
-  }
-  co_return Result<void>();
-}
-
-Task<Result<void>> Roller::drain(std::vector<Proxy> proxies, std::set<std::string> addresses) {
-  const auto begun = SteadyClock::now();
-  auto busy_at = begun;
-  for (;;) {
-    bool over = true;        // all that knew the old addresses is gone
-    bool receiving = false;  // what knows them may yet open a connection for what it receives
-    int open = 0;
-    for (const Proxy& proxy : proxies) {
-      const Succession seen =
-          succession(workers_[proxy.container.id], processes_of(proxy.container.pid));
-      if (!seen.over) over = false;
-      if (seen.begun && !seen.over) receiving = true;
-      open += connections_of(proxy.container.pid, addresses);
-    }
-    const auto now = SteadyClock::now();
-    if (open > 0 || receiving) busy_at = now;
-    const bool waited = now - begun >= reload_patience;
-    if (open == 0 && over) co_return Result<void>();
-    if (waited && now - busy_at >= quiet_enough) co_return Result<void>();
-    if (now - begun >= drain_patience) {
-      const auto waited_for = std::chrono::duration_cast<std::chrono::milliseconds>(now - begun);
-      parts_.progress.remark(roll_.service + ": after " + human_duration(waited_for) +
-                             " the proxy still answers requests from before, " +
-                             std::to_string(open) +
-                             " of them with the old container: those are cut");
-      co_return Result<void>();
-    }
-    const Result<void> slept = co_await sleep_for(look_again);
-    if (!slept) co_return slept;
-    if (parts_.stop_requested) co_return Error{Errc::cancelled, "stopped while rolling", {}};
-  }
-}
-
-// From now on Docker's DNS says where the service is.
-Task<Result<void>> Roller::free_proxies() {
-  const Result<Present> present = co_await look();
-  if (!present) co_return present.error();
-  const std::vector<Proxy> proxies = proxies_of(*roll_.rendering, present->all, roll_.service);
-  for (const Proxy& proxy : proxies) {
-    if (proxy.container.hosts_path.empty()) continue;
-    const auto hosts = read_file(proxy.container.hosts_path, largest_hosts_file);
-    if (!hosts) continue;
-    const std::string freed = hosts_without(*hosts, roll_.service);
-    if (freed == *hosts) continue;
-    const auto written = rewrite_in_place(proxy.container.hosts_path, freed);
-    if (!written) co_return written;
-  }
-  // The file may have given one of several addresses alone.
-  if (pointed_ && present->staying.size() > 1) co_return co_await reload_proxies(proxies);
   co_return Result<void>();
 }
 

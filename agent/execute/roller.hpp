@@ -13,7 +13,7 @@
 #include "agent/config/settings.hpp"
 #include "agent/docker/docker.hpp"
 #include "agent/execute/progress.hpp"
-#include "agent/execute/reloading.hpp"
+#include "agent/execute/proxy_turnover.hpp"
 #include "agent/model/release.hpp"
 #include "agent/record/store.hpp"
 
@@ -42,6 +42,29 @@ struct Roll {
   bool going_back = false;               // a proxy that cannot be reloaded does not stop it
 };
 
+// What is there of a rolled service.
+struct RollState {
+  int leaving = 0;
+  int staying = 0;
+  int replicas = 1;   // that are wanted
+  int at_a_time = 1;  // new ones
+};
+
+struct RollTurn {
+  enum class Kind {
+    finish,  // all that is wanted is there, and no more
+    retire,  // `count` old ones go, once the new ones work
+    add,     // up to `count` in all
+  };
+  Kind kind = Kind::finish;
+  int count = 0;
+
+  friend bool operator==(const RollTurn&, const RollTurn&) = default;
+};
+
+// Pure.
+RollTurn next_turn(const RollState& state);
+
 class Roller {
  public:
   Roller(RollerParts parts, Roll roll);
@@ -65,18 +88,12 @@ class Roller {
   Task<void> note_failure(FailureClass cls, std::string reason);
   Task<Result<void>> remove_failed();
   Task<Result<void>> retire(std::size_t count);
-  Task<Result<void>> point_proxies(std::vector<Proxy> proxies, std::vector<Container> from,
-                                   std::vector<Container> to);
-  Task<Result<void>> reload_proxies(std::vector<Proxy> proxies);
-  Task<Result<void>> drain(std::vector<Proxy> proxies, std::set<std::string> addresses);
   Task<Result<void>> free_proxies();
 
   RollerParts parts_;
   Roll roll_;
   int replicas_;
-  bool pointed_ = false;  // whether a proxy was reloaded
-  // Container → its processes before its reload, each with its parent.
-  std::map<std::string, std::map<int, int>> workers_;
+  ProxyTurnover turnover_;
   std::optional<Failure> failure_;
 };
 

@@ -7,6 +7,7 @@
 #include "agent/execute/failure_report.hpp"
 #include "agent/execute/mounted_files.hpp"
 #include "agent/execute/operations.hpp"
+#include "agent/execute/roller.hpp"
 #include "common/text.hpp"
 
 namespace trimtab {
@@ -131,89 +132,127 @@ TEST_P(Operations, FollowFromThePlanAndFromWhatIsThere) {
 
 INSTANTIATE_TEST_SUITE_P(
     Plans, Operations,
-    testing::Values(PlanCase{"nothing to do", {{"web", Action::none}}, R"("web": {})", {}, "", ""},
-                    PlanCase{"an image changed",
-                             {{"db", Action::none}, {"web", Action::recreate}},
-                             R"("db": {}, "web": {})",
-                             {},
-                             "apply web",
-                             "apply web"},
-                    PlanCase{"what leaves waits for the gate",
-                             {{"old", Action::remove}, {"web", Action::create}},
-                             R"("web": {})",
-                             {running("old", "o1")},
-                             "apply web",
-                             "apply web, remove old"},
-                    PlanCase{"what leaves holds the port",
-                             {{"old", Action::remove}, {"web", Action::create}},
-                             web_on_80,
-                             {on_port(running("old", "o1"), 80)},
-                             "make room old, apply web",
-                             "make room old, apply web, remove old"},
-                    PlanCase{"what leaves holds another port",
-                             {{"old", Action::remove}, {"web", Action::create}},
-                             web_on_80,
-                             {on_port(running("old", "o1"), 81)},
-                             "apply web",
-                             "apply web, remove old"},
-                    PlanCase{"what leaves holds the name",
-                             {{"old", Action::remove}, {"web", Action::create}},
-                             R"("web": {"container_name": "site"})",
-                             {named(running("old", "o1"), "site")},
-                             "make room old, apply web",
-                             "make room old, apply web, remove old"},
-                    PlanCase{"what stays may hold the port",
-                             {{"old", Action::none}, {"web", Action::create}},
-                             web_on_80,
-                             {on_port(running("old", "o1"), 80)},
-                             "apply web",
-                             "apply web"},
-                    PlanCase{"what left before it was begun again",
-                             {{"old", Action::remove}, {"web", Action::create}},
-                             web_on_80,
-                             {},
-                             "apply web",
-                             "apply web, remove old"},
-                    PlanCase{"a reloaded proxy waits for what is started",
-                             {{"proxy", Action::reload}, {"web", Action::recreate}},
-                             proxy_of_web + R"(, "web": {})",
-                             {},
-                             "apply web, await web, reload proxy",
-                             "apply web, await web, reload proxy"},
-                    PlanCase{"a reloaded proxy does not wait for others",
-                             {{"db", Action::recreate}, {"proxy", Action::reload}},
-                             proxy_of_web + R"(, "web": {}, "db": {})",
-                             {},
-                             "apply db, reload proxy",
-                             "apply db, reload proxy"},
-                    PlanCase{
-                        "rolled after what is applied, each after what it needs",
-                        {{"api", Action::roll}, {"base", Action::roll}, {"db", Action::recreate}},
-                        R"("api": {"depends_on": ["base"]}, "base": {}, "db": {})",
-                        {},
-                        "apply db, roll base+api",
-                        "apply db, roll base+api"},
-                    PlanCase{"restarted after whose network it shares",
-                             {{"agent", Action::restart}, {"web", Action::restart}},
-                             R"("agent": {"depends_on": ["web"]}, "web": {})",
-                             {},
-                             "restart web+agent",
-                             "restart web+agent"},
-                    PlanCase{"all in their order",
-                             {{"a", Action::recreate},
-                              {"b", Action::roll},
-                              {"c", Action::restart},
-                              {"d", Action::reload},
-                              {"e", Action::remove}},
-                             R"("a": {}, "b": {}, "c": {}, "d": {})",
-                             {},
-                             "apply a, roll b, restart c, reload d",
-                             "apply a, roll b, restart c, reload d, remove e"}));
+    testing::Values(
+        PlanCase{"nothing to do", {{"web", Action::none}}, R"("web": {})", {}, "", ""},
+        PlanCase{"an image changed",
+                 {{"db", Action::none}, {"web", Action::recreate}},
+                 R"("db": {}, "web": {})",
+                 {},
+                 "apply web",
+                 "apply web"},
+        PlanCase{"what leaves waits for the gate",
+                 {{"old", Action::remove}, {"web", Action::create}},
+                 R"("web": {})",
+                 {running("old", "o1")},
+                 "apply web",
+                 "apply web, remove old"},
+        PlanCase{"what leaves holds the port",
+                 {{"old", Action::remove}, {"web", Action::create}},
+                 web_on_80,
+                 {on_port(running("old", "o1"), 80)},
+                 "make room old, apply web",
+                 "make room old, apply web, remove old"},
+        PlanCase{"what leaves holds another port",
+                 {{"old", Action::remove}, {"web", Action::create}},
+                 web_on_80,
+                 {on_port(running("old", "o1"), 81)},
+                 "apply web",
+                 "apply web, remove old"},
+        PlanCase{"what leaves holds the name",
+                 {{"old", Action::remove}, {"web", Action::create}},
+                 R"("web": {"container_name": "site"})",
+                 {named(running("old", "o1"), "site")},
+                 "make room old, apply web",
+                 "make room old, apply web, remove old"},
+        PlanCase{"what stays may hold the port",
+                 {{"old", Action::none}, {"web", Action::create}},
+                 web_on_80,
+                 {on_port(running("old", "o1"), 80)},
+                 "apply web",
+                 "apply web"},
+        PlanCase{"what left before it was begun again",
+                 {{"old", Action::remove}, {"web", Action::create}},
+                 web_on_80,
+                 {},
+                 "apply web",
+                 "apply web, remove old"},
+        PlanCase{"a reloaded proxy waits for what is started",
+                 {{"proxy", Action::reload}, {"web", Action::recreate}},
+                 proxy_of_web + R"(, "web": {})",
+                 {},
+                 "apply web, await web, reload proxy",
+                 "apply web, await web, reload proxy"},
+        PlanCase{"a reloaded proxy does not wait for others",
+                 {{"db", Action::recreate}, {"proxy", Action::reload}},
+                 proxy_of_web + R"(, "web": {}, "db": {})",
+                 {},
+                 "apply db, reload proxy",
+                 "apply db, reload proxy"},
+        PlanCase{"rolled after what is applied, each after what it needs",
+                 {{"api", Action::roll}, {"base", Action::roll}, {"db", Action::recreate}},
+                 R"("api": {"depends_on": ["base"]}, "base": {}, "db": {})",
+                 {},
+                 "apply db, roll base+api",
+                 "apply db, roll base+api"},
+        PlanCase{"restarted after whose network it shares",
+                 {{"agent", Action::restart}, {"web", Action::restart}},
+                 R"("agent": {"depends_on": ["web"]}, "web": {})",
+                 {},
+                 "restart web+agent",
+                 "restart web+agent"},
+        PlanCase{"all in their order",
+                 {{"a", Action::recreate},
+                  {"b", Action::roll},
+                  {"c", Action::restart},
+                  {"d", Action::reload},
+                  {"e", Action::remove}},
+                 R"("a": {}, "b": {}, "c": {}, "d": {})",
+                 {},
+                 "apply a, roll b, restart c, reload d",
+                 "apply a, roll b, restart c, reload d, remove e"}));
 
 TEST(DependenciesFirst, EndsWhereTheyGoRound) {
   const Rendering round = rendering(R"("a": {"depends_on": ["b"]}, "b": {"depends_on": ["a"]})");
   EXPECT_EQ(join(dependencies_first({"a", "b"}, round), " "), "a b");
 }
+
+// ---- The turns of a roll --------------------------------------------------------------------
+
+struct TurnCase {
+  std::string name;
+  RollState state;
+  RollTurn expected;
+};
+
+std::ostream& operator<<(std::ostream& out, const TurnCase& row) {
+  return out << row.name;
+}
+
+class Turns : public testing::TestWithParam<TurnCase> {};
+
+TEST_P(Turns, FollowFromWhatIsThere) {
+  const TurnCase& row = GetParam();
+  const RollTurn turn = next_turn(row.state);
+  EXPECT_EQ(turn.kind, row.expected.kind);
+  EXPECT_EQ(turn.count, row.expected.count);
+}
+
+// Leaving, staying, wanted, at a time.
+INSTANTIATE_TEST_SUITE_P(
+    Rolls, Turns,
+    testing::Values(
+        TurnCase{"a new one comes first", {1, 0, 1, 1}, {RollTurn::Kind::add, 2}},
+        TurnCase{"then the old one goes", {1, 1, 1, 1}, {RollTurn::Kind::retire, 1}},
+        TurnCase{"then it is done", {0, 1, 1, 1}, {RollTurn::Kind::finish, 0}},
+        TurnCase{"one at a time", {3, 0, 3, 1}, {RollTurn::Kind::add, 4}},
+        TurnCase{"and one goes for it", {3, 1, 3, 1}, {RollTurn::Kind::retire, 1}},
+        TurnCase{"two at a time", {3, 0, 3, 2}, {RollTurn::Kind::add, 5}},
+        TurnCase{"and two go for them", {3, 2, 3, 2}, {RollTurn::Kind::retire, 2}},
+        TurnCase{"the last of them", {1, 2, 3, 2}, {RollTurn::Kind::add, 4}},
+        TurnCase{"fewer are wanted", {3, 1, 1, 1}, {RollTurn::Kind::retire, 3}},
+        TurnCase{"one is missing that was there", {0, 1, 2, 1}, {RollTurn::Kind::add, 2}},
+        TurnCase{
+            "more than are wanted, none of them old", {0, 3, 2, 1}, {RollTurn::Kind::finish, 0}}));
 
 // ---- Which containers -----------------------------------------------------------------------
 

@@ -1,0 +1,217 @@
+#include "agent/execute/proxy_turnover.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "agent/execute/proxy_files.hpp"
+#include "common/files.hpp"
+#include "common/text.hpp"
+
+namespace trimtab {
+namespace {
+
+constexpr std::size_t largest_hosts_file = 256 * 1024;
+constexpr auto look_again = std::chrono::milliseconds(100);
+// A proxy has begun to use the new address when it has new processes. One that has no processes of
+// its own for that gets this long.
+constexpr auto reload_patience = std::chrono::seconds(5);
+// What its old processes still hold may be a download of an hour.
+constexpr auto drain_patience = std::chrono::seconds(60);
+// Without a connection for this long: a request that is being read opens one only afterwards.
+constexpr auto quiet_enough = std::chrono::seconds(1);
+
+// The process and all that descend from it, each with its parent.
+std::map<int, int> processes_of(int root) {
+  std::map<int, int> found;
+  std::vector<std::pair<int, int>> open;
+  if (root > 0) open.emplace_back(root, 0);
+  while (!open.empty()) {
+    const auto [pid, parent] = open.back();
+    open.pop_back();
+    if (!found.emplace(pid, parent).second) continue;
+    const std::string number = std::to_string(pid);
+    const auto children = read_file("/proc/" + number + "/task/" + number + "/children");
+    if (!children) continue;
+    for (const std::string& word : split(*children, ' ')) {
+      int child = 0;
+      std::from_chars(word.data(), word.data() + word.size(), child);
+      if (child > 0) open.emplace_back(child, pid);
+    }
+  }
+  return found;
+}
+
+// What has become of a proxy's processes since its reload.
+struct Succession {
+  bool begun = false;  // there are new ones
+  bool over = false;   // and those that they replace are gone
+};
+
+// A reload gives a process new children in place of those that it had; others, such as a shell
+// that renews certificates, stay.
+Succession succession(const std::map<int, int>& before, const std::map<int, int>& now) {
+  std::set<int> parents;
+  for (const auto& [pid, parent] : now) {
+    if (!before.contains(pid)) parents.insert(parent);
+  }
+  const bool replaced = std::none_of(before.begin(), before.end(), [&](const auto& old) {
+    return parents.contains(old.second) && now.contains(old.first);
+  });
+  return {!parents.empty(), !parents.empty() && replaced};
+}
+
+int connections_of(int pid, const std::set<std::string>& addresses) {
+  int count = 0;
+  for (const char* table : {"tcp", "tcp6"}) {
+    const auto text = read_file("/proc/" + std::to_string(pid) + "/net/" + table);
+    if (text) count += connections_to(*text, addresses);
+  }
+  return count;
+}
+
+// Where the container is reached from the proxy's networks.
+std::vector<std::string> addresses_for(const Proxy& proxy, const Container& container) {
+  std::vector<std::string> addresses;
+  for (const NetworkAddress& mine : container.networks) {
+    for (const NetworkAddress& theirs : proxy.container.networks) {
+      if (mine.network == theirs.network && !mine.ipv4.empty()) addresses.push_back(mine.ipv4);
+    }
+  }
+  return addresses;
+}
+
+// The names that all containers of the service have there.
+std::set<std::string> names_of(const Proxy& proxy, const Container& container) {
+  std::set<std::string> names{container.service};
+  for (const NetworkAddress& mine : container.networks) {
+    for (const NetworkAddress& theirs : proxy.container.networks) {
+      if (mine.network != theirs.network) continue;
+      for (const std::string& alias : mine.aliases) {
+        if (alias != container.name && !container.id.starts_with(alias)) names.insert(alias);
+      }
+    }
+  }
+  return names;
+}
+
+}  // namespace
+
+bool works(const Container& container) {
+  return container.state == ContainerState::running && container.health != Health::unhealthy &&
+         container.health != Health::starting;
+}
+
+// Sends the proxies' new requests elsewhere, and waits until the last old one is answered.
+Task<Result<void>> ProxyTurnover::point(std::vector<Proxy> proxies, std::vector<Container> from,
+                                        std::vector<Container> to) {
+  std::vector<Proxy> pointed;
+  std::set<std::string> leaving;
+  for (const Proxy& proxy : proxies) {
+    std::vector<std::string> addresses;
+    std::set<std::string> theirs;
+    std::set<std::string> names;
+    for (const Container& container : to) {
+      if (!works(container)) continue;
+      for (std::string& address : addresses_for(proxy, container)) {
+        addresses.push_back(std::move(address));
+      }
+      names.merge(names_of(proxy, container));
+    }
+    for (const Container& container : from) {
+      for (std::string& address : addresses_for(proxy, container)) theirs.insert(address);
+    }
+    leaving.insert(theirs.begin(), theirs.end());
+    if (addresses.empty()) continue;
+    pointed.push_back(proxy);
+    if (theirs.empty() || proxy.container.hosts_path.empty()) continue;
+    const auto hosts = read_file(proxy.container.hosts_path, largest_hosts_file);
+    Result<void> written;
+    if (!hosts) written = hosts.error();
+    if (written) {
+      written = rewrite_in_place(proxy.container.hosts_path,
+                                 hosts_with(*hosts, wanted_.service, addresses, names));
+    }
+    // It then knows both, which loses nothing where the old one drains by itself.
+    if (!written) parts_.progress.remark(proxy.container.service + ": " + written.error().text());
+  }
+  if (pointed.empty()) co_return Result<void>();
+  const Result<void> reloaded = co_await reload(pointed);
+  if (!reloaded) co_return reloaded;
+  pointed_ = true;
+  co_return co_await drain(pointed, leaving);
+}
+
+Task<Result<void>> ProxyTurnover::reload(std::vector<Proxy> proxies) {
+  for (const Proxy& proxy : proxies) {
+    workers_[proxy.container.id] = processes_of(proxy.container.pid);
+    const Result<void> reloaded =
+        co_await reload_container(parts_.docker, proxy.container, proxy.reload);
+    if (reloaded) continue;
+    if (!wanted_.going_back || is_transient(reloaded.error().code)) {
+      // Where its files are as they were the release need not be at fault.
+      const bool by_files = wanted_.with_new_files.contains(proxy.container.service);
+      if (!is_transient(reloaded.error().code)) {
+        failure_ = Failure{by_files ? FailureClass::content : FailureClass::world,
+                           {},
+                           reloaded.error().message,
+                           {},
+                           {}};
+      }
+      co_return reloaded;
+    }
+    parts_.progress.remark(reloaded.error().text());
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> ProxyTurnover::drain(std::vector<Proxy> proxies,
+                                        std::set<std::string> addresses) {
+  const auto begun = SteadyClock::now();
+  auto busy_at = begun;
+  for (;;) {
+    bool over = true;        // all that knew the old addresses is gone
+    bool receiving = false;  // what knows them may yet open a connection for what it receives
+    int open = 0;
+    for (const Proxy& proxy : proxies) {
+      const Succession seen =
+          succession(workers_[proxy.container.id], processes_of(proxy.container.pid));
+      if (!seen.over) over = false;
+      if (seen.begun && !seen.over) receiving = true;
+      open += connections_of(proxy.container.pid, addresses);
+    }
+    const auto now = SteadyClock::now();
+    if (open > 0 || receiving) busy_at = now;
+    const bool waited = now - begun >= reload_patience;
+    if (open == 0 && over) co_return Result<void>();
+    if (waited && now - busy_at >= quiet_enough) co_return Result<void>();
+    if (now - begun >= drain_patience) {
+      const auto waited_for = std::chrono::duration_cast<std::chrono::milliseconds>(now - begun);
+      parts_.progress.remark(wanted_.service + ": after " + human_duration(waited_for) +
+                             " the proxy still answers requests from before, " +
+                             std::to_string(open) +
+                             " of them with the old container: those are cut");
+      co_return Result<void>();
+    }
+    const Result<void> slept = co_await sleep_for(look_again);
+    if (!slept) co_return slept;
+    if (parts_.stop_requested) co_return Error{Errc::cancelled, "stopped while rolling", {}};
+  }
+}
+
+// From now on Docker's DNS says where the service is.
+Task<Result<void>> ProxyTurnover::free(std::vector<Proxy> proxies, std::size_t working) {
+  for (const Proxy& proxy : proxies) {
+    if (proxy.container.hosts_path.empty()) continue;
+    const auto hosts = read_file(proxy.container.hosts_path, largest_hosts_file);
+    if (!hosts) continue;
+    const std::string freed = hosts_without(*hosts, wanted_.service);
+    if (freed == *hosts) continue;
+    const auto written = rewrite_in_place(proxy.container.hosts_path, freed);
+    if (!written) co_return written;
+  }
+  // The file may have given one of several addresses alone.
+  if (pointed_ && working > 1) co_return co_await reload(std::move(proxies));
+  co_return Result<void>();
+}
+
+}  // namespace trimtab

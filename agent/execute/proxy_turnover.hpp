@@ -1,0 +1,59 @@
+// Has the proxies of a service send their requests to other containers of it, and waits until those
+// that they sent before are answered.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/docker/docker.hpp"
+#include "agent/execute/progress.hpp"
+#include "agent/execute/reloading.hpp"
+#include "agent/model/release.hpp"
+
+namespace trimtab {
+
+// Whether requests may be sent to it.
+bool works(const Container& container);
+
+// All outlive the turnover.
+struct ProxyTurnoverParts {
+  Docker& docker;
+  Progress& progress;
+  const bool& stop_requested;
+};
+
+struct Turnover {
+  std::string service;                   // that the proxies send requests to
+  std::set<std::string> with_new_files;  // services whose mounted files the release changes
+  bool going_back = false;               // a proxy that cannot be reloaded does not stop it
+};
+
+class ProxyTurnover {
+ public:
+  ProxyTurnover(ProxyTurnoverParts parts, Turnover wanted)
+      : parts_(parts), wanted_(std::move(wanted)) {}
+
+  // From these containers to those, and until the last old request is answered. cancelled where a
+  // stop was requested; failure() may say more of other errors.
+  Task<Result<void>> point(std::vector<Proxy> proxies, std::vector<Container> from,
+                           std::vector<Container> to);
+  // From now on Docker's DNS says where the service is, which has so many containers.
+  Task<Result<void>> free(std::vector<Proxy> proxies, std::size_t working);
+  [[nodiscard]] const std::optional<Failure>& failure() const { return failure_; }
+
+ private:
+  Task<Result<void>> reload(std::vector<Proxy> proxies);
+  Task<Result<void>> drain(std::vector<Proxy> proxies, std::set<std::string> addresses);
+
+  ProxyTurnoverParts parts_;
+  Turnover wanted_;
+  bool pointed_ = false;  // whether a proxy was reloaded
+  // Container → its processes before its reload, each with its parent.
+  std::map<std::string, std::map<int, int>> workers_;
+  std::optional<Failure> failure_;
+};
+
+}  // namespace trimtab
