@@ -30,12 +30,16 @@ struct ExecutorParts {
   Compose& compose;
   Store& store;
   Progress& progress;
-  WakeEvent& engine_changed;  // notified when the Engine tells of something
+  // Notified when the Engine tells of something, and when a phase need not go on.
+  WakeEvent& engine_changed;
 };
 
+// Both are asked again whenever `engine_changed` is notified.
 struct ExecutorHooks {
   // Whether something newer than this release is wanted by now.
   std::function<bool(const Release&)> superseded;
+  // Whether an operator wants nothing to be changed.
+  std::function<bool()> paused;
   // Makes sure that the release's compose.yaml is one that the present Compose can read.
   std::function<Task<Result<void>>(int release)> make_readable;
   std::map<std::string, std::uint64_t> pull_bytes;  // see Puller

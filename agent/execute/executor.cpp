@@ -102,6 +102,11 @@ Task<std::optional<AttemptResult>> Executor::run(Attempt attempt, bool resumed) 
     next = next_phase(phase, outcome.result, course);
     if (next.end == AttemptEnd::suspended) co_return suspend(std::move(outcome.failure));
     if (outcome.failure) note_failure(std::move(*outcome.failure));
+    // The first that changes anything.
+    if (next.phase == Phase::switching && deployment_.hooks.paused()) {
+      note_failure(failure_of_pause(deployment_.parts.settings, phase));
+      next = Next{std::nullopt, AttemptEnd::postponed};
+    }
   }
   end_ = *next.end;
   AttemptResult result{*end_, deployment_.attempt.failure, std::nullopt};

@@ -37,6 +37,11 @@ std::string ailment(const Container& container) {
 
 }  // namespace
 
+Failure failure_of_pause(const StackSettings& settings, Phase phase) {
+  const Error error{Errc::cancelled, settings.name + " was paused", {}};
+  return failure_of(phase, error, FailureClass::world);
+}
+
 Failure failure_of(Phase phase, const Error& error, FailureClass cls) {
   Failure failure;
   failure.cls = cls;

@@ -9,6 +9,9 @@
 
 namespace trimtab {
 
+// An operator wants nothing to be changed, and nothing was yet. Pure.
+Failure failure_of_pause(const StackSettings& settings, Phase phase);
+
 // In the error's own words. Pure.
 Failure failure_of(Phase phase, const Error& error, FailureClass cls);
 

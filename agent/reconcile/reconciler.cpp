@@ -288,6 +288,7 @@ void Reconciler::on_facts_asked() {
   const bool is_remote_back = reporter_.facts(facts_, image_watcher_.watched());
   // What failed because of it need not wait out its interval.
   if (is_remote_back && backoff_.retry_at) backoff_.retry_at = SteadyClock::now();
+  engine_changed_.notify();
   wake_.notify();
 }
 

@@ -150,6 +150,7 @@ Task<void> Reconciler::attempt(Attempt attempt, bool resumed, Turn::Holder host,
            facts_.tip.value->commit != release.commit &&
            parts_.store.intent().held_commit.empty() && !asked;
   };
+  hooks.paused = [this] { return parts_.store.intent().paused; };
   hooks.pull_bytes = std::move(bytes);
   hooks.values = known_values_of(store, {attempt.release, attempt.fallback});
   hooks.make_readable = [this](int release) { return make_readable(draft_parts(), release, true); };

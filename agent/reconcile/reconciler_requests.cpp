@@ -90,6 +90,7 @@ Result<std::string> Reconciler::pause(std::string why) {
   intent.paused_why = printable(why);
   intent.paused_at = wall_now();
   if (auto saved = parts_.store.set_intent(intent); !saved) return saved.error();
+  engine_changed_.notify();
   const std::string id = new_request_id();
   settle();
   end_request(id, "done", std::nullopt, parts_.settings.name + " is paused");

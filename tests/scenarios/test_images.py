@@ -145,14 +145,18 @@ class Cutter:
             threading.Thread(target=self.pump, args=(server, client, self.limit),
                              daemon=True).start()
 
+    def at_limit(self):
+        """Whether the transfer goes on."""
+        self.cuts += 1
+        self.on_cut()
+        return False
+
     def pump(self, source, target, limit):
         passed = 0
         try:
             while piece := source.recv(65536):
                 passed += len(piece)
-                if limit is not None and passed > limit:
-                    self.cuts += 1
-                    self.on_cut()
+                if limit is not None and passed > limit and not self.at_limit():
                     break
                 target.sendall(piece)
         except OSError:
@@ -187,6 +191,50 @@ def test_a_transfer_that_breaks_off_is_tried_again_while_the_old_version_runs(ho
         cutter.close()
     assert stack.version("web") == "2"
     assert [r["outcome"] for r in stack.releases()] == ["good", "good"]
+
+
+class Holder(Cutter):
+    """Has transfers stand still instead."""
+
+    def __init__(self, registry, limit):
+        self.held = 0
+        self.closed = threading.Event()
+        super().__init__(registry, limit)
+
+    def at_limit(self):
+        self.held += 1
+        self.closed.wait()
+        return False
+
+    def close(self):
+        self.closed.set()
+        super().close()
+
+
+def test_a_pull_ends_at_once_when_nobody_wants_it_any_more(host):
+    stack = shop(host)
+    host.start()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    before = stack.instances()
+    host.push("web", "2", version="2", health=False, filler=5_000_000)
+    host.push("web", "3", version="3", health=False)
+    holder = Holder(host.registry, limit=3_000_000)
+    try:
+        stack.push(services(host, "2", at=holder.address))
+        host.wait(lambda: holder.held == 1, "the transfer stands still")
+        with host.events("shop") as events:
+            host.trimtab("pause", "shop")
+            told = events.wait(lambda e: e["event"] == "release")
+        assert (told["release"], told["outcome"]) == (2, "in_progress")
+        assert "shop was paused" in told["message"] and stack.instances() == before
+        # It goes on under its number, until there is something newer.
+        host.trimtab("resume", "shop")
+        host.wait(lambda: holder.held == 2, "it is pulled again")
+        stack.wait_commit(stack.push(services(host, "3")))
+    finally:
+        holder.close()
+    assert stack.version("web") == "3"
+    assert [r["outcome"] for r in stack.releases()] == ["good", "superseded", "good"]
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/task_scope.hpp"
+#include "common/unless.hpp"
 #include "tests/lib/loop.hpp"
 
 namespace trimtab {
@@ -399,6 +400,80 @@ Task<Result<int>> two_in_a_row() {
 
 TEST(WithDeadline, ATimeoutDoesNotCancelTheCaller) {
   EXPECT_EQ(await(two_in_a_row()).value(), 42);
+}
+
+// unless
+
+struct Wanted {
+  explicit Wanted(asio::io_context& loop) : changed(loop.get_executor()) {}
+  WakeEvent changed;
+  bool unwanted = false;
+  int asked = 0;
+  bool cut = false;
+};
+
+Task<int> work_for(SteadyClock::duration wait, bool* cut) {
+  const Result<void> slept = co_await sleep_for(wait);
+  if (!slept) *cut = true;
+  co_return 42;
+}
+
+Task<std::optional<int>> answer_unless_unwanted(Wanted* wanted, SteadyClock::duration wait) {
+  const std::function<bool()> unwanted = [wanted] {
+    ++wanted->asked;
+    return wanted->unwanted;
+  };
+  auto task = work_for(wait, &wanted->cut);
+  co_return co_await unless(&wanted->changed, unwanted, std::move(task));
+}
+
+Task<void> change_until(Wanted* wanted, int times) {
+  for (int time = 1; time <= times; ++time) {
+    wanted->unwanted = time == times;
+    wanted->changed.notify();
+    co_await sleep_for(0ms);
+    co_await sleep_for(0ms);
+  }
+}
+
+TEST(Unless, GivesTheResultOfWhatIsWanted) {
+  asio::io_context loop;
+  Wanted wanted(loop);
+  EXPECT_EQ(await(loop, answer_unless_unwanted(&wanted, 0ms)), std::optional<int>(42));
+  EXPECT_FALSE(wanted.cut);
+}
+
+TEST(Unless, DoesNotWaitForWhatIsUnwantedFromTheStart) {
+  asio::io_context loop;
+  Wanted wanted(loop);
+  wanted.unwanted = true;
+  EXPECT_EQ(await(loop, answer_unless_unwanted(&wanted, 1h)), std::nullopt);
+  EXPECT_EQ(wanted.asked, 1);
+}
+
+TEST(Unless, AsksAgainWithEachChangeAndCutsTheTask) {
+  asio::io_context loop;
+  Wanted wanted(loop);
+  TaskGroup group(loop.get_executor());
+  group.spawn("changes", change_until(&wanted, 3));
+  EXPECT_EQ(await(loop, answer_unless_unwanted(&wanted, 1h)), std::nullopt);
+  EXPECT_TRUE(wanted.cut);
+  EXPECT_GE(wanted.asked, 2);
+  test::run_loop(loop);
+}
+
+TEST(Unless, EndsWithItsCaller) {
+  asio::io_context loop;
+  Wanted wanted(loop);
+  TaskGroup group(loop.get_executor());
+  std::optional<int> answer;
+  auto asking = answer_unless_unwanted(&wanted, 1h);
+  group.spawn("asks", store_result(std::move(asking), &answer));
+  loop.poll();
+  group.cancel();
+  test::run_loop(loop);
+  EXPECT_EQ(group.size(), 0U);
+  EXPECT_TRUE(wanted.cut);
 }
 
 }  // namespace

@@ -15,6 +15,22 @@ PhaseOutcome failed(const Error& error, FailureClass cls) {
   return outcome;
 }
 
+// How the phase ends where there is no use in going on with it.
+std::optional<PhaseOutcome> why_unwanted(const Deployment& deployment, const Release& release) {
+  PhaseOutcome outcome;
+  outcome.result = PhaseResult::failed_by_world;
+  // The next start, or the unit's, begins it again.
+  if (deployment.stop_requested) return outcome;
+  if (deployment.hooks.paused()) {
+    outcome.failure = failure_of_pause(deployment.parts.settings, Phase::pulling);
+    return outcome;
+  }
+  outcome.result = PhaseResult::superseded;
+  const bool operator_rollback = deployment.attempt.kind == AttemptKind::operator_rollback;
+  if (!operator_rollback && deployment.hooks.superseded(release)) return outcome;
+  return std::nullopt;
+}
+
 // What an image holds is known only now.
 Task<PhaseOutcome> check_data(Deployment& deployment, Release release) {
   PhaseOutcome outcome;
@@ -39,15 +55,16 @@ Task<PhaseOutcome> check_data(Deployment& deployment, Release release) {
 }  // namespace
 
 Task<PhaseOutcome> pulling(Deployment& deployment) {
-  PhaseOutcome outcome;
   const Release release = *deployment.parts.store.find(deployment.attempt.release);
-  const Result<void> pulled = co_await bring_images(deployment, release.images);
-  if (!pulled) co_return failed(pulled.error(), classify(Phase::pulling, pulled.error()));
-  const bool operator_rollback = deployment.attempt.kind == AttemptKind::operator_rollback;
-  if (!operator_rollback && deployment.hooks.superseded(release)) {
-    outcome.result = PhaseResult::superseded;
-    co_return outcome;
-  }
+  std::optional<PhaseOutcome> why;
+  const std::function<bool()> unwanted = [&deployment, &release, &why] {
+    why = why_unwanted(deployment, release);
+    return why.has_value();
+  };
+  const std::optional<Result<void>> pulled =
+      co_await bring_images(deployment, release.images, unwanted);
+  if (!pulled || unwanted()) co_return why.value_or(PhaseOutcome{});
+  if (!*pulled) co_return failed(pulled->error(), classify(Phase::pulling, pulled->error()));
   // Pulling may have taken long.
   const Result<void> there = co_await deployment.stack.volumes_are_there(release.number);
   if (!there) co_return failed(there.error(), FailureClass::world);
@@ -57,7 +74,7 @@ Task<PhaseOutcome> pulling(Deployment& deployment) {
     const bool refused = tried.error().code == Errc::invalid;
     co_return failed(tried.error(), refused ? FailureClass::content : FailureClass::world);
   }
-  if (operator_rollback) co_return outcome;
+  if (deployment.attempt.kind == AttemptKind::operator_rollback) co_return PhaseOutcome{};
   co_return co_await check_data(deployment, release);
 }
 

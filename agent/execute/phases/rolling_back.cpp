@@ -90,8 +90,12 @@ Task<Result<void>> go_back(Deployment& deployment) {
   if (!may) co_return may;
   note_plan(deployment, *plan);
   // Everything that will be needed is here before anything is stopped.
-  const Result<void> brought = co_await bring_images(deployment, images_needed(good, *plan));
-  if (!brought) co_return brought;
+  const std::function<bool()> unwanted = [&deployment] { return deployment.stop_requested; };
+  std::map<std::string, ImagePin> needed = images_needed(good, *plan);
+  const std::optional<Result<void>> brought =
+      co_await bring_images(deployment, std::move(needed), unwanted);
+  if (!brought) co_return Error{Errc::cancelled, "stopped while images were pulled", {}};
+  if (!*brought) co_return *brought;
   const Result<SwitchReport> moved =
       co_await move_checkout(deployment, deployment.attempt.release, good.number);
   if (!moved) co_return moved.error();

@@ -1,0 +1,187 @@
+// What ends a deployment from outside while its images are pulled.
+#include <gtest/gtest.h>
+
+#include "agent/compose/compose_program.hpp"
+#include "agent/execute/executor.hpp"
+#include "agent/git/git_program.hpp"
+#include "agent/registry/registry_client.hpp"
+#include "tests/lib/loop.hpp"
+#include "tests/lib/temporary_folder.hpp"
+
+namespace trimtab {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Has no image, and a pull never ends by itself.
+class StandingDocker final : public Docker {
+ public:
+  int pulls = 0;
+  int cut = 0;
+  std::function<void()> on_pull;
+
+  Task<Result<void>> pull(std::string, std::string, std::optional<RegistryLogin>,
+                          std::function<void(const PullProgress&)>) override {
+    ++pulls;
+    on_pull();
+    const Result<void> slept = co_await sleep_for(1h);
+    if (!slept) ++cut;
+    co_return slept;
+  }
+  Task<Result<Image>> image(std::string) override {
+    co_return Error{Errc::not_found, "no such image", {}};
+  }
+  Task<Result<void>> remove(std::string) override { co_return Result<void>(); }
+
+  Task<Result<EngineInfo>> info() override { co_return away(); }
+  Task<Result<std::vector<Container>>> project_containers(std::string) override {
+    co_return away();
+  }
+  Task<Result<std::vector<Container>>> all_containers() override { co_return away(); }
+  Task<Result<std::set<std::string>>> networks() override { co_return away(); }
+  Task<Result<std::set<std::string>>> volumes() override { co_return away(); }
+  Task<Result<std::vector<std::string>>> tags_below(std::string) override { co_return away(); }
+  Task<Result<void>> tag_image(std::string, std::string, std::string) override { co_return away(); }
+  Task<Result<void>> remove_image(std::string) override { co_return away(); }
+  Task<Result<std::string>> last_log_lines(std::string, int) override { co_return away(); }
+  Task<Result<void>> follow_logs(std::string, int, bool,
+                                 std::function<bool(std::string_view)>) override {
+    co_return away();
+  }
+  Task<Result<int>> exec(ExecRequest, std::function<void(std::string_view)>) override {
+    co_return away();
+  }
+  Task<Result<void>> start(std::string) override { co_return away(); }
+  Task<Result<void>> stop(std::string) override { co_return away(); }
+  Task<Result<void>> restart(std::string) override { co_return away(); }
+  Task<Result<void>> signal(std::string, std::string) override { co_return away(); }
+  Task<Result<TrialEnd>> try_command(TrialRequest) override { co_return away(); }
+  Task<Result<std::uint64_t>> memory_used(std::string) override { co_return away(); }
+  Task<Result<void>> events(std::int64_t, std::function<void()>,
+                            std::function<void(const EngineEvent&)>) override {
+    co_return away();
+  }
+
+ private:
+  static Error away() { return Error{Errc::unavailable, "Docker does not answer", {}}; }
+};
+
+class Silence final : public Progress {
+  void phase_begun(const Attempt&) override {}
+  void pulling(const std::string&, const PullProgress&) override {}
+  void waiting_for(const std::map<std::string, std::string>&) override {}
+  void remark(const std::string&) override {}
+  void hook_begun(const std::string&, std::chrono::milliseconds) override {}
+};
+
+Task<Result<void>> is_readable(int) {
+  co_return Result<void>();
+}
+
+// A release of two images, which are pulled at the same time.
+struct Pulling : testing::Test {
+  Pulling() {
+    settings.name = "shop";
+    settings.directory = folder / "live";
+    Release release;
+    release.number = 1;
+    release.commit = std::string(40, 'a');
+    release.project = "shop";
+    const std::string digest = "@sha256:" + std::string(64, 'b');
+    release.images["api"] = {"acme/api:1", "acme/api" + digest, false};
+    release.images["web"] = {"acme/web:1", "acme/web" + digest, false};
+    EXPECT_TRUE(store.save(release));
+    attempt.release = 1;
+    docker.on_pull = [this] {
+      if (docker.pulls == 2) happen();
+    };
+  }
+
+  std::optional<AttemptResult> run() {
+    ExecutorHooks hooks;
+    hooks.superseded = [this](const Release&) { return superseded; };
+    hooks.paused = [this] { return paused; };
+    hooks.make_readable = is_readable;
+    executor.emplace(
+        ExecutorParts{settings, project, git, registry, docker, compose, store, progress, changed},
+        std::move(hooks));
+    return test::await(loop, executor->run(attempt, false));
+  }
+
+  test::TemporaryFolder folder;
+  asio::io_context loop;
+  WakeEvent changed{loop.get_executor()};
+  StackSettings settings;
+  std::string project = "shop";
+  GitProgram git{GitAccess{}, "main", folder / "repo.git", folder.path()};
+  RegistryClient registry{RegistryClientOptions{folder / "config.json", folder / "certs", {}, {}}};
+  StandingDocker docker;
+  ComposeProgram compose{(folder / "docker.sock").string(), folder / "empty"};
+  Store store = *Store::open(folder / "shop");
+  Silence progress;
+  Attempt attempt;
+  std::optional<Executor> executor;
+  bool superseded = false;
+  bool paused = false;
+  std::function<void()> happen;  // once both pulls go on
+};
+
+TEST_F(Pulling, EndsAtOnceWhereANewerCommitIsKnown) {
+  happen = [this] {
+    superseded = true;
+    changed.notify();
+  };
+  const auto result = run();
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->end, AttemptEnd::superseded);
+  EXPECT_EQ(docker.cut, 2);
+  EXPECT_EQ(store.find(1)->outcome, Outcome::superseded);
+  EXPECT_FALSE(store.attempt());
+}
+
+TEST_F(Pulling, EndsAtOnceWhereAnOperatorPauses) {
+  happen = [this] {
+    paused = true;
+    changed.notify();
+  };
+  const auto result = run();
+  ASSERT_TRUE(result && result->failure);
+  EXPECT_EQ(result->end, AttemptEnd::postponed);
+  EXPECT_EQ(result->failure->reason, "shop was paused");
+  EXPECT_EQ(docker.cut, 2);
+  EXPECT_EQ(store.find(1)->outcome, Outcome::in_progress);
+  EXPECT_FALSE(store.attempt());
+}
+
+TEST_F(Pulling, EndsAtOnceWhereItIsToStopAndGoesOnLater) {
+  happen = [this] {
+    executor->request_stop();
+  };
+  attempt.entries = 1;  // begun once, and cut off by a crash
+  EXPECT_FALSE(run());
+  EXPECT_EQ(docker.cut, 2);
+  ASSERT_TRUE(store.attempt());
+  EXPECT_EQ(store.attempt()->phase, Phase::pulling);
+  EXPECT_EQ(store.attempt()->entries, 1);
+}
+
+TEST_F(Pulling, GoesOnWhereSomethingElseHasChanged) {
+  int turns = 0;
+  asio::steady_timer later(loop);
+  const std::function<void(const boost::system::error_code&)> next =
+      [&](const boost::system::error_code&) {
+        EXPECT_EQ(docker.cut, 0);
+        superseded = ++turns == 3;
+        changed.notify();
+        later.expires_after(1ms);
+        if (!superseded) later.async_wait(next);
+      };
+  happen = [&] { next({}); };
+  const auto result = run();
+  ASSERT_TRUE(result);
+  EXPECT_EQ(turns, 3);
+  EXPECT_EQ(docker.cut, 2);
+}
+
+}  // namespace
+}  // namespace trimtab
