@@ -44,7 +44,8 @@ void Executor::journal_or_warn() {
 }
 
 void Executor::request_stop() {
-  deployment_.stop_requested = true;
+  // A unit that stops says so twice.
+  if (std::exchange(deployment_.stop_requested, true)) return;
   deployment_.parts.engine_changed.notify();
   // An orderly stop in the middle of a phase is no sign of a crash loop.
   Attempt& attempt = deployment_.attempt;
