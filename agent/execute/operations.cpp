@@ -29,13 +29,17 @@ std::vector<std::string> in_the_way(const Plan& plan, const Rendering& next,
   return services;
 }
 
-// What is started and what a proxy that is reloaded passes requests on to.
-std::vector<std::string> proxied(const Plan& plan, const Rendering& next) {
+// What is started and what comes after it depends on: a proxy that is reloaded sends requests
+// there, and Compose, which is asked for a rolled service alone, waits for none of its
+// dependencies.
+std::vector<std::string> awaited(const Plan& plan, const Rendering& next) {
   const std::vector<std::string> started = plan.to_apply();
   std::set<std::string> services;
-  for (const std::string& proxy : plan.with(Action::reload)) {
-    for (std::string& name : dependencies_of(next.service(proxy))) {
-      if (is_named(name, started)) services.insert(std::move(name));
+  for (const Action action : {Action::reload, Action::roll}) {
+    for (const std::string& dependant : plan.with(action)) {
+      for (std::string& name : dependencies_of(next.service(dependant))) {
+        if (is_named(name, started)) services.insert(std::move(name));
+      }
     }
   }
   return {services.begin(), services.end()};
@@ -54,8 +58,8 @@ std::vector<Operation> operations_of(const Plan& plan, const Rendering& next,
       // A service that leaves goes after the gate, so that going back need not start it again.
       {Kind::make_room, in_the_way(plan, next, present)},
       {Kind::apply, plan.to_apply()},
-      // Before the roll: that reloads the proxy as well.
-      {Kind::await, proxied(plan, next)},
+      // Before the roll: that reloads proxies as well.
+      {Kind::await, awaited(plan, next)},
       {Kind::roll, dependencies_first(plan.with(Action::roll), next)},
       // One that shares another's network joins what that has once it has been restarted.
       {Kind::restart, dependencies_first(plan.with(Action::restart), next)},

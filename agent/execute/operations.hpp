@@ -18,7 +18,7 @@ struct Operation {
   enum class Kind {
     make_room,  // what leaves and holds a port or a name that is needed now
     apply,      // Compose makes and replaces
-    await,      // until what a reloaded proxy sends requests to works
+    await,      // until what reloaded and rolled services depend on works, or has done its work
     roll,
     restart,
     reload,

@@ -145,6 +145,31 @@ def test_no_request_is_lost_while_a_service_is_rolled_and_rolled_back(host, shop
     assert shop.status()["drift"] == []
 
 
+def test_a_rolled_service_waits_for_the_job_that_it_depends_on(host):
+    def services(version):
+        return {
+            "migrate": {"image": host.image("migrate", version)},
+            "api": {"image": host.image("api", version), "restart": "always",
+                    "deploy": {"update_config": {"order": "start-first"}},
+                    "depends_on": {"migrate": {"condition": "service_completed_successfully"}}}}
+    for version, code in (("1", 0), ("2", 0), ("3", 1)):
+        host.push("migrate", version, version=version, behaviour=f"exit {code} 3", health=False)
+        host.push("api", version, version=version)
+    stack = host.stack("shop", services("1"), gate={"stable": "1s"})
+    host.start()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    stack.wait_commit(stack.push(services("2")))
+    assert actions(stack, 2) == {"api": "roll", "migrate": "recreate"}
+    migrated = stack.container("migrate")["State"]["FinishedAt"]
+    assert stack.container("api")["State"]["StartedAt"][:19] >= migrated[:19]
+    # Where it fails, the new version is never started.
+    old = stack.instances()["api"]
+    stack.push(services("3"))
+    release = stack.wait_outcome(3, "rolled_back")
+    assert [service["service"] for service in release["failure"]["services"]] == ["migrate"]
+    assert release["failure"]["phase"] == "starting" and stack.instances()["api"] == old
+
+
 def test_a_new_version_that_does_not_work_goes_while_the_old_one_serves(host, shop):
     old = shop.instances()["api"]
     host.push("api", "broken", version="4", behaviour="needs-key")
