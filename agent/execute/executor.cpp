@@ -32,7 +32,8 @@ Course course_of(const Attempt& attempt, const StackSettings& settings) {
 // What a kill left of the attempt before.
 Task<void> tidy(Deployment& deployment) {
   const ExecutorParts& parts = deployment.parts;
-  co_await end_hooks(parts.docker, parts.store, parts.settings);
+  std::string mark = std::exchange(deployment.attempt.hook_mark, {});
+  co_await end_hook(parts.docker, parts.settings, std::move(mark));
   co_await phases::end_trials(parts.docker, parts.settings);
 }
 

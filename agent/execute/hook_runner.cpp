@@ -4,6 +4,7 @@
 
 #include "common/log.hpp"
 #include "common/process.hpp"
+#include "common/random.hpp"
 #include "common/trusted_file.hpp"
 
 namespace trimtab {
@@ -13,10 +14,6 @@ constexpr const char* hook_mark_name = "TRIMTAB_HOOK_OF";
 constexpr std::size_t kept_lines = 100;
 constexpr std::size_t longest_line = 500;
 constexpr auto tidying_patience = std::chrono::seconds(30);
-
-std::string mark_of(const Store& store) {
-  return std::string(hook_mark_name) + "=" + store.directory().string();
-}
 
 std::string container_of(const StackSettings& settings) {
   return "trimtab." + settings.name + ".hook";
@@ -45,7 +42,7 @@ void keep_lines(std::vector<std::string>* output, std::string_view text) {
 // in a container, nor does the end of Compose end the container.
 class Leftovers {
  public:
-  explicit Leftovers(std::string mark) : mark_(std::move(mark)) { end_marked(mark_); }
+  explicit Leftovers(std::string mark) : mark_(std::move(mark)) {}
   Leftovers(const Leftovers&) = delete;
   Leftovers& operator=(const Leftovers&) = delete;
   ~Leftovers() {
@@ -66,8 +63,13 @@ std::string name_of(const HookSettings& hook) {
   return hook.service.empty() ? base : hook.service + ": " + base;
 }
 
-Task<void> end_hooks(Docker& docker, const Store& store, const StackSettings& settings) {
-  end_marked(mark_of(store));
+std::string new_hook_mark(const Store& store) {
+  return std::string(hook_mark_name) + "=" + store.directory().string() + ":" +
+         std::to_string(random_bits());
+}
+
+Task<void> end_hook(Docker& docker, const StackSettings& settings, std::string mark) {
+  if (!mark.empty()) end_marked(mark);
   const Result<void> removed = co_await docker.remove(container_of(settings));
   if (!removed) spdlog::debug("{}: {}", settings.name, removed.error().text());
 }
@@ -75,17 +77,17 @@ Task<void> end_hooks(Docker& docker, const Store& store, const StackSettings& se
 std::map<std::string, std::string> HookRunner::environment() const {
   std::map<std::string, std::string> environment;
   environment["TRIMTAB_STACK"] = parts_.settings.name;
-  environment["TRIMTAB_RELEASE"] = std::to_string(release_);
-  environment["TRIMTAB_COMMIT"] = parts_.store.find(release_)->commit;
+  environment["TRIMTAB_RELEASE"] = std::to_string(attempt_.release);
+  environment["TRIMTAB_COMMIT"] = parts_.store.find(attempt_.release)->commit;
   environment["TRIMTAB_PREVIOUS_RELEASE"] =
-      fallback_ == 0 ? std::string() : std::to_string(fallback_);
-  environment["TRIMTAB_PHASE"] = phase_;
-  environment[hook_mark_name] = parts_.store.directory().string();
+      attempt_.fallback == 0 ? std::string() : std::to_string(attempt_.fallback);
+  environment["TRIMTAB_PHASE"] = to_string(attempt_.phase);
+  environment[hook_mark_name] = attempt_.hook_mark.substr(attempt_.hook_mark.find('=') + 1);
   return environment;
 }
 
 Task<Result<HookEnd>> HookRunner::run(HookSettings hook, std::vector<std::string>* output) {
-  Leftovers leftovers(mark_of(parts_.store));
+  Leftovers leftovers(attempt_.hook_mark);
   Result<HookEnd> end = Error{Errc::failed, "was not run", {}};
   if (hook.service.empty()) {
     end = co_await run_program(hook, output);
@@ -99,7 +101,7 @@ Task<Result<HookEnd>> HookRunner::run(HookSettings hook, std::vector<std::string
 Task<Result<HookEnd>> HookRunner::run_for_service(HookSettings hook,
                                                   std::vector<std::string>* output) {
   const auto present = co_await parts_.stack.containers();
-  const Result<Rendering> rendering = co_await parts_.stack.rendering(release_);
+  const Result<Rendering> rendering = co_await parts_.stack.rendering(attempt_.release);
   if (!present) co_return present.error().context("failed");
   if (!rendering) co_return rendering.error().context("failed");
   const bool known = !rendering->service(hook.service).empty();
@@ -126,7 +128,7 @@ Task<Result<HookEnd>> HookRunner::run_inside(HookSettings hook, std::vector<Cont
   const auto running = std::find_if(present.begin(), present.end(), [](const Container& one) {
     return one.state == ContainerState::running;
   });
-  if (running == present.end() && fallback_ == 0) {
+  if (running == present.end() && attempt_.fallback == 0) {
     co_return HookEnd{0, hook.service + " does not run, and no release was good yet"};
   }
   if (running == present.end()) {
@@ -149,7 +151,7 @@ Task<Result<HookEnd>> HookRunner::run_inside(HookSettings hook, std::vector<Cont
 
 Task<Result<HookEnd>> HookRunner::run_one_off(HookSettings hook, std::vector<std::string>* output) {
   RunRequest request;
-  request.file = parts_.store.compose_file(release_);
+  request.file = parts_.store.compose_file(attempt_.release);
   request.directory = parts_.settings.directory;
   request.project = parts_.project;
   request.service = hook.service;
@@ -158,7 +160,7 @@ Task<Result<HookEnd>> HookRunner::run_one_off(HookSettings hook, std::vector<std
   request.environment = environment();
   request.timeout = hook.timeout;
   const std::string container = request.container;
-  const Result<void> there = co_await parts_.stack.volumes_are_there(release_);
+  const Result<void> there = co_await parts_.stack.volumes_are_there(attempt_.release);
   if (!there) co_return there.error().context("was not run");
   const Result<void> free = co_await remove_ended(container);
   if (!free) co_return free.error();
@@ -174,7 +176,7 @@ Task<Result<HookEnd>> HookRunner::run_one_off(HookSettings hook, std::vector<std
   const Result<std::string> log =
       co_await parts_.docker.last_log_lines(container, static_cast<int>(kept_lines));
   if (log) keep_lines(output, *log);
-  end_marked(mark_of(parts_.store));
+  end_marked(attempt_.hook_mark);
   const Result<void> removed = co_await remove_ended(container);
   if (!removed) parts_.progress.remark(removed.error().text());
   co_return late(hook);
@@ -199,14 +201,14 @@ Task<Result<HookEnd>> HookRunner::run_program(HookSettings hook, std::vector<std
   command.environment = base_environment();
   for (const auto& [name, value] : environment()) command.environment[name] = value;
   command.environment["TRIMTAB_RELEASE_DIR"] =
-      std::filesystem::absolute(parts_.store.release_directory(release_)).string();
+      std::filesystem::absolute(parts_.store.release_directory(attempt_.release)).string();
   command.environment["TRIMTAB_DIRECTORY"] = parts_.settings.directory.string();
   command.directory = "/";
   command.timeout = hook.timeout;
   std::error_code ec;
   if (!std::filesystem::exists(hook.program, ec)) {
     // One that lies in the checkout comes with the first release.
-    if (fallback_ == 0) co_return HookEnd{0, hook.program.string() + " is not there yet"};
+    if (attempt_.fallback == 0) co_return HookEnd{0, hook.program.string() + " is not there yet"};
     co_return Error{Errc::not_found,
                     "cannot be run, since " + hook.program.string() +
                         " does not exist; one that comes with a commit is there only after it",

@@ -32,15 +32,18 @@ struct HookEnd {
 // Not the arguments, which may hold what is nobody's business.
 std::string name_of(const HookSettings& hook);
 
-// The end of what a daemon that was killed has left of hooks of the stack: processes, and the
-// container of a one-off.
-Task<void> end_hooks(Docker& docker, const Store& store, const StackSettings& settings);
+// A new NAME=VALUE that one run of a hook has in its environment, and all that it starts. What one
+// that ended well has started lives on, so that each run has its own.
+std::string new_hook_mark(const Store& store);
+
+// The end of what a hook that was cut off has left: processes with the mark ("": it has none), and
+// the container of a one-off.
+Task<void> end_hook(Docker& docker, const StackSettings& settings, std::string mark);
 
 class HookRunner {
  public:
-  // `release`: the one that is deployed; `fallback`: what ran before, 0 for none.
-  HookRunner(HookRunnerParts parts, int release, int fallback, std::string phase)
-      : parts_(parts), release_(release), fallback_(fallback), phase_(std::move(phase)) {}
+  // `attempt`: with the mark of this run; outlives the runner.
+  HookRunner(HookRunnerParts parts, const Attempt& attempt) : parts_(parts), attempt_(attempt) {}
 
   // What it writes last is added to `output`, which outlives the call. What it leaves running where
   // it does not end by itself is ended. Errors: timed_out; those of Docker and Compose; not_found,
@@ -57,9 +60,7 @@ class HookRunner {
   [[nodiscard]] std::map<std::string, std::string> environment() const;
 
   HookRunnerParts parts_;
-  int release_;
-  int fallback_;
-  std::string phase_;
+  const Attempt& attempt_;
 };
 
 }  // namespace trimtab

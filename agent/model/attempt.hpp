@@ -51,6 +51,7 @@ struct Attempt {
   Plan return_plan;  // what going back does, once it goes back
   // Of each rolled service, the containers that go; noted before the first new one comes.
   std::optional<SeenContainers> leaving;
+  std::string hook_mark;  // NAME=VALUE that the hook which runs has in its environment; "": none
   WallTime started_at;
   std::optional<Failure> failure;  // why it rolls back
 };

@@ -216,6 +216,7 @@ Json to_json(const Attempt& attempt) {
   json["entries"] = attempt.entries;
   json["return_plan"] = to_json(attempt.return_plan);
   json["leaving"] = attempt.leaving ? Json(*attempt.leaving) : Json(nullptr);
+  json["hook_mark"] = attempt.hook_mark;
   json["started_at"] = format_time(attempt.started_at);
   json["failure"] = attempt.failure ? to_json(*attempt.failure) : Json(nullptr);
   return json;
@@ -345,6 +346,7 @@ Result<Attempt> attempt_from_json(const Json& json) {
       (*attempt.leaving)[item.key()] = std::set<std::string>(ids.begin(), ids.end());
     }
   }
+  attempt.hook_mark = json_string(json, "hook_mark");
   attempt.started_at = time_of(json, "started_at");
   attempt.failure = failure_from_json(json_object(json, "failure"));
   return attempt;

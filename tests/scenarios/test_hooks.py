@@ -215,6 +215,15 @@ def test_a_hook_that_a_kill_cut_off_is_run_again_and_not_beside_itself(host):
     assert stack.version("api") == "2"
 
 
+def test_what_a_hook_that_ended_well_has_started_outlives_the_next_deployment(host):
+    script = "sleep 765432 >/dev/null 2>&1 &"
+    stack = deployed(host, hooks={"after": [in_db(script)]})
+    for count, version in ((1, "1"), (2, "2"), (3, "3")):
+        if count > 1:
+            stack.wait_commit(push_version(host, stack, version))
+        host.wait(lambda wanted=count: processes_of("sleep", "765432") == wanted, "it runs")
+
+
 @pytest.mark.parametrize("restart", [False, True], ids=["runs on", "is restarted"])
 def test_what_breaks_after_the_gate_goes_back_by_itself(host, restart):
     stack = deployed(host)

@@ -139,6 +139,7 @@ TEST(Record, AnAttemptComesBackWhole) {
   saved.return_plan.steps = {{"web", Action::recreate, Risk::restart, {"put back"}}};
   saved.plan.steps = {{"web", Action::restart, Risk::restart, {"mounted file changed: a"}}};
   saved.unwell = {"db"};
+  saved.hook_mark = "TRIMTAB_HOOK_OF=/state/shop:1";
   saved.leaving = SeenContainers{{"web", {"a", "b"}}, {"api", {}}};
   saved.request = "abcd";
   saved.started_at = moment("2026-11-23T00:07:23.123Z");
@@ -149,6 +150,7 @@ TEST(Record, AnAttemptComesBackWhole) {
   EXPECT_EQ(back->phase, Phase::rolling_back);
   EXPECT_EQ(back->plan, saved.plan);
   EXPECT_EQ(back->unwell, saved.unwell);
+  EXPECT_EQ(back->hook_mark, saved.hook_mark);
   EXPECT_EQ(back->leaving, saved.leaving);
   EXPECT_EQ(back->kind, saved.kind);
   EXPECT_EQ(back->checkout, 5);

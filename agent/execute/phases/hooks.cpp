@@ -57,6 +57,24 @@ Task<bool> was_anything_down(Deployment& deployment, WallTime since) {
       });
 }
 
+// From its beginning to its end the journal has its mark: a start after a kill ends what is left.
+Task<Result<HookEnd>> run_marked(Deployment& deployment, HookSettings hook,
+                                 std::vector<std::string>* output) {
+  const ExecutorParts& parts = deployment.parts;
+  Attempt& attempt = deployment.attempt;
+  attempt.hook_mark = new_hook_mark(parts.store);
+  const Result<void> marked = parts.store.journal(attempt);
+  if (!marked) co_return marked.error().context("was not run");
+  HookRunner runner({parts.settings, parts.project, parts.store, parts.docker, parts.compose,
+                     parts.progress, deployment.stack},
+                    attempt);
+  const Result<HookEnd> end = co_await runner.run(hook, output);
+  attempt.hook_mark.clear();
+  const Result<void> unmarked = parts.store.journal(attempt);
+  if (!unmarked) spdlog::warn("{}: {}", parts.settings.name, unmarked.error().text());
+  co_return end;
+}
+
 // Nothing where it was skipped, which people are told.
 Task<Result<std::optional<Ran>>> run_hook(Deployment& deployment, HookSettings hook) {
   const ExecutorParts& parts = deployment.parts;
@@ -64,12 +82,9 @@ Task<Result<std::optional<Ran>>> run_hook(Deployment& deployment, HookSettings h
   Ran ran;
   ran.run.phase = to_string(attempt.phase);
   ran.run.name = name_of(hook);
-  HookRunner runner({parts.settings, parts.project, parts.store, parts.docker, parts.compose,
-                     parts.progress, deployment.stack},
-                    attempt.release, attempt.fallback, ran.run.phase);
   parts.progress.hook_begun(ran.run.name, hook.timeout);
   const SteadyClock::time_point begun = SteadyClock::now();
-  const Result<HookEnd> end = co_await runner.run(hook, &ran.run.output);
+  const Result<HookEnd> end = co_await run_marked(deployment, hook, &ran.run.output);
   const std::chrono::duration<double> took = SteadyClock::now() - begun;
   ran.run.seconds = took.count();
   parts.progress.waiting_for({});
