@@ -7,8 +7,10 @@
 #include "agent/execute/failure_report.hpp"
 #include "agent/execute/mounted_files.hpp"
 #include "agent/execute/operations.hpp"
+#include "agent/execute/probe.hpp"
 #include "agent/execute/roller.hpp"
 #include "common/text.hpp"
+#include "tests/lib/loop.hpp"
 
 namespace trimtab {
 namespace {
@@ -413,6 +415,16 @@ INSTANTIATE_TEST_SUITE_P(
             "the same, killed for want of memory",
             {killed_for_memory(exited("web", "w1", 137)), sharing(created("agent", "a1"), "w1")},
             "host, web: exited with 137"}));
+
+// ---- Probes ---------------------------------------------------------------------------------
+
+TEST(Probe, AsksAHostWithoutAPath) {
+  ProbeSettings settings;
+  settings.url = "http://127.0.0.1?ready=1";
+  const ProbeAnswer answer = test::await(probe(settings));
+  EXPECT_FALSE(answer.ok);
+  EXPECT_EQ(answer.what, "cannot connect to 127.0.0.1: Connection refused");
+}
 
 // ---- The end of an attempt ------------------------------------------------------------------
 
