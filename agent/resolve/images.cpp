@@ -2,7 +2,23 @@
 
 #include <algorithm>
 
+#include "agent/model/reference.hpp"
+#include "common/hash.hpp"
+
 namespace trimtab {
+namespace {
+
+constexpr std::string_view encoded_prefix = "name-";
+
+// The name as a part of a repository's; one that no other name gives where it has what Compose
+// takes and a registry does not: capitals, and separators at the end or several in a row.
+std::string path_component(const std::string& name) {
+  const Result<ImageReference> parsed = parse_reference("trimtab.local/" + name + ":kept");
+  if (parsed && !name.starts_with(encoded_prefix)) return name;
+  return std::string(encoded_prefix) + hex_encode(name);
+}
+
+}  // namespace
 
 Result<std::vector<ImageNeed>> image_needs(const Json& model, const std::string& project,
                                            bool underscore_names,
@@ -52,12 +68,12 @@ void pin_images(Json& model, const std::map<std::string, ImagePin>& pins) {
 }
 
 std::string kept_tag_prefix(const std::string& stack) {
-  return "trimtab.local/" + stack + "/";
+  return "trimtab.local/" + path_component(stack) + "/";
 }
 
 KeptTag kept_tag(const std::string& stack, const std::string& service, const ImagePin& pin) {
   const auto at = pin.pinned.find("sha256:");
-  return {kept_tag_prefix(stack) + service,
+  return {kept_tag_prefix(stack) + path_component(service),
           at == std::string::npos ? "kept" : short_digest(pin.pinned.substr(at))};
 }
 

@@ -139,6 +139,22 @@ TEST(KeptTags, ThoseThatNoReleaseNamesAreStale) {
   EXPECT_TRUE(stale_tags(tags, "shop", releases).empty());
 }
 
+TEST(KeptTags, HaveNamesThatDockerTakesWhateverTheServiceIsCalled) {
+  const ImagePin pin{"acme/api:latest", "acme/api@sha256:" + std::string(64, 'a')};
+  std::set<std::string> repositories;
+  const std::vector<std::string> services{"api",      "Api",  "API",    "api_",        "api__v2",
+                                          "api___v2", "a..b", "a-.b",   "a---b",       "web.front",
+                                          "-api",     "_api", "name-a", "name-617069", "a_b.c-d"};
+  for (const std::string& service : services) {
+    const KeptTag tag = kept_tag("shop", service, pin);
+    const Result<ImageReference> reference = parse_reference(tag.text());
+    EXPECT_TRUE(reference) << tag.text();
+    EXPECT_TRUE(repositories.insert(tag.repository).second) << tag.repository;
+  }
+  EXPECT_EQ(kept_tag("shop", "web.front", pin).repository, "trimtab.local/shop/web.front");
+  EXPECT_EQ(kept_tag("shop", "Api", pin).repository, "trimtab.local/shop/name-417069");
+}
+
 TEST(Paths, StagedOnesBecomeLiveOnes) {
   struct Row {
     const char* before;
