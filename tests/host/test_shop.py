@@ -19,10 +19,10 @@ def shop(debian, forge, deb):
     debian.install(deb)
     shop = Shop(debian, forge)
     shop.hurry()
-    shop.install()
     # Where tests/run has something else at work, it makes that file when it is over.
     if quiet := os.environ.get("TRIMTAB_TEST_QUIET"):
         real.wait_until(pathlib.Path(quiet).exists, "nothing else runs", 3600, GENTLY)
+    shop.install()
     return shop
 
 
