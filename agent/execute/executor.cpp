@@ -1,7 +1,7 @@
 #include "agent/execute/executor.hpp"
 
 #include "agent/execute/docker_away.hpp"
-#include "agent/execute/ending.hpp"
+#include "agent/execute/end_record.hpp"
 #include "agent/execute/failure_report.hpp"
 #include "agent/execute/hook_runner.hpp"
 #include "agent/execute/known_values_of.hpp"
@@ -231,12 +231,12 @@ Task<Result<void>> Executor::record_end() {
     if (!*deployment_.noted) co_return *deployment_.noted;
   }
   const ExecutorParts& parts = deployment_.parts;
-  co_return record_ending(parts.store, *end_, deployment_.attempt, parts.settings.gate.probation);
+  co_return write_end(parts.store, *end_, deployment_.attempt, parts.settings.gate.probation);
 }
 
 Result<void> Executor::give_up(Attempt attempt) {
   const ExecutorParts& parts = deployment_.parts;
-  return record_ending(parts.store, AttemptEnd::failed, attempt, parts.settings.gate.probation);
+  return write_end(parts.store, AttemptEnd::failed, attempt, parts.settings.gate.probation);
 }
 
 }  // namespace trimtab

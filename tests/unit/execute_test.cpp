@@ -3,7 +3,7 @@
 
 #include <ostream>
 
-#include "agent/execute/ending.hpp"
+#include "agent/execute/end_record.hpp"
 #include "agent/execute/failure_report.hpp"
 #include "agent/execute/mounted_files.hpp"
 #include "agent/execute/operations.hpp"
@@ -450,9 +450,9 @@ std::ostream& operator<<(std::ostream& out, const EndCase& row) {
   return out << row.name;
 }
 
-class EndingOf : public testing::TestWithParam<EndCase> {};
+class EndRecords : public testing::TestWithParam<EndCase> {};
 
-TEST_P(EndingOf, IsWrittenAsItWas) {
+TEST_P(EndRecords, IsWrittenAsItWas) {
   const EndCase& row = GetParam();
   const Release release = release_of(2, "new", Outcome::in_progress);
   const Release fallback = release_of(1, row.fallback_key, Outcome::good);
@@ -461,7 +461,7 @@ TEST_P(EndingOf, IsWrittenAsItWas) {
   attempt.release = 2;
   attempt.kind = row.kind;
   if (row.failed) attempt.failure = Failure{*row.failed, "gating", "web is away", {}, {}};
-  EndingInput input;
+  EndRecordInput input;
   input.end = row.end;
   input.attempt = &attempt;
   input.release = &release;
@@ -469,14 +469,14 @@ TEST_P(EndingOf, IsWrittenAsItWas) {
   input.left = &left;
   input.probation = std::chrono::minutes(10);
   input.now = WallTime(std::chrono::hours(1));
-  const Ending ending = ending_of(input);
-  std::string told(to_string(ending.release.outcome));
-  if (ending.release.failure) told += ", told why";
-  if (!ending.release.notices.empty()) told += ", noticed";
-  if (ending.release.probation_until) told += ", on probation";
-  if (ending.left) told += ", left " + std::string(to_string(ending.left->outcome));
-  for (const std::string& key : ending.rejects) told += ", rejects " + key;
-  if (!ending.pardons.empty()) told += ", pardons " + ending.pardons;
+  const EndRecord record = end_record_of(input);
+  std::string told(to_string(record.release.outcome));
+  if (record.release.failure) told += ", told why";
+  if (!record.release.notices.empty()) told += ", noticed";
+  if (record.release.probation_until) told += ", on probation";
+  if (record.left) told += ", left " + std::string(to_string(record.left->outcome));
+  for (const std::string& key : record.rejects) told += ", rejects " + key;
+  if (!record.pardons.empty()) told += ", pardons " + record.pardons;
   EXPECT_EQ(told, row.expected);
 }
 
@@ -484,7 +484,7 @@ constexpr auto by_release = FailureClass::content;
 constexpr auto by_host = FailureClass::world;
 
 INSTANTIATE_TEST_SUITE_P(
-    Ends, EndingOf,
+    Ends, EndRecords,
     testing::Values(EndCase{"good",
                             AttemptEnd::committed,
                             {},

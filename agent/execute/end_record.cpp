@@ -1,4 +1,4 @@
-#include "agent/execute/ending.hpp"
+#include "agent/execute/end_record.hpp"
 
 #include "agent/execute/release_record.hpp"
 #include "common/failpoint.hpp"
@@ -25,7 +25,7 @@ Outcome outcome_of(AttemptEnd end) {
   return Outcome::in_progress;
 }
 
-std::optional<WallTime> probation_until(const EndingInput& input) {
+std::optional<WallTime> probation_until(const EndRecordInput& input) {
   const AttemptKind kind = input.attempt->kind;
   const bool can_go_back = input.fallback != nullptr && kind != AttemptKind::operator_rollback;
   if (input.end != AttemptEnd::committed || !can_go_back) return std::nullopt;
@@ -35,7 +35,7 @@ std::optional<WallTime> probation_until(const EndingInput& input) {
   return input.now + input.probation;
 }
 
-bool is_rejected(const EndingInput& input) {
+bool is_rejected(const EndRecordInput& input) {
   const Attempt& attempt = *input.attempt;
   const bool failed = input.end == AttemptEnd::rejected || input.end == AttemptEnd::rolled_back ||
                       input.end == AttemptEnd::failed;
@@ -48,39 +48,39 @@ bool is_rejected(const EndingInput& input) {
 
 }  // namespace
 
-Ending ending_of(const EndingInput& input) {
+EndRecord end_record_of(const EndRecordInput& input) {
   const Attempt& attempt = *input.attempt;
   const bool committed = input.end == AttemptEnd::committed;
   const bool operator_rollback = attempt.kind == AttemptKind::operator_rollback;
-  Ending ending;
-  ending.release = *input.release;
+  EndRecord record;
+  record.release = *input.release;
   // An operator's rollback that did not work says nothing against the release it went to.
   if (committed || !operator_rollback) {
-    ending.release.outcome = outcome_of(input.end);
-    ending.release.failure = committed ? std::nullopt : attempt.failure;
-    ending.release.probation_until = probation_until(input);
+    record.release.outcome = outcome_of(input.end);
+    record.release.failure = committed ? std::nullopt : attempt.failure;
+    record.release.probation_until = probation_until(input);
   } else if (attempt.failure) {
-    add_notice(ending.release, "going back to it failed in phase " + attempt.failure->phase + ": " +
+    add_notice(record.release, "going back to it failed in phase " + attempt.failure->phase + ": " +
                                    attempt.failure->reason);
   }
-  if (is_rejected(input)) ending.rejects.push_back(input.release->content_key);
-  if (committed) ending.pardons = input.release->content_key;
+  if (is_rejected(input)) record.rejects.push_back(input.release->content_key);
+  if (committed) record.pardons = input.release->content_key;
   if (committed && operator_rollback && input.left != nullptr) {
-    ending.left = *input.left;
-    ending.left->outcome = Outcome::rolled_back;
-    add_notice(*ending.left,
+    record.left = *input.left;
+    record.left->outcome = Outcome::rolled_back;
+    add_notice(*record.left,
                "an operator went back from it to release " + std::to_string(input.release->number));
     // Of the same content, what it went back from is a repair.
     if (input.left->content_key != input.release->content_key) {
-      ending.rejects.push_back(input.left->content_key);
+      record.rejects.push_back(input.left->content_key);
     }
   }
-  return ending;
+  return record;
 }
 
-Result<void> record_ending(Store& store, AttemptEnd end, const Attempt& attempt,
-                           std::chrono::milliseconds probation) {
-  EndingInput input;
+Result<void> write_end(Store& store, AttemptEnd end, const Attempt& attempt,
+                       std::chrono::milliseconds probation) {
+  EndRecordInput input;
   input.end = end;
   input.attempt = &attempt;
   input.release = store.find(attempt.release);
@@ -89,11 +89,11 @@ Result<void> record_ending(Store& store, AttemptEnd end, const Attempt& attempt,
   input.probation = probation;
   input.now = wall_now();
   if (input.release == nullptr) return Error{Errc::not_found, "its release is gone", {}};
-  const Ending ending = ending_of(input);
-  Result<void> written = store.save(ending.release);
-  if (written && !ending.pardons.empty()) written = store.pardon(ending.pardons);
-  if (written && ending.left) written = store.save(*ending.left);
-  for (const std::string& key : ending.rejects) {
+  const EndRecord record = end_record_of(input);
+  Result<void> written = store.save(record.release);
+  if (written && !record.pardons.empty()) written = store.pardon(record.pardons);
+  if (written && record.left) written = store.save(*record.left);
+  for (const std::string& key : record.rejects) {
     if (written) written = store.reject(key);
   }
   failpoint("finish:recorded");

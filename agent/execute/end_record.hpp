@@ -1,4 +1,4 @@
-// What is recorded of an attempt that has ended. Pure, but for record_ending().
+// What is recorded of an attempt that has ended. Pure, but for write_end().
 #pragma once
 
 #include <chrono>
@@ -11,7 +11,7 @@
 
 namespace trimtab {
 
-struct EndingInput {
+struct EndRecordInput {
   AttemptEnd end = AttemptEnd::committed;
   const Attempt* attempt = nullptr;
   const Release* release = nullptr;   // the one that it was about
@@ -21,18 +21,18 @@ struct EndingInput {
   WallTime now;
 };
 
-struct Ending {
+struct EndRecord {
   Release release;                   // as it is recorded now
   std::optional<Release> left;       // likewise, where an operator has gone back from it
   std::vector<std::string> rejects;  // content keys
   std::string pardons;               // content key; "": none
 };
 
-Ending ending_of(const EndingInput& input);
+EndRecord end_record_of(const EndRecordInput& input);
 
 // Writes it and closes the journal. May be repeated. Errors: those of writing; not_found where the
 // release is gone.
-Result<void> record_ending(Store& store, AttemptEnd end, const Attempt& attempt,
-                           std::chrono::milliseconds probation);
+Result<void> write_end(Store& store, AttemptEnd end, const Attempt& attempt,
+                       std::chrono::milliseconds probation);
 
 }  // namespace trimtab
