@@ -79,7 +79,12 @@ void Life::follow_deployments() {
   // On probation it goes back to what ran before it was deployed.
   const Release* const tried = store.find(attempt->release);
   if (tried->outcome == Outcome::good && tried->number == deployed_release_) return;
-  const bool may_go_back = attempt->kind == AttemptKind::deploy && tried->outcome != Outcome::good;
+  // What a deployment that failed has left is nothing to go back to.
+  const Release* const current = store.current();
+  const bool was_good =
+      current != nullptr && current->outcome == Outcome::good && attempt->from.is_whole();
+  const bool may_go_back =
+      attempt->kind == AttemptKind::deploy && tried->outcome != Outcome::good && was_good;
   deployed_release_ = may_go_back ? attempt->release : 0;
   hands_before_ = hands_;
   people_before_ = people_;
