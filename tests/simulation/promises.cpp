@@ -243,7 +243,8 @@ void Life::check_status() {
     if (fault.empty() || told.find(name) != std::string::npos) continue;
     break_promise("status says " + said() + ", but " + name + " " + fault);
   }
-  const bool is_alarmed = stack.situation().state == StackState::degraded || !stack.observation().drift.empty();
+  const bool is_alarmed =
+      stack.situation().state == StackState::degraded || !stack.observation().drift.empty();
   if (is_alarmed && !any && !needs_a_person()) {
     break_promise("everything runs as it should, but status says " + said() + " " + told);
   }
