@@ -148,8 +148,7 @@ Task<Result<void>> SimulatedCompose::converge(Json model, std::string service, U
   }
   const std::string old_id = old == nullptr ? "" : old->seen.id;
   if (old != nullptr && !force && old->definition == hash) {
-    world_.start(old_id);
-    co_return Result<void>();
+    co_return start(old_id);
   }
   Container container;
   container.name = request.project + "-" + service + "-1";
@@ -193,13 +192,14 @@ Task<Result<void>> SimulatedCompose::converge(Json model, std::string service, U
       world_.rename(made, name);
     }
   }
-  if (!behaviour.starts) {
-    const Error error{Errc::invalid, "exec: \"./start\": executable file not found in $PATH", {}};
-    world_.find(made)->seen.error = error.message;
-    co_return error;
-  }
-  world_.start(made);
-  co_return Result<void>();
+  co_return start(made);
+}
+
+Result<void> SimulatedCompose::start(const std::string& container) {
+  world_.start(container);
+  const std::string& error = world_.find(container)->seen.error;
+  if (error.empty()) return {};
+  return Error{Errc::invalid, error, {}};
 }
 
 Task<Result<void>> SimulatedCompose::up(UpRequest request) {

@@ -21,6 +21,8 @@ class SimulatedCompose final : public Compose {
  private:
   Task<Result<void>> answer();
   Task<Result<void>> make_volumes(Json model);
+  // An error where the container cannot be started, as of one without its command.
+  Result<void> start(const std::string& container);
   Task<Result<void>> converge(Json model, std::string service, UpRequest request, bool force);
 
   World& world_;

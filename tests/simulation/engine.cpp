@@ -169,12 +169,18 @@ Task<Result<int>> SimulatedEngine::exec(ExecRequest request,
   co_return 0;
 }
 
+Result<void> SimulatedEngine::started(const std::string& container) const {
+  const std::string& error = world_.find(container)->seen.error;
+  if (error.empty()) return {};
+  return Error{Errc::invalid, error, {}};
+}
+
 Task<Result<void>> SimulatedEngine::start(std::string container) {
   const Result<void> answered = co_await answer();
   if (!answered) co_return answered;
   ++world_.deeds;
   if (!world_.start(container)) co_return no_such("container", container);
-  co_return Result<void>();
+  co_return started(container);
 }
 
 Task<Result<void>> SimulatedEngine::stop(std::string container) {
@@ -197,7 +203,7 @@ Task<Result<void>> SimulatedEngine::restart(std::string container) {
   if (world_.faults.engine_away) co_return Error{Errc::unavailable, "Docker was restarted", {}};
   world_.stopped.insert(container);
   if (!world_.restart(container)) co_return no_such("container", container);
-  co_return Result<void>();
+  co_return started(container);
 }
 
 Task<Result<void>> SimulatedEngine::signal(std::string container, std::string) {

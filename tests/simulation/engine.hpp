@@ -42,6 +42,8 @@ class SimulatedEngine final : public Docker {
                             std::function<void(const EngineEvent&)> on_event) override;
 
  private:
+  // Of one that was just started: an error where the runtime does not find its command.
+  [[nodiscard]] Result<void> started(const std::string& container) const;
   // The time that a call takes, at the end of which Docker may be away.
   Task<Result<void>> answer();
   [[nodiscard]] Result<void> must_run(const std::string& container) const;

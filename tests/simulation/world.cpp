@@ -134,7 +134,11 @@ bool World::start(const std::string& id) {
   if (container->seen.state == ContainerState::running) return true;
   container->seen.restart_count = 0;
   container->seen.error.clear();
-  begin_life(*container);
+  if (container->behaviour.starts) {
+    begin_life(*container);
+  } else {
+    container->seen.error = "exec: \"./start\": executable file not found in $PATH";
+  }
   return true;
 }
 
