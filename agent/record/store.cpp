@@ -81,7 +81,8 @@ Result<void> Store::load_releases() {
     const Result<Json> json = read_json(file);
     if (!json) {
       // A release whose first write was cut off has no file yet: it never began.
-      if (json.error().code == Errc::not_found) unfinished_.insert(number);
+      const bool is_folder = fs::is_directory(entry.symlink_status(ec));
+      if (json.error().code == Errc::not_found && is_folder) unfinished_.insert(number);
       if (json.error().code != Errc::not_found) set_aside(file, json.error().message);
       continue;
     }

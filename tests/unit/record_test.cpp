@@ -785,6 +785,7 @@ TEST(Record, WhatAKillHasLeftOfAReleaseOrAFileGoes) {
   const fs::path of_stack = folder / "shop/.rejected.json.copy.aB3dE6";
   for (const fs::path& file : {of_release, of_stack}) std::ofstream(file) << "{";
   std::ofstream(store.release_directory(4) / "release.json") << "{";
+  std::ofstream(store.release_directory(5)) << "somebody's notes";
   Store after = open(folder / "shop");
   EXPECT_FALSE(fs::exists(of_release));
   EXPECT_FALSE(fs::exists(of_stack));
@@ -795,7 +796,8 @@ TEST(Record, WhatAKillHasLeftOfAReleaseOrAFileGoes) {
   EXPECT_FALSE(fs::exists(store.release_directory(2)));  // its writing was cut off
   EXPECT_TRUE(fs::exists(store.release_directory(3)));   // the unit boots from it
   EXPECT_TRUE(fs::exists(store.release_directory(4)));   // its record is set aside for people
-  EXPECT_EQ(after.next_number(), 5);
+  EXPECT_TRUE(fs::exists(store.release_directory(5)));   // none of trimtab's
+  EXPECT_EQ(after.next_number(), 6);
 }
 
 TEST(Record, YearsOfCommitsThatChangeNothingDoNotFillTheDisk) {
