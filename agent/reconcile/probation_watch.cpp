@@ -4,19 +4,31 @@
 
 namespace trimtab {
 
-ProbationWatch::Look ProbationWatch::look(const Release* current, const Release* before,
-                                          const std::vector<Container>& containers,
-                                          std::chrono::milliseconds length) {
-  const SteadyClock::time_point now = SteadyClock::now();
-  Look look;
+void ProbationWatch::find_end(const Release* current, std::chrono::milliseconds length) {
   const bool is_on_probation = current != nullptr && current->outcome == Outcome::good &&
                                current->probation_until && current->number != given_up_;
   if (!is_on_probation) {
     end_.reset();
   } else if (!end_ || end_->release != current->number) {
-    end_ =
-        End{current->number, now + probation_left(*current->probation_until, wall_now(), length)};
+    end_ = End{current->number,
+               SteadyClock::now() + probation_left(*current->probation_until, wall_now(), length)};
   }
+}
+
+void ProbationWatch::on_deployment(const Release* current,
+                                   std::optional<SteadyClock::time_point> gate_began,
+                                   std::chrono::milliseconds length) {
+  probation_.reset();
+  gate_was_watched_ = gate_began && *gate_began > engine_changed_at_;
+  find_end(current, length);
+}
+
+ProbationWatch::Look ProbationWatch::look(const Release* current, const Release* before,
+                                          const std::vector<Container>& containers,
+                                          std::chrono::milliseconds length) {
+  const SteadyClock::time_point now = SteadyClock::now();
+  find_end(current, length);
+  Look look;
   look.is_over = end_ && now >= end_->at;
   const bool seen_by_gate = std::exchange(gate_was_watched_, false);
   if (!end_ || look.is_over || before == nullptr) {

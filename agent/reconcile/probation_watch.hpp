@@ -29,8 +29,11 @@ class ProbationWatch {
   void on_event(const EngineEvent& event);
   // Docker went away or came back: what ran before is not judged.
   void on_engine_change();
-  // This process has watched the newest release's gate, from `began` on.
-  void on_gate(SteadyClock::time_point began) { gate_was_watched_ = began > engine_changed_at_; }
+  // A deployment has ended, on `current` (null: there is none yet), be it in going back: whose
+  // containers these are is looked at anew. `gate_began`: when this process began to watch the gate
+  // of a new release; unset: it did not. `length`: as for look().
+  void on_deployment(const Release* current, std::optional<SteadyClock::time_point> gate_began,
+                     std::chrono::milliseconds length);
 
   // When look() is to be called even if nothing happens.
   [[nodiscard]] std::optional<SteadyClock::time_point> next_look() const;
@@ -39,6 +42,8 @@ class ProbationWatch {
   [[nodiscard]] std::chrono::milliseconds left(int release) const;
 
  private:
+  void find_end(const Release* current, std::chrono::milliseconds length);
+
   // While this process runs, it lasts as long as the steady clock says.
   struct End {
     int release = 0;

@@ -165,8 +165,9 @@ Task<void> Reconciler::attempt(Attempt attempt, bool resumed, Turn::Holder host,
   const std::optional<AttemptResult> result =
       co_await flight_.executing->run(std::move(attempt), resumed);
   std::unique_ptr<Executor> ended = std::move(flight_.executing);
-  const auto& seen = reporter_.attempt();
-  if (seen && seen->gate_began_at) probation_.on_gate(*seen->gate_began_at);
+  std::optional<SteadyClock::time_point> gate_began;
+  if (reporter_.attempt()) gate_began = reporter_.attempt()->gate_began_at;
+  probation_.on_deployment(store.current(), gate_began, parts_.settings.gate.probation);
   reporter_.attempt_ends();
   upkeep_.forget_boot_files();
   if (!result) {
