@@ -19,6 +19,7 @@ void ProbationWatch::on_deployment(const Release* current,
                                    std::optional<SteadyClock::time_point> gate_began,
                                    std::chrono::milliseconds length) {
   probation_.reset();
+  end_.reset();
   gate_was_watched_ = gate_began && *gate_began > engine_changed_at_;
   find_end(current, length);
 }

@@ -187,6 +187,7 @@ class Reconciler final {
     std::string request;  // id of the operator's, if one asked for it
   };
   void after(const AttemptResult& result, const Begun& begun);
+  void begin_probation_anew();
   void tell_unrecorded();
 
   // --- what operators ask (reconciler_requests.cpp)

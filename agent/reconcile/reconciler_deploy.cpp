@@ -200,12 +200,25 @@ void Reconciler::tell_unrecorded() {
                  parts_.store.find(unrecorded.begun.release));
 }
 
+// A release that was replaced while it was on probation has not stood the test of time.
+void Reconciler::begin_probation_anew() {
+  const Release* const current = parts_.store.current();
+  const std::chrono::milliseconds length = parts_.settings.gate.probation;
+  if (current == nullptr || !current->probation_until) return;
+  Release again = *current;
+  again.probation_until = wall_now() + length;
+  const Result<void> saved = parts_.store.save(again);
+  if (!saved) spdlog::warn("{}: {}", parts_.settings.name, saved.error().text());
+  probation_.on_deployment(parts_.store.current(), std::nullopt, length);
+}
+
 void Reconciler::after(const AttemptResult& result, const Begun& begun) {
   const Release* const found = parts_.store.find(begun.release);
   if (found == nullptr) return;
   Release release = *found;
   // A good release that could not be gone back to does not keep why, but a person is told.
   release.failure = result.failure;
+  if (result.end == AttemptEnd::rolled_back) begin_probation_anew();
   std::chrono::milliseconds next_try{0};
   if (is_tried_again(result.end, begun.kind, release.failure)) next_try = back_off();
   const Ending ending = ending_of(result.end, begun.kind, release, record(), next_try);
