@@ -20,7 +20,7 @@
 
 namespace trimtab {
 
-// What a deployment works with; all outlive it.
+// The collaborators of a deployment, all of which must outlive it.
 struct ExecutorParts {
   const StackSettings& settings;
   const std::string& project;

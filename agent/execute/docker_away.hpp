@@ -1,12 +1,12 @@
-// What a deployment does where Docker went away in a phase.
+// How a deployment copes with losing Docker in the middle of a phase.
 #pragma once
 
 #include "agent/execute/deployment.hpp"
 
 namespace trimtab {
 
-// Waits, not for ever, until Docker answers again, and starts what it has left down. False where it
-// does not come back or a stop was requested. The deployment outlives the call.
+// Waits two minutes at most for Docker to answer again, then starts what Docker has left down.
+// False if Docker did not come back or a stop was requested. The deployment outlives the call.
 Task<bool> wait_for_docker(Deployment& deployment);
 
 }  // namespace trimtab

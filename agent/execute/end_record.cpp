@@ -40,7 +40,7 @@ bool is_rejected(const EndRecordInput& input) {
   const bool failed = input.end == AttemptEnd::rejected || input.end == AttemptEnd::rolled_back ||
                       input.end == AttemptEnd::failed;
   const bool content = !attempt.failure || attempt.failure->cls == FailureClass::content;
-  // Where the content is that of what it went back to, the repair failed, not the content.
+  // If what was gone back to has the same content, the repair failed, not the content.
   const bool is_new =
       input.fallback == nullptr || input.fallback->content_key != input.release->content_key;
   return failed && content && is_new && attempt.kind != AttemptKind::operator_rollback;
@@ -62,6 +62,12 @@ EndRecord end_record_of(const EndRecordInput& input) {
   } else if (attempt.failure) {
     add_notice(record.release, "going back to it failed in phase " + attempt.failure->phase + ": " +
                                    attempt.failure->reason);
+  }
+  // What ran for a part of its probation alone has not stood the test of time.
+  if (input.end == AttemptEnd::rolled_back && input.fallback != nullptr &&
+      input.fallback->probation_until) {
+    record.runs_again = *input.fallback;
+    record.runs_again->probation_until = input.now + input.probation;
   }
   if (is_rejected(input)) record.rejects.push_back(input.release->content_key);
   if (committed) record.pardons = input.release->content_key;
@@ -93,6 +99,7 @@ Result<void> write_end(Store& store, AttemptEnd end, const Attempt& attempt,
   Result<void> written = store.save(record.release);
   if (written && !record.pardons.empty()) written = store.pardon(record.pardons);
   if (written && record.left) written = store.save(*record.left);
+  if (written && record.runs_again) written = store.save(*record.runs_again);
   for (const std::string& key : record.rejects) {
     if (written) written = store.reject(key);
   }

@@ -22,10 +22,11 @@ struct EndRecordInput {
 };
 
 struct EndRecord {
-  Release release;                   // as it is recorded now
-  std::optional<Release> left;       // likewise, where an operator has gone back from it
-  std::vector<std::string> rejects;  // content keys
-  std::string pardons;               // content key; "": none
+  Release release;                    // as it is recorded now
+  std::optional<Release> left;        // likewise, where an operator has gone back from it
+  std::optional<Release> runs_again;  // likewise, where it was replaced while on probation
+  std::vector<std::string> rejects;   // content keys
+  std::string pardons;                // content key; "": none
 };
 
 EndRecord end_record_of(const EndRecordInput& input);

@@ -185,9 +185,10 @@ class Reconciler final {
     int release = 0;
     AttemptKind kind = AttemptKind::deploy;
     std::string request;  // id of the operator's, if one asked for it
+    // When this process began to watch the gate of a new release; unset: it did not.
+    std::optional<SteadyClock::time_point> gate_began;
   };
   void after(const AttemptResult& result, const Begun& begun);
-  void begin_probation_anew();
   void tell_unrecorded();
 
   // --- what operators ask (reconciler_requests.cpp)

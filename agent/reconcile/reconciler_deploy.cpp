@@ -139,7 +139,7 @@ Task<void> Reconciler::attempt(Attempt attempt, bool resumed, Turn::Holder host,
   const Turn::Holder staging = co_await wait_for(staging_turn_);
   if (requests_.is_superseded(attempt.request)) co_return;
   requests_.let_go();
-  const Begun begun{attempt.release, attempt.kind, attempt.request};
+  Begun begun{attempt.release, attempt.kind, attempt.request, std::nullopt};
   const bool asked = !begun.request.empty();
   ExecutorParts parts{parts_.settings, project_,     *parts_.git, parts_.registry, parts_.docker,
                       parts_.compose,  parts_.store, reporter_,   engine_changed_};
@@ -165,9 +165,7 @@ Task<void> Reconciler::attempt(Attempt attempt, bool resumed, Turn::Holder host,
   const std::optional<AttemptResult> result =
       co_await flight_.executing->run(std::move(attempt), resumed);
   std::unique_ptr<Executor> ended = std::move(flight_.executing);
-  std::optional<SteadyClock::time_point> gate_began;
-  if (reporter_.attempt()) gate_began = reporter_.attempt()->gate_began_at;
-  probation_.on_deployment(store.current(), gate_began, parts_.settings.gate.probation);
+  if (reporter_.attempt()) begun.gate_began = reporter_.attempt()->gate_began_at;
   reporter_.attempt_ends();
   upkeep_.forget_boot_files();
   if (!result) {
@@ -200,25 +198,14 @@ void Reconciler::tell_unrecorded() {
                  parts_.store.find(unrecorded.begun.release));
 }
 
-// A release that was replaced while it was on probation has not stood the test of time.
-void Reconciler::begin_probation_anew() {
-  const Release* const current = parts_.store.current();
-  const std::chrono::milliseconds length = parts_.settings.gate.probation;
-  if (current == nullptr || !current->probation_until) return;
-  Release again = *current;
-  again.probation_until = wall_now() + length;
-  const Result<void> saved = parts_.store.save(again);
-  if (!saved) spdlog::warn("{}: {}", parts_.settings.name, saved.error().text());
-  probation_.on_deployment(parts_.store.current(), std::nullopt, length);
-}
-
 void Reconciler::after(const AttemptResult& result, const Begun& begun) {
+  probation_.on_deployment(parts_.store.current(), begun.gate_began,
+                           parts_.settings.gate.probation);
   const Release* const found = parts_.store.find(begun.release);
   if (found == nullptr) return;
   Release release = *found;
   // A good release that could not be gone back to does not keep why, but a person is told.
   release.failure = result.failure;
-  if (result.end == AttemptEnd::rolled_back) begin_probation_anew();
   std::chrono::milliseconds next_try{0};
   if (is_tried_again(result.end, begun.kind, release.failure)) next_try = back_off();
   const Ending ending = ending_of(result.end, begun.kind, release, record(), next_try);

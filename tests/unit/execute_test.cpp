@@ -483,6 +483,31 @@ TEST_P(EndRecords, IsWrittenAsItWas) {
 constexpr auto by_release = FailureClass::content;
 constexpr auto by_host = FailureClass::world;
 
+// What ran for a part of its probation alone begins it anew once it runs again.
+TEST(EndRecord, BeginsTheProbationOfWhatIsGoneBackToAnew) {
+  const Release release = release_of(2, "new", Outcome::in_progress);
+  Release fallback = release_of(1, "old", Outcome::good);
+  Attempt attempt;
+  attempt.release = 2;
+  EndRecordInput input;
+  input.attempt = &attempt;
+  input.release = &release;
+  input.fallback = &fallback;
+  input.probation = std::chrono::minutes(10);
+  input.now = WallTime(std::chrono::hours(1));
+  input.end = AttemptEnd::rolled_back;
+  EXPECT_FALSE(end_record_of(input).runs_again);  // it had passed
+  fallback.probation_until = input.now - std::chrono::minutes(1);
+  const EndRecord record = end_record_of(input);
+  ASSERT_TRUE(record.runs_again);
+  EXPECT_EQ(record.runs_again->number, 1);
+  EXPECT_EQ(record.runs_again->probation_until, input.now + input.probation);
+  for (const AttemptEnd end : {AttemptEnd::committed, AttemptEnd::failed, AttemptEnd::suspended}) {
+    input.end = end;
+    EXPECT_FALSE(end_record_of(input).runs_again);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Ends, EndRecords,
     testing::Values(EndCase{"good",
