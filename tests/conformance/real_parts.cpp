@@ -1,43 +1,24 @@
 // Their addresses come from TRIMTAB_TEST_DOCKER_SOCKET, TRIMTAB_TEST_REGISTRY and
 // TRIMTAB_TEST_COMPOSE_… (tests/lib/parts run).
 #include <csignal>
-#include <cstdlib>
 
 #include "agent/compose/compose_program.hpp"
 #include "agent/docker/docker_engine.hpp"
 #include "common/files.hpp"
-#include "common/http_client.hpp"
 #include "common/process.hpp"
 #include "common/text.hpp"
 #include "tests/conformance/parts.hpp"
-#include "tests/lib/loop.hpp"
+#include "tests/lib/real_parts.hpp"
 #include "tests/lib/temporary_folder.hpp"
 
 namespace trimtab::conformance {
 namespace {
 
 using namespace std::chrono_literals;
+using test::setting;
 
-std::string setting(const std::string& name) {
-  const char* const value = std::getenv(name.c_str());
-  if (value == nullptr) throw std::runtime_error(name + " is not set");
-  return value;
-}
-
-std::string digest_of(const std::string& tag) {
-  const std::string registry = setting("TRIMTAB_TEST_REGISTRY");
-  http::Endpoint endpoint;
-  endpoint.host = registry.substr(0, registry.find(':'));
-  endpoint.port = static_cast<std::uint16_t>(std::stoi(registry.substr(registry.find(':') + 1)));
-  http::Request request;
-  request.method = "HEAD";
-  request.target = "/v2/test/conformance/manifests/" + tag;
-  request.headers.emplace_back("Accept", "application/vnd.docker.distribution.manifest.v2+json");
-  asio::io_context loop(1);
-  http::Connection connection(endpoint);
-  auto answer = test::await(loop, connection.exchange(request, http::Limits{}));
-  if (!answer) throw std::runtime_error(answer.error().text());
-  return std::string(answer->header("Docker-Content-Digest"));
+std::string tagged(const std::string& tag) {
+  return test::digest_of("test/conformance", tag);
 }
 
 class RealParts final : public Parts {
@@ -46,7 +27,7 @@ class RealParts final : public Parts {
       : project_(std::move(project)),
         docker_(setting("TRIMTAB_TEST_DOCKER_SOCKET")),
         compose_(setting("TRIMTAB_TEST_DOCKER_SOCKET"), folder_ / "empty"),
-        digests_{digest_of("1"), digest_of("2"), digest_of("3"), digest_of("4"), digest_of("5")} {
+        digests_{tagged("1"), tagged("2"), tagged("3"), tagged("4"), tagged("5")} {
     std::signal(SIGPIPE, SIG_IGN);
     std::string variable = "TRIMTAB_TEST_COMPOSE_" + compose;
     std::replace(variable.begin(), variable.end(), '.', '_');

@@ -8,46 +8,24 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
-#include <cstdlib>
 #include <deque>
 #include <fstream>
 
 #include "agent/docker/docker_engine.hpp"
-#include "common/http_client.hpp"
 #include "common/process.hpp"
 #include "common/text.hpp"
 #include "tests/lib/loop.hpp"
+#include "tests/lib/real_parts.hpp"
 #include "tests/lib/temporary_folder.hpp"
 
 namespace trimtab {
 namespace {
 
 using namespace std::chrono_literals;
+using test::digest_of;
+using test::setting;
 
 constexpr auto patience = 40s;
-
-std::string setting(const char* name) {
-  const char* value = std::getenv(name);
-  if (value == nullptr) throw std::runtime_error(std::string(name) + " is not set");
-  return value;
-}
-
-// What the registry says that the tag is.
-std::string digest_of(const std::string& repository, const std::string& tag) {
-  const std::string registry = setting("TRIMTAB_TEST_REGISTRY");
-  http::Endpoint endpoint;
-  endpoint.host = registry.substr(0, registry.find(':'));
-  endpoint.port = static_cast<std::uint16_t>(std::stoi(registry.substr(registry.find(':') + 1)));
-  http::Request request;
-  request.method = "HEAD";
-  request.target = "/v2/" + repository + "/manifests/" + tag;
-  request.headers.emplace_back("Accept", "application/vnd.docker.distribution.manifest.v2+json");
-  asio::io_context loop(1);
-  http::Connection connection(endpoint);
-  auto answer = test::await(loop, connection.exchange(request, http::Limits{}));
-  if (!answer) throw std::runtime_error(answer.error().text());
-  return std::string(answer->header("Docker-Content-Digest"));
-}
 
 // Debian's client against the Engine at `socket`; its output.
 std::string docker(const std::string& socket, const std::vector<std::string>& arguments) {
