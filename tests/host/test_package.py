@@ -320,10 +320,12 @@ def test_daemons_that_are_killed_or_hang_come_back_and_go_on(shop):
 def test_an_upgrade_in_the_middle_of_a_deployment_resumes_it(shop, deb, tmp_path):
     host = shop.host
     kept = {name: shop.containers()[name] for name in ("proxy", "cron", "migrate")}
-    # Longer than apt takes on a busy machine.
-    commit = shop.push_and_wait_for_gate(stable="30s")
+    newer = installed_stack.repack(deb, "9.0.0", tmp_path)
+    # The gate lasts until the daemon that reads the shorter time has come.
+    commit = shop.push_and_wait_for_gate(stable="110s")
+    shop.write_settings(gate={"stable": "1s", "timeout": "60s"})
     before = daemon_pid(host)
-    host.install(installed_stack.repack(deb, "9.0.0", tmp_path))
+    host.install(newer)
     assert daemon_pid(host) not in (0, before)
     shop.wait_synced(commit, seconds=150)
     assert "goes on with release 2, found in phase gating" in host.journal("trimtabd")

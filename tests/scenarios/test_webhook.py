@@ -232,7 +232,8 @@ def test_bodies_cost_no_memory_and_have_an_end(hook):
     # Without a proof in the head no body is read.
     assert raw(b"Content-Length: 20000000") == b"HTTP/1.1 401"
     assert hook.call({**signed(), "X-Long": "x" * 10_000})[0] == 431
-    assert resident(hook.host.daemon.child.pid) < before + 2048
+    # Far less than one body; a sanitizer's allocator keeps some of what was freed.
+    assert resident(hook.host.daemon.child.pid) < before + limit // 1024 // 3
 
 
 def test_slow_and_silent_clients_are_cut_off_and_keep_nobody_out(hook):
