@@ -20,8 +20,9 @@ Task<Result<void>> note_running(Deployment& deployment, int number, Plan plan) {
   if (!found) co_return found.error();
   const std::vector<Container> present =
       without_hand_made_rest(found->own, found->signs, *rendering);
-  const RunningSet running =
-      running_after(*store.find(number), deployment.attempt.from, plan, present);
+  // The plan leaves alone what was known to run when it was made: on a way back that is begun again
+  // that is what the first try has put back, and not what ran before the deployment.
+  const RunningSet running = running_after(*store.find(number), store.running(), plan, present);
   const Result<void> saved = co_await save_boot_file(deployment, number, running.jobs());
   if (!saved) co_return saved;
   const Result<void> noted = update_release(store, number, [&](Release& release) {
