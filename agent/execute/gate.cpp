@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/model/classify.hpp"
+#include "agent/plan/diff.hpp"
 
 namespace trimtab {
 namespace {
@@ -62,8 +63,15 @@ bool Gate::is_final(const std::vector<const Container*>& own, bool others_work) 
   return final;
 }
 
+// Of what the deployment leaves alone, what ends and is not started again was stopped by somebody.
+bool Gate::is_stopped_meanwhile(const Container& container) const {
+  return demand_.untouched.contains(container.id) && is_stopped_by_hand(container) &&
+         container.error.empty();
+}
+
 // Not merely started: others that need it and end without it are no crash loop yet.
 bool Gate::is_known_to_work(const Container& container) const {
+  if (is_stopped_meanwhile(container)) return true;
   if (container.state == ContainerState::exited) {
     return container.exit_code == 0 && !restarts_by_itself(container);
   }
@@ -130,7 +138,9 @@ Gate::ServiceState Gate::judge(const std::string& name, const GateDemand::Servic
         break;
       case ContainerState::exited:
       case ContainerState::dead:
-        if (container->exit_code == 0 && !restarts_by_itself(*container)) {
+        if (is_stopped_meanwhile(*container)) {
+          ++finished;
+        } else if (container->exit_code == 0 && !restarts_by_itself(*container)) {
           ++finished;
         } else if (restarts_by_itself(*container) && container->exit_code == 0) {
           wait("stopped", true);

@@ -75,6 +75,7 @@ class Gate {
                      const std::vector<const Container*>& containers, SteadyClock::time_point now);
   int restarts_since_begin(const Container& container);
   void wait_for_health(const Container& container);
+  [[nodiscard]] bool is_stopped_meanwhile(const Container& container) const;
   [[nodiscard]] bool is_known_to_work(const Container& container) const;
   bool is_final(const std::vector<const Container*>& own, bool others_work);
 

@@ -27,7 +27,7 @@ Task<Result<Looked>> look(Deployment& deployment, int number) {
   Looked looked;
   looked.rendering = std::move(*rendering);
   looked.image_ids = std::move(*ids);
-  looked.before = verified_among(*present, deployment.attempt.from);
+  looked.before = verified_among(*present, deployment.parts.store.running());
   co_return looked;
 }
 
