@@ -48,10 +48,10 @@ class Shop(InstalledStack):
     def hurry(self):
         """Before `install`: shortens what merely waits in a deployment, while customers go on."""
         for setting, new in (("interval: 5s", "interval: 2s"), ("interval: 10s", "interval: 2s"),
-                             ("start_period: 60s", "start_period: 30s")):
+                             ("start_period: 60s", "start_period: 20s")):
             self.edit(COMPOSE, f"{setting}\n", f"{new}\n")
         self.settings["git"]["interval"] = "2s"
-        self.settings["gate"] |= {"timeout": "45s", "stable": "3s"}
+        self.settings["gate"] |= {"timeout": "45s", "stable": "2s"}
 
     def example_settings(self):
         settings = yaml.safe_load((EXAMPLE / "trimtab/shop.yaml").read_text())
