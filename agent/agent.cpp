@@ -60,9 +60,13 @@ bool may_use_socket(const http::Peer& peer, const std::string& group_name) {
   if (peer.gid == group->gr_gid) return true;
   const ::passwd* const user = ::getpwuid(peer.uid);
   if (user == nullptr) return false;
-  int count = 64;
-  std::vector<gid_t> groups(static_cast<std::size_t>(count));
-  if (::getgrouplist(user->pw_name, user->pw_gid, groups.data(), &count) < 0) return false;
+  std::vector<gid_t> groups;
+  int count = 0;
+  // Says how many there are where there is no room for them.
+  while (::getgrouplist(user->pw_name, user->pw_gid, groups.data(), &count) < 0) {
+    if (count <= static_cast<int>(groups.size())) return false;
+    groups.resize(static_cast<std::size_t>(count));
+  }
   groups.resize(static_cast<std::size_t>(count));
   return std::find(groups.begin(), groups.end(), group->gr_gid) != groups.end();
 }
@@ -137,7 +141,8 @@ class Agent {
   Task<void> reload();
   Task<void> tell_service_manager();
   [[nodiscard]] std::string status_line() const;
-  [[nodiscard]] bool any_hangs() const;
+  // "shop: its reconciliation"; "" where nothing hangs.
+  [[nodiscard]] std::string stalled_part() const;
   void fail(const Error& error);
   Task<void> stop();
   Task<void> stop_when_safe(std::vector<std::shared_ptr<Reconciler>> stacks, bool heed_signals);
@@ -360,7 +365,7 @@ Result<void> Agent::listen() {
   }
   if (!listener) return listener.error();
   api_ = std::make_unique<Api>(executor_, stacks_, unavailable_, *docker_, *engine_, *compose_,
-                               events_, problems_, webhook_);
+                               events_, problems_, webhook_, [this] { return stalled_part(); });
   server_ = std::make_unique<http::Server>(
       executor_, std::move(*listener), http::ServerLimits{},
       [group = config_.daemon.socket.group](const http::Peer& peer) {
@@ -447,15 +452,14 @@ std::string Agent::status_line() const {
   return join(words, "; ");
 }
 
-bool Agent::any_hangs() const {
-  return std::any_of(stacks_.begin(), stacks_.end(), [this](const auto& stack) {
-    if (!stacks_started_) return false;
-    const auto silence = time_in_tests("TRIMTAB_LONGEST_SILENCE_MS", longest_silence);
-    const auto what = what_hangs(stack.second->signs_of_life(), SteadyClock::now(), silence);
-    if (what.empty()) return false;
-    spdlog::critical("{}: {} hangs: the watchdog is not fed", stack.first, what);
-    return true;
-  });
+std::string Agent::stalled_part() const {
+  if (!stacks_started_) return {};
+  const auto silence = time_in_tests("TRIMTAB_LONGEST_SILENCE_MS", longest_silence);
+  for (const auto& [name, stack] : stacks_) {
+    const auto what = what_hangs(stack->signs_of_life(), SteadyClock::now(), silence);
+    if (!what.empty()) return name + ": " + std::string(what);
+  }
+  return {};
 }
 
 // The watchdog is fed by the loop, and only while each stack gets on.
@@ -469,7 +473,9 @@ Task<void> Agent::tell_service_manager() {
   for (;;) {
     const Result<void> slept = co_await sleep_for(interval);
     if (!slept) co_return;
-    if (!any_hangs()) service_manager::feed_watchdog();
+    const std::string stalled = stalled_part();
+    if (stalled.empty()) service_manager::feed_watchdog();
+    if (!stalled.empty()) spdlog::critical("{} hangs: the watchdog is not fed", stalled);
     const std::string line = status_line();
     if (line != told) service_manager::tell_status(line);
     told = line;

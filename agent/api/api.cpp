@@ -121,7 +121,8 @@ struct Api::Route {
 
 Api::Api(asio::any_io_executor executor, Stacks& stacks, const UnavailableStacks& unavailable,
          Docker& docker, const EngineWatcher& engine, const Compose& compose, EventBus& events,
-         const std::vector<std::string>& problems, const std::unique_ptr<Webhook>& webhook)
+         const std::vector<std::string>& problems, const std::unique_ptr<Webhook>& webhook,
+         FindStalled find_stalled)
     : executor_(std::move(executor)),
       stacks_(stacks),
       unavailable_(unavailable),
@@ -130,7 +131,8 @@ Api::Api(asio::any_io_executor executor, Stacks& stacks, const UnavailableStacks
       compose_(compose),
       events_(events),
       problems_(problems),
-      webhook_(webhook) {}
+      webhook_(webhook),
+      find_stalled_(std::move(find_stalled)) {}
 
 Task<http::Reply> Api::handle(http::Request request, http::Peer peer) {
   Route route;
@@ -170,15 +172,23 @@ Task<http::Reply> Api::handle(http::Request request, http::Peer peer) {
   }
   if (stack) co_return co_await stack_route(std::move(route));
   if (!get) co_return problem(405, "only GET is possible here");
-  if (healthz) {
-    http::Reply reply;
-    reply.response.status = 200;
-    reply.response.headers = {{"Content-Type", "text/plain"}};
-    reply.response.body = "ok\n";
-    co_return reply;
-  }
+  if (healthz) co_return health();
   if (path[1] == "events") co_return events(route);
   co_return status();
+}
+
+http::Reply Api::health() const {
+  const std::string stalled = find_stalled_();
+  if (!stalled.empty()) {
+    return problem(503, stalled + " hangs",
+                   "`journalctl -u trimtabd` shows what it did last; `systemctl restart trimtabd` "
+                   "starts it anew, and a deployment goes on");
+  }
+  http::Reply reply;
+  reply.response.status = 200;
+  reply.response.headers = {{"Content-Type", "text/plain"}};
+  reply.response.body = "ok\n";
+  return reply;
 }
 
 http::Reply Api::status() const {
@@ -372,9 +382,7 @@ Task<void> stream_events(asio::any_io_executor executor, EventBus* bus, std::str
                          std::size_t recent, bool follow, http::Stream* stream) {
   EventBus::Follower follower(executor, *bus);
   std::string text;
-  for (const AgentEvent& event : bus->recent(recent)) {
-    if (stack.empty() || event.stack == stack) text += event_text(event);
-  }
+  for (const AgentEvent& event : bus->recent(recent, stack)) text += event_text(event);
   text += ": connected\n\n";
   bool connected = co_await stream->write(std::move(text));
   while (connected && follow && !follower.lost()) {
@@ -384,6 +392,9 @@ Task<void> stream_events(asio::any_io_executor executor, EventBus* bus, std::str
     std::string line = event ? event_text(*event) : ": still here\n\n";
     connected = co_await stream->write(std::move(line));
   }
+  if (!connected || !follower.lost()) co_return;
+  std::string goodbye = ": events were lost, since this client reads too slowly; ask again\n\n";
+  connected = co_await stream->write(std::move(goodbye));
 }
 
 }  // namespace

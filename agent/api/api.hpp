@@ -19,10 +19,14 @@ class Api {
   // Shared, since a stack may leave the configuration while it is asked.
   using Stacks = std::map<std::string, std::shared_ptr<Reconciler>>;
 
+  // What has come to a standstill, in words for people; "" if nothing has.
+  using FindStalled = std::function<std::string()>;
+
   // All outlive it.
   Api(asio::any_io_executor executor, Stacks& stacks, const UnavailableStacks& unavailable,
       Docker& docker, const EngineWatcher& engine, const Compose& compose, EventBus& events,
-      const std::vector<std::string>& problems, const std::unique_ptr<Webhook>& webhook);
+      const std::vector<std::string>& problems, const std::unique_ptr<Webhook>& webhook,
+      FindStalled find_stalled);
 
   Task<http::Reply> handle(http::Request request, http::Peer peer);
 
@@ -30,6 +34,7 @@ class Api {
   struct Route;
   Task<http::Reply> stack_route(Route route);
   Task<http::Reply> post_route(Route route, std::shared_ptr<Reconciler> stack);
+  http::Reply health() const;
   http::Reply status() const;
   http::Reply logs(const Route& route, Reconciler& stack);
   http::Reply events(const Route& route);
@@ -43,6 +48,7 @@ class Api {
   EventBus& events_;
   const std::vector<std::string>& problems_;  // of the configuration
   const std::unique_ptr<Webhook>& webhook_;   // null: none is configured
+  FindStalled find_stalled_;
 };
 
 }  // namespace trimtab

@@ -235,6 +235,8 @@ Json stack_json(const Reconciler& stack) {
   if (release != nullptr && !release->timeline.empty()) {
     json["deployed_at"] = format_time(release->timeline.back().started_at);
   }
+  const WallTime observed_at = stack.observation().own.at;
+  json["observed_at"] = observed_at == WallTime() ? Json(nullptr) : Json(format_time(observed_at));
   add_services(stack, release, json);
   json["git"] = git_json(stack);
   json["images"] = images_json(stack);
@@ -261,6 +263,7 @@ Json stack_json(const UnavailableStack& stack) {
   json["subject"] = "";
   json["author"] = "";
   json["deployed_at"] = nullptr;
+  json["observed_at"] = nullptr;
   json["containers"] = Json::array();
   json["healthy"] = 0;
   json["services"] = 0;

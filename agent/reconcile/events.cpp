@@ -54,9 +54,15 @@ void EventBus::publish(std::string type, std::string stack, Json data) {
   if (recent_.size() > kept_events) recent_.pop_front();
 }
 
-std::vector<AgentEvent> EventBus::recent(std::size_t count) const {
-  const std::size_t skip = recent_.size() > count ? recent_.size() - count : 0;
-  return {recent_.begin() + static_cast<std::ptrdiff_t>(skip), recent_.end()};
+std::vector<AgentEvent> EventBus::recent(std::size_t count, const std::string& stack) const {
+  std::vector<AgentEvent> chosen;
+  for (const AgentEvent& event : recent_) {
+    if (stack.empty() || event.stack == stack) chosen.push_back(event);
+  }
+  if (chosen.size() > count) {
+    chosen.erase(chosen.begin(), chosen.end() - static_cast<std::ptrdiff_t>(count));
+  }
+  return chosen;
 }
 
 }  // namespace trimtab

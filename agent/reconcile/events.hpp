@@ -46,8 +46,8 @@ class EventBus {
 
   // Adds "at", "stack" and "type" to the event's data.
   void publish(std::string type, std::string stack, Json data);
-  // The newest `count` events, the oldest first.
-  [[nodiscard]] std::vector<AgentEvent> recent(std::size_t count) const;
+  // The newest `count` events of the stack, or of all with "", the oldest first.
+  [[nodiscard]] std::vector<AgentEvent> recent(std::size_t count, const std::string& stack) const;
 
  private:
   std::deque<AgentEvent> recent_;

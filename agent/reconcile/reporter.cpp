@@ -1,6 +1,7 @@
 #include "agent/reconcile/reporter.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "agent/model/reference.hpp"
 #include "agent/record/release_json.hpp"
@@ -107,19 +108,33 @@ bool Reporter::facts(const Facts& facts, const std::map<std::string, ImageRefere
   return is_back;
 }
 
-void Reporter::observation(const Observation& before, const Observation& now) {
-  for (const Container& container : now.own.containers) {
-    const auto known =
-        std::find_if(before.own.containers.begin(), before.own.containers.end(),
-                     [&](const Container& other) { return other.service == container.service; });
-    const bool changed = known == before.own.containers.end() || known->state != container.state ||
+std::vector<ServiceChange> service_changes(const std::vector<Container>& before,
+                                           const std::vector<Container>& now) {
+  std::vector<ServiceChange> changes;
+  for (const Container& container : now) {
+    const auto known = std::find_if(before.begin(), before.end(), [&](const Container& other) {
+      return other.id == container.id;
+    });
+    const bool changed = known == before.end() || known->state != container.state ||
                          known->health != container.health;
     if (!changed) continue;
+    changes.push_back({container.service, std::string(to_string(container.state)),
+                       std::string(to_string(container.health))});
+  }
+  std::set<std::string> gone;
+  for (const Container& container : before) gone.insert(container.service);
+  for (const Container& container : now) gone.erase(container.service);
+  for (const std::string& service : gone) changes.push_back({service, "missing", "none"});
+  return changes;
+}
+
+void Reporter::observation(const Observation& before, const Observation& now) {
+  for (ServiceChange& change : service_changes(before.own.containers, now.own.containers)) {
     Json data;
-    data["service"] = container.service;
-    data["state"] = to_string(container.state);
-    data["health"] = to_string(container.health);
-    data["message"] = container.service + " " + std::string(to_string(container.state));
+    data["service"] = change.service;
+    data["state"] = change.state;
+    data["health"] = change.health;
+    data["message"] = change.service + " " + change.state;
     events_.publish("service", settings_.name, std::move(data));
   }
   for (const LostVolume& lost : now.lost_volumes) {

@@ -16,6 +16,18 @@
 
 namespace trimtab {
 
+struct ServiceChange {
+  std::string service;
+  std::string state;  // of its container, as Docker names it; "missing": it has none any more
+  std::string health;
+  friend bool operator==(const ServiceChange&, const ServiceChange&) = default;
+};
+
+// What is to be told of the containers since `before`. Each container is compared with itself, so
+// that replicas that differ are no change. Pure.
+std::vector<ServiceChange> service_changes(const std::vector<Container>& before,
+                                           const std::vector<Container>& now);
+
 // The deployment that goes on, for status.
 struct AttemptView {
   Attempt attempt;

@@ -258,7 +258,7 @@ class Daemon {
             [this] { stacks_.at("shop")->on_engine_change(); },
             [this] { stacks_.at("shop")->on_engine_change(); }),
         api_(loop_.get_executor(), stacks_, unavailable_, *docker_, engine_, compose_, events_,
-             problems_, webhook_),
+             problems_, webhook_, [this] { return stalled_; }),
         tasks_(loop_.get_executor()),
         clients_(loop_.get_executor()) {
     install_compose(folder / "bin");
@@ -312,6 +312,7 @@ class Daemon {
   [[nodiscard]] bool is_ready() const {
     return !stacks_.at("shop")->observation().own.containers.empty();
   }
+  void stall(std::string part) { stalled_ = std::move(part); }
   void enter(const Visit& next, Seen& seen) {
     clients_.spawn("client", visit(socket_, next, &seen));
   }
@@ -348,6 +349,7 @@ class Daemon {
   EngineWatcher engine_;
   std::vector<std::string> problems_;
   std::unique_ptr<Webhook> webhook_;
+  std::string stalled_;
   Api api_;
   std::unique_ptr<http::Server> docker_server_;
   std::unique_ptr<http::Server> server_;
@@ -391,6 +393,7 @@ class StatusSocket : public testing::Test {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Dice dice(seed);
     Daemon daemon(folder_.path(), developer_.bare().string(), dice);
+    daemon.stall(stalled_);
     EXPECT_TRUE(test::await(daemon.loop(), live(&daemon, visits, stop, &dice, &seen_)));
   }
   // The visits that one life has, followers among them when it ends.
@@ -403,6 +406,7 @@ class StatusSocket : public testing::Test {
 
   test::TemporaryFolder folder_;
   test::Developer developer_{folder_ / "work", folder_ / "shop.git"};
+  std::string stalled_;
   Seen seen_;
 };
 
@@ -430,6 +434,18 @@ TEST_F(StatusSocket, ADaemonWithFollowersMayStop) {
     visits.push_back(visit);
   }
   live_once(2, visits, Stop::while_clients_are_there);
+}
+
+TEST_F(StatusSocket, HealthIsThatEveryStackGetsOn) {
+  Visit visit;
+  visit.route = number_of("GET /healthz");
+  visit.expected = 12;
+  visit.patience = 10s;
+  live_once(4, {visit}, Stop::after_the_last_client);
+  EXPECT_EQ(seen_.statuses["GET /healthz"], std::set<std::string>{"200"});
+  stalled_ = "shop: its reconciliation";
+  live_once(5, {visit}, Stop::after_the_last_client);
+  EXPECT_EQ(seen_.statuses["GET /healthz"], (std::set<std::string>{"200", "503"}));
 }
 
 TEST_F(StatusSocket, AnswersOnEachRoute) {
