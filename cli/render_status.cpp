@@ -157,6 +157,12 @@ Lines host_lines(const Json& status, const Screen& screen) {
   return lines;
 }
 
+// Docker is asked twice a minute, and has as long to answer.
+bool is_old(const Json& stack, const Screen& screen) {
+  const auto seen = parse_time(json_string(stack, "observed_at"));
+  return seen && screen.now - *seen > std::chrono::seconds(90);
+}
+
 std::string health_count(const Json& stack) {
   return "healthy " + std::to_string(json_int(stack, "healthy")) + "/" +
          std::to_string(json_int(stack, "services"));
@@ -197,6 +203,10 @@ Lines render_stack(const Json& stack, const Screen& screen) {
     append(lines, labelled(screen, width, "why", reason, state_colour(state)));
   }
   append(lines, table(screen, 2, 1, rows));
+  if (is_old(stack, screen)) {
+    const std::string seen = "as Docker told " + age(stack, "observed_at", screen);
+    append(lines, labelled(screen, width, "", seen, Colour::yellow));
+  }
   append(lines, git_lines(stack, width, screen));
   append(lines, image_lines(stack, width, screen));
   append(lines, unit_lines(stack, width, screen));

@@ -36,17 +36,20 @@ struct TreeEntry {
 // A value that a watcher asks for again and again.
 template <class T>
 struct Fact {
-  std::optional<T> value;               // the last good answer
-  std::optional<Error> error;           // of the last try, if it failed
-  std::optional<WallTime> asked_at;     // of the last try
-  std::optional<WallTime> answered_at;  // of the last good answer
-  std::optional<WallTime> changed_at;   // since when the answer is this one
-  int failures = 0;                     // in a row
+  std::optional<T> value;            // the last good answer
+  std::optional<Error> error;        // of the last try, if it failed
+  std::optional<WallTime> asked_at;  // of the last try
+  // Of the last good answer, and since when it is this one. Of two facts, also where the wall clock
+  // is set back meanwhile, they tell which is newer.
+  std::optional<std::chrono::steady_clock::time_point> answered_at;
+  std::optional<std::chrono::steady_clock::time_point> changed_at;
+  int failures = 0;  // in a row
 
   void succeed(T answer) {
     error.reset();
     failures = 0;
-    asked_at = answered_at = wall_now();
+    asked_at = wall_now();
+    answered_at = std::chrono::steady_clock::now();
     if (value == answer) return;
     value = std::move(answer);
     changed_at = answered_at;

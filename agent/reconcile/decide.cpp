@@ -9,6 +9,7 @@ namespace {
 
 constexpr auto names_interval = std::chrono::seconds(3);
 constexpr auto compose_interval = std::chrono::seconds(2);
+constexpr auto docker_interval = std::chrono::seconds(5);
 constexpr std::string_view tag_prefix = "refs/tags/";
 
 // The newest release of the tag, if it was of another commit. A tag names one commit for good: one
@@ -43,6 +44,8 @@ SteadyClock::time_point wake_of(const Snapshot& now) {
   input.goes_back_later = now.is_suspended;
   input.retry_at = now.retry_at;
   if (now.lacks_names) input.names_at = now.now + names_interval;
+  // That it comes back is an event, but not that one which hangs answers again.
+  if (now.docker_error) input.poll_at = now.now + docker_interval;
   if (now.compose_error) input.poll_at = now.now + compose_interval;
   if (now.record_end_at && !is_down) input.poll_at = now.record_end_at;
   input.probation_look = now.probation_look;

@@ -188,7 +188,18 @@ Task<void> Examining::look_at_collisions() {
   const Release* const current = store().current();
   const std::string from = current == nullptr ? std::string() : current->commit;
   const auto collisions = co_await parts_.stack.git.collisions(live(), from, draft_.release.commit);
-  if (collisions) input_.collisions = *collisions;
+  if (collisions) {
+    input_.collisions = *collisions;
+    co_return;
+  }
+  // Unknown is not "none": what people keep there could be overwritten.
+  PreflightFinding finding;
+  finding.name = "live-directory";
+  finding.cls = FailureClass::world;
+  finding.message = "it is not known which files in " + live().string() +
+                    " the commit would overwrite: " + collisions.error().message;
+  finding.hint = collisions.error().hint;
+  result_.findings.push_back(std::move(finding));
 }
 
 Task<void> Examining::look_at_images() {

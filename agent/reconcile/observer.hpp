@@ -19,6 +19,7 @@ struct Observation {
   OwnSigns signs;                        // that tell them from its own
   std::vector<LostVolume> lost_volumes;  // of what is deployed
   std::vector<std::string> drift;        // from what was verified, in words
+  std::optional<Error> error;            // why it is as old as it is
 };
 
 class Observer {

@@ -93,7 +93,7 @@ Task<Snapshot> Reconciler::look() {
   now.now = SteadyClock::now();
   now.stack = parts_.settings.name;
   now.is_ending = stop_requested_;
-  now.docker_error = parts_.engine.error();
+  now.docker_error = docker_error();
   if (!compose) now.compose_error = compose.error();
   now.has_known_compose = !parts_.compose.tool().version.empty();
   now.is_stopped = unit_keeper_.is_stopped();
@@ -273,11 +273,6 @@ void Reconciler::on_engine_event(const EngineEvent& event) {
 
 void Reconciler::on_engine_change() {
   if (parts_.engine.error()) docker_return_.was_lost = true;
-  if (!parts_.engine.error() && docker_return_.was_lost) {
-    // What failed because of it may work now.
-    docker_return_.back_at = wall_now();
-    judged_.key.clear();
-  }
   probation_.on_engine_change();
   engine_changed_.notify();
   wake_.notify();

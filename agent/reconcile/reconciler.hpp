@@ -142,6 +142,7 @@ class Reconciler final {
   [[nodiscard]] ProbationWatch::Look look_at_probation();
   void look_at_inputs(Snapshot* now);
   Task<bool> has_all_names_now();
+  [[nodiscard]] std::optional<Error> docker_error() const;
   [[nodiscard]] Record record() const;
   StackUnit stack_unit() const;
   void settle();

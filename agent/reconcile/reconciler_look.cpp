@@ -11,12 +11,23 @@ namespace trimtab {
 
 Task<void> Reconciler::observe() {
   Result<Observation> seen = co_await observer_.look(project_, observation_);
-  if (!seen) co_return;
+  if (!seen) {
+    observation_.error = seen.error();
+    co_return;
+  }
   const bool is_back = docker_return_.was_lost || docker_return_.is_first_look;
   if (is_back && !parts_.store.intent().paused) {
     const bool changed = co_await put_right_after_docker(seen->of_release.containers);
     if (changed) seen = co_await observer_.look(project_, observation_);
-    if (!seen) co_return;
+    if (!seen) {
+      observation_.error = seen.error();
+      co_return;
+    }
+  }
+  if (docker_return_.was_lost) {
+    // What failed because of it may work now.
+    docker_return_.back_at = wall_now();
+    judged_.key.clear();
   }
   docker_return_.was_lost = false;
   docker_return_.is_first_look = docker_return_.is_first_look && unit_keeper_.is_moving();
@@ -103,6 +114,11 @@ Task<bool> Reconciler::has_all_names_now() {
   co_return co_await has_all_names(parts_.docker, project, &rendering);
 }
 
+// One that listens to events may still not answer.
+std::optional<Error> Reconciler::docker_error() const {
+  return parts_.engine.error() ? parts_.engine.error() : observation_.error;
+}
+
 Record Reconciler::record() const {
   const Store& store = parts_.store;
   return Record{parts_.settings.name, &store.releases(), &store.rejected(), store.current()};
@@ -128,7 +144,10 @@ void Reconciler::settle() {
   input.decided = judged_.verdict;
   input.intent = &parts_.store.intent();
   input.current = parts_.store.current();
-  input.docker_error = parts_.engine.error();
+  input.docker_error = docker_error();
+  if (unit_keeper_.is_moving() && unit_keeper_.view()) {
+    input.unit_problem = unit_keeper_.view()->problem;
+  }
   input.tip = &facts_.tip;
   input.observed = &observation_.of_release;
   input.drift = &observation_.drift;

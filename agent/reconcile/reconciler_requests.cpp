@@ -131,8 +131,8 @@ void Reconciler::look_now() {
 Task<void> Reconciler::serve(Request request) {
   // Nothing is begun that Compose, too, would need Docker for: its asking wakes a Docker that was
   // stopped.
-  if (parts_.engine.error()) {
-    end_request(request.id, "failed", std::nullopt, parts_.engine.error()->text());
+  if (const std::optional<Error> error = docker_error()) {
+    end_request(request.id, "failed", std::nullopt, error->text());
     co_return;
   }
   if (request.kind == Request::Kind::rollback) {
@@ -171,7 +171,9 @@ Task<void> Reconciler::serve(Request request) {
     goal.tip.commit = *commit;
     goal.is_fetched = true;
     goal.cause = "commit " + short_commit(*commit) + " asked for by an operator";
-    if (tip && tip->commit != *commit) held_commit = tip->commit;
+    const Release* const current = parts_.store.current();
+    const std::string deployed = current == nullptr ? std::string() : current->commit;
+    held_commit = commit_to_hold(*commit, facts_.tip, deployed);
   }
   if (requests_.is_superseded(request.id)) co_return;
   // Read only now: an operator may have paused the stack meanwhile.
@@ -287,7 +289,7 @@ Task<Result<PlanAnswer>> Reconciler::plan() {
   if (flight_.executing) co_return busy_with_deployment(parts_.settings.name);
   const Turn::Holder turn = co_await staging_turn_.take();
   if (flight_.executing) co_return busy_with_deployment(parts_.settings.name);
-  if (parts_.engine.error()) co_return *parts_.engine.error();
+  if (const std::optional<Error> error = docker_error()) co_return *error;
   Result<RefTip> tip = co_await parts_.git->ask();
   if (!tip) co_return tip.error();
   const Result<std::string> fetched = co_await parts_.git->fetch(*tip);

@@ -11,6 +11,12 @@ std::string new_request_id() {
   return id;
 }
 
+std::string commit_to_hold(const std::string& asked_for, const Fact<RefTip>& tip,
+                           const std::string& deployed) {
+  const std::string held = tip.value ? tip.value->commit : deployed;
+  return held == asked_for ? std::string() : held;
+}
+
 std::string Requests::add(Request request) {
   request.id = new_request_id();
   last_ = RequestResult{request.id, "in_progress", std::nullopt, ""};

@@ -28,6 +28,12 @@ struct RequestResult {
 
 std::string new_request_id();
 
+// The commit that is not deployed by itself once an operator has asked for another: where the ref
+// points, also as it did before the remote went away. Where that was never known, what is deployed
+// is what it pointed to last. "": none is to be held. Pure.
+std::string commit_to_hold(const std::string& asked_for, const Fact<RefTip>& tip,
+                           const std::string& deployed);
+
 class Requests {
  public:
   // The one that nothing was begun for, whether it waits or is looked at, by id; "": there is none.

@@ -115,6 +115,11 @@ Situation situation_of(const SituationInput& input) {
     return Situation{StackState::stopped, std::move(reason),
                      "`systemctl start " + input.stopped_unit + "` starts it"};
   }
+  if (!input.unit_problem.empty()) {
+    return Situation{StackState::waiting,
+                     "nothing is done before systemd tells of the unit: " + input.unit_problem,
+                     "tried again until it does; `systemctl status dbus` may say more"};
+  }
   if (input.docker_error) {
     return Situation{input.current == nullptr ? StackState::waiting : StackState::degraded,
                      input.docker_error->message, "tried again until Docker is back"};

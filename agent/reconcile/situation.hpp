@@ -38,6 +38,7 @@ struct Situation {
 struct SituationInput {
   std::string stack;
   std::string stopped_unit;  // by which an operator stopped the stack; "": it is not stopped
+  std::string unit_problem;  // why it is not known what became of the unit; "": it is
   Situation decided;         // what the last look at Git and the registries came to
   const Intent* intent = nullptr;
   const Release* current = nullptr;  // null before the first

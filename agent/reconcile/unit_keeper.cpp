@@ -54,7 +54,7 @@ Task<void> UnitKeeper::look(StackUnit unit, bool docker_answers) {
   const Result<UnitState> state = co_await units_->state(name_);
   if (!state) {
     view.problem = state.error().text();
-    view_ = view;
+    show(std::move(view), unit.stack);
     co_return;
   }
   facts.state = *state;
@@ -87,12 +87,17 @@ Task<void> UnitKeeper::look(StackUnit unit, bool docker_answers) {
     const Result<void> taken = co_await take(step, facts);
     if (!taken) view.problem = taken.error().text();
   }
-  if (view.problem != told_problem_ && !view.problem.empty()) {
-    log_milestone(Milestone::unit_changed, spdlog::level::warn, {unit.stack, 0, "", ""},
+  show(std::move(view), unit.stack);
+}
+
+// A problem is logged once.
+void UnitKeeper::show(UnitView view, const std::string& stack) {
+  const std::string told = view_ ? view_->problem : std::string();
+  if (view.problem != told && !view.problem.empty()) {
+    log_milestone(Milestone::unit_changed, spdlog::level::warn, {stack, 0, "", ""},
                   name_ + ": " + view.problem);
   }
-  told_problem_ = view.problem;
-  view_ = view;
+  view_ = std::move(view);
 }
 
 // The settings named another unit before: it would go on booting the stack beside this one.

@@ -63,13 +63,13 @@ class UnitKeeper {
   Task<Result<void>> take(UnitStep step, UnitFacts facts);
   Task<Result<void>> retire_earlier(std::string stack);
   Task<Result<void>> reload();
+  void show(UnitView view, const std::string& stack);
 
   Units* units_;
   std::filesystem::path path_;
   std::string name_;
   Store& store_;
   std::optional<UnitView> view_;
-  std::string told_problem_;
   bool is_stopped_ = false;
   bool is_moving_;
   bool reload_is_due_ = false;

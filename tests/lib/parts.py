@@ -159,6 +159,15 @@ class Engine:
         """SIGKILL: containers go on running, as when the Engine crashes."""
         self.process.stop(signal.SIGKILL)
 
+    @contextlib.contextmanager
+    def hanging(self):
+        """It takes connections meanwhile, and answers none."""
+        self.process.child.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.child.send_signal(signal.SIGCONT)
+
     def lose_power(self):
         """SIGKILL, also to all containers and what starts and holds them."""
         containers = [self.get(f"/containers/{entry['Id']}/json")[1]["State"]["Pid"]

@@ -171,3 +171,19 @@ def test_a_firewall_that_was_flushed_rejects_nothing_and_a_restart_of_docker_men
     own_engine.restart()
     stack.wait_commit(commit, seconds=150)
     assert stack.version("web") == "2"
+
+
+def test_an_engine_that_hangs_is_told_and_what_is_shown_says_how_old_it_is(own_engine, make_host):
+    host = make_host(engine=own_engine)
+    host.push("web", "1", health=False)
+    host.push("store", "1", health=False)
+    stack = host.stack("shop", services(host))
+    host.start()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    seen = stack.status()["observed_at"]
+    with own_engine.hanging():
+        status = stack.wait_state("degraded", seconds=90)
+        assert "Docker" in status["reason"] and status["observed_at"] >= seen
+        host.trimtab("status", "shop")
+    stack.wait_state("synced", seconds=60)
+    assert stack.status()["observed_at"] > status["observed_at"]

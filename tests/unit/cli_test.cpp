@@ -40,7 +40,7 @@ Json shop() {
     "name": "shop", "state": "synced", "reason": "", "notices": [], "release": 42,
     "commit": "3f2c1ab000000000000000000000000000000000", "ref": "production",
     "subject": "Fix totals", "author": "Ana", "deployed_at": "2026-11-23T09:59:00Z",
-    "healthy": 4, "services": 4,
+    "observed_at": "2026-11-23T11:59:40Z", "healthy": 4, "services": 4,
     "containers": [
       {"service": "proxy", "image": "nginx:1.27", "digest": "aa11bb22cc33", "state": "running",
        "health": "healthy", "exit_code": 0, "restarts": 0, "since": "2026-11-14T11:00:00Z",
@@ -207,6 +207,14 @@ TEST(Render, StatusOfAStackThatNeverDeployed) {
 shop  starting   no release yet
   git     not checked yet
   images  2 watched)");
+}
+
+TEST(Render, StatusSaysHowOldItIsWhereDockerDoesNotAnswer) {
+  Json stack = shop();
+  EXPECT_EQ(text(render_stack(stack, screen())).find("as Docker told"), std::string::npos);
+  stack["observed_at"] = "2026-11-23T11:50:00Z";
+  EXPECT_NE(text(render_stack(stack, screen())).find("as Docker told 10 min ago"),
+            std::string::npos);
 }
 
 TEST(Render, StatusShowsWhereTheRefHasMovedTo) {

@@ -493,6 +493,34 @@ TEST(Requests, ANewerOneTakesThePlaceOfOneThatHasNotBegun) {
   EXPECT_EQ(requests.last()->message, "release 2 is deployed");
 }
 
+TEST(Requests, OfACommitHoldWhatTheRefPointsTo) {
+  const Error away{Errc::unavailable, "the remote is away", {}};
+  Fact<RefTip> known;
+  known.succeed({"refs/heads/main", "b"});
+  Fact<RefTip> lost = known;
+  lost.fail(away);
+  Fact<RefTip> never;
+  never.fail(away);
+  struct Row {
+    const char* name;
+    const char* asked_for;
+    const Fact<RefTip>* tip;
+    const char* deployed;
+    const char* expected;
+  };
+  const std::vector<Row> rows{
+      {"the remote answers", "a", &known, "b", "b"},
+      {"it is what the ref points to", "b", &known, "a", ""},
+      {"the remote went away", "a", &lost, "b", "b"},
+      {"the remote never answered", "a", &never, "b", "b"},
+      {"nor is anything deployed", "a", &never, "", ""},
+      {"the one that is deployed, again", "b", &never, "b", ""},
+  };
+  for (const Row& row : rows) {
+    EXPECT_EQ(commit_to_hold(row.asked_for, *row.tip, row.deployed), row.expected) << row.name;
+  }
+}
+
 TEST(Requests, WaitForTheImagesOfTheirCommit) {
   Requests requests;
   requests.add({});

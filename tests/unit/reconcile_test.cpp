@@ -16,6 +16,7 @@
 #include "agent/reconcile/next_wake.hpp"
 #include "agent/reconcile/projects.hpp"
 #include "agent/reconcile/renewed_files.hpp"
+#include "agent/reconcile/reporter.hpp"
 #include "agent/reconcile/signs_of_life.hpp"
 #include "agent/reconcile/situation.hpp"
 #include "agent/reconcile/staging.hpp"
@@ -257,6 +258,54 @@ TEST(Situation, OfAnUnreachableRemoteSaysWhetherAPersonHasToAct) {
     const Situation told = situation_of(input);
     EXPECT_EQ(told, (Situation{row.expected, "the remote refuses",
                                "look at the key; release 7 keeps running"}));
+  }
+}
+
+TEST(Situation, OfASystemdThatDoesNotAnswerIsTold) {
+  const Intent intent;
+  const Fact<RefTip> tip;
+  SituationInput input;
+  input.stack = "shop";
+  input.intent = &intent;
+  input.tip = &tip;
+  input.unit_problem = "D-Bus does not answer";
+  EXPECT_EQ(situation_of(input),
+            (Situation{StackState::waiting,
+                       "nothing is done before systemd tells of the unit: D-Bus does not answer",
+                       "tried again until it does; `systemctl status dbus` may say more"}));
+}
+
+// ---- What is told of containers -------------------------------------------------------------
+
+Container told_container(const char* id, const char* service, ContainerState state) {
+  Container container;
+  container.id = id;
+  container.service = service;
+  container.state = state;
+  return container;
+}
+
+TEST(ServiceChanges, AreThoseOfAContainerSinceItWasSeenLast) {
+  const Container one = told_container("1", "web", ContainerState::running);
+  const Container two = told_container("2", "web", ContainerState::exited);
+  const Container two_runs = told_container("2", "web", ContainerState::running);
+  struct Row {
+    const char* name;
+    std::vector<Container> before;
+    std::vector<Container> now;
+    std::vector<ServiceChange> expected;
+  };
+  const std::vector<Row> rows{
+      {"replicas that differ, as before", {one, two}, {one, two}, {}},
+      {"the first of them is listed last", {one, two}, {two, one}, {}},
+      {"the second one starts", {one, two}, {one, two_runs}, {{"web", "running", "none"}}},
+      {"another container", {one}, {two}, {{"web", "exited", "none"}}},
+      {"one of two has gone", {one, two}, {one}, {}},
+      {"the last one has gone", {one}, {}, {{"web", "missing", "none"}}},
+      {"the first look", {}, {one}, {{"web", "running", "none"}}},
+  };
+  for (const Row& row : rows) {
+    EXPECT_EQ(service_changes(row.before, row.now), row.expected) << row.name;
   }
 }
 
@@ -625,7 +674,7 @@ TEST(Events, HaveTimeStackAndTypeAndEveryMemberThatClientsRead) {
   data["message"] = "release 3 is deployed";
   data["release"] = 3;
   bus.publish("release", "shop", data);
-  const std::vector<AgentEvent> recent = bus.recent(10);
+  const std::vector<AgentEvent> recent = bus.recent(10, "");
   ASSERT_EQ(recent.size(), 1U);
   const Json& event = recent[0].data;
   EXPECT_EQ(event["stack"], "shop");
@@ -644,13 +693,24 @@ TEST(Events, OnlyTheNewestAreKeptAndNoProgressOfPulls) {
     bus.publish("release", "shop", data);
     bus.publish("pull", "shop", Json::object());
   }
-  const std::vector<AgentEvent> all = bus.recent(1000);
+  const std::vector<AgentEvent> all = bus.recent(1000, "");
   EXPECT_EQ(all.size(), 200U);
   EXPECT_EQ(all.back().data["release"], 299);
-  const std::vector<AgentEvent> two = bus.recent(2);
+  const std::vector<AgentEvent> two = bus.recent(2, "");
   ASSERT_EQ(two.size(), 2U);
   EXPECT_EQ(two.front().data["release"], 298);
-  EXPECT_TRUE(bus.recent(0).empty());
+  EXPECT_TRUE(bus.recent(0, "").empty());
+}
+
+TEST(Events, OfOneStackAreNotCountedWithThoseOfOthers) {
+  EventBus bus;
+  for (const char* stack : {"shop", "shop", "blog", "blog", "blog"}) {
+    bus.publish("release", stack, Json::object());
+  }
+  const std::vector<AgentEvent> two = bus.recent(2, "shop");
+  ASSERT_EQ(two.size(), 2U);
+  EXPECT_EQ(two.front().stack, "shop");
+  EXPECT_EQ(two.back().stack, "shop");
 }
 
 Task<std::vector<int>> follow(EventBus::Follower* follower, int count) {
@@ -709,7 +769,7 @@ TEST(Events, AFollowerMayLeave) {
   EventBus bus;
   { EventBus::Follower follower(loop.get_executor(), bus); }
   publish(bus, 1);
-  EXPECT_EQ(bus.recent(1).size(), 1U);
+  EXPECT_EQ(bus.recent(1, "").size(), 1U);
 }
 
 // ---- Turns ----------------------------------------------------------------------------------
