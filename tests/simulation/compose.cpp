@@ -1,6 +1,7 @@
 #include "tests/simulation/compose.hpp"
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "agent/compose/compose_yaml.hpp"
 #include "agent/compose/env_file.hpp"
@@ -54,6 +55,15 @@ std::vector<std::string> in_order(const Json& services, const std::vector<std::s
 
 }  // namespace
 
+Result<Json> parse_compose_file(const std::string& text) {
+  static std::unordered_map<std::string, Json> parsed;
+  const auto known = parsed.find(text);
+  if (known != parsed.end()) return known->second;
+  Result<Json> model = text.starts_with('{') ? parse_json(text) : parse_yaml(text);
+  if (model) parsed[text] = *model;
+  return model;
+}
+
 Behaviour behaviour_of(const Json& service, Behaviour behaviour) {
   const auto environment = environment_of(service);
   const auto mode = environment.find("MODE");
@@ -100,7 +110,7 @@ Task<Result<Rendered>> SimulatedCompose::render(RenderRequest request) {
   }
   const auto text = read_file(request.directory / request.files.front(), most_bytes);
   if (!text) co_return Error{Errc::invalid, text.error().message, {}};
-  Result<Json> model = parse_yaml(*text);
+  Result<Json> model = parse_compose_file(*text);
   if (!model) co_return Error{Errc::invalid, model.error().message, {}};
   fill_in_all(*model, variables);
   Rendered rendered;
@@ -196,7 +206,8 @@ Task<Result<void>> SimulatedCompose::converge(Json model, std::string service, U
 }
 
 Result<void> SimulatedCompose::start(const std::string& container) {
-  world_.start(container);
+  // Somebody may have removed it meanwhile.
+  if (!world_.start(container)) return Error{Errc::failed, "No such container: " + container, {}};
   const std::string& error = world_.find(container)->seen.error;
   if (error.empty()) return {};
   return Error{Errc::invalid, error, {}};
@@ -213,7 +224,7 @@ Task<Result<void>> SimulatedCompose::up(UpRequest request) {
   }
   const auto text = read_file(request.file, most_bytes);
   if (!text) co_return Error{Errc::failed, text.error().message, {}};
-  Result<Json> model = parse_yaml(*text);
+  Result<Json> model = parse_compose_file(*text);
   if (!model) co_return Error{Errc::failed, model.error().message, {}};
   world_.networks.insert(request.project + "_default");
   const Result<void> made_volumes = co_await make_volumes(*model);

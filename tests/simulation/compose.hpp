@@ -30,6 +30,9 @@ class SimulatedCompose final : public Compose {
   std::optional<Error> problem_;
 };
 
+// Of YAML, or of JSON, which is YAML, too. What was read once is remembered.
+Result<Json> parse_compose_file(const std::string& text);
+
 // How a container of this service behaves: its environment decides besides its image.
 Behaviour behaviour_of(const Json& service, Behaviour behaviour);
 

@@ -10,9 +10,17 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// In which whatever is tried again with patience has its time; in some lives a night.
-WorldTime time_of_peace(std::uint64_t seed) {
-  return seed % 8 == 0 ? WorldTime(8h) : WorldTime(1h);
+// Longer than any fault lasts, and than the time after which whatever is tried again is.
+constexpr WorldTime longest_fault = 11min;
+constexpr WorldTime longest_absence = 10s;  // of the daemon, once it was killed
+constexpr WorldTime longest_patience = 35min;
+constexpr WorldTime least_peace = 10min;
+constexpr WorldTime most_peace = 1h;
+constexpr WorldTime night = 8h;
+
+// In some lives peace lasts, whether something goes on or not.
+bool has_night(std::uint64_t seed) {
+  return seed % 32 == 0;
 }
 
 constexpr int most_polls_without_time = 2000;
@@ -40,7 +48,7 @@ std::string compose_file(int version, const std::string& mode, const std::string
 }  // namespace
 
 Life::Life(std::uint64_t seed, std::vector<StoryEvent> story, std::filesystem::path directory)
-    : world_(seed, std::move(directory)), peace_(time_of_peace(seed)), story_(std::move(story)) {
+    : world_(seed, std::move(directory)), has_night_(has_night(seed)), story_(std::move(story)) {
   disk::begin(world_.state().parent_path());
   found();
 }
@@ -156,6 +164,7 @@ void Life::happen(const StoryEvent& event) {
       loses_power_ = true;
       return disk::kill_after(event.detail % most_changes);
     case Happening::fill_disk:
+      trial_.was_hindered = true;
       disk::set_full(true);
       return world_.after(while_, [] { disk::set_full(false); });
   }
@@ -174,7 +183,7 @@ void Life::end_daemon(bool with_power) {
     ++hands_;
     world_.restart_engine(world_.between(1s, 20s));
   }
-  world_.after(world_.between(1ms, 10s), [this] { start_daemon(); });
+  world_.after(world_.between(1ms, longest_absence), [this] { start_daemon(); });
 }
 
 void Life::by_operator(const StoryEvent& event) {
@@ -185,7 +194,7 @@ void Life::by_operator(const StoryEvent& event) {
   if (event.what == Happening::pause) answer = daemon_->stack().pause("");
   if (event.what == Happening::resume) answer = daemon_->stack().resume();
   world_.tell("  is told: " + (answer ? "accepted" : answer.error().text()));
-  if (answer && event.what == Happening::pause) is_paused_ = true;
+  if (answer && event.what == Happening::pause) is_paused_ = trial_.was_hindered = true;
   if (answer && event.what == Happening::resume) is_paused_ = false;
   deeds_while_paused_.reset();
   excused_creations_ += 3;
@@ -273,6 +282,30 @@ void Life::live_until(WorldTime end) {
   }
 }
 
+// As Git asks for it, or as it has come to be and will not change: nothing is done any more.
+WorldTime Life::peace_needed() const {
+  const Reconciler& stack = daemon_->stack();
+  const StackState state = stack.situation().state;
+  const Release* const current = stack.store().current();
+  const bool is_up_to_date = state == StackState::synced && current != nullptr &&
+                             current->commit == world_.tip && !current->probation_until;
+  if (stack.store().attempt() || state == StackState::waiting) return most_peace;
+  return is_up_to_date ? least_peace : longest_patience;
+}
+
+void Life::live_in_peace() {
+  peace_began_ = world_.now();
+  rounds_before_peace_ = world_.rounds;
+  const WorldTime end = peace_began_ + (has_night_ ? night : most_peace);
+  WorldTime quiet_since = peace_began_;
+  int deeds = world_.deeds;
+  while (!broken_ && world_.now() < end) {
+    live_until(std::min(end, world_.now() + 1min));
+    if (std::exchange(deeds, world_.deeds) != deeds) quiet_since = world_.now();
+    if (!has_night_ && world_.now() - quiet_since >= peace_needed()) return;
+  }
+}
+
 std::optional<std::string> Life::run() {
   live_until(world_.now() + 2min);
   const WorldTime begin = world_.now();
@@ -281,15 +314,16 @@ std::optional<std::string> Life::run() {
     if (broken_) return broken_;
     happen(event);
   }
-  live_until(world_.now() + 15min);  // by then every fault has ended
+  live_until(world_.now() + longest_fault);
+  // It may have been killed a moment ago.
+  if (!daemon_) live_until(world_.now() + longest_absence);
   if (broken_) return broken_;
   world_.tell("» from here on nothing goes wrong");
   disk::start();
   loses_power_ = false;
   if (daemon_->stack().store().intent().paused) by_operator({{}, Happening::resume, 0});
-  live_until(world_.now() + 15min);
-  rounds_before_peace_ = world_.rounds;
-  live_until(world_.now() + peace_);
+  live_until(world_.now() + longest_fault);
+  live_in_peace();
   if (!broken_) check_at_rest();
   return broken_;
 }

@@ -40,6 +40,9 @@ class Life {
   std::size_t poll_daemon();
   // Until `end`, or until a promise is broken.
   void live_until(WorldTime end);
+  // Until nothing more is to be expected.
+  void live_in_peace();
+  [[nodiscard]] WorldTime peace_needed() const;
 
   void break_promise(const std::string& how);
   // At all times.
@@ -47,6 +50,10 @@ class Life {
   void follow_deployments();
   void check_way_back(int release);
   void check_good_ones();
+  void check_rejections();
+  void check_new_rejections();
+  [[nodiscard]] bool was_left_to_itself(const Release& release) const;
+  [[nodiscard]] bool works_for_good(const Rendering& rendering) const;
   void check_operator();
   void check_volumes();
   void check_what_is_not_ours();
@@ -64,12 +71,24 @@ class Life {
   [[nodiscard]] std::string fault_of(const std::string& service, const std::string& wanted) const;
   [[nodiscard]] bool is_seen_as_it_is(const Container& truth) const;
   [[nodiscard]] bool tip_works() const;
+  [[nodiscard]] bool is_vain() const;
   [[nodiscard]] std::string said() const;
   // Somebody has made what only a person can put right.
   [[nodiscard]] bool needs_a_person() const { return !lost_volumes_.empty() || !not_ours_.empty(); }
 
+  // The deployment that goes on, or ended last, and what was rejected by then.
+  struct Trial {
+    std::optional<WallTime> since;
+    int release = 0;
+    AttemptKind kind = AttemptKind::deploy;
+    int hands = 0;
+    int kills = 0;
+    bool was_hindered = false;  // by a pause, or a full disk
+    std::set<std::string> rejected;
+  };
+
   World world_;
-  WorldTime peace_;
+  bool has_night_;
   std::vector<StoryEvent> story_;
   std::unique_ptr<Daemon> daemon_;
   std::optional<std::string> broken_;
@@ -83,6 +102,7 @@ class Life {
   std::uint64_t deployments_ = 0;
   std::optional<WallTime> deploys_since_;  // the one that goes on
   int kills_ = 0;
+  WorldTime peace_began_{0};
   int rounds_before_peace_ = 0;
   std::map<std::string, std::string> ran_before_;  // the deployment that goes on
   int deployed_release_ = 0;                       // by it
@@ -92,6 +112,7 @@ class Life {
   int people_before_ = 0;
   bool is_paused_ = false;  // an operator has paused the stack, and not resumed
   std::optional<int> deeds_while_paused_;
+  Trial trial_;
   std::set<std::string> gone_back_from_;  // commits, by operators, or since hands were laid on them
   std::set<std::string> stopped_by_hand_;  // ids of containers
   std::set<std::string> not_ours_;         // ids of containers that somebody else made

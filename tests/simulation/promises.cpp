@@ -1,10 +1,11 @@
 // The promises that a life checks.
 #include <algorithm>
 
-#include "agent/compose/compose_yaml.hpp"
 #include "agent/model/service.hpp"
+#include "agent/reconcile/vain_tries.hpp"
 #include "agent/record/rendering.hpp"
 #include "common/text.hpp"
+#include "tests/simulation/compose.hpp"
 #include "tests/simulation/engine.hpp"
 #include "tests/simulation/life.hpp"
 
@@ -39,6 +40,7 @@ void Life::break_promise(const std::string& how) {
 
 void Life::check_always() {
   if (daemon_) {
+    check_rejections();
     follow_deployments();
     check_good_ones();
     check_operator();
@@ -200,7 +202,7 @@ Json Life::wanted_service(Json service) const {
 
 bool Life::tip_works() const {
   const WorldCommit* const tip = world_.find_commit(world_.tip);
-  const Result<Json> file = parse_yaml(tip->files.at("compose.yaml"));
+  const Result<Json> file = parse_compose_file(tip->files.at("compose.yaml"));
   if (!file || !file->contains("services") || (*file)["services"].empty()) return false;
   for (const auto& item : (*file)["services"].items()) {
     const Json service = wanted_service(item.value());
@@ -210,6 +212,16 @@ bool Life::tip_works() const {
     if (!behaviour_of(service, published.behaviour).works()) return false;
   }
   return true;
+}
+
+// The host has made what Git asks for fail as often as it is tried without a change.
+bool Life::is_vain() const {
+  const std::map<int, Release>& releases = daemon_->stack().store().releases();
+  return std::any_of(releases.begin(), releases.end(), [&](const auto& entry) {
+    const Release& release = entry.second;
+    return release.commit == world_.tip &&
+           vain_tries(releases, release.content_key, WallTime()) >= max_vain_tries;
+  });
 }
 
 std::string Life::said() const {
@@ -255,7 +267,7 @@ void Life::check_convergence() {
   const Release* const current = store.current();
   if (needs_a_person() || current == nullptr) return;
   // What an operator has gone back from stays away, also where a later commit has it.
-  const bool is_due = !gone_back_from_.contains(world_.tip) && tip_works();
+  const bool is_due = !gone_back_from_.contains(world_.tip) && tip_works() && !is_vain();
   if (is_due && current->commit != world_.tip) {
     break_promise("what Git asks for works and does not run: status says " + said());
   }
@@ -277,19 +289,14 @@ void Life::check_content() {
   const Release* const current = store.current();
   const Result<Rendering> rendering = read_rendering(store, current->number);
   if (!rendering) return;
-  bool works = true;
-  for (const std::string& name : rendering->service_names()) {
-    const Json& service = rendering->service(name);
-    const std::string image = json_string(service, "image");
-    const WorldImage& published = world_.registry.at(image.substr(image.find('@') + 1));
-    works = works && behaviour_of(service, published.behaviour).works();
-  }
-  if (!works && hands_ == 0 && kills_ == 0 && store.last_good_before(*current) != nullptr) {
+  const bool is_undisturbed = (hands_ == 0 && kills_ == 0) || was_left_to_itself(*current);
+  if (!works_for_good(*rendering) && is_undisturbed &&
+      store.last_good_before(*current) != nullptr) {
     break_promise("what runs does not work, and it did not go back: status says " + said());
   }
-  if (!gone_back_from_.empty() || !tip_works()) return;
+  if (!gone_back_from_.empty() || !tip_works() || is_vain()) return;
   const WorldCommit* const tip = world_.find_commit(world_.tip);
-  const Result<Json> file = parse_yaml(tip->files.at("compose.yaml"));
+  const Result<Json> file = parse_compose_file(tip->files.at("compose.yaml"));
   for (const auto& item : (*file)["services"].items()) {
     const Json wanted = wanted_service(item.value());
     const Json& runs = rendering->service(item.key());
@@ -308,8 +315,8 @@ void Life::check_bounds() {
   if (releases > most_releases) {
     break_promise("there have been " + std::to_string(releases) + " releases");
   }
-  const auto hours = std::chrono::duration_cast<std::chrono::hours>(peace_).count();
-  const auto rounds = (world_.rounds - rounds_before_peace_) / hours;
+  const auto lasted = std::chrono::duration<double, std::ratio<3600>>(world_.now() - peace_began_);
+  const auto rounds = static_cast<int>((world_.rounds - rounds_before_peace_) / lasted.count());
   if (rounds > most_rounds_in_an_hour) {
     break_promise("at rest there are " + std::to_string(rounds) + " rounds in an hour");
   }
@@ -335,7 +342,8 @@ void Life::check_tidiness() {
     break_promise("a rejected key outlives its releases");
   }
   for (const auto& [id, container] : world_.all) needed.insert(container.seen.image_id);
-  for (const auto& [id, image] : world_.images) {
+  // One whose pull was cut off before it had a tag is for anybody's `docker image prune`.
+  for (const auto& [tag, id] : world_.local_tags) {
     if (!needed.contains(id)) break_promise("an image is left that no release needs");
   }
   for (const auto& entry : std::filesystem::directory_iterator(store.directory() / "releases")) {

@@ -1,4 +1,5 @@
 // trimtab-simulate: has the daemon live through what seeds say, and checks what it promises.
+#include <malloc.h>
 #include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
@@ -76,6 +77,9 @@ int print(const Sum& sum) {
 
 int main(int argc, char** argv) {
   using namespace trimtab::simulation;
+  // A life is short: what it needs is not given back before it ends.
+  ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  ::mallopt(M_TOP_PAD, 16 << 20);
   CLI::App app("Has the daemon live through what seeds say, and checks what it promises.");
   std::uint64_t seed = 1;
   std::uint64_t lives = 1;

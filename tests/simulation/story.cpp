@@ -119,12 +119,12 @@ std::vector<StoryEvent> story_of(std::uint64_t seed) {
   std::mt19937_64 dice(seed * 2 + 1);
   std::vector<StoryEvent> story;
   WorldTime at = 0s;
-  const std::uint64_t length = 4 + dice() % 40;
+  const std::uint64_t length = 4 + dice() % 80;
   for (std::uint64_t i = 0; i < length; ++i) {
     // Often in the middle of what came before, sometimes long after it.
-    const std::uint64_t kind = dice() % 8;
+    const std::uint64_t kind = dice() % 16;
     at += kind == 0  ? WorldTime(1s) * (dice() % 1800)
-          : kind < 4 ? WorldTime(1s) * (dice() % 100)
+          : kind < 8 ? WorldTime(1s) * (dice() % 100)
                      : WorldTime(1ms) * (dice() % 40'000);
     StoryEvent event;
     event.at = at;

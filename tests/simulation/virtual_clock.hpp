@@ -1,6 +1,6 @@
 // Time as the simulated world has it. Every clock that this process reads, and every timer of
-// Asio's, goes by it, since clock_gettime(2) and timerfd_settime(2) are answered here: the program
-// under test is compiled as it ships.
+// Asio's, goes by it, since clock_gettime(2), timerfd_settime(2) and epoll_wait(2) are answered
+// here: the program under test is compiled as it ships.
 #pragma once
 
 #include <chrono>

@@ -1,0 +1,69 @@
+// The promises about what was rejected: it was at fault, and it is not tried again unasked.
+#include "agent/record/rendering.hpp"
+#include "tests/simulation/compose.hpp"
+#include "tests/simulation/life.hpp"
+
+namespace trimtab::simulation {
+namespace {
+
+// In one phase of a deployment, whereupon it counts as what ends the daemon.
+constexpr int most_kills = 3;
+
+}  // namespace
+
+// Now and later.
+bool Life::works_for_good(const Rendering& rendering) const {
+  for (const std::string& name : rendering.service_names()) {
+    const Json& service = rendering.service(name);
+    const std::string pinned = json_string(service, "image");
+    const auto image = world_.registry.find(pinned.substr(pinned.find('@') + 1));
+    if (image == world_.registry.end()) return false;
+    if (!behaviour_of(service, image->second.behaviour).works()) return false;
+  }
+  return true;
+}
+
+void Life::check_rejections() {
+  const Store& store = daemon_->stack().store();
+  if (store.rejected() != trial_.rejected) check_new_rejections();
+  const std::set<std::string> rejected = std::exchange(trial_.rejected, store.rejected());
+  const std::optional<Attempt>& attempt = store.attempt();
+  if (!attempt || attempt->started_at == trial_.since) return;
+  trial_.since = attempt->started_at;
+  trial_.kind = attempt->kind;
+  const Release& tried = *store.find(attempt->release);
+  // What breaks on probation has had since its deployment to do so.
+  if (attempt->kind == AttemptKind::deploy && tried.outcome == Outcome::good) return;
+  trial_.release = attempt->release;
+  trial_.hands = hands_;
+  trial_.kills = kills_;
+  trial_.was_hindered = is_paused_;
+  const bool is_unasked = attempt->kind == AttemptKind::deploy && attempt->request.empty();
+  if (!is_unasked || !rejected.contains(tried.content_key)) return;
+  break_promise("release " + std::to_string(attempt->release) +
+                " is tried, though its content was rejected and nobody has asked for it");
+}
+
+// Since it was deployed, until now.
+bool Life::was_left_to_itself(const Release& release) const {
+  return trial_.release == release.number && trial_.kind == AttemptKind::deploy &&
+         hands_ == trial_.hands && kills_ == trial_.kills && !trial_.was_hindered;
+}
+
+// A host's failures, and what people do, are nothing that content is rejected for.
+void Life::check_new_rejections() {
+  const Store& store = daemon_->stack().store();
+  const bool is_disturbed = hands_ != trial_.hands || kills_ - trial_.kills >= most_kills ||
+                            needs_a_person() || !store.problems().empty();
+  // Somebody went back from it.
+  if (is_disturbed || trial_.kind == AttemptKind::operator_rollback) return;
+  for (const auto& [number, release] : store.releases()) {
+    const std::string& key = release.content_key;
+    if (!store.rejected().contains(key) || trial_.rejected.contains(key)) continue;
+    const Result<Rendering> rendering = read_rendering(store, number);
+    if (!rendering || !works_for_good(*rendering)) continue;
+    break_promise("the content of release " + std::to_string(number) + " works, and was rejected");
+  }
+}
+
+}  // namespace trimtab::simulation
