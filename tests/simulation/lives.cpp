@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spdlog/sinks/base_sink.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,8 +20,10 @@
 namespace trimtab::simulation {
 namespace {
 
-// Of the machine's time. A life takes well below a second, with sanitizers some of them.
-constexpr int most_milliseconds = 120'000;
+// A life takes well below a second of the processor's time, with sanitizers some of them. On a busy
+// machine that may be long.
+constexpr rlim_t most_seconds = 60;
+constexpr int most_milliseconds = 20 * 60'000;
 constexpr std::chrono::seconds most_shortening(60);
 
 // What the daemon logs is part of the story.
@@ -57,6 +60,8 @@ std::string live_here(std::uint64_t seed, const std::vector<StoryEvent>& story) 
 }
 
 [[noreturn]] void be_life(int out, std::uint64_t seed, const std::vector<StoryEvent>& story) {
+  const rlimit limit{most_seconds, most_seconds};
+  ::setrlimit(RLIMIT_CPU, &limit);
   std::string outcome;
   try {
     outcome = live_here(seed, story);

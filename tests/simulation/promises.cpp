@@ -56,7 +56,10 @@ void Life::check_always() {
 std::map<std::string, std::string> Life::what_runs() const {
   std::map<std::string, std::string> services;
   for (const auto& [id, container] : world_.all) {
-    if (not_ours_.contains(id) || container.seen.state != ContainerState::running) continue;
+    // One that ends by itself, again and again, is down for a moment.
+    const ContainerState state = container.seen.state;
+    const bool runs = state == ContainerState::running || state == ContainerState::restarting;
+    if (not_ours_.contains(id) || !runs) continue;
     services[container.seen.service] = container.definition;
   }
   return services;
