@@ -31,6 +31,7 @@
 #include "common/log.hpp"
 #include "common/memory.hpp"
 #include "common/process.hpp"
+#include "common/standstill.hpp"
 #include "common/text.hpp"
 
 namespace trimtab {
@@ -648,6 +649,7 @@ int run_agent(const AgentOptions& options) {
   asio::co_spawn(context, agent.run(), [](const std::exception_ptr& failure) {
     if (failure) std::rethrow_exception(failure);
   });
+  measure_standstill();
   context.run();
   return agent.exit_code();
 }

@@ -7,6 +7,7 @@
 #include "agent/api/stack_json.hpp"
 #include "common/hash.hpp"
 #include "common/log.hpp"
+#include "common/standstill.hpp"
 #include "common/task_scope.hpp"
 #include "common/text.hpp"
 
@@ -99,6 +100,10 @@ constexpr std::array<std::string_view, 5> post_routes{"deploy", "rollback", "pau
 template <std::size_t N>
 bool contains(const std::array<std::string_view, N>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+std::int64_t milliseconds_of(std::chrono::nanoseconds duration) {
+  return std::chrono::round<std::chrono::milliseconds>(duration).count();
 }
 
 std::string event_text(const AgentEvent& event) {
@@ -213,6 +218,9 @@ http::Reply Api::status() const {
   body["docker"]["version"] = engine_.engine() ? engine_.engine()->version : std::string();
   body["docker"]["api_version"] = engine_.engine() ? engine_.engine()->api_version : std::string();
   body["docker"]["error"] = engine_.error() ? engine_.error()->text() : std::string();
+  const Standstill loop = standstill();
+  body["standstill"]["longest_ms"] = milliseconds_of(loop.longest);
+  body["standstill"]["lately_ms"] = milliseconds_of(loop.lately);
   body["stacks"] = Json::array();
   std::map<std::string, Json> stacks;
   for (const auto& [name, stack] : stacks_) stacks[name] = stack_json(*stack);
