@@ -1,9 +1,5 @@
 #include "agent/git/checkout_writer.hpp"
 
-#include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
-
 namespace trimtab {
 
 namespace fs = std::filesystem;
@@ -36,22 +32,20 @@ Result<void> write_entry(const ConfinedDirectory& source, const fs::path& source
 
 }  // namespace
 
-Task<Result<void>> write_checkout(fs::path source, const ConfinedDirectory* directory,
-                                  CheckoutChanges changes) {
-  const auto executor = co_await asio::this_coro::executor;
+Result<void> write_checkout(const fs::path& source, const ConfinedDirectory& directory,
+                            const CheckoutChanges& changes) {
   const auto files = ConfinedDirectory::open(source);
-  if (!files) co_return files.error();
+  if (!files) return files.error();
   for (const std::string& path : changes.removed) {
-    if (auto removed = directory->remove(path); !removed) co_return removed;
-    directory->remove_empty_directories(fs::path(path).parent_path());
+    if (auto removed = directory.remove(path); !removed) return removed;
+    directory.remove_empty_directories(fs::path(path).parent_path());
   }
   for (const TreeEntry& entry : changes.written) {
     const bool in_place = changes.in_place.contains(entry.path);
-    auto written = write_entry(*files, source, *directory, entry.path, in_place);
-    if (!written) co_return written;
-    co_await asio::post(executor, asio::use_awaitable);
+    auto written = write_entry(*files, source, directory, entry.path, in_place);
+    if (!written) return written;
   }
-  co_return Result<void>();
+  return {};
 }
 
 }  // namespace trimtab

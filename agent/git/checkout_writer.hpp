@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "agent/model/facts.hpp"
-#include "common/async.hpp"
 #include "common/confined_directory.hpp"
 
 namespace trimtab {
@@ -19,8 +18,8 @@ struct CheckoutChanges {
 };
 
 // Removes, then writes; the files to be written lie in `source`, by the same paths, which is ours
-// alone. Lets other tasks run between two files.
-Task<Result<void>> write_checkout(std::filesystem::path source, const ConfinedDirectory* directory,
-                                  CheckoutChanges changes);
+// alone. Blocks.
+Result<void> write_checkout(const std::filesystem::path& source, const ConfinedDirectory& directory,
+                            const CheckoutChanges& changes);
 
 }  // namespace trimtab

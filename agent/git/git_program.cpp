@@ -3,7 +3,9 @@
 #include <charconv>
 
 #include "agent/git/live_clone.hpp"
+#include "agent/git/ref_files.hpp"
 #include "agent/git/remote_call.hpp"
+#include "common/disk_thread.hpp"
 #include "common/files.hpp"
 #include "common/log.hpp"
 #include "common/text.hpp"
@@ -34,6 +36,14 @@ void remove_leftovers(const fs::path& repository) {
   }
 }
 
+Task<Result<void>> make_empty_folder(fs::path folder) {
+  const auto make = [&folder] {
+    const Result<void> removed = remove_tree(folder);
+    return removed ? make_private_directory(folder) : removed;
+  };
+  co_return co_await on_disk_thread(make);
+}
+
 }  // namespace
 
 GitProgram::GitProgram(GitAccess access, std::string ref, fs::path repository, fs::path state)
@@ -42,7 +52,7 @@ GitProgram::GitProgram(GitAccess access, std::string ref, fs::path repository, f
       wanted_(parse_ref(ref)),
       repository_(std::move(repository)),
       state_(std::move(state) / "git"),
-      live_(repository_, state_) {
+      live_(repository_, state_, trees_) {
   if (remote_) web_.emplace(access_, *remote_);
 }
 
@@ -77,25 +87,41 @@ Task<Result<void>> GitProgram::prepare() {
     const fs::path fresh = repository_.string() + ".new";
     auto made = co_await make_empty(fresh);
     if (!made) co_return made.error();
-    if (auto removed = remove_tree(repository_); !removed) co_return removed.error();
-    fs::rename(fresh, repository_, ec);
-    if (ec) co_return os_error("make", repository_, ec.value());
-    if (auto kept = sync_directory(repository_.parent_path()); !kept) co_return kept.error();
+    auto replaced = co_await put_in_place(fresh);
+    if (!replaced) co_return replaced;
   }
-  remove_leftovers(repository_);
+  const auto tidy = [this] {
+    remove_leftovers(repository_);
+    return true;
+  };
+  co_await on_disk_thread(tidy);
   prepared_ = true;
   co_return Result<void>();
 }
 
+// In place of repo.git; on the disk when this returns.
+Task<Result<void>> GitProgram::put_in_place(fs::path fresh) {
+  trees_.forget();
+  const auto put = [&]() -> Result<void> {
+    if (auto removed = remove_tree(repository_); !removed) return removed;
+    std::error_code ec;
+    fs::rename(fresh, repository_, ec);
+    if (ec) return os_error("make", repository_, ec.value());
+    return sync_directory(repository_.parent_path());
+  };
+  co_return co_await on_disk_thread(put);
+}
+
 // In place of whatever is there; on the disk when this returns.
 Task<Result<void>> GitProgram::make_empty(fs::path repository) {
-  if (auto removed = remove_tree(repository); !removed) co_return removed.error();
-  if (auto made = make_private_directory(repository); !made) co_return made.error();
+  auto emptied = co_await make_empty_folder(repository);
+  if (!emptied) co_return emptied;
   auto init = call({"init", "-q", "--bare", "--template=", "--initial-branch=none"});
   init.environment["GIT_DIR"] = repository.string();
   auto made = co_await git_output("make " + repository.string(), std::move(init));
   if (!made) co_return made.error();
-  co_return sync_tree(repository);
+  const auto sync = [&repository] { return sync_tree(repository); };
+  co_return co_await on_disk_thread(sync);
 }
 
 Task<Result<std::vector<AdvertisedRef>>> GitProgram::list(std::string prefix) {
@@ -163,13 +189,24 @@ Task<Result<std::string>> GitProgram::fetch_once(RefTip tip) {
   co_return fetched;
 }
 
+std::string GitProgram::fetched_tip(const fs::path& repository) const {
+  // What a tag names may be an object that names the commit.
+  if (!wanted_ || wanted_->is_tag) return {};
+  const auto directory = ConfinedDirectory::open(repository);
+  return directory ? id_of_ref(*directory, "", tip_ref) : std::string();
+}
+
 Task<Result<std::string>> GitProgram::fetch_into(fs::path repository, RefTip tip) {
+  if (!wanted_) co_return wanted_.error();
+  if (fetched_tip(repository) == tip.commit) co_return tip.commit;
   const std::string wanted_tip = std::string(tip_ref) + "^{commit}";
-  auto have = call({"rev-parse", "-q", "--verify", wanted_tip});
-  have.environment["GIT_DIR"] = repository.string();
-  auto had = co_await run_git(std::move(have));
-  if (!had) co_return had.error();
-  if (had->ok() && trim(had->out) == tip.commit) co_return tip.commit;
+  if (wanted_->is_tag) {
+    auto have = call({"rev-parse", "-q", "--verify", wanted_tip});
+    have.environment["GIT_DIR"] = repository.string();
+    auto had = co_await run_git(std::move(have));
+    if (!had) co_return had.error();
+    if (had->ok() && trim(had->out) == tip.commit) co_return tip.commit;
+  }
 
   auto get = remote_call({"fetch", "-q", "--no-tags", "--no-write-fetch-head",
                           "--no-auto-maintenance", "--no-recurse-submodules", "--force", "--",
@@ -179,6 +216,7 @@ Task<Result<std::string>> GitProgram::fetch_into(fs::path repository, RefTip tip
   get->timeout = std::chrono::minutes(15);
   auto got = co_await remote_output(std::move(*get), *remote_, access_);
   if (!got) co_return got.error();
+  if (std::string fetched = fetched_tip(repository); !fetched.empty()) co_return fetched;
   auto resolve = call({"rev-parse", "-q", "--verify", wanted_tip});
   resolve.environment["GIT_DIR"] = repository.string();
   auto commit = co_await git_output("find the commit of " + tip.name, std::move(resolve));
@@ -230,29 +268,33 @@ Task<Result<bool>> GitProgram::is_ancestor(std::string older, std::string newer)
 }
 
 Task<Result<std::vector<TreeEntry>>> GitProgram::tree_once(std::string commit) {
+  if (const std::vector<TreeEntry>* const known = trees_.find(commit)) co_return *known;
   auto list_tree = call({"ls-tree", "-r", "-z", "--full-tree", "--end-of-options", commit});
   auto output = co_await git_output("read the files of commit " + commit, std::move(list_tree));
   if (!output) co_return output.error();
-  co_return parse_tree(*output);
+  auto entries = parse_tree(*output);
+  if (entries) trees_.keep(commit, *entries);
+  co_return entries;
 }
 
 Task<Result<void>> GitProgram::keep_once(std::string commit, int release) {
   auto ready = co_await prepare();
   if (!ready) co_return ready.error();
+  const auto update = [&] { return call({"update-ref", release_ref(release), commit}); };
+  const std::string what = "keep commit " + commit;
+  auto kept = co_await git_output(what, update());
+  if (kept) co_return Result<void>();
   auto ask = call({"cat-file", "-e", commit + "^{commit}"});
   auto is_here = co_await run_git(std::move(ask));
   if (!is_here) co_return is_here.error();
   if (!is_here->ok()) {
     auto fetched = co_await fetch_commit(commit);
     if (!fetched) co_return fetched.error();
+    kept = co_await git_output(what, update());
   }
-  auto update = call({"update-ref", release_ref(release), commit});
-  auto done = co_await git_output("keep commit " + commit, std::move(update));
-  if (!done) {
-    prepared_ = false;
-    co_return done.error();
-  }
-  co_return Result<void>();
+  if (kept) co_return Result<void>();
+  prepared_ = false;
+  co_return kept.error();
 }
 
 // By its id, which not every server gives.
@@ -292,8 +334,8 @@ Task<Result<void>> GitProgram::drop(int release) {
 Task<Result<void>> GitProgram::stage_once(std::string commit, fs::path directory) {
   auto ready = co_await prepare();
   if (!ready) co_return ready.error();
-  if (auto removed = remove_tree(directory); !removed) co_return removed.error();
-  if (auto made = make_private_directory(directory); !made) co_return made.error();
+  auto emptied = co_await make_empty_folder(directory);
+  if (!emptied) co_return emptied;
   const fs::path index = state_ / "stage.index";
   std::error_code ignored;
   fs::remove(index, ignored);

@@ -60,6 +60,8 @@ class GitProgram final : public Git {
                                            std::filesystem::path saved);
   Task<Result<std::string>> fetch_into(std::filesystem::path repository, RefTip tip);
   Task<Result<void>> fetch_commit(std::string commit);
+  // The commit that was fetched last; "" where only Git can say it.
+  [[nodiscard]] std::string fetched_tip(const std::filesystem::path& repository) const;
   // Runs it, and once more if it failed because of damage that could be repaired.
   template <class Operation>
   auto repairing(Operation operation) -> decltype(operation());
@@ -67,12 +69,14 @@ class GitProgram final : public Git {
   Task<Result<bool>> repair_after(Error failure);
   Task<Result<void>> make_anew();
   Task<Result<void>> make_empty(std::filesystem::path repository);
+  Task<Result<void>> put_in_place(std::filesystem::path fresh);
 
   GitAccess access_;
   Result<Remote> remote_;
   Result<WantedRef> wanted_;
   std::filesystem::path repository_;
   std::filesystem::path state_;
+  CommitTrees trees_;
   LiveCheckout live_;
   std::optional<SmartHttp> web_;  // none without a remote
   bool prepared_ = false;

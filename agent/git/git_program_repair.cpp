@@ -4,7 +4,6 @@
 
 #include "agent/git/git_program.hpp"
 #include "agent/git/repository_damage.hpp"
-#include "common/files.hpp"
 
 namespace trimtab {
 
@@ -114,11 +113,7 @@ Task<Result<void>> GitProgram::make_anew() {
   // What it lacks is asked for when the releases are kept anew.
   if (!rescued) co_return rescued.error();
 
-  std::error_code ec;
-  if (auto removed = remove_tree(repository_); !removed) co_return removed.error();
-  fs::rename(fresh, repository_, ec);
-  if (ec) co_return os_error("make", repository_, ec.value());
-  co_return sync_directory(repository_.parent_path());
+  co_return co_await put_in_place(fresh);
 }
 
 }  // namespace trimtab

@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "agent/git/git_errors.hpp"
 #include "agent/git/live_clone.hpp"
 #include "common/confined_directory.hpp"
+#include "common/disk_thread.hpp"
 #include "common/files.hpp"
 #include "common/text.hpp"
 
@@ -61,6 +63,23 @@ std::vector<std::string> in_the_way(const fs::path& top, const std::string& path
   return untracked;
 }
 
+// Whether the commit has a file where something stands that the one before did not have.
+template <class Entries>
+bool anything_in_the_way(const fs::path& top, const Entries& before, const Entries& after) {
+  const auto is_tracked = [&before](const std::string& path) { return before.contains(path); };
+  return std::any_of(after.begin(), after.end(), [&](const auto& file) {
+    const std::string& path = file.first;
+    const bool is_new = is_there(top / path) && !is_tracked(path);
+    return is_new || !in_the_way(top, path, is_tracked).empty();
+  });
+}
+
+std::map<std::string, TreeEntry> by_path(const std::vector<TreeEntry>& entries) {
+  std::map<std::string, TreeEntry> paths;
+  for (const TreeEntry& entry : entries) paths[entry.path] = entry;
+  return paths;
+}
+
 Error collision_error(const fs::path& directory, const std::vector<std::string>& paths) {
   std::vector<std::string> named(
       paths.begin(),
@@ -77,8 +96,8 @@ Error collision_error(const fs::path& directory, const std::vector<std::string>&
 
 }  // namespace
 
-LiveCheckout::LiveCheckout(fs::path repository, fs::path state)
-    : repository_(std::move(repository)), state_(std::move(state)) {}
+LiveCheckout::LiveCheckout(fs::path repository, fs::path state, CommitTrees& trees)
+    : repository_(std::move(repository)), state_(std::move(state)), trees_(trees) {}
 
 GitCall LiveCheckout::call(const fs::path& directory, const fs::path& index,
                            std::vector<std::string> arguments) const {
@@ -98,13 +117,11 @@ GitCall LiveCheckout::call(const fs::path& directory, const fs::path& index,
   return made;
 }
 
+// What was written but holds what it did is no difference: Git notes that in the index.
 Task<Result<LiveCheckout::Status>> LiveCheckout::differences(fs::path directory, fs::path index) {
-  auto refresh = call(directory, index, {"update-index", "-q", "--refresh"});
-  auto refreshed = co_await git_output("read " + directory.string(), std::move(refresh));
-  if (!refreshed) co_return refreshed.error();
-  auto diff =
-      call(directory, index,
-           {"diff-files", "-z", "--name-status", "--no-renames", "--ignore-submodules=all"});
+  auto diff = call(directory, index,
+                   {"diff", "-z", "--name-status", "--no-renames", "--no-ext-diff", "--no-textconv",
+                    "--ignore-submodules=all"});
   auto listed = co_await git_output("compare " + directory.string(), std::move(diff));
   if (!listed) co_return listed.error();
   Status status;
@@ -132,25 +149,26 @@ Task<Result<LiveCheckout::Status>> LiveCheckout::compare(fs::path directory, fs:
   co_return co_await differences(std::move(directory), std::move(index));
 }
 
-Task<Result<LiveCheckout::Entries>> LiveCheckout::entries_of(fs::path directory,
-                                                             std::string commit) {
-  Entries entries;
-  if (commit.empty()) co_return entries;
-  auto list = call(directory, index(), {"ls-tree", "-r", "-z", "--full-tree", commit});
-  auto output = co_await git_output("read commit " + commit, std::move(list));
-  if (!output) co_return output.error();
-  auto parsed = parse_tree(*output);
-  if (!parsed) co_return parsed.error();
-  for (TreeEntry& entry : *parsed) entries[entry.path] = entry;
-  co_return entries;
-}
-
-Task<Result<bool>> LiveCheckout::has_commit(fs::path directory, std::string commit) {
-  if (commit.empty()) co_return false;
-  auto ask = call(directory, index(), {"cat-file", "-e", commit + "^{tree}"});
-  auto exit = co_await run_git(std::move(ask));
-  if (!exit) co_return exit.error();
-  co_return exit->ok();
+Task<Result<std::optional<LiveCheckout::Entries>>> LiveCheckout::entries_of(fs::path directory,
+                                                                            std::string commit) {
+  if (commit.empty()) co_return std::nullopt;
+  if (trees_.find(commit) == nullptr) {
+    auto list = call(directory, index(), {"ls-tree", "-r", "-z", "--full-tree", commit});
+    auto listed = co_await run_git(std::move(list));
+    if (!listed) co_return listed.error().context("cannot read commit " + commit);
+    if (!listed->ok()) {
+      auto ask = call(directory, index(), {"cat-file", "-e", commit + "^{tree}"});
+      const auto is_here = co_await run_git(std::move(ask));
+      if (!is_here) co_return is_here.error();
+      if (!is_here->ok()) co_return std::nullopt;
+      co_return explain_local_failure("read commit " + commit, listed->err);
+    }
+    auto parsed = parse_tree(listed->out);
+    if (!parsed) co_return parsed.error();
+    trees_.keep(commit, *parsed);
+    co_return by_path(*parsed);
+  }
+  co_return by_path(*trees_.find(commit));
 }
 
 Task<Result<void>> LiveCheckout::put_into_index(fs::path directory,
@@ -166,28 +184,44 @@ Task<Result<void>> LiveCheckout::put_into_index(fs::path directory,
   co_return Result<void>();
 }
 
+std::vector<std::string> LiveCheckout::collisions_among(const fs::path& directory,
+                                                        const Survey& found) {
+  const auto is_tracked = [&found](const std::string& path) { return found.before.contains(path); };
+  std::set<std::string> collisions;
+  for (const auto& [path, kind] : found.pending) {
+    if (kind != 'D' && !is_tracked(path)) collisions.insert(path);
+    if (kind != 'D') continue;
+    for (std::string& blocker : in_the_way(directory, path, is_tracked)) {
+      collisions.insert(std::move(blocker));
+    }
+  }
+  return {collisions.begin(), collisions.end()};
+}
+
 // A tracked file holds what one of these commits has: the one that we brought it to last, the one
 // that its owner checked out, one of a switch that did not end, or the one that is wanted. Else it
 // was edited by hand.
 Task<Result<LiveCheckout::Survey>> LiveCheckout::survey(fs::path directory, std::string from,
                                                         std::string to) {
-  const fs::path scratch = state_ / "scratch.index";
   std::error_code ignored;
-  for (const fs::path& index_file : {index(), scratch}) {
+  for (const fs::path& index_file : {index(), scratch()}) {
     fs::remove(index_file.string() + ".lock", ignored);  // of a git that was killed
   }
 
   const std::string head = co_await clone_head(directory);
-  const auto from_known = co_await has_commit(directory, from);
-  if (!from_known) co_return from_known.error();
-  const std::string base = *from_known ? from : head;
+  std::string base = from;
+  auto base_entries = co_await entries_of(directory, base);
+  if (base_entries && !*base_entries) {
+    base = head;
+    base_entries = co_await entries_of(directory, base);
+  }
+  if (!base_entries) co_return base_entries.error();
+  if (!*base_entries) base.clear();
 
   Survey found;
   auto base_status = co_await compare(directory, index(), base);
   if (!base_status) co_return base_status.error();
-  auto base_entries = co_await entries_of(directory, base);
-  if (!base_entries) co_return base_entries.error();
-  found.before = std::move(*base_entries);
+  found.before = std::move(*base_entries).value_or(Entries());
 
   const std::set<std::string> begun = unfinished();
   std::vector<std::string> others(begun.begin(), begun.end());
@@ -197,22 +231,25 @@ Task<Result<LiveCheckout::Survey>> LiveCheckout::survey(fs::path directory, std:
   if (found.stays) {
     found.after = found.before;
     found.pending = *base_status;
-    found.edits = std::move(*base_status);
   } else {
     others.push_back(to);
   }
+  bool knows_more = false;
   for (const std::string& other : others) {
-    const auto known = co_await has_commit(directory, other);
-    if (!known) co_return known.error();
-    if (!*known && other != to) continue;
-    fs::copy_file(index(), scratch, fs::copy_options::overwrite_existing, ignored);
-    auto status = co_await compare(directory, scratch, other);
-    if (!status) co_return status.error();
     auto entries = co_await entries_of(directory, other);
     if (!entries) co_return entries.error();
+    if (!*entries && other != to) continue;
+    if (!*entries) co_return Error{Errc::failed, "cannot read commit " + to, {}};
+    const auto copy = [this] {
+      std::error_code ec;
+      return fs::copy_file(index(), scratch(), fs::copy_options::overwrite_existing, ec);
+    };
+    co_await on_disk_thread(copy);
+    auto status = co_await compare(directory, scratch(), other);
+    if (!status) co_return status.error();
 
     std::vector<TreeEntry> ours;
-    for (const auto& [path, entry] : *entries) {
+    for (const auto& [path, entry] : **entries) {
       const auto differs = status->find(path);
       const bool same = differs == status->end();
       // Written halfway when the switch was cut off; nothing else stood there when it began.
@@ -224,31 +261,24 @@ Task<Result<LiveCheckout::Survey>> LiveCheckout::survey(fs::path directory, std:
       if ((same || torn) && news) ours.push_back(entry);
     }
     for (const TreeEntry& entry : ours) found.before[entry.path] = entry;
+    knows_more = knows_more || !ours.empty();
     auto noted = co_await put_into_index(directory, std::move(ours));
     if (!noted) co_return noted.error();
     if (other == to) {
-      found.after = std::move(*entries);
+      found.after = std::move(**entries);
       found.pending = std::move(*status);
     }
   }
-  fs::remove(scratch, ignored);
 
-  if (!found.stays) {
+  found.edits = std::move(*base_status);
+  if (knows_more) {
     auto edits = co_await differences(directory, index());
     if (!edits) co_return edits.error();
     found.edits = std::move(*edits);
   }
 
-  const auto is_tracked = [&found](const std::string& path) { return found.before.contains(path); };
-  std::set<std::string> collisions;
-  for (const auto& [path, kind] : found.pending) {
-    if (kind != 'D' && !is_tracked(path)) collisions.insert(path);
-    if (kind != 'D') continue;
-    for (std::string& blocker : in_the_way(directory, path, is_tracked)) {
-      collisions.insert(std::move(blocker));
-    }
-  }
-  found.collisions.assign(collisions.begin(), collisions.end());
+  const auto collect = [&found, &directory] { return collisions_among(directory, found); };
+  found.collisions = co_await on_disk_thread(collect);
   co_return found;
 }
 
@@ -256,6 +286,17 @@ Task<Result<std::vector<std::string>>> LiveCheckout::collisions(fs::path directo
                                                                 std::string from,
                                                                 std::string commit) {
   if (!is_folder(directory) || from == commit) co_return std::vector<std::string>();
+  const auto before = co_await entries_of(directory, from);
+  if (!before) co_return before.error();
+  const auto after = co_await entries_of(directory, commit);
+  if (!after) co_return after.error();
+  if (*after) {
+    const auto look = [&] {
+      return anything_in_the_way(directory, before->value_or(Entries()), **after);
+    };
+    const bool is_in_the_way = co_await on_disk_thread(look);
+    if (!is_in_the_way) co_return std::vector<std::string>();
+  }
   auto found = co_await survey(std::move(directory), std::move(from), std::move(commit));
   if (!found) co_return found.error();
   co_return std::move(found->collisions);
@@ -304,13 +345,13 @@ Task<Result<void>> LiveCheckout::write(fs::path directory, std::string to,
                                        CheckoutChanges changes) {
   auto open = ConfinedDirectory::open(directory);
   if (!open) co_return open.error();
-  auto read = call(directory, index(), {"read-tree", "--reset", to});
-  auto known = co_await git_output("read commit " + to, std::move(read));
-  if (!known) co_return known.error();
-
   const fs::path source = state_ / "files";
-  if (auto removed = remove_tree(source); !removed) co_return removed;
-  if (auto made = make_private_directory(source); !made) co_return made;
+  const auto make_folder = [&source] {
+    const Result<void> removed = remove_tree(source);
+    return removed ? make_private_directory(source) : removed;
+  };
+  auto made = co_await on_disk_thread(make_folder);
+  if (!made) co_return made;
   auto extract = call(directory, index(), {"checkout-index", "-z", "--stdin"});
   extract.environment["GIT_WORK_TREE"] = source.string();
   extract.directory = source.string();
@@ -321,14 +362,19 @@ Task<Result<void>> LiveCheckout::write(fs::path directory, std::string to,
   auto extracted =
       co_await git_output("check out " + to + " for " + directory.string(), std::move(extract));
   if (!extracted) co_return extracted.error();
-  auto written = co_await write_checkout(source, &*open, std::move(changes));
-  if (auto removed = remove_tree(source); !removed) co_return removed;
+  const auto put = [&] {
+    Result<void> written = write_checkout(source, *open, changes);
+    if (written) written = open->sync();
+    const Result<void> removed = remove_tree(source);
+    return written ? removed : written;
+  };
+  auto written = co_await on_disk_thread(put);
   if (!written) co_return written;
 
   auto settle = call(directory, index(), {"update-index", "-q", "--refresh"});
   auto settled = co_await git_output("read " + directory.string(), std::move(settle));
   if (!settled) co_return settled.error();
-  co_return open->sync();
+  co_return Result<void>();
 }
 
 std::set<std::string> LiveCheckout::unfinished() const {
@@ -393,6 +439,11 @@ Task<Result<SwitchReport>> LiveCheckout::bring_to(fs::path directory, std::strin
     co_return noted.error();
   }
 
+  if (!found->stays) {
+    std::error_code ec;
+    fs::rename(scratch(), index(), ec);
+    if (ec) co_return os_error("write", index(), ec.value());
+  }
   auto written = co_await write(directory, to, std::move(changes));
   if (!written) co_return written.error();
   co_return report;

@@ -6,11 +6,13 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "agent/git/checkout_writer.hpp"
+#include "agent/git/commit_trees.hpp"
 #include "agent/git/git_child.hpp"
 #include "agent/git/remote.hpp"
 
@@ -18,8 +20,9 @@ namespace trimtab {
 
 class LiveCheckout {
  public:
-  // `state` holds the index file and the marker of a switch that has not ended.
-  LiveCheckout(std::filesystem::path repository, std::filesystem::path state);
+  // `state` holds the index file and the marker of a switch that has not ended. `trees` outlives
+  // it.
+  LiveCheckout(std::filesystem::path repository, std::filesystem::path state, CommitTrees& trees);
 
   // As Git::bring_to says, but for the directory's own .git.
   Task<Result<SwitchReport>> bring_to(std::filesystem::path directory, std::string from,
@@ -56,23 +59,30 @@ class LiveCheckout {
                              const std::filesystem::path& index,
                              std::vector<std::string> arguments) const;
   Task<Result<Survey>> survey(std::filesystem::path directory, std::string from, std::string to);
+  static std::vector<std::string> collisions_among(const std::filesystem::path& directory,
+                                                   const Survey& found);
   // Sets the index to the commit, keeping what it knows of unchanged files; then compares.
   Task<Result<Status>> compare(std::filesystem::path directory, std::filesystem::path index,
                                std::string commit);
   Task<Result<Status>> differences(std::filesystem::path directory, std::filesystem::path index);
-  Task<Result<Entries>> entries_of(std::filesystem::path directory, std::string commit);
+  // Nothing where the commit is not here.
+  Task<Result<std::optional<Entries>>> entries_of(std::filesystem::path directory,
+                                                  std::string commit);
   Task<Result<void>> put_into_index(std::filesystem::path directory,
                                     std::vector<TreeEntry> entries);
-  Task<Result<bool>> has_commit(std::filesystem::path directory, std::string commit);
   Task<Result<std::filesystem::path>> save_edits(std::filesystem::path directory, std::string to,
                                                  std::filesystem::path saved);
+  // The index describes `to` already, but for the files that are written now.
   Task<Result<void>> write(std::filesystem::path directory, std::string to,
                            CheckoutChanges changes);
   [[nodiscard]] std::set<std::string> unfinished() const;
   [[nodiscard]] std::filesystem::path marker() const { return state_ / "switching"; }
+  // The index file that describes the directory as the wanted commit has it.
+  [[nodiscard]] std::filesystem::path scratch() const { return state_ / "scratch.index"; }
 
   std::filesystem::path repository_;
   std::filesystem::path state_;
+  CommitTrees& trees_;
 };
 
 // The lines of `git ls-tree -r -z`.

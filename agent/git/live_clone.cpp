@@ -6,7 +6,9 @@
 #include <cerrno>
 
 #include "agent/git/git_child.hpp"
+#include "agent/git/ref_files.hpp"
 #include "common/confined_directory.hpp"
+#include "common/disk_thread.hpp"
 #include "common/files.hpp"
 #include "common/text.hpp"
 
@@ -37,13 +39,25 @@ GitCall in_clone(const fs::path& directory, std::vector<std::string> arguments) 
   return made;
 }
 
+// Git knows more ways to keep refs than files, which are the only ones that we write.
+bool keeps_refs_in_files(const ConfinedDirectory& live) {
+  return !live.status(".git/reftable");
+}
+
 // The commit that the ref of the clone names; "" where it names none.
-Task<std::string> resolve(fs::path directory, std::string ref) {
-  auto ask = in_clone(directory, {"rev-parse", "-q", "--verify", ref + "^{commit}"});
+Task<std::string> resolve(const ConfinedDirectory* live, std::string ref) {
+  if (keeps_refs_in_files(*live)) co_return id_of_ref(*live, ".git", std::move(ref));
+  auto ask = in_clone(live->path(), {"rev-parse", "-q", "--verify", ref + "^{commit}"});
   auto exit = co_await run_git(std::move(ask));
   if (!exit || !exit->ok()) co_return std::string();
   std::string commit(trim(exit->out));
   co_return is_object_id(commit) ? commit : std::string();
+}
+
+Task<bool> has_commit(fs::path directory, std::string commit) {
+  auto ask = in_clone(directory, {"cat-file", "-e", commit + "^{commit}"});
+  auto exit = co_await run_git(std::move(ask));
+  co_return exit && exit->ok();
 }
 
 Task<bool> is_ancestor_in_clone(fs::path directory, std::string older, std::string newer) {
@@ -101,47 +115,66 @@ bool has_whole_history(const fs::path& directory) {
   return true;
 }
 
-// One pack with what the clone lacks, made from our repository with its settings alone.
-Task<Result<void>> give_objects(CloneUpdate update, const ConfinedDirectory* live) {
-  std::string known = has_whole_history(update.directory) ? "HEAD" : deployed_ref;
-  const std::string has = co_await resolve(update.directory, std::move(known));
-  if (has == update.commit) co_return Result<void>();
-  const fs::path made = update.state / "new-objects";
-  if (auto removed = remove_tree(made); !removed) co_return removed.error();
-  if (auto folder = make_private_directory(made / "pack"); !folder) co_return folder.error();
-  GitCall pack;
-  pack.arguments = {"pack-objects",
+// Into `folder`, from our repository with its settings alone: what `has` lacks; "": all.
+Task<Result<std::string>> pack(CloneUpdate update, fs::path folder, std::string has) {
+  GitCall made;
+  made.arguments = {"pack-objects",
                     "-q",
                     "--revs",
                     "--non-empty",
                     "--delta-base-offset",
-                    (made / "pack/pack").string()};
-  pack.environment = git_environment();
-  pack.environment["GIT_DIR"] = update.repository.string();
-  pack.environment["GIT_OBJECT_DIRECTORY"] = made.string();
+                    (folder / "pack/pack").string()};
+  made.environment = git_environment();
+  made.environment["GIT_DIR"] = update.repository.string();
+  made.environment["GIT_OBJECT_DIRECTORY"] = folder.string();
   // What is there already may be commits that only the clone has.
-  pack.environment["GIT_ALTERNATE_OBJECT_DIRECTORIES"] =
+  made.environment["GIT_ALTERNATE_OBJECT_DIRECTORIES"] =
       (update.repository / "objects").string() + ":" + (update.directory / ".git/objects").string();
-  pack.input = update.commit + "\n" + (has.empty() ? "" : "^" + has + "\n");
-  pack.timeout = std::chrono::minutes(15);
-  auto packed = co_await git_output("copy the commit into " + (update.directory / ".git").string(),
-                                    std::move(pack));
-  if (!packed) co_return packed.error();
-  const auto files = ConfinedDirectory::open(made / "pack");
-  if (!files) co_return files.error();
-  // The index last: with it the pack counts.
+  made.input = update.commit + "\n" + (has.empty() ? "" : "^" + has + "\n");
+  made.timeout = std::chrono::minutes(15);
+  const std::string what = "copy the commit into " + (update.directory / ".git").string();
+  co_return co_await git_output(what, std::move(made));
+}
+
+// The index last: with it the pack counts.
+Result<void> put_packs(const fs::path& folder, const ConfinedDirectory& live) {
+  const auto files = ConfinedDirectory::open(folder);
+  if (!files) return files.error();
   for (const char* const kind : {".pack", ".rev", ".idx"}) {
     std::error_code ec;
-    for (fs::directory_iterator it(made / "pack", ec), end; !ec && it != end; it.increment(ec)) {
+    for (fs::directory_iterator it(folder, ec), end; !ec && it != end; it.increment(ec)) {
       if (it->path().extension() != kind) continue;
       const fs::path name = it->path().filename();
       const auto from = files->read(name);
-      if (!from) co_return from.error();
+      if (!from) return from.error();
       const fs::path file = fs::path(".git/objects/pack") / name;
-      if (auto put = live->put_file(file, from->get(), 0444); !put) co_return put.error();
+      if (auto put = live.put_file(file, from->get(), 0444); !put) return put;
     }
   }
-  co_return remove_tree(made);
+  return {};
+}
+
+// One pack with what the clone lacks.
+Task<Result<void>> give_objects(CloneUpdate update, const ConfinedDirectory* live) {
+  std::string known = has_whole_history(update.directory) ? "HEAD" : deployed_ref;
+  const std::string has = co_await resolve(live, std::move(known));
+  if (has == update.commit) co_return Result<void>();
+  const fs::path made = update.state / "new-objects";
+  const auto make_folder = [&made] {
+    const Result<void> removed = remove_tree(made);
+    return removed ? make_private_directory(made / "pack") : removed;
+  };
+  auto folder = co_await on_disk_thread(make_folder);
+  if (!folder) co_return folder.error();
+  auto packed = co_await pack(update, made, has);
+  // What HEAD names may be gone.
+  if (!packed && !has.empty()) packed = co_await pack(update, made, std::string());
+  if (!packed) co_return packed.error();
+  const auto put = [&made, live] {
+    const Result<void> done = put_packs(made / "pack", *live);
+    return done ? remove_tree(made) : done;
+  };
+  co_return co_await on_disk_thread(put);
 }
 
 // No git at work holds a lock of a ref for longer than a moment: one that stays is of a git that
@@ -189,18 +222,15 @@ struct RefUpdate {
 };
 
 Task<Result<void>> move_refs(CloneUpdate update, const ConfinedDirectory* live) {
-  const std::string deployed = co_await resolve(update.directory, deployed_ref);
-  auto ask = in_clone(update.directory, {"symbolic-ref", "-q", "HEAD"});
-  auto head = co_await run_git(std::move(ask));
-  if (!head) co_return head.error();
-  const bool detached = !head->ok();
+  const std::string deployed = co_await resolve(live, deployed_ref);
+  const bool detached = branch_of_head(*live, ".git").empty();
   const std::string branch = "refs/heads/" + update.ref.name;
-  const std::string head_commit = co_await resolve(update.directory, "HEAD");
+  const std::string head_commit = co_await resolve(live, "HEAD");
 
   std::vector<RefUpdate> updates;
   std::vector<std::string> left;  // commits that a ref is moved away from
   if (!update.ref.is_tag) {
-    const std::string old = co_await resolve(update.directory, branch);
+    const std::string old = co_await resolve(live, branch);
     updates.push_back({branch, old, true});
     left.push_back(old);
   }
@@ -214,13 +244,16 @@ Task<Result<void>> move_refs(CloneUpdate update, const ConfinedDirectory* live) 
     if (old.empty() || old == update.commit || old == deployed) continue;
     const bool contained = co_await is_ancestor_in_clone(update.directory, old, update.commit);
     if (contained) continue;
+    // A ref to what is not there would break the clone for Git.
+    const bool is_there = co_await has_commit(update.directory, old);
+    if (!is_there) continue;
     const std::string suffix = number++ == 0 ? "" : "-" + std::to_string(number);
     auto kept = co_await write_ref(live, "refs/trimtab/saved/" + time + suffix, old);
     if (!kept) co_return kept.error();
   }
   if (!update.ref.is_tag) {
     const std::string tracking = "refs/remotes/origin/" + update.ref.name;
-    const std::string remote = co_await resolve(update.directory, tracking);
+    const std::string remote = co_await resolve(live, tracking);
     bool contains = false;
     if (!remote.empty()) {
       contains = co_await is_ancestor_in_clone(update.directory, update.commit, remote);
@@ -248,9 +281,8 @@ Result<void> copy_index(const fs::path& from, const ConfinedDirectory& live) {
   return live.put_file(".git/index", file.get(), 0644);
 }
 
-// Git knows more ways to keep refs than files, which are the only ones that we write.
 Result<void> check_ref_storage(const ConfinedDirectory& live) {
-  if (!live.status(".git/reftable")) return {};
+  if (keeps_refs_in_files(live)) return {};
   return Error{Errc::conflict,
                (live.path() / ".git").string() +
                    " keeps its refs in a reftable, which trimtab does not write: its branch stays",
@@ -261,7 +293,9 @@ Result<void> check_ref_storage(const ConfinedDirectory& live) {
 
 Task<std::string> clone_head(fs::path directory) {
   if (!is_clone(directory)) co_return std::string();
-  co_return co_await resolve(directory, "HEAD");
+  const auto live = ConfinedDirectory::open(directory);
+  if (!live) co_return std::string();
+  co_return co_await resolve(&*live, "HEAD");
 }
 
 Task<Result<void>> update_clone(CloneUpdate update) {
@@ -279,7 +313,8 @@ Task<Result<void>> update_clone(CloneUpdate update) {
   if (!given) co_return given.error();
   auto moved = co_await move_refs(update, &*live);
   if (!moved) co_return moved.error();
-  co_return copy_index(update.index, *live);
+  const auto copy = [&update, &live] { return copy_index(update.index, *live); };
+  co_return co_await on_disk_thread(copy);
 }
 
 }  // namespace trimtab
