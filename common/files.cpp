@@ -182,18 +182,31 @@ Result<void> replace_symlink(const fs::path& link, const fs::path& target) {
   return sync_directory(folder_of(link));
 }
 
-Result<void> make_private_directory(const fs::path& path) {
+namespace {
+
+Result<void> make_directory(const fs::path& path, bool durably) {
   std::error_code ec;
   if (fs::is_directory(path, ec)) return {};
   if (path.has_parent_path() && path.parent_path() != path) {
-    if (auto made = make_private_directory(path.parent_path()); !made) return made;
+    if (auto made = make_directory(path.parent_path(), durably); !made) return made;
   }
   if (path.filename().empty()) return {};  // "a/b/" ends with an empty name
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
     return os_error("make the folder", path, errno);
   }
   if (!fs::is_directory(path, ec)) return os_error("make the folder", path, ENOTDIR);
-  return sync_directory(folder_of(path));
+  return durably ? sync_directory(folder_of(path)) : Result<void>();
+}
+
+}  // namespace
+
+Result<void> make_private_directory(const fs::path& path) {
+  return make_directory(path, true);
+}
+
+Result<void> make_scratch_directory(const fs::path& path) {
+  if (auto removed = remove_tree(path); !removed) return removed;
+  return make_directory(path, false);
 }
 
 Result<void> sync_directory(const fs::path& path) {

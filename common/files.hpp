@@ -53,6 +53,10 @@ Result<void> replace_symlink(const std::filesystem::path& link,
 // mkdir -p with mode 0700 for the folders it makes, durably.
 Result<void> make_private_directory(const std::filesystem::path& path);
 
+// An empty folder for what is made anew after a crash: in place of whatever is there, and nothing
+// of it is synced.
+Result<void> make_scratch_directory(const std::filesystem::path& path);
+
 Result<void> sync_directory(const std::filesystem::path& path);
 
 // All files and folders below, and the folder itself, are on the disk when it returns. Links and

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "common/disk_thread.hpp"
 #include "common/log.hpp"
 #include "common/process.hpp"
 #include "common/random.hpp"
+#include "common/task_scope.hpp"
 #include "common/trusted_file.hpp"
 
 namespace trimtab {
@@ -38,22 +40,18 @@ void keep_lines(std::vector<std::string>* output, std::string_view text) {
   }
 }
 
-// Ends what a hook leaves running where it did not end by itself: the Engine cannot end a command
-// in a container, nor does the end of Compose end the container.
-class Leftovers {
- public:
-  explicit Leftovers(std::string mark) : mark_(std::move(mark)) {}
-  Leftovers(const Leftovers&) = delete;
-  Leftovers& operator=(const Leftovers&) = delete;
-  ~Leftovers() {
-    if (!ended_) end_marked(mark_);
-  }
-  void none() { ended_ = true; }
+// The Engine cannot end a command in a container, nor does the end of Compose end the container.
+// Each process of the host is looked at.
+Task<void> end_processes(std::string mark) {
+  const auto end = [&mark] { return end_marked(mark); };
+  co_await on_disk_thread(end);
+}
 
- private:
-  std::string mark_;
-  bool ended_ = false;
-};
+// What a hook leaves running where it did not end by itself.
+Task<void> end_leftovers(const Result<HookEnd>* end, std::string mark) {
+  if (*end) co_return;
+  co_await end_processes(std::move(mark));
+}
 
 }  // namespace
 
@@ -69,7 +67,7 @@ std::string new_hook_mark(const Store& store) {
 }
 
 Task<void> end_hook(Docker& docker, const StackSettings& settings, std::string mark) {
-  if (!mark.empty()) end_marked(mark);
+  if (!mark.empty()) co_await end_processes(mark);
   const Result<void> removed = co_await docker.remove(container_of(settings));
   if (!removed) spdlog::debug("{}: {}", settings.name, removed.error().text());
 }
@@ -87,14 +85,14 @@ std::map<std::string, std::string> HookRunner::environment() const {
 }
 
 Task<Result<HookEnd>> HookRunner::run(HookSettings hook, std::vector<std::string>* output) {
-  Leftovers leftovers(attempt_.hook_mark);
   Result<HookEnd> end = Error{Errc::failed, "was not run", {}};
-  if (hook.service.empty()) {
-    end = co_await run_program(hook, output);
-  } else {
-    end = co_await run_for_service(hook, output);
-  }
-  if (end) leftovers.none();
+  auto work = hook.service.empty() ? run_program(hook, output) : run_for_service(hook, output);
+  auto body = store_result(std::move(work), &end);
+  const std::function<Task<void>()> cleanup = [this, &end] {
+    return end_leftovers(&end, attempt_.hook_mark);
+  };
+  auto whole = with_cleanup(std::move(body), cleanup);
+  co_await std::move(whole);
   co_return end;
 }
 
@@ -176,7 +174,7 @@ Task<Result<HookEnd>> HookRunner::run_one_off(HookSettings hook, std::vector<std
   const Result<std::string> log =
       co_await parts_.docker.last_log_lines(container, static_cast<int>(kept_lines));
   if (log) keep_lines(output, *log);
-  end_marked(attempt_.hook_mark);
+  co_await end_processes(attempt_.hook_mark);
   const Result<void> removed = co_await remove_ended(container);
   if (!removed) parts_.progress.remark(removed.error().text());
   co_return late(hook);

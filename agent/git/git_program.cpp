@@ -37,10 +37,7 @@ void remove_leftovers(const fs::path& repository) {
 }
 
 Task<Result<void>> make_empty_folder(fs::path folder) {
-  const auto make = [&folder] {
-    const Result<void> removed = remove_tree(folder);
-    return removed ? make_private_directory(folder) : removed;
-  };
+  const auto make = [&folder] { return make_scratch_directory(folder); };
   co_return co_await on_disk_thread(make);
 }
 

@@ -346,10 +346,7 @@ Task<Result<void>> LiveCheckout::write(fs::path directory, std::string to,
   auto open = ConfinedDirectory::open(directory);
   if (!open) co_return open.error();
   const fs::path source = state_ / "files";
-  const auto make_folder = [&source] {
-    const Result<void> removed = remove_tree(source);
-    return removed ? make_private_directory(source) : removed;
-  };
+  const auto make_folder = [&source] { return make_scratch_directory(source); };
   auto made = co_await on_disk_thread(make_folder);
   if (!made) co_return made;
   auto extract = call(directory, index(), {"checkout-index", "-z", "--stdin"});

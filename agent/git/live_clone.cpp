@@ -161,8 +161,8 @@ Task<Result<void>> give_objects(CloneUpdate update, const ConfinedDirectory* liv
   if (has == update.commit) co_return Result<void>();
   const fs::path made = update.state / "new-objects";
   const auto make_folder = [&made] {
-    const Result<void> removed = remove_tree(made);
-    return removed ? make_private_directory(made / "pack") : removed;
+    const Result<void> emptied = make_scratch_directory(made);
+    return emptied ? make_scratch_directory(made / "pack") : emptied;
   };
   auto folder = co_await on_disk_thread(make_folder);
   if (!folder) co_return folder.error();

@@ -13,6 +13,7 @@
 #include "agent/reconcile/state_directory.hpp"
 #include "agent/record/rendering.hpp"
 #include "agent/resolve/paths.hpp"
+#include "common/disk_thread.hpp"
 #include "common/files.hpp"
 
 namespace trimtab {
@@ -56,6 +57,12 @@ Result<void> put_build_contexts(const DraftParts& parts, const Json& raw, const 
   return {};
 }
 
+// Of a repository with many files, and of links to many of the live directory's.
+Task<Result<void>> empty_staging(DraftParts parts) {
+  const auto empty = [&parts] { return remove_tree(parts.store.staging()); };
+  co_return co_await on_disk_thread(empty);
+}
+
 // One staged checkout on its way to a draft.
 class Drafting {
  public:
@@ -82,7 +89,7 @@ class Drafting {
   Task<bool> look_at_what_runs();
   Task<bool> render();
   bool take_copies();
-  bool link_live_files();
+  Task<bool> link_live_files();
   [[nodiscard]] Error without_values(Error error) const;
   [[nodiscard]] PreflightFinding rejected_by_compose(const Error& error) const;
   void note_unset_variables(std::vector<std::string> names);
@@ -152,7 +159,8 @@ Task<DraftResult> Drafting::run() {
   if (going) going = co_await look_at_env_file();
   if (going) going = co_await look_at_what_runs();
   if (going) going = co_await render();
-  going = take_copies() && going && link_live_files();
+  going = take_copies() && going;
+  if (going) going = co_await link_live_files();
   if (going) going = co_await pin();
   note_evaluated();
   if (going) finish();
@@ -167,9 +175,8 @@ Task<bool> Drafting::stage() {
   Result<std::vector<TreeEntry>> tree = co_await parts_.git.tree(tip_.commit);
   if (!tree) co_return blame_world(tree.error());
   draft_.tree = std::move(*tree);
-  if (auto emptied = remove_tree(parts_.store.staging()); !emptied) {
-    co_return blame_world(emptied.error());
-  }
+  const Result<void> emptied = co_await empty_staging(parts_);
+  if (!emptied) co_return blame_world(emptied.error());
   const Result<void> staged = co_await parts_.git.stage(tip_.commit, checkout_);
   if (!staged) co_return blame_world(staged.error());
   if (const Release* const current = parts_.store.current()) {
@@ -192,10 +199,12 @@ bool Drafting::take_copies() {
 }
 
 // Only now: whoever owns the live directory may have links there, which Compose would follow.
-bool Drafting::link_live_files() {
-  const Result<void> linked =
-      link_untracked(parts_.settings.directory, checkout_, draft_.tracked_live);
-  return linked ? true : blame_world(linked.error());
+Task<bool> Drafting::link_live_files() {
+  const auto link = [this] {
+    return link_untracked(parts_.settings.directory, checkout_, draft_.tracked_live);
+  };
+  const Result<void> linked = co_await on_disk_thread(link);
+  co_return linked ? true : blame_world(linked.error());
 }
 
 bool Drafting::find_compose_files() {
@@ -660,7 +669,8 @@ Task<Result<void>> make_readable(DraftParts parts, int number, bool any_version)
   const bool v1_rendering = release.compose.find(" 1.") != std::string::npos;
   const bool same_family = v1_rendering == (tool.family == ComposeFamily::v1);
   if (kept_rendering && (same_tool || (any_version && same_family))) co_return Result<void>();
-  if (auto emptied = remove_tree(parts.store.staging()); !emptied) co_return emptied;
+  Result<void> emptied = co_await empty_staging(parts);
+  if (!emptied) co_return emptied;
   const fs::path staging = staged_checkout(parts.store.staging(), parts.settings.directory);
   const Result<void> staged = co_await parts.git.stage(release.commit, staging);
   if (!staged) co_return staged;
@@ -695,7 +705,8 @@ Task<Result<void>> make_readable(DraftParts parts, int number, bool any_version)
     if (request.env_file.empty() && fs::exists(staging / path, ec)) request.env_file = path;
   }
   Result<Rendered> rendered = co_await parts.compose.render(request);
-  if (auto emptied = remove_tree(parts.store.staging()); !emptied) co_return emptied;
+  emptied = co_await empty_staging(parts);
+  if (!emptied) co_return emptied;
   if (!rendered) {
     Error error = rendered.error();
     error.message = known_values_of(parts.store, {number}).hide_in_error(error.message);

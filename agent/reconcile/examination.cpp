@@ -12,6 +12,7 @@
 #include "agent/reconcile/image_pulls.hpp"
 #include "agent/reconcile/staging.hpp"
 #include "agent/reconcile/state_directory.hpp"
+#include "common/disk_thread.hpp"
 
 namespace trimtab {
 namespace {
@@ -57,7 +58,7 @@ class Examining {
   Task<bool> ask_docker();
   void look_at_takeover();
   void look_at_mounts();
-  void look_at_ports();
+  Task<void> look_at_ports();
   Task<void> look_at_collisions();
   Task<void> look_at_images();
   void look_at_certificates();
@@ -80,7 +81,7 @@ Task<Examination> Examining::run() {
   if (!told) co_return std::move(result_);
   look_at_takeover();
   look_at_mounts();
-  look_at_ports();
+  co_await look_at_ports();
   co_await look_at_collisions();
   co_await look_at_images();
   look_at_certificates();
@@ -174,14 +175,16 @@ void Examining::look_at_mounts() {
   }
 }
 
-void Examining::look_at_ports() {
+// Who holds one is asked of each process of the host.
+Task<void> Examining::look_at_ports() {
   std::set<std::string> ports;
   for (const std::string& name : draft_.rendering.service_names()) {
     for (const PublishedPort& port : published_ports_of(draft_.rendering.service(name))) {
       ports.insert(port.protocol + "/" + std::to_string(port.host_port));
     }
   }
-  input_.port_holders = port_holders(ports);
+  const auto look = [&ports] { return port_holders(ports); };
+  input_.port_holders = co_await on_disk_thread(look);
 }
 
 Task<void> Examining::look_at_collisions() {

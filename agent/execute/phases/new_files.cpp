@@ -6,6 +6,7 @@
 #include "agent/execute/operations.hpp"
 #include "agent/execute/reloading.hpp"
 #include "agent/model/service.hpp"
+#include "common/disk_thread.hpp"
 #include "common/files.hpp"
 #include "common/log.hpp"
 
@@ -110,7 +111,8 @@ Task<Result<void>> try_new_files(Deployment& deployment, Release release) {
   for (const std::string& service : services) {
     if (tried) tried = co_await try_files_of(deployment, service, release, *rendering);
   }
-  const Result<void> removed = remove_tree(trial);
+  const auto remove = [&trial] { return remove_tree(trial); };
+  const Result<void> removed = co_await on_disk_thread(remove);
   if (!removed) spdlog::warn("{}: {}", deployment.parts.settings.name, removed.error().text());
   co_return tried;
 }
