@@ -1,6 +1,9 @@
 #include "agent/reconcile/staging.hpp"
 
+#include "agent/reconcile/inputs.hpp"
 #include "common/confined_directory.hpp"
+#include "common/disk_thread.hpp"
+#include "common/files.hpp"
 
 namespace trimtab {
 namespace {
@@ -79,6 +82,24 @@ Result<void> put_folder(const fs::path& staging, const fs::path& path) {
   return put(staging, path, [](const ConfinedDirectory& top, const fs::path& inside) {
     return top.make_directories(inside);
   });
+}
+
+Result<void> put_build_contexts(const fs::path& staging, const fs::path& live, const Json& raw,
+                                const std::string& base, const Variables& variables) {
+  const fs::path checkout = staged_checkout(staging, live);
+  std::error_code ec;
+  for (const std::string& context : build_contexts_of(raw)) {
+    const auto path = path_from(base, context, variables);
+    if (!path || path->empty() || !fs::is_directory(input_path(live, *path), ec)) continue;
+    const auto put = put_folder(staging, input_path(checkout, *path));
+    if (!put) return put;
+  }
+  return {};
+}
+
+Task<Result<void>> empty_staging(fs::path staging) {
+  const auto empty = [&staging] { return remove_tree(staging); };
+  co_return co_await on_disk_thread(empty);
 }
 
 Result<void> take_file(const fs::path& staging, const fs::path& path) {

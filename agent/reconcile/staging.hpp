@@ -6,7 +6,9 @@
 #include <string>
 #include <string_view>
 
-#include "common/result.hpp"
+#include "agent/reconcile/compose_inputs.hpp"
+#include "common/async.hpp"
+#include "common/json.hpp"
 
 namespace trimtab {
 
@@ -20,6 +22,15 @@ std::filesystem::path staged_checkout(const std::filesystem::path& staging,
 Result<void> put_file(const std::filesystem::path& staging, const std::filesystem::path& path,
                       std::string_view content);
 Result<void> put_folder(const std::filesystem::path& staging, const std::filesystem::path& path);
+
+// The folders of the live directory that images are built from, empty: docker-compose 1 asks for
+// them, and does not look into them. `base`: what the compose file's paths are relative to.
+Result<void> put_build_contexts(const std::filesystem::path& staging,
+                                const std::filesystem::path& live, const Json& raw,
+                                const std::string& base, const Variables& variables);
+
+// Removes all of it beside the loop: a repository may have many files.
+Task<Result<void>> empty_staging(std::filesystem::path staging);
 
 // Removes what put_file has put at `path`.
 Result<void> take_file(const std::filesystem::path& staging, const std::filesystem::path& path);

@@ -1,0 +1,106 @@
+// The images of a draft, each pinned to what its registry says, or to what is here.
+#include "agent/reconcile/drafting.hpp"
+
+namespace trimtab {
+
+Task<Result<std::string>> Drafting::ask_digest(ImageNeed need) {
+  // Whoever pushes an image and then the commit means that image: an older answer does not count.
+  std::optional<std::string> known;
+  const auto found = facts_->digests.find(need.text);
+  if (found != facts_->digests.end() && found->second.answered_at >= facts_->tip.changed_at) {
+    known = found->second.value;
+    if (known && !found->second.error) co_return *known;
+  }
+  Result<std::string> digest = co_await parts_.registry.digest_of(need.reference);
+  if (digest && need.watched) facts_->digests[need.text].succeed(*digest);
+  // A registry that is away holds nothing up of what others have.
+  if (!digest && known && is_transient(digest.error().code)) co_return *known;
+  co_return digest;
+}
+
+// Taking a stack over must not bring a new patch of postgres:16 along.
+Task<std::optional<ImagePin>> Drafting::pin_of_running(ImageNeed need) {
+  if (need.watched || parts_.store.current() != nullptr) co_return std::nullopt;
+  for (const Container& container : draft_.running.own) {
+    if (container.service != need.service || container.image != need.text) continue;
+    const Result<Image> image = co_await parts_.docker.image(container.image_id);
+    if (!image) continue;
+    const std::string prefix = need.reference.familiar_name() + "@";
+    for (const std::string& digest : image->repo_digests) {
+      if (digest.rfind(prefix, 0) != 0) continue;
+      ImagePin pin;
+      pin.reference = need.text;
+      pin.pinned = digest;
+      co_return pin;
+    }
+  }
+  co_return std::nullopt;
+}
+
+Task<bool> Drafting::pin_one(ImageNeed need) {
+  ImagePin pin;
+  pin.reference = need.text;
+  if (need.how == ImageNeed::How::keep) {
+    pins_[need.service] = *need.kept;
+    co_return true;
+  }
+  if (need.how == ImageNeed::How::pinned) {
+    pin.pinned = need.reference.pinned(need.reference.digest);
+    pins_[need.service] = pin;
+    co_return true;
+  }
+  // An image without a digest of any registry was built or loaded here.
+  const Result<Image> here = co_await parts_.docker.image(need.text);
+  if (!here && here.error().code != Errc::not_found) co_return blame_world(here.error());
+  if (here && here->repo_digests.empty()) {
+    pin.pinned = here->id;
+    pin.local = true;
+    pins_[need.service] = pin;
+    co_return true;
+  }
+  if (need.how == ImageNeed::How::built) {
+    if (here) {
+      pin.pinned = here->id;
+      pin.local = true;
+      pins_[need.service] = pin;
+    } else {
+      draft_.built_images_missing.insert(need.service);
+    }
+    co_return true;
+  }
+  if (need.watched) draft_.watched[need.text] = need.reference;
+  const std::optional<ImagePin> running = co_await pin_of_running(need);
+  if (running) {
+    pins_[need.service] = *running;
+    co_return true;
+  }
+  const Result<std::string> digest = co_await ask_digest(need);
+  if (!digest && digest.error().code == Errc::not_found) {
+    draft_.missing_images.push_back(need.text);
+    co_return true;
+  }
+  if (!digest) co_return blame_world(digest.error());
+  pin.pinned = need.reference.pinned(*digest);
+  pins_[need.service] = pin;
+  co_return true;
+}
+
+Task<bool> Drafting::pin() {
+  static const std::map<std::string, ImagePin> none;
+  const Release* const current = parts_.store.current();
+  const bool underscores = parts_.compose.tool().family == ComposeFamily::v1;
+  const auto needs =
+      image_needs(draft_.rendering.model, result_.release.project, underscores,
+                  parts_.settings.images.watch, current == nullptr ? none : current->images);
+  if (!needs) {
+    co_return refuse(reject("image", needs.error().message, "correct `image:` of the service"));
+  }
+  for (const ImageNeed& need : *needs) {
+    if (need.watched) result_.release.watched.insert(need.service);
+    const bool pinned = co_await pin_one(need);
+    if (!pinned) co_return false;
+  }
+  co_return true;
+}
+
+}  // namespace trimtab

@@ -1,0 +1,108 @@
+// A staged checkout on its way to a draft; the files draft*.cpp have its parts.
+#pragma once
+
+#include <algorithm>
+
+#include "agent/compose/env_file.hpp"
+#include "agent/reconcile/compose_inputs.hpp"
+#include "agent/reconcile/draft.hpp"
+#include "agent/reconcile/inputs.hpp"
+#include "agent/reconcile/staging.hpp"
+
+namespace trimtab {
+
+// What a commit is refused for.
+PreflightFinding reject(std::string name, std::string message, std::string hint);
+
+// Null where the commit has no such file.
+const TreeEntry* find_entry(const std::vector<TreeEntry>& tree, const std::string& path);
+
+// One staged checkout on its way to a draft.
+class Drafting {
+ public:
+  Drafting(DraftParts parts, RefTip tip, Facts* facts)
+      : parts_(parts),
+        tip_(std::move(tip)),
+        facts_(facts),
+        checkout_(staged_checkout(parts.store.staging(), parts.settings.directory)) {}
+
+  Task<DraftResult> run();
+
+ private:
+  Task<bool> stage();
+  Task<bool> look_at_what_runs();
+  Task<bool> render();
+  [[nodiscard]] Error without_values(Error error) const;
+  [[nodiscard]] PreflightFinding rejected_by_compose(const Error& error) const;
+  void note_unset_variables(std::vector<std::string> names);
+  void note_evaluated();
+  void finish();
+
+  // draft_inputs.cpp
+  bool find_compose_files();
+  bool read_variables();
+  bool read_raw_files();
+  bool note_raw_file(const Json& raw, const std::string& file, const std::string& base,
+                     const Variables& variables);
+  bool note_further_file(const FurtherFile& further, Variables variables);
+  bool refuse_remote_includes(const Json& raw, const std::string& file, const Variables& variables);
+  bool choose_project(const Json& raw);
+  bool note_inputs();
+  Task<bool> look_at_env_file();
+  bool take_copies();
+  Task<bool> link_live_files();
+
+  // draft_images.cpp
+  Task<bool> pin();
+  Task<bool> pin_one(ImageNeed need);
+  Task<Result<std::string>> ask_digest(ImageNeed need);
+  Task<std::optional<ImagePin>> pin_of_running(ImageNeed need);
+
+  // Where an input is read, and where it lies in truth.
+  std::filesystem::path staged(const std::string& path) const {
+    return input_path(checkout_, path);
+  }
+  std::filesystem::path live(const std::string& path) const {
+    return input_path(parts_.settings.directory, path);
+  }
+  bool provide(const std::string& path);
+  bool copy_of_live(const std::string& path);
+  Variables with_variables_of(Variables variables, const std::string& env_file) const;
+  [[nodiscard]] Result<std::string> text_of(const std::string& path) const;
+
+  bool refuse(PreflightFinding finding) {
+    result_.rejected = std::move(finding);
+    return false;
+  }
+  bool blame_world(Error error) {
+    result_.world = std::move(error);
+    return false;
+  }
+  // The env file and compose files come from outside: a link on the way to them could read any
+  // file.
+  bool is_link(const std::string& path) const {
+    for (std::size_t end = path.find('/');; end = path.find('/', end + 1)) {
+      const TreeEntry* const entry = find_entry(draft_.tree, path.substr(0, end));
+      if (entry != nullptr && entry->mode == "120000") return true;
+      if (end == std::string::npos) return false;
+    }
+  }
+
+  DraftParts parts_;
+  RefTip tip_;
+  Facts* facts_;
+  DraftResult result_;
+  Draft draft_;
+  std::filesystem::path checkout_;
+  Variables variables_;  // that Compose fills in
+  std::vector<std::string> files_;
+  std::set<std::string> env_files_;
+  std::set<std::string> further_;                 // compose files that others name
+  std::map<std::string, std::string> env_texts_;  // of the env files that are there
+  // What the live directory has of the files that Compose may read.
+  std::map<std::string, Result<std::string>> live_files_;
+  std::string compose_text_;  // of all compose files
+  std::map<std::string, ImagePin> pins_;
+};
+
+}  // namespace trimtab
