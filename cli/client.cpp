@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "cli/exit_code.hpp"
-#include "common/hash.hpp"
 #include "common/text.hpp"
+#include "common/url.hpp"
 
 namespace trimtab::cli {
 
@@ -60,7 +60,7 @@ Error problem_error(const http::Response& response) {
 }
 
 std::string stack_target(const std::string& stack, const std::string& rest) {
-  return "/v1/stacks/" + percent_encode(stack) + rest;
+  return "/v1/stacks/" + http::percent_encode(stack) + rest;
 }
 
 Error unknown_stack(const std::string& name, const Json& status) {

@@ -17,7 +17,7 @@
 #include "cli/server_events.hpp"
 #include "cli/terminal.hpp"
 #include "cli/watch.hpp"
-#include "common/hash.hpp"
+#include "common/url.hpp"
 
 namespace trimtab::cli {
 
@@ -225,7 +225,7 @@ Task<int> Conversation::logs() {
   std::string target = stack_target(options_.stack, "/logs?tail=" + std::to_string(options_.tail));
   if (options_.follow) target += "&follow=true";
   for (const std::string& service : options_.services) {
-    target += "&service=" + percent_encode(service);
+    target += "&service=" + http::percent_encode(service);
   }
   // A program or file that takes them gets every byte, colours too.
   LogPrinter printer(::isatty(STDOUT_FILENO) == 1);
@@ -243,7 +243,7 @@ Task<int> Conversation::logs() {
 Task<int> Conversation::events() {
   std::string target =
       options_.follow ? "/v1/events?recent=10" : "/v1/events?recent=100&follow=false";
-  if (!options_.stack.empty()) target += "&stack=" + percent_encode(options_.stack);
+  if (!options_.stack.empty()) target += "&stack=" + http::percent_encode(options_.stack);
   EventParser parser([this](std::string_view type, std::string_view data) {
     const auto event = parse_json(data);
     if (!event) return;

@@ -5,7 +5,7 @@
 
 #include "cli/render.hpp"
 #include "cli/server_events.hpp"
-#include "common/hash.hpp"
+#include "common/url.hpp"
 
 namespace trimtab::cli {
 
@@ -41,7 +41,7 @@ bool no_answer(const Error& error) {
 EventFeed::EventFeed(asio::any_io_executor executor, std::string socket, const std::string& stack)
     : socket_(std::move(socket)),
       target_(stack.empty() ? std::string("/v1/events")
-                            : "/v1/events?stack=" + percent_encode(stack)),
+                            : "/v1/events?stack=" + http::percent_encode(stack)),
       wake_(std::move(executor)) {}
 
 Task<void> EventFeed::run() {

@@ -17,7 +17,6 @@ namespace trimtab {
 namespace {
 
 constexpr std::string_view hex_lower = "0123456789abcdef";
-constexpr std::string_view hex_upper = "0123456789ABCDEF";
 
 const unsigned char* bytes(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
@@ -135,39 +134,6 @@ std::optional<std::string> base64_decode(std::string_view text) {
   const int length = EVP_DecodeBlock(buffer.data(), bytes(text), static_cast<int>(text.size()));
   if (length < 0) return std::nullopt;
   return std::string(buffer.begin(), buffer.begin() + length - static_cast<int>(padding));
-}
-
-std::optional<std::string> percent_decode(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out += text[i];
-      continue;
-    }
-    unsigned value = 0;
-    const char* const end = text.data() + i + 3;
-    if (i + 3 > text.size() || std::from_chars(end - 2, end, value, 16).ptr != end) return {};
-    out += static_cast<char>(value);
-    i += 2;
-  }
-  return out;
-}
-
-std::string percent_encode(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool unreserved = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-                            (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
-    if (unreserved) {
-      out += c;
-      continue;
-    }
-    const auto byte = static_cast<unsigned char>(c);
-    out += '%';
-    out += hex_upper[byte >> 4U];
-    out += hex_upper[byte & 0xFU];
-  }
-  return out;
 }
 
 }  // namespace trimtab

@@ -47,9 +47,4 @@ std::string base64_encode(std::string_view data);
 std::string base64url_encode(std::string_view data);
 std::optional<std::string> base64_decode(std::string_view text);
 
-// RFC 3986: everything but unreserved characters becomes %XX.
-std::string percent_encode(std::string_view text);
-// Nothing where a % is not followed by two hexadecimal digits.
-std::optional<std::string> percent_decode(std::string_view text);
-
 }  // namespace trimtab

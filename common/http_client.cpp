@@ -20,7 +20,6 @@
 
 #include "common/hash.hpp"
 #include "common/http_parser.hpp"
-#include "common/url.hpp"
 
 namespace trimtab::http {
 
@@ -81,10 +80,7 @@ struct Exchange {
 
 std::string authority(const Endpoint& endpoint) {
   if (!endpoint.unix_path.empty()) return "localhost";
-  const bool v6 = endpoint.host.find(':') != std::string::npos;
-  const std::string host = v6 ? "[" + endpoint.host + "]" : endpoint.host;
-  const std::uint16_t usual = endpoint.tls ? 443 : 80;
-  return endpoint.port == usual ? host : host + ":" + std::to_string(endpoint.port);
+  return authority_of(endpoint.tls, endpoint.host, endpoint.port);
 }
 
 std::string place(const Endpoint& endpoint) {
@@ -371,6 +367,12 @@ Task<Result<std::unique_ptr<Transport>>> connect(const Endpoint& endpoint) {
 }
 
 }  // namespace
+
+Result<Endpoint> endpoint_for(const Url& url, const Proxies& proxies, std::string ca_file) {
+  auto proxy = proxy_for(proxies, url.tls, url.host);
+  if (!proxy) return proxy.error();
+  return Endpoint{{}, url.host, url.port, url.tls, std::move(ca_file), std::move(*proxy)};
+}
 
 struct Connection::Impl {
   Endpoint endpoint;

@@ -10,6 +10,7 @@
 #include "common/async.hpp"
 #include "common/http.hpp"
 #include "common/proxy.hpp"
+#include "common/url.hpp"
 
 namespace trimtab::http {
 
@@ -22,6 +23,9 @@ struct Endpoint {
   std::string ca_file;  // PEM file trusted besides the system's store; empty: the store alone
   Proxy proxy = {};     // of `host`
 };
+
+// The server of `url`, by the proxy that `proxies` name for it.
+Result<Endpoint> endpoint_for(const Url& url, const Proxies& proxies, std::string ca_file);
 
 struct Limits {
   std::size_t body_bytes = 8 * 1024 * 1024;

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "common/text.hpp"
+#include "common/url.hpp"
 
 namespace trimtab {
 namespace {
@@ -26,23 +27,6 @@ bool is_commonplace(const std::string& value) {
   if (std::find(words.begin(), words.end(), lower_case(value)) != words.end()) return true;
   return value.size() <= max_digits_of_port &&
          std::all_of(value.begin(), value.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
-
-std::string percent_encoded(std::string_view value) {
-  constexpr std::string_view digits = "0123456789ABCDEF";
-  constexpr std::string_view plain = "-._~";
-  std::string encoded;
-  for (const char c : value) {
-    if ((is_word_character(c) && c != '_') || c == '_' || plain.find(c) != std::string_view::npos) {
-      encoded += c;
-      continue;
-    }
-    const auto byte = static_cast<unsigned char>(c);
-    encoded += '%';
-    encoded += digits[byte >> 4U];
-    encoded += digits[byte & 15U];
-  }
-  return encoded;
 }
 
 // As Go's %q and JSON write it.
@@ -79,7 +63,7 @@ void KnownValues::add(std::string_view value) {
     if (whole.empty()) continue;
     const bool is_short = whole.size() < min_length || is_commonplace(whole);
     std::vector<std::string>& list = is_short ? short_values_ : values_;
-    for (const std::string& form : {whole, percent_encoded(whole), escaped(whole)}) {
+    for (const std::string& form : {whole, http::percent_encode(whole), escaped(whole)}) {
       if (std::find(list.begin(), list.end(), form) == list.end()) list.push_back(form);
     }
   }

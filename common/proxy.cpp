@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "common/hash.hpp"
 #include "common/text.hpp"
 #include "common/url.hpp"
 

@@ -10,6 +10,7 @@
 #include "common/standstill.hpp"
 #include "common/task_scope.hpp"
 #include "common/text.hpp"
+#include "common/url.hpp"
 
 namespace trimtab {
 namespace {
@@ -79,13 +80,6 @@ http::Reply problem(const Error& error) {
   return problem(status, error.message, error.hint);
 }
 
-// A part of a path or query, in which forms write + for a space; left as it is where it is
-// malformed.
-std::string decode(std::string text) {
-  std::replace(text.begin(), text.end(), '+', ' ');
-  return percent_decode(text).value_or(text);
-}
-
 int int_of(const std::string& text, int fallback) {
   int value = 0;
   const auto [stop, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -115,12 +109,14 @@ std::string event_text(const AgentEvent& event) {
 struct Api::Route {
   std::string method;
   std::vector<std::string> path;  // without the version
-  std::multimap<std::string, std::string> query;
+  std::vector<std::pair<std::string, std::string>> query;
   Json body;
 
   [[nodiscard]] std::string parameter(const std::string& name, std::string fallback) const {
-    const auto found = query.find(name);
-    return found == query.end() ? std::move(fallback) : found->second;
+    for (const auto& [key, value] : query) {
+      if (key == name) return value;
+    }
+    return fallback;
   }
 };
 
@@ -142,18 +138,10 @@ Api::Api(asio::any_io_executor executor, Stacks& stacks, const UnavailableStacks
 Task<http::Reply> Api::handle(http::Request request, http::Peer peer) {
   Route route;
   route.method = request.method;
-  const std::string_view target = request.target;
-  const auto question = target.find('?');
-  for (const std::string& part : split(target.substr(0, question), '/')) {
-    if (!part.empty()) route.path.push_back(decode(part));
-  }
-  if (question != std::string_view::npos) {
-    for (const std::string& pair : split(target.substr(question + 1), '&')) {
-      const auto equals = pair.find('=');
-      const std::string value = equals == std::string::npos ? "" : pair.substr(equals + 1);
-      route.query.emplace(decode(pair.substr(0, equals)), decode(value));
-    }
-  }
+  auto target = http::parse_target(request.target, http::Plus::is_space);
+  if (!target) co_return problem(400, "the path or the query is malformed");
+  route.path = std::move(target->path);
+  route.query = std::move(target->query);
   if (!request.body.empty()) {
     Result<Json> body = parse_json(request.body);
     if (!body || !body->is_object()) {
@@ -412,8 +400,9 @@ http::Reply Api::logs(const Route& route, Reconciler& stack) {
   request.tail = std::clamp(int_of(route.parameter("tail", ""), default_tail), 0, largest_tail);
   request.follow = route.parameter("follow", "false") == "true";
   std::vector<std::string> wanted;
-  const auto [first, last] = route.query.equal_range("service");
-  for (auto entry = first; entry != last; ++entry) wanted.push_back(entry->second);
+  for (const auto& [name, value] : route.query) {
+    if (name == "service") wanted.push_back(value);
+  }
   std::vector<std::string> known;
   for (const Container& container : stack.observation().own.containers) {
     known.push_back(container.service);

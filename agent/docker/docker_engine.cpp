@@ -13,6 +13,7 @@
 #include "common/hash.hpp"
 #include "common/task_scope.hpp"
 #include "common/text.hpp"
+#include "common/url.hpp"
 
 namespace trimtab {
 
@@ -36,7 +37,8 @@ constexpr std::array watched_actions{"create", "start",  "restart",      "die", 
 // A reference as part of a path: its slashes stay what they are.
 std::string path_encode(std::string_view reference) {
   std::vector<std::string> segments;
-  for (const auto& segment : split(reference, '/')) segments.push_back(percent_encode(segment));
+  for (const auto& segment : split(reference, '/'))
+    segments.push_back(http::percent_encode(segment));
   return join(segments, "/");
 }
 
@@ -44,7 +46,7 @@ std::string project_filter(const std::string& project) {
   Json filters = Json::object();
   filters["label"] = Json::array();
   filters["label"].push_back("com.docker.compose.project=" + project);
-  return percent_encode(dump_json(filters));
+  return http::percent_encode(dump_json(filters));
 }
 
 std::string event_filter() {
@@ -55,7 +57,7 @@ std::string event_filter() {
   filters["label"].push_back("com.docker.compose.project");
   filters["event"] = Json::array();
   for (const char* action : watched_actions) filters["event"].push_back(action);
-  return percent_encode(dump_json(filters));
+  return http::percent_encode(dump_json(filters));
 }
 
 // The Engine's form of a time: seconds and nine digits.
@@ -299,7 +301,7 @@ Task<Result<Image>> DockerEngine::image(std::string reference) {
 Task<Result<std::vector<std::string>>> DockerEngine::tags_below(std::string prefix) {
   Json filters = Json::object();
   filters["reference"] = Json::array({prefix + "*"});
-  std::string path = "/images/json?filters=" + percent_encode(dump_json(filters));
+  std::string path = "/images/json?filters=" + http::percent_encode(dump_json(filters));
   auto listed = co_await get(std::move(path), "cannot list images");
   if (!listed) co_return listed.error();
   std::vector<std::string> tags;
@@ -319,8 +321,8 @@ Task<Result<void>> DockerEngine::pull(std::string repository, std::string digest
   if (!is_digest(digest)) co_return Error{Errc::invalid, pinned + ": not a digest", {}};
   http::Request request;
   request.method = "POST";
-  request.target =
-      "/images/create?fromImage=" + percent_encode(repository) + "&tag=" + percent_encode(digest);
+  request.target = "/images/create?fromImage=" + http::percent_encode(repository) +
+                   "&tag=" + http::percent_encode(digest);
   if (login) request.headers.emplace_back("X-Registry-Auth", auth_header(*login));
   PullTracker tracker;
   const LineSplitter::OnLine on_line = [&](std::string_view line) {
@@ -347,7 +349,8 @@ Task<Result<void>> DockerEngine::pull(std::string repository, std::string digest
 Task<Result<void>> DockerEngine::tag_image(std::string reference, std::string repository,
                                            std::string tag) {
   std::string path = "/images/" + path_encode(reference) +
-                     "/tag?repo=" + percent_encode(repository) + "&tag=" + percent_encode(tag);
+                     "/tag?repo=" + http::percent_encode(repository) +
+                     "&tag=" + http::percent_encode(tag);
   std::string what = "cannot tag image " + reference;
   auto done = co_await change("POST", std::move(path), std::move(what), 0, call_timeout);
   co_return done;
@@ -504,7 +507,7 @@ Task<Result<void>> DockerEngine::restart(std::string container) {
 
 Task<Result<void>> DockerEngine::signal(std::string container, std::string signal) {
   std::string path =
-      "/containers/" + path_encode(container) + "/kill?signal=" + percent_encode(signal);
+      "/containers/" + path_encode(container) + "/kill?signal=" + http::percent_encode(signal);
   std::string what = "cannot send " + signal + " to container " + container;
   auto done = co_await change("POST", std::move(path), std::move(what), 0, call_timeout);
   co_return done;
@@ -542,7 +545,7 @@ Task<Result<TrialEnd>> DockerEngine::perform_trial(TrialRequest request) {
   if (!prefix) co_return prefix.error();
   http::Request create;
   create.method = "POST";
-  create.target = *prefix + "/containers/create?name=" + percent_encode(request.name);
+  create.target = *prefix + "/containers/create?name=" + http::percent_encode(request.name);
   create.headers.emplace_back("Content-Type", "application/json");
   create.body = dump_json(trial_container(*like, request));
   auto created = co_await send(std::move(create), call_timeout);

@@ -13,11 +13,8 @@ Task<ProbeAnswer> probe(ProbeSettings settings) {
     answer.what = url.error().message;
     co_return answer;
   }
-  http::Endpoint endpoint;
-  endpoint.tls = url->tls;
-  endpoint.host = url->host;
-  endpoint.port = url->port;
-  http::Connection connection(std::move(endpoint));
+  const http::Endpoint endpoint{{}, url->host, url->port, url->tls, {}};
+  http::Connection connection(endpoint);
   http::Request request;
   request.target = url->target;
   http::Limits limits;

@@ -129,15 +129,9 @@ Task<Result<std::string>> SmartHttp::exchange(http::Request request, std::string
 }
 
 Result<http::Connection> SmartHttp::connection() const {
-  http::Endpoint endpoint;
-  endpoint.host = url_->host;
-  endpoint.port = url_->port;
-  endpoint.tls = url_->tls;
-  endpoint.ca_file = access_.ca_file.string();
-  auto proxy = http::proxy_for(access_.proxies, url_->tls, url_->host);
-  if (!proxy) return proxy.error();
-  endpoint.proxy = std::move(*proxy);
-  return http::Connection(std::move(endpoint));
+  auto endpoint = http::endpoint_for(*url_, access_.proxies, access_.ca_file.string());
+  if (!endpoint) return endpoint.error();
+  return http::Connection(std::move(*endpoint));
 }
 
 }  // namespace trimtab

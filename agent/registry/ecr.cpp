@@ -36,14 +36,6 @@ std::string aws_message(const http::Response& response) {
   return json_string(*body, "message", json_string(*body, "Message"));
 }
 
-// The Host header that http::Connection will send.
-std::string host_header(const http::Endpoint& endpoint) {
-  const bool v6 = endpoint.host.find(':') != std::string::npos;
-  const std::string host = v6 ? "[" + endpoint.host + "]" : endpoint.host;
-  return endpoint.port == (endpoint.tls ? 443 : 80) ? host
-                                                    : host + ":" + std::to_string(endpoint.port);
-}
-
 Result<http::Endpoint> endpoint_of(const EcrRegistry& registry, const http::Proxies& proxies) {
   const char* const moved = std::getenv("AWS_ENDPOINT_URL_ECR");
   const bool is_moved = moved != nullptr && *moved != '\0';
@@ -54,14 +46,7 @@ Result<http::Endpoint> endpoint_of(const EcrRegistry& registry, const http::Prox
                  "AWS_ENDPOINT_URL_ECR is not https, so that others could read the login",
                  "write https:// into it, or unset it"};
   }
-  http::Endpoint endpoint;
-  endpoint.host = url->host;
-  endpoint.port = url->port;
-  endpoint.tls = url->tls;
-  auto proxy = http::proxy_for(proxies, url->tls, url->host);
-  if (!proxy) return proxy.error();
-  endpoint.proxy = std::move(*proxy);
-  return endpoint;
+  return http::endpoint_for(*url, proxies, {});
 }
 
 }  // namespace
@@ -174,7 +159,8 @@ Task<Result<EcrLogin>> get_ecr_login(EcrRegistry registry, AwsKeys keys, http::P
                                "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken");
   const AwsScope scope{registry.region, "ecr"};
   const http::Headers added =
-      aws_signature(request, host_header(*endpoint), keys, scope, wall_now());
+      aws_signature(request, http::authority_of(endpoint->tls, endpoint->host, endpoint->port),
+                    keys, scope, wall_now());
   request.headers.insert(request.headers.end(), added.begin(), added.end());
   // After the signature, which a proxy that rewrites it would break.
   request.headers.emplace_back("User-Agent", "trimtab/" TRIMTAB_VERSION);

@@ -461,14 +461,9 @@ Task<Result<RegistryClient::Authorization>> RegistryClient::get_token(ServerPtr 
                         " over plain HTTP, where others can read it",
                     "its operator must offer tokens over https"};
   }
-  http::Endpoint endpoint;
-  endpoint.host = url->host;
-  endpoint.port = url->port;
-  endpoint.tls = url->tls;
-  endpoint.ca_file = server->endpoint.ca_file;  // as the Engine: what the registry's folder says
-  auto proxy = http::proxy_for(proxies_, url->tls, url->host);
-  if (!proxy) co_return proxy.error();
-  endpoint.proxy = std::move(*proxy);
+  // The CA as for the Engine: what the registry's folder says.
+  const auto endpoint = http::endpoint_for(*url, proxies_, server->endpoint.ca_file);
+  if (!endpoint) co_return endpoint.error();
   http::Request request;
   request.target = target;
   request.headers.emplace_back("User-Agent", "trimtab/" TRIMTAB_VERSION);
@@ -480,7 +475,7 @@ Task<Result<RegistryClient::Authorization>> RegistryClient::get_token(ServerPtr 
   } else if (login) {
     request.headers.emplace_back("Authorization", "Basic " + credentials);
   }
-  http::Connection connection(endpoint);
+  http::Connection connection(*endpoint);
   auto response = co_await connection.exchange(std::move(request), answer_limits());
   if (!response) co_return response.error();
   if (response->status != 200)
@@ -499,22 +494,24 @@ Task<Result<RegistryClient::Authorization>> RegistryClient::get_token(ServerPtr 
 
 Task<Result<http::Response>> RegistryClient::exchange(ServerPtr server, http::Request request) {
   auto response = co_await exchange_here(server, request);
+  http::Url here{server->endpoint.tls, server->endpoint.host, server->endpoint.port,
+                 request.target};
   for (int i = 0; i < most_redirects && response && is_redirect(response->status); ++i) {
-    const auto url = http::parse_url(response->header("Location"));
-    if (!url || !url->tls) break;
+    const auto there = http::resolve_reference(here, response->header("Location"));
+    if (!there) break;
+    const bool same_server =
+        there->tls == here.tls && there->host == here.host && there->port == here.port;
+    if (!there->tls && !same_server) break;
     // The login is for the registry that was asked, not for whom it points to.
-    std::erase_if(request.headers,
-                  [](const auto& header) { return header.first == "Authorization"; });
-    request.target = url->target;
-    http::Endpoint endpoint;
-    endpoint.host = url->host;
-    endpoint.port = url->port;
-    endpoint.tls = true;
-    endpoint.ca_file = server->endpoint.ca_file;
-    auto proxy = http::proxy_for(proxies_, true, url->host);
-    if (!proxy) co_return proxy.error();
-    endpoint.proxy = std::move(*proxy);
-    http::Connection connection(endpoint);
+    if (!same_server) {
+      std::erase_if(request.headers,
+                    [](const auto& header) { return header.first == "Authorization"; });
+    }
+    here = *there;
+    request.target = here.target;
+    const auto endpoint = http::endpoint_for(here, proxies_, server->endpoint.ca_file);
+    if (!endpoint) co_return endpoint.error();
+    http::Connection connection(*endpoint);
     response = co_await connection.exchange(request, answer_limits());
   }
   co_return response;

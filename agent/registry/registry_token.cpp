@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "common/hash.hpp"
 #include "common/json.hpp"
 #include "common/text.hpp"
+#include "common/url.hpp"
 
 namespace trimtab {
 
@@ -31,7 +31,7 @@ std::string token_target(const http::Url& realm, const Challenge& challenge,
   std::string target = realm.target;
   char separator = target.find('?') == std::string::npos ? '?' : '&';
   const auto add = [&](std::string_view name, const std::string& value) {
-    target += separator + std::string(name) + "=" + percent_encode(value);
+    target += separator + std::string(name) + "=" + http::percent_encode(value);
     separator = '&';
   };
   if (const auto service = challenge.parameter("service"); !service.empty())
@@ -46,9 +46,9 @@ std::string token_form(const Challenge& challenge, const std::string& repository
                        const std::string& identity_token) {
   // No offline access is asked for, so that the identity token in config.json stays the one.
   return "grant_type=refresh_token&client_id=trimtab&service=" +
-         percent_encode(challenge.parameter("service")) +
-         "&scope=" + percent_encode(scope_of(challenge, repository)) +
-         "&refresh_token=" + percent_encode(identity_token);
+         http::percent_encode(challenge.parameter("service")) +
+         "&scope=" + http::percent_encode(scope_of(challenge, repository)) +
+         "&refresh_token=" + http::percent_encode(identity_token);
 }
 
 Result<Token> parse_token(std::string_view body) {

@@ -6,11 +6,12 @@
 #include <array>
 
 #include "common/text.hpp"
+#include "common/url.hpp"
 
 namespace trimtab {
 namespace {
 
-constexpr std::string_view route = "/hooks";
+constexpr std::string_view route = "hooks";
 
 struct SignatureHeader {
   std::string_view name;
@@ -25,15 +26,6 @@ constexpr std::array signature_headers{
     SignatureHeader{"X-Forgejo-Signature", ""},
 };
 
-// The token of ?token=TOKEN, for senders that can do no more than call an address.
-std::optional<std::string> token_of(std::string_view query) {
-  constexpr std::string_view name = "token=";
-  for (const std::string& parameter : split(query, '&')) {
-    if (parameter.starts_with(name)) return percent_decode(parameter.substr(name.size()));
-  }
-  return std::nullopt;
-}
-
 // The key of Standard Webhooks' signatures: base64 behind a prefix.
 std::string standard_key(std::string_view secret) {
   constexpr std::string_view prefix = "whsec_";
@@ -45,16 +37,15 @@ std::string standard_key(std::string_view secret) {
 
 HookCall::HookCall(const http::Request& head, std::string_view secret)
     : is_post_(head.method == "POST") {
-  const std::string_view target = head.target;
-  const std::size_t question = target.find('?');
-  std::string_view path = target.substr(0, question);
-  if (path.ends_with('/')) path.remove_suffix(1);
-  is_route_ = path.starts_with(route) && (path.size() == route.size() || path[route.size()] == '/');
+  const auto target = http::parse_target(head.target, http::Plus::is_plus);
+  is_route_ = target && !target->path.empty() && target->path.front() == route;
   if (!is_route_ || !is_post_) return;
-  if (path.size() > route.size()) stack_ = path.substr(route.size() + 1);
-  if (question != std::string_view::npos) {
-    if (const auto token = token_of(target.substr(question + 1))) take_token(*token, secret);
-  }
+  const std::vector<std::string> stack(target->path.begin() + 1, target->path.end());
+  stack_ = join(stack, "/");
+  // For senders that can do no more than call an address.
+  const auto token = std::find_if(target->query.begin(), target->query.end(),
+                                  [](const auto& parameter) { return parameter.first == "token"; });
+  if (token != target->query.end()) take_token(token->second, secret);
   take_headers(head.headers, secret);
   take_standard_signatures(head.headers, secret);
 }

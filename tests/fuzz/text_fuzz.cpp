@@ -18,6 +18,12 @@ void run(std::string_view input) {
   if (const auto bytes = base64_decode(input))
     require(base64_decode(base64_encode(*bytes)) == bytes);
   if (const auto url = http::parse_url(input)) require(url->target.starts_with('/'));
+  const http::Url base{true, "host", 443, "/a/b?c"};
+  if (const auto url = http::resolve_reference(base, input)) {
+    require(url->target.starts_with('/'));
+  }
+  static_cast<void>(http::parse_target(input, http::Plus::is_space));
+  require(http::percent_decode(http::percent_encode(input)) == input);
 }
 
 }  // namespace trimtab::fuzz

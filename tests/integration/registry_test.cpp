@@ -340,6 +340,11 @@ TEST_F(RegistryClientTest, FollowsARedirectWithoutTheLogin) {
   EXPECT_DIGEST(ask("redirecting", "team/app:1"), pushed("team/app:1"));
 }
 
+TEST_F(RegistryClientTest, FollowsARedirectOnTheSameServerWithTheLogin) {
+  log_in("moved");
+  EXPECT_DIGEST(ask("moved", "team/old:1"), pushed("team/app:1"));
+}
+
 TEST_F(RegistryClientTest, ComesBackWithTheRegistry) {
   EXPECT_DIGEST(ask("tls", "team/app:1"), pushed("team/app:1"));
   EXPECT_TRUE(json_bool(script_->command("stop tls"), "ok"));

@@ -82,10 +82,5 @@ TEST(Hash, RefusesWhatIsNotBase64) {
   }
 }
 
-TEST(Hash, PercentEncodesAllButUnreserved) {
-  EXPECT_EQ(percent_encode("AZaz09-._~"), "AZaz09-._~");
-  EXPECT_EQ(percent_encode("a b/c?\xc3\xa9"), "a%20b%2Fc%3F%C3%A9");
-}
-
 }  // namespace
 }  // namespace trimtab
