@@ -298,7 +298,10 @@ std::string printable(std::string_view text) {
     }
     const bool control =
         (point < 0x20 && point != '\n' && point != '\t') || (point >= 0x7F && point <= 0x9F);
-    if (control) {
+    // Characters that turn the direction of a line show it in another order than it is read in.
+    const bool turns = point == 0x061C || point == 0x200E || point == 0x200F ||
+                       (point >= 0x202A && point <= 0x202E) || (point >= 0x2066 && point <= 0x2069);
+    if (control || turns) {
       out += '?';
     } else {
       out += text.substr(0, length);

@@ -38,8 +38,8 @@ std::string_view trim(std::string_view text);
 std::string lower_case(std::string_view text);
 // The last `count` lines, without a trailing newline.
 std::string last_lines(std::string_view text, std::size_t count);
-// Replaces control characters other than newline and tab, so that foreign text cannot drive a
-// terminal; cuts invalid UTF-8.
+// Replaces control characters other than newline and tab, and those that turn the direction of
+// text, so that foreign text cannot drive a terminal; cuts invalid UTF-8.
 std::string printable(std::string_view text);
 
 // The candidate that differs from `word` by few edits, if one does: for "did you mean".

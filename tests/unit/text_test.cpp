@@ -132,6 +132,7 @@ TEST(Text, TakesTheStingOutOfForeignText) {
   EXPECT_EQ(printable("\x1b[31mred\x07"), "?[31mred?");
   EXPECT_EQ(printable("caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80"),
             "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80");
+  EXPECT_EQ(printable("a\u202eb\u2066c\u200fd\u061c"), "a?b?c?d?");
   EXPECT_EQ(printable("a\xff\xc3"), "a");              // cut short
   EXPECT_EQ(printable("\xc0\xaf|\xed\xa0\x80"), "|");  // overlong, surrogate
   EXPECT_EQ(printable("a\xc2\x9b\x33m"), "a?3m");      // a control character in two bytes
