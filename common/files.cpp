@@ -162,8 +162,13 @@ Result<void> append_durably(const fs::path& path, std::string_view content) {
     fd = open_file(path, O_WRONLY | O_APPEND);
   }
   if (!fd.valid()) return os_error("append to", path, errno);
+  struct stat before {};
+  if (::fstat(fd.get(), &before) != 0) return os_error("append to", path, errno);
   if (const int failure = write_all(fd.get(), content); failure != 0) {
-    return os_error("append to", path, failure);
+    // Half of it would become one with what is appended next.
+    const bool undone = ::ftruncate(fd.get(), before.st_size) == 0;
+    Error error = os_error("append to", path, failure);
+    return undone ? error : error.context("a part of it stays");
   }
   if (::fsync(fd.get()) != 0) return os_error("append to", path, errno);
   if (created) return sync_directory(folder_of(path));

@@ -2,9 +2,11 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <fstream>
 
 #include "tests/lib/temporary_folder.hpp"
@@ -103,6 +105,22 @@ TEST(Files, Appends) {
   ASSERT_TRUE(append_durably(folder / "log", "b\n"));
   EXPECT_EQ(read_file(folder / "log").value(), "a\nb\n");
   EXPECT_EQ(info_of(folder / "log").st_mode & 07777U, 0600U);
+}
+
+// A file may grow no further, as on a disk that is full.
+TEST(Files, AppendsAllOrNothing) {
+  const TemporaryFolder folder;
+  ASSERT_TRUE(append_durably(folder / "log", std::string(80, 'a')));
+  rlimit before{};
+  ::getrlimit(RLIMIT_FSIZE, &before);
+  const auto handler = ::signal(SIGXFSZ, SIG_IGN);
+  const rlimit narrow{100, before.rlim_max};
+  ::setrlimit(RLIMIT_FSIZE, &narrow);
+  const Result<void> appended = append_durably(folder / "log", std::string(50, 'b'));
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  ::signal(SIGXFSZ, handler);
+  EXPECT_FALSE(appended);
+  EXPECT_EQ(read_file(folder / "log").value(), std::string(80, 'a'));
 }
 
 TEST(Files, ReplacesLinks) {
