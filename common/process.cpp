@@ -282,7 +282,7 @@ Task<Result<Exit>> run_to_end(Command command) {
 
   const auto begun = SteadyClock::now();
   Tail out(command.output_limit);
-  Tail err(command.output_limit);
+  Tail err(command.error_limit);
   child->timer.expires_after(command.timeout);
   child->timer.async_wait([child](const error_code& ec) {
     if (ec || child->stopping) return;

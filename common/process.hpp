@@ -17,7 +17,8 @@ struct Command {
   std::string directory;                           // working directory; empty: ours
   std::string input;                               // standard input; empty: /dev/null
   SteadyClock::duration timeout = std::chrono::minutes(1);
-  std::size_t output_limit = 1024 * 1024;  // bytes kept of each stream, the last ones
+  std::size_t output_limit = 1024 * 1024;  // bytes kept of standard output, the last ones
+  std::size_t error_limit = 1024 * 1024;   // the same of standard error
 };
 
 struct Exit {

@@ -196,6 +196,7 @@ Task<Result<Rendered>> ComposeProgram::render(RenderRequest request) {
   command.environment["TRIMTAB_COMMIT"] = request.commit;
   command.directory = request.directory.string();
   command.output_limit = 8 * 1024 * 1024;
+  command.error_limit = 8 * 1024 * 1024;
   const Result<Exit> exit = co_await run(std::move(command));
   if (!exit) co_return exit.error().context("cannot render the project");
   if (exit->signal != 0) {

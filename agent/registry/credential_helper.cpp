@@ -104,6 +104,7 @@ Task<Result<std::optional<RegistryLogin>>> ask_helper(std::string name, std::str
   command.input = server;
   command.timeout = longest_run;
   command.output_limit = largest_helper_answer;
+  command.error_limit = largest_helper_answer;
   const auto exit = co_await run(std::move(command));
   if (!exit) {
     Error error = exit.error();

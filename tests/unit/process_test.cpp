@@ -122,6 +122,16 @@ TEST(Process, KeepsTheEndOfLongOutput) {
   EXPECT_FALSE(await(run(command({"true"})))->out_truncated);
 }
 
+TEST(Process, KeepsLessOfStandardErrorWhereThatIsEnough) {
+  auto seq = command({"sh", "-c", "seq 1 200000; seq 1 200000 >&2"});
+  seq.output_limit = 21;
+  seq.error_limit = 7;
+  const auto exit = await(run(seq));
+  ASSERT_TRUE(exit);
+  EXPECT_EQ(exit->out, "199998\n199999\n200000\n");
+  EXPECT_EQ(exit->err, "200000\n");
+}
+
 TEST(Process, GivesTheChildNoDescriptorOfOurs) {
   const UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM, 0));  // not close-on-exec
   const UniqueFd far(::fcntl(socket.get(), F_DUPFD, 200));
