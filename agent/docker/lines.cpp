@@ -5,7 +5,7 @@
 namespace trimtab {
 
 bool LineSplitter::feed(std::string_view bytes, const OnLine& on_line) {
-  while (!bytes.empty()) {
+  while (wanted_ && !bytes.empty()) {
     const auto end = bytes.find('\n');
     const bool complete = end != std::string_view::npos;
     const std::size_t room = limit_ - partial_.size();
@@ -18,14 +18,17 @@ bool LineSplitter::feed(std::string_view bytes, const OnLine& on_line) {
     if (!ended && bytes.empty()) return true;
     std::string line = std::exchange(partial_, {});
     if (ended && line.ends_with('\r')) line.pop_back();
-    if (!on_line(line)) return false;
+    if (!on_line(line)) {
+      wanted_ = false;
+      return false;
+    }
   }
-  return true;
+  return wanted_;
 }
 
 bool LineSplitter::finish(const OnLine& on_line) {
   const std::string line = std::exchange(partial_, {});
-  return line.empty() || on_line(line);
+  return wanted_ && (line.empty() || on_line(line));
 }
 
 }  // namespace trimtab

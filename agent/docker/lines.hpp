@@ -23,6 +23,7 @@ class LineSplitter {
  private:
   std::size_t limit_;
   std::string partial_;
+  bool wanted_ = true;  // nothing of what comes after on_line gave false
 };
 
 }  // namespace trimtab

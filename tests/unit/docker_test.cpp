@@ -378,6 +378,9 @@ TEST(LineSplitter, StopsWhenAsked) {
   LineSplitter splitter(100);
   EXPECT_FALSE(splitter.feed("a\nb\nc\n", [&](std::string_view) { return ++seen < 2; }));
   EXPECT_EQ(seen, 2);
+  EXPECT_FALSE(splitter.feed("d\ne", [&](std::string_view) { return ++seen > 0; }));
+  EXPECT_FALSE(splitter.finish([&](std::string_view) { return ++seen > 0; }));
+  EXPECT_EQ(seen, 2);
 }
 
 std::string frame(char stream, const std::string& payload) {
