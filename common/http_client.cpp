@@ -453,7 +453,9 @@ Task<Result<void>> Connection::Impl::open(Exchange& exchange, Request request,
     auto head = co_await read_head(exchange, request.method == "HEAD", body_bytes);
     if (head) co_return head;
     const bool silent = !exchange.parser->got_some() && exchange.buffer.size() == 0;
-    const bool again = was_kept && silent && head.error().code == Errc::unavailable;
+    // The other side may have acted on what it has read whole, and POST is not to be done twice.
+    const bool repeatable = request.method != "POST" || ec;
+    const bool again = was_kept && silent && repeatable && head.error().code == Errc::unavailable;
     if (!again) co_return head.error();
     exchange.transport.reset();
   }

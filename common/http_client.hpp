@@ -38,10 +38,10 @@ using OnChunk = std::function<bool(std::string_view chunk)>;
 
 // One connection, opened by the first request and kept alive; a request on a connection that the
 // other side has closed meanwhile is sent once more on a new one, unless bytes of an answer were
-// seen. One exchange at a time, all on one loop, which must outlive the Connection; redirects are
-// answers like others. Errors: unavailable (cannot connect, cut), denied (the socket's
-// permissions), timed_out, untrusted (certificate), too_large, invalid (not HTTP or not TLS at the
-// other end).
+// seen, or it is a POST that was written whole. One exchange at a time, all on one loop, which must
+// outlive the Connection; redirects are answers like others. Errors: unavailable (cannot connect,
+// cut), denied (the socket's permissions), timed_out, untrusted (certificate), too_large, invalid
+// (not HTTP or not TLS at the other end).
 class Connection {
  public:
   explicit Connection(Endpoint endpoint);

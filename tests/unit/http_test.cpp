@@ -292,6 +292,20 @@ TEST_F(Http, ClientKeepsTheConnectionAndRenewsAClosedOne) {
   EXPECT_EQ(peer.requests().size(), 3U);
 }
 
+TEST_F(Http, ClientDoesNotSendAPostTwiceThatWasRead) {
+  const std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1";
+  ScriptedPeer peer(path_, {{{answer}, {""}}});
+  auto client = connection();
+  ASSERT_TRUE(run(client.exchange(get("/"), Limits{})));
+  Request post;
+  post.method = "POST";
+  post.target = "/containers/create";
+  auto got = run(client.exchange(post, Limits{}));
+  ASSERT_FALSE(got);
+  EXPECT_EQ(got.error().code, Errc::unavailable);
+  EXPECT_EQ(peer.requests().size(), 2U);
+}
+
 TEST_F(Http, ClientDoesNotRepeatARequestThatGotPartOfAnAnswer) {
   const std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1";
   ScriptedPeer peer(path_, {{{answer}, {"HTTP/1.1 2"}}});
