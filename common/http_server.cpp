@@ -268,9 +268,10 @@ Task<void> Session::stream(Reply reply, bool chunked) {
   auto gone = asio::co_spawn(socket_.get_executor(), until_closed(), asio::deferred);
   auto both = asio::experimental::make_parallel_group(std::move(body), std::move(gone));
   auto first = both.async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
-  auto [order, failure, ignored] = co_await std::move(first);
+  const auto outcome = co_await std::move(first);
+  const std::exception_ptr& failure = std::get<1>(outcome);
   rethrow_defect(failure);
-  const bool ended = order[0] == 0 && !failure;
+  const bool ended = std::get<0>(outcome)[0] == 0 && !failure;
   std::string last_chunk = "0\r\n\r\n";
   if (ended && chunked) co_await write(std::move(last_chunk));
 }
