@@ -289,7 +289,11 @@ Task<http::Reply> Api::post_route(Route route, std::shared_ptr<Reconciler> stack
     if (!valid) co_return problem(400, "`commit` is no commit id", "give 4 to 64 hex digits");
     accepted = stack->deploy(commit);
   } else if (what == "rollback") {
-    accepted = stack->rollback(static_cast<int>(json_int(route.body, "release")));
+    const std::int64_t release = json_int(route.body, "release");
+    if (release != static_cast<int>(release)) {
+      co_return problem(404, "there is no release " + std::to_string(release));
+    }
+    accepted = stack->rollback(static_cast<int>(release));
   } else if (what == "pause") {
     accepted = stack->pause(json_string(route.body, "reason"));
   } else if (what == "resume") {
