@@ -11,6 +11,7 @@
 #include "agent/config/address.hpp"
 #include "agent/config/reader.hpp"
 #include "agent/config/yaml.hpp"
+#include "agent/model/wanted_ref.hpp"
 #include "common/files.hpp"
 #include "common/text.hpp"
 #include "common/trusted_file.hpp"
@@ -102,15 +103,8 @@ std::string relative_file_complaint(const std::string& text) {
   return {};
 }
 
-// What git-check-ref-format(1) says, with "*" allowed for patterns of tags.
 std::string ref_complaint(const std::string& text) {
-  const bool forbidden = text.find_first_of(" ~^:?[\\") != text.npos ||
-                         std::string_view("-/.").find(text.front()) != text.npos ||
-                         std::string_view("/.").find(text.back()) != text.npos ||
-                         text.find("..") != text.npos || text.find("//") != text.npos ||
-                         text.find("/.") != text.npos || text.find("@{") != text.npos ||
-                         text.find(".lock/") != text.npos || text.ends_with(".lock");
-  if (!forbidden) return {};
+  if (parse_ref(text)) return {};
   return "expected a branch such as production or a pattern of tags such as v*, found " +
          in_quotes(text);
 }
@@ -365,11 +359,24 @@ void check_stack(const StackSettings& stack, Document& document) {
   if (stack.directory == "/") {
     document.report_key("directory", "the root directory cannot be a stack's checkout");
   }
+  if (stack.directory.string().find(':') != std::string::npos) {
+    document.report_key("directory", "\":\" is not allowed: Git and Docker separate paths by it");
+  }
+  const std::string directory = stack.directory.string() + "/";
+  bool is_own = false;
   for (const char* own : {"/etc/trimtab/", "/var/lib/trimtab/"}) {
-    if ((stack.directory.string() + "/").starts_with(own)) {
+    if (directory.starts_with(own)) {
+      is_own = true;
       document.report_key("directory", std::string(own) +
                                            " is trimtab's own, and goes when its "
                                            "package is purged; take /srv/" +
+                                           stack.name + " or the like");
+    }
+  }
+  for (const char* closed : {"/usr/", "/etc/", "/boot/", "/efi/", "/proc/", "/sys/", "/dev/"}) {
+    if (!is_own && directory.starts_with(closed)) {
+      document.report_key("directory", std::string(closed) +
+                                           " is closed to trimtabd by its own unit; take /srv/" +
                                            stack.name + " or the like");
     }
   }

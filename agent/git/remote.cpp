@@ -1,6 +1,5 @@
 #include "agent/git/remote.hpp"
 
-#include <fnmatch.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,10 +17,7 @@ namespace trimtab {
 
 namespace {
 
-constexpr std::string_view heads_prefix = "refs/heads/";
-constexpr std::string_view tags_prefix = "refs/tags/";
 constexpr std::size_t longest_url = 2048;
-constexpr std::size_t longest_ref = 255;
 
 Error bad_url(const std::string& why, const std::string& hint = {}) {
   return Error{
@@ -53,22 +49,6 @@ Result<Remote> parse_authority(GitProtocol protocol, std::string_view url,
                    "put the token into a file of its own and name it as git.token_file");
   }
   return Remote{protocol, std::string(url), std::string(host)};
-}
-
-// A branch's name or a tag's, after git-check-ref-format(1); `pattern` allows its wildcards.
-bool is_ref_name(std::string_view name, bool pattern) {
-  if (name.empty() || name.size() > longest_ref || name.front() == '-' || name == "@" ||
-      name == "HEAD" || name.ends_with('.') || has_control_or_space(name) ||
-      name.find("..") != std::string_view::npos || name.find("@{") != std::string_view::npos ||
-      // Git takes the second row, but nobody names a branch so in earnest.
-      name.find_first_of(pattern ? "~^:[\\" : "~^:[\\*?") != std::string_view::npos ||
-      name.find_first_of(";|&$`'\"<>") != std::string_view::npos) {
-    return false;
-  }
-  for (const std::string& part : split(name, '/')) {
-    if (part.empty() || part.front() == '.' || part.ends_with(".lock")) return false;
-  }
-  return true;
 }
 
 // A path that ssh takes as it stands: it would expand %, ~ and $, and split at spaces.
@@ -173,36 +153,6 @@ Result<Remote> parse_remote(std::string_view url) {
     return bad_url("it names no host or no repository");
   }
   return Remote{GitProtocol::ssh, std::string(url), std::string(host)};
-}
-
-bool WantedRef::matches_tag(const std::string& tag) const {
-  return ::fnmatch(name.c_str(), tag.c_str(), FNM_NOESCAPE) == 0;
-}
-
-std::string WantedRef::prefix() const {
-  if (!is_tag) return std::string(heads_prefix) + name;
-  return std::string(tags_prefix) + name.substr(0, name.find_first_of("*?"));
-}
-
-Result<WantedRef> parse_ref(std::string_view text) {
-  WantedRef wanted;
-  std::string_view name = text;
-  if (name.starts_with(tags_prefix)) {
-    wanted.is_tag = true;
-    name.remove_prefix(tags_prefix.size());
-  } else if (name.starts_with(heads_prefix)) {
-    name.remove_prefix(heads_prefix.size());
-  } else {
-    wanted.is_tag = name.find_first_of("*?") != std::string_view::npos;
-  }
-  if (!is_ref_name(name, wanted.is_tag) || name.starts_with("refs/")) {
-    return Error{Errc::invalid,
-                 "git.ref: \"" + printable(text.substr(0, longest_ref)) +
-                     "\" is neither the name of a branch nor a pattern of tags",
-                 "write for example production, or v*"};
-  }
-  wanted.name = name;
-  return wanted;
 }
 
 std::vector<AdvertisedRef> parse_ls_remote(std::string_view output) {

@@ -1,4 +1,4 @@
-// What a remote and a ref are, and how Git is let at a remote: all pure but for reading the token.
+// What a remote is, and how Git is let at a remote: all pure but for reading the token.
 #pragma once
 
 #include <map>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/git/git.hpp"
+#include "agent/model/wanted_ref.hpp"
 
 namespace trimtab {
 
@@ -22,20 +23,6 @@ struct Remote {
 // https://, http://, ssh:// and file:// URLs, user@host:path, and absolute paths. invalid for all
 // else: other protocols, transport helpers (ext::…), options (-…), URLs with a password in them.
 Result<Remote> parse_remote(std::string_view url);
-
-// What a stack follows: a branch, or the newest of the tags that match a pattern.
-struct WantedRef {
-  bool is_tag = false;
-  std::string name;  // the branch, or the pattern; without refs/heads/ or refs/tags/
-
-  [[nodiscard]] bool matches_tag(const std::string& tag) const;
-  // How all the refs that it may mean begin: refs/heads/production, refs/tags/v for v*.
-  [[nodiscard]] std::string prefix() const;
-};
-
-// A branch name (production, refs/heads/production), or a tag pattern: with * or ? in it, or behind
-// refs/tags/. invalid where Git would not take it as a name.
-Result<WantedRef> parse_ref(std::string_view text);
 
 struct AdvertisedRef {
   std::string object;

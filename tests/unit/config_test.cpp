@@ -58,6 +58,7 @@ class Config : public testing::Test {
 using Lines = std::vector<std::string>;
 
 constexpr const char* minimal = "git: {url: \"https://example.org/acme/shop.git\"}\n";
+constexpr const char* minimal_git = "git:\n  url: https://example.org/acme/shop.git\n";
 
 std::string read_source(const std::string& name) {
   const char* root = std::getenv("TRIMTAB_SOURCE_DIR");
@@ -247,6 +248,30 @@ TEST_F(Config, WhatIsNoUnitIsRefused) {
                                 "as shop.service, found \"") +
                     unit + "\""});
   }
+}
+
+TEST_F(Config, ARefIsWhatTheDaemonTakesForOne) {
+  for (const char* ref : {"HEAD", "'@'", "refs/notes/x", "a;b", "$(id)"}) {
+    write("stacks.d/shop.yaml", std::string(minimal_git) + "  ref: " + ref + "\n");
+    const LoadResult result = load_config(directory_);
+    ASSERT_EQ(result.findings.size(), 1U) << ref;
+    EXPECT_TRUE(result.findings[0].message.starts_with("expected a branch such as production"));
+  }
+  write("stacks.d/shop.yaml", std::string(minimal_git) + "  ref: v1.?\n");
+  EXPECT_TRUE(load_config(directory_).findings.empty());
+}
+
+TEST_F(Config, ACheckoutIsWhereTrimtabdMayWrite) {
+  for (const char* closed : {"/usr", "/etc", "/boot", "/proc"}) {
+    write("stacks.d/shop.yaml", std::string(minimal) + "directory: " + closed + "/shop\n");
+    EXPECT_EQ(lines(load_config(directory_)),
+              Lines{std::string("stacks.d/shop.yaml:2:1: ") + closed +
+                    "/ is closed to trimtabd by its own unit; take /srv/shop or the like"});
+  }
+  write("stacks.d/shop.yaml", std::string(minimal) + "directory: \"/srv/a:b\"\n");
+  EXPECT_EQ(
+      lines(load_config(directory_)),
+      Lines{"stacks.d/shop.yaml:2:1: \":\" is not allowed: Git and Docker separate paths by it"});
 }
 
 TEST_F(Config, WhatIsTrimtabsOwnIsNoCheckout) {

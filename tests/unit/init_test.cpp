@@ -208,7 +208,7 @@ TEST(InitStackFile, WritesWhatTheLoaderReads) {
   rows[3].git.ref = "1.10";
   rows[3].git.url = "https://git.example.com:8443/~acme/shop.git";
   rows[4].git.ref = "true";
-  rows[4].directory = "/srv/true: #x";
+  rows[4].directory = "/srv/true #x";
   for (const StackSettings& stack : rows) {
     const std::string text = stack_file_text(stack);
     std::vector<Finding> findings;
