@@ -2,7 +2,6 @@
 
 #include <strings.h>
 
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
@@ -24,6 +23,8 @@ using boost::system::error_code;
 constexpr std::chrono::seconds question_time{30};
 // Longer than the usual interval between two questions, so that polling keeps its connection.
 constexpr std::chrono::seconds idle_time{90};
+// A GET of a manifest costs a pull where those are counted.
+constexpr std::chrono::hours head_retry{1};
 constexpr std::size_t largest_manifest = 4 * 1024 * 1024;  // the specification's bound
 constexpr int most_redirects = 3;
 constexpr auto npos = std::string::npos;
@@ -117,15 +118,16 @@ Result<std::string> digest_of_body(const ImageReference& reference, const http::
 
 // What is known of one registry. Shared with the handlers of its timers.
 struct RegistryClient::Server {
-  explicit Server(const asio::any_io_executor& executor)
-      : freed(executor, SteadyClock::time_point::max()), idle(executor) {}
+  explicit Server(const asio::any_io_executor& executor) : turn(executor), idle(executor) {}
 
   std::string registry;
   http::Endpoint endpoint;
   bool loopback = false;
   bool scheme_known = false;  // of a loopback one: endpoint.tls is what worked last time
   std::optional<http::Connection> connection;
-  enum class Head { unknown, works, broken } head = Head::unknown;
+  bool head_works = false;
+  // HEAD of whose images does not tell their digest, by repository; until when it is not tried.
+  std::map<std::string, SteadyClock::time_point> get_until;
   std::map<std::string, Challenge> challenges;  // the last one, by repository
   // Of a registry without HEAD: what an unchanged manifest is recognised by, by target.
   struct Validator {
@@ -139,26 +141,24 @@ struct RegistryClient::Server {
   // No pull is left until then; questions by HEAD cost none.
   SteadyClock::time_point no_pulls_until = SteadyClock::time_point::min();
 
-  bool busy = false;
-  asio::steady_timer freed;  // cancelled when no longer busy
-  asio::steady_timer idle;   // drops the connection
+  Turn turn;                // to use the connection
+  asio::steady_timer idle;  // drops the connection
 };
 
-// The right to use a server's connection, given back with the object.
-class RegistryClient::Turn {
+// Has the connection dropped that nobody has used for a while, from when the object goes.
+class RegistryClient::Use {
  public:
-  explicit Turn(ServerPtr server) : server_(std::move(server)) { server_->busy = true; }
-  Turn(const Turn&) = delete;
-  Turn& operator=(const Turn&) = delete;
-  ~Turn() {
-    server_->busy = false;
-    server_->freed.cancel();
+  explicit Use(ServerPtr server) : server_(std::move(server)) {}
+  Use(const Use&) = delete;
+  Use& operator=(const Use&) = delete;
+  ~Use() {
     if (!server_->connection) return;
     server_->idle.expires_after(idle_time);
     server_->idle.async_wait([weak = std::weak_ptr<Server>(server_)](const error_code& ec) {
       const auto server = weak.lock();
       // A handler that is queued already is not recalled when the timer is set again.
-      if (ec || !server || server->busy || server->idle.expiry() > SteadyClock::now()) return;
+      if (ec || !server || server->turn.taken() || server->idle.expiry() > SteadyClock::now())
+        return;
       server->connection.reset();
     });
   }
@@ -180,7 +180,7 @@ void RegistryClient::use(std::vector<RegistrySettings> registries, http::Proxies
   if (proxies_ == proxies) return;
   proxies_ = std::move(proxies);
   for (const auto& [registry, server] : servers_)
-    if (!server->busy) server->connection.reset();
+    if (!server->turn.taken()) server->connection.reset();
 }
 
 Task<Result<std::optional<RegistryLogin>>> RegistryClient::login_for(std::string registry) {
@@ -220,24 +220,29 @@ Result<RegistryClient::ServerPtr> RegistryClient::server_for(
   return server;
 }
 
+Task<Result<std::shared_ptr<Turn::Holder>>> RegistryClient::take_turn(ServerPtr server) {
+  auto holder = co_await server->turn.take();
+  co_return std::make_shared<Turn::Holder>(std::move(holder));
+}
+
 Task<Result<std::string>> RegistryClient::digest_of(ImageReference reference) {
   const auto executor = co_await asio::this_coro::executor;
   auto server = server_for(reference.registry, executor);
   if (!server) co_return server.error();
-  const auto deadline = SteadyClock::now() + question_time;
   std::string what = "asking " + reference.registry + " for " + image_in_registry(reference);
-  auto asked = ask_in_turn(*server, std::move(reference));
+  // Waiting for others' questions is not the registry's time, and ends in time, too.
+  auto waiting = take_turn(*server);
+  auto turn = co_await with_deadline(SteadyClock::now() + question_time, what, std::move(waiting));
+  if (!turn) co_return turn.error();
+  const Use use(*server);
+  const auto deadline = SteadyClock::now() + question_time;
+  auto asked = ask_with_login(*server, std::move(reference));
   auto answer = co_await with_deadline(deadline, std::move(what), std::move(asked));
   co_return answer;
 }
 
-Task<Result<std::string>> RegistryClient::ask_in_turn(ServerPtr server, ImageReference reference) {
-  while (server->busy) {
-    error_code ec;
-    co_await server->freed.async_wait(asio::redirect_error(asio::use_awaitable, ec));
-  }
-  const Turn turn(server);
-
+Task<Result<std::string>> RegistryClient::ask_with_login(ServerPtr server,
+                                                         ImageReference reference) {
   // Logins that cannot be had matter where the registry wants a login, and only there.
   const auto login = co_await login_for(server->registry);
   const Login usable = login ? *login : Login();
@@ -254,20 +259,20 @@ Task<Result<std::string>> RegistryClient::ask_in_turn(ServerPtr server, ImageRef
 
 Task<Result<std::string>> RegistryClient::ask_digest(ServerPtr server, ImageReference reference,
                                                      Login login) {
-  using Head = Server::Head;
   const bool has_login = login.has_value();
   const std::string target = manifest_target(reference, tag_or_digest(reference));
-  if (server->head != Head::broken) {
+  const auto now = SteadyClock::now();
+  if (server->get_until[reference.repository] <= now) {
     auto head = co_await ask(server, question("HEAD", target), reference, login);
     if (!head) co_return head.error();
     const auto& response = head->response;
     const auto digest = response.header("Docker-Content-Digest");
     if (response.status == 200 && is_digest(digest)) {
-      server->head = Head::works;
+      server->head_works = true;
       co_return std::string(digest);
     }
     const bool missing =
-        response.status == 404 && (server->head == Head::works || is_registry_error(response));
+        response.status == 404 && (server->head_works || is_registry_error(response));
     const bool busy = response.status == 429 || (response.status >= 500 && response.status != 501);
     if (missing || busy) co_return refusal(reference, response, has_login);
     if (is_refusal(response.status)) {
@@ -278,7 +283,7 @@ Task<Result<std::string>> RegistryClient::ask_digest(ServerPtr server, ImageRefe
       auto manifest = co_await exchange(server, std::move(request));
       if (!manifest) co_return manifest.error();
       auto digest_by_get = digest_of_body(reference, *manifest, has_login);
-      if (digest_by_get) server->head = Head::broken;
+      if (digest_by_get) server->get_until[reference.repository] = now + head_retry;
       co_return digest_by_get;
     }
   }
@@ -291,7 +296,8 @@ Task<Result<std::string>> RegistryClient::ask_digest(ServerPtr server, ImageRefe
   if (validate && get->response.status == 304) co_return known->second.digest;
   auto digest = digest_of_body(reference, get->response, has_login);
   if (!digest) co_return digest;
-  server->head = Head::broken;
+  server->get_until[reference.repository] =
+      std::max(server->get_until[reference.repository], now + head_retry);
   server->validators.erase(target);
   const auto etag = get->response.header("ETag");
   if (!etag.empty() && server->validators.size() < most_validators)
@@ -303,8 +309,13 @@ Task<Result<ImageManifest>> RegistryClient::manifest_of(ImageReference reference
   const auto executor = co_await asio::this_coro::executor;
   auto server = server_for(reference.registry, executor);
   if (!server) co_return server.error();
-  const auto deadline = SteadyClock::now() + question_time;
   std::string what = "asking " + reference.registry + " for " + image_in_registry(reference);
+  // Waiting for others' questions is not the registry's time, and ends in time, too.
+  auto waiting = take_turn(*server);
+  auto turn = co_await with_deadline(SteadyClock::now() + question_time, what, std::move(waiting));
+  if (!turn) co_return turn.error();
+  const Use use(*server);
+  const auto deadline = SteadyClock::now() + question_time;
   auto asked = ask_manifest(*server, std::move(reference), std::move(host));
   auto answer = co_await with_deadline(deadline, std::move(what), std::move(asked));
   co_return answer;
@@ -312,11 +323,6 @@ Task<Result<ImageManifest>> RegistryClient::manifest_of(ImageReference reference
 
 Task<Result<ImageManifest>> RegistryClient::ask_manifest(ServerPtr server, ImageReference reference,
                                                          Platform host) {
-  while (server->busy) {
-    error_code ec;
-    co_await server->freed.async_wait(asio::redirect_error(asio::use_awaitable, ec));
-  }
-  const Turn turn(server);
   const auto known = co_await login_for(server->registry);
   const Login login = known ? *known : Login();
   const auto explained = [&](const Error& error) {

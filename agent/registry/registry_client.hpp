@@ -12,6 +12,7 @@
 #include "agent/registry/registry.hpp"
 #include "agent/registry/www_authenticate.hpp"
 #include "common/http.hpp"
+#include "common/turn.hpp"
 
 namespace trimtab {
 
@@ -45,7 +46,7 @@ class RegistryClient final : public Registry {
 
  private:
   struct Server;
-  class Turn;
+  class Use;
   using ServerPtr = std::shared_ptr<Server>;
   using Login = std::optional<RegistryLogin>;
 
@@ -66,7 +67,8 @@ class RegistryClient final : public Registry {
   };
 
   Result<ServerPtr> server_for(const std::string& registry, const asio::any_io_executor& executor);
-  Task<Result<std::string>> ask_in_turn(ServerPtr server, ImageReference reference);
+  static Task<Result<std::shared_ptr<Turn::Holder>>> take_turn(ServerPtr server);
+  Task<Result<std::string>> ask_with_login(ServerPtr server, ImageReference reference);
   Task<Result<std::string>> ask_digest(ServerPtr server, ImageReference reference, Login login);
   Task<Result<ImageManifest>> ask_manifest(ServerPtr server, ImageReference reference,
                                            Platform host);

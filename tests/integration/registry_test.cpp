@@ -326,7 +326,8 @@ TEST_F(RegistryClientTest, AsksByGetWhereHeadDoesNotWork) {
     for (int i = 0; i < 3; ++i) EXPECT_DIGEST(ask(server, server + "/app:1"), digest);
     EXPECT_DIGEST(ask(server, "team/multi:latest"), pushed("team/multi:latest"));
     EXPECT_EQ(count(server, "\"GET /v2/" + server + "/app/manifests/1 ", 3), 3);
-    EXPECT_EQ(count(server, "\"HEAD /v2/", 1), 1);
+    EXPECT_EQ(count(server, "\"HEAD /v2/" + server, 1), 1);
+    EXPECT_EQ(count(server, "\"HEAD /v2/", 2), 2);
     EXPECT_ERROR(ask(server, "team/app:9"), Errc::not_found, "has no image team/app:9");
   }
 }
