@@ -17,6 +17,7 @@
 #include "cli/server_events.hpp"
 #include "cli/terminal.hpp"
 #include "cli/watch.hpp"
+#include "common/text.hpp"
 #include "common/url.hpp"
 
 namespace trimtab::cli {
@@ -295,7 +296,7 @@ Task<int> Conversation::wait_for(std::string request) {
                                               std::move(request), interrupted_);
   signals.cancel();
   if (interrupted_) {
-    terminal_.print({"The deploy goes on without you; `trimtab status " + options_.stack +
+    terminal_.print({"It goes on without you; `trimtab status " + options_.stack +
                      "` shows what became of it."});
     co_return 128 + SIGINT;
   }
