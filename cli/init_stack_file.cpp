@@ -7,8 +7,10 @@
 
 #include "agent/config/load.hpp"
 #include "agent/config/yaml.hpp"
+#include "agent/git/git.hpp"
 #include "common/json.hpp"
 #include "common/text.hpp"
+#include "common/yaml_text.hpp"
 
 namespace trimtab::cli {
 
@@ -57,21 +59,6 @@ std::string usual_compose(const std::vector<std::string>& compose_files) {
     }
   }
   return {};
-}
-
-// Plain where YAML cannot take it for anything but text; JSON's strings are YAML's too.
-std::string yaml_text(const std::string& text) {
-  constexpr std::string_view plain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._@:-";
-  static const std::vector<std::string> words = {"true", "false", "yes", "no", "on", "off", "null"};
-  const bool starts_plain =
-      text.starts_with('/') ||
-      (!text.empty() && std::isalpha(static_cast<unsigned char>(text.front())) != 0);
-  if (starts_plain && text.find_first_not_of(plain) == std::string::npos && !text.ends_with(':') &&
-      std::find(words.begin(), words.end(), text) == words.end()) {
-    return text;
-  }
-  return dump_json(Json(text));
 }
 
 }  // namespace
@@ -156,7 +143,7 @@ std::string stack_file_text(const StackSettings& stack) {
   text += line("  ", "url", yaml_text(stack.git.url));
   text += line("  ", "ref", yaml_text(stack.git.ref), stack.git.ref == usual.ref);
   text += line("  ", "key", path(stack.git.key));
-  if (stack.git.known_hosts != usual_known_hosts) {
+  if (stack.git.known_hosts != default_known_hosts) {
     text += line("  ", "known_hosts", path(stack.git.known_hosts));
   }
   text += line("  ", "token_file", path(stack.git.token_file));

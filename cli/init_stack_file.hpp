@@ -12,7 +12,6 @@
 namespace trimtab::cli {
 
 inline constexpr const char* example_env_file = ".env.example";
-inline constexpr const char* usual_known_hosts = "/etc/trimtab/known_hosts";
 
 // A stack's name out of a repository's address: "shop" of git@github.com:acme/Shop.git. Empty where
 // nothing of it can be one.

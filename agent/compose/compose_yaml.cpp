@@ -7,6 +7,8 @@
 #include <charconv>
 #include <optional>
 
+#include "common/yaml_text.hpp"
+
 namespace trimtab {
 namespace {
 
@@ -16,13 +18,6 @@ constexpr int max_nodes = 100'000;
 struct Refused {
   std::string why;
 };
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::transform(result.begin(), result.end(), result.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return result;
-}
 
 template <std::size_t N>
 bool is_one_of(std::string_view word, const std::array<std::string_view, N>& words) {
@@ -148,65 +143,9 @@ class Converter {
   int nodes_ = 0;
 };
 
-bool is_safe_plain(const std::string& text) {
-  if (text.empty()) return false;
-  const auto first = static_cast<unsigned char>(text[0]);
-  if (std::isalpha(first) == 0 && first != '/' && first != '_') return false;
-  if (text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                             "_./@:-") != std::string::npos) {
-    return false;
-  }
-  // More careful than what is read here: other readers know more words.
-  constexpr std::array<std::string_view, 9> words{"null",  "true", "yes", "on", "y",
-                                                  "false", "no",   "off", "n"};
-  return text.back() != ':' && !is_one_of(lower(text), words);
-}
-
-// What a YAML 1.1 reader refuses or takes for a line break, where JSON lets it through unescaped.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 6> not_in_yaml{{
-    {"\x7F", "\\x7f"},
-    {"\u2028", "\\u2028"},
-    {"\u2029", "\\u2029"},
-    {"\uFEFF", "\\ufeff"},
-    {"\uFFFE", "\\ufffe"},
-    {"\uFFFF", "\\uffff"},
-}};
-
-// A JSON string is a double-quoted YAML scalar, but for a few characters.
-std::string quoted(const Json& text) {
-  const std::string json = dump_json(text);
-  std::string out;
-  for (std::string_view rest = json; !rest.empty();) {
-    const auto escape =
-        std::find_if(not_in_yaml.begin(), not_in_yaml.end(),
-                     [&](const auto& candidate) { return rest.starts_with(candidate.first); });
-    if (escape != not_in_yaml.end()) {
-      out += escape->second;
-      rest.remove_prefix(escape->first.size());
-      continue;
-    }
-    // U+0080 to U+009F: control characters, and U+0085 is a line break.
-    const bool control =
-        rest.size() > 1 && rest[0] == '\xC2' && static_cast<unsigned char>(rest[1]) < 0xA0;
-    if (control) {
-      constexpr std::string_view hex = "0123456789abcdef";
-      const auto code = static_cast<unsigned char>(rest[1]);
-      out += "\\x";
-      out += hex[code >> 4U];
-      out += hex[code & 15U];
-      rest.remove_prefix(2);
-      continue;
-    }
-    out += rest.front();
-    rest.remove_prefix(1);
-  }
-  return out;
-}
-
 std::string scalar_text(const Json& value) {
   if (value.is_string()) {
-    const auto text = value.get<std::string>();
-    return is_safe_plain(text) ? text : quoted(value);
+    return yaml_text(value.get<std::string>());
   }
   std::string text = dump_json(value);
   // Without a point YAML 1.1 takes "1e+30" for a string.

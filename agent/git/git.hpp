@@ -11,10 +11,12 @@
 
 namespace trimtab {
 
+inline constexpr const char* default_known_hosts = "/etc/trimtab/known_hosts";
+
 struct GitAccess {
   std::string url;                    // https://, ssh://, user@host:path, or a local path
   std::filesystem::path key;          // private SSH key; empty: none
-  std::filesystem::path known_hosts;  // pinned host keys; empty: /etc/trimtab/known_hosts
+  std::filesystem::path known_hosts;  // pinned host keys; empty: default_known_hosts
   std::filesystem::path token_file;   // for https; "token" or "user:token"; empty: none
   std::filesystem::path ca_file;      // PEM, trusted besides the system's; empty: none
   http::Proxies proxies;              // for https:// and http://

@@ -306,7 +306,7 @@ Result<std::map<std::string, std::string>> remote_environment(
 }
 
 std::filesystem::path known_hosts_file(const GitAccess& access) {
-  return access.known_hosts.empty() ? "/etc/trimtab/known_hosts" : access.known_hosts;
+  return access.known_hosts.empty() ? default_known_hosts : access.known_hosts;
 }
 
 }  // namespace trimtab
