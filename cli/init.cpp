@@ -25,6 +25,7 @@
 #include "cli/init_stack_file.hpp"
 #include "common/files.hpp"
 #include "common/process.hpp"
+#include "common/text.hpp"
 
 namespace trimtab::cli {
 

@@ -79,14 +79,6 @@ std::string paint(const Screen& screen, Colour colour, std::string_view text) {
   return out;
 }
 
-std::string one_line(std::string_view text) {
-  std::string out = printable(text);
-  for (char& c : out) {
-    if (c == '\n' || c == '\t') c = ' ';
-  }
-  return out;
-}
-
 std::size_t display_width(std::string_view text) {
   std::size_t width = 0;
   for (const Character& character : characters(text)) width += character.width;

@@ -24,9 +24,6 @@ enum class Colour { plain, bold, dim, green, yellow, red };
 // The text between escape sequences where the screen has colours.
 std::string paint(const Screen& screen, Colour colour, std::string_view text);
 
-// Foreign text made harmless for a terminal, on one line.
-std::string one_line(std::string_view text);
-
 // Columns that a text takes (UTF-8; needs a UTF-8 LC_CTYPE).
 std::size_t display_width(std::string_view text);
 

@@ -1,4 +1,5 @@
 #include "cli/render.hpp"
+#include "common/text.hpp"
 
 namespace trimtab::cli {
 

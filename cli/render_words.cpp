@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "cli/render.hpp"
+#include "common/text.hpp"
 
 namespace trimtab::cli {
 

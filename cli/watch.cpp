@@ -5,6 +5,7 @@
 
 #include "cli/render.hpp"
 #include "cli/server_events.hpp"
+#include "common/text.hpp"
 #include "common/url.hpp"
 
 namespace trimtab::cli {

@@ -24,12 +24,13 @@ std::string_view status_text(int status) {
   return {text.data(), text.size()};
 }
 
-Response problem(int status, std::string_view detail) {
+Response problem(int status, std::string_view detail, std::string_view hint) {
   Json document = Json::object();
   document["type"] = "about:blank";
   document["title"] = std::string(status_text(status));
   document["status"] = status;
   document["detail"] = std::string(detail);
+  if (!hint.empty()) document["hint"] = std::string(hint);
   Response response;
   response.status = status;
   response.headers.emplace_back("Content-Type", "application/problem+json");

@@ -33,6 +33,6 @@ struct Response {
 std::string_view status_text(int status);
 
 // An RFC 9457 problem document: what went wrong with this request, in words for people.
-Response problem(int status, std::string_view detail);
+Response problem(int status, std::string_view detail, std::string_view hint = {});
 
 }  // namespace trimtab::http

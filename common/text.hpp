@@ -36,11 +36,19 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
 std::string_view trim(std::string_view text);
 // Of ASCII letters alone, whatever the locale.
 std::string lower_case(std::string_view text);
+std::string replace_all(std::string text, std::string_view what, std::string_view with);
+bool is_alphanumeric(char c);
+// Whether it holds ASCII alone, and neither spaces nor control characters.
+bool is_visible_ascii(std::string_view text);
 // The last `count` lines, without a trailing newline.
 std::string last_lines(std::string_view text, std::size_t count);
 // Replaces control characters other than newline and tab, and those that turn the direction of
 // text, so that foreign text cannot drive a terminal; cuts invalid UTF-8.
 std::string printable(std::string_view text);
+// The same, with spaces for newlines and tabs.
+std::string one_line(std::string_view text);
+// The same, in double quotes, and no more than its beginning where it is long.
+std::string in_quotes(std::string_view text);
 
 // The candidate that differs from `word` by few edits, if one does: for "did you mean".
 std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& known);

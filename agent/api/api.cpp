@@ -27,34 +27,8 @@ http::Reply json_reply(int status, const Json& body) {
   return reply;
 }
 
-std::string_view title_of(int status) {
-  switch (status) {
-    case 400:
-      return "Bad Request";
-    case 404:
-      return "Not Found";
-    case 405:
-      return "Method Not Allowed";
-    case 409:
-      return "Conflict";
-    case 503:
-      return "Service Unavailable";
-    default:
-      return "Internal Server Error";
-  }
-}
-
-// RFC 9457.
 http::Reply problem(int status, const std::string& detail, const std::string& hint = {}) {
-  Json body;
-  body["type"] = "about:blank";
-  body["title"] = title_of(status);
-  body["status"] = status;
-  body["detail"] = detail;
-  if (!hint.empty()) body["hint"] = hint;
-  http::Reply reply = json_reply(status, body);
-  reply.response.headers = {{"Content-Type", "application/problem+json"}};
-  return reply;
+  return {http::problem(status, detail, hint), {}};
 }
 
 // The one place where kinds of errors become statuses.

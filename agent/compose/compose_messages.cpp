@@ -10,15 +10,6 @@
 namespace trimtab {
 namespace {
 
-std::string replace_all(std::string text, const std::string& from, const std::string& to) {
-  if (from.empty()) return text;
-  for (std::size_t at = text.find(from); at != std::string::npos;
-       at = text.find(from, at + to.size())) {
-    text.replace(at, from.size(), to);
-  }
-  return text;
-}
-
 constexpr std::array<std::string_view, 2> words_of_full_disk{"no space left on device",
                                                              "disk quota exceeded"};
 

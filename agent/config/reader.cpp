@@ -162,13 +162,6 @@ void Document::leave() {
   path_.pop_back();
 }
 
-std::string in_quotes(std::string_view text) {
-  constexpr std::size_t longest = 60;
-  std::string shown = printable(text.substr(0, longest));
-  std::replace(shown.begin(), shown.end(), '\n', ' ');
-  return "\"" + shown + (text.size() > longest ? "…\"" : "\"");
-}
-
 Reader section(std::vector<Key> keys) {
   Reader reader;
   std::vector<std::string> names;

@@ -80,9 +80,6 @@ Reader absolute_path(std::filesystem::path& into);
 // The same of a file that exists, and that root may trust.
 Reader existing_file(std::filesystem::path& into, Privacy privacy);
 
-// The text in quotes, cut to a readable length, on one line.
-std::string in_quotes(std::string_view text);
-
 namespace detail {
 // A sequence of at most 100 items.
 bool check_list(const YamlNode& node, Document& document);

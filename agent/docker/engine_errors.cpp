@@ -82,13 +82,6 @@ constexpr std::array pull_phrases{
     Phrase{"not found", Errc::not_found, ""},
 };
 
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::transform(result.begin(), result.end(), result.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return result;
-}
-
 Errc code_of(int status, std::string_view message) {
   if (message.find("no space left on device") != std::string_view::npos) return Errc::no_space;
   switch (status) {
@@ -130,8 +123,8 @@ Error pull_error(std::string_view image, int status, std::string_view message) {
   const std::string words = engine_message(message);
   const std::string text = "cannot pull " + std::string(image) + ": " + words;
   // Without the image's name, which may hold any of the phrases.
-  std::string lowered = lower(words);
-  const std::string name = lower(image.substr(0, image.find('@')));
+  std::string lowered = lower_case(words);
+  const std::string name = lower_case(image.substr(0, image.find('@')));
   for (auto at = lowered.find(name); !name.empty() && at != std::string::npos;
        at = lowered.find(name, at)) {
     lowered.erase(at, name.size());

@@ -156,12 +156,6 @@ std::string telling_line(std::string_view text) {
   return best.substr(0, 300);
 }
 
-void replace_all(std::string& text, std::string_view what, std::string_view with) {
-  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size())) {
-    text.replace(at, what.size(), with);
-  }
-}
-
 const Rule* find_rule(const std::vector<Rule>& rules, std::string_view words) {
   for (const Rule& rule : rules) {
     for (const std::string_view needle : rule.needles) {
@@ -183,11 +177,12 @@ Error explain_remote_failure(std::string_view standard_error, const Remote& remo
   }
   Error error{rule->code, std::string(rule->message), std::string(rule->hint)};
   for (std::string* const text : {&error.message, &error.hint}) {
-    replace_all(*text, "{url}", remote.url);
-    replace_all(*text, "{host}", remote.host.empty() ? remote.url : remote.host);
-    replace_all(*text, "{key}", access.key.empty() ? "(git.key is not set)" : access.key.string());
-    replace_all(*text, "{known_hosts}", known_hosts_file(access).string());
-    replace_all(*text, "{words}", words);
+    *text = replace_all(std::move(*text), "{url}", remote.url);
+    *text = replace_all(std::move(*text), "{host}", remote.host.empty() ? remote.url : remote.host);
+    *text = replace_all(std::move(*text), "{key}",
+                        access.key.empty() ? "(git.key is not set)" : access.key.string());
+    *text = replace_all(std::move(*text), "{known_hosts}", known_hosts_file(access).string());
+    *text = replace_all(std::move(*text), "{words}", words);
   }
   return error;
 }

@@ -25,9 +25,6 @@ bool is_upper(char c) {
 bool is_decimal(char c) {
   return c >= '0' && c <= '9';
 }
-bool is_alphanumeric(char c) {
-  return is_lower(c) || is_upper(c) || is_decimal(c);
-}
 bool is_lower_hex(char c) {
   return is_decimal(c) || (c >= 'a' && c <= 'f');
 }
@@ -94,12 +91,6 @@ bool is_tag(std::string_view text) {
 bool names_registry(std::string_view component) {
   return component == "localhost" || component.find_first_of(".:") != std::string_view::npos ||
          std::any_of(component.begin(), component.end(), is_upper);
-}
-
-std::string in_quotes(std::string_view text) {
-  constexpr std::size_t shown = 100;
-  std::string out = "\"" + printable(text.substr(0, shown));
-  return out + (text.size() > shown ? "…\"" : "\"");
 }
 
 Error invalid_reference(std::string_view text, std::string reason, std::string hint = {}) {

@@ -19,15 +19,6 @@ void tell(const std::string& message) {
   ::sd_notify(keep_environment, message.c_str());
 }
 
-// One line: a newline would begin another field.
-std::string one_line(const std::string& text) {
-  std::string line = printable(text);
-  for (char& c : line) {
-    if (c == '\n') c = ' ';
-  }
-  return line;
-}
-
 }  // namespace
 
 void tell_ready(const std::string& status) {

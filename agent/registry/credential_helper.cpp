@@ -49,7 +49,7 @@ std::map<std::string, std::string> helper_environment(const http::Proxies& proxi
 std::string complaint(const Exit& exit) {
   const std::string_view said = trim(trim(exit.out).empty() ? exit.err : exit.out);
   if (said.find('{') != said.npos) return {};
-  return one_line(said);
+  return short_message(said);
 }
 
 }  // namespace
@@ -94,7 +94,7 @@ Result<std::optional<RegistryLogin>> parse_helper_answer(const std::string& name
 Task<Result<std::optional<RegistryLogin>>> ask_helper(std::string name, std::string server,
                                                       http::Proxies proxies) {
   if (!is_helper_name(name)) {
-    co_return Error{Errc::invalid, "\"" + one_line(name) + "\" names no helper",
+    co_return Error{Errc::invalid, "\"" + short_message(name) + "\" names no helper",
                     "credsStore and credHelpers in config.json hold the part of its name after " +
                         std::string(prefix)};
   }

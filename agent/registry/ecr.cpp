@@ -128,7 +128,7 @@ Error ecr_refusal(const std::string& api_host, const http::Response& response) {
                  "write new ones, or keys of an IAM user, which do not expire"};
   }
   if (name.starts_with("AccessDenied")) {
-    const std::string said = one_line(message);
+    const std::string said = short_message(message);
     return Error{Errc::denied,
                  "the AWS keys may not ask for a login to Amazon ECR" +
                      (said.empty() ? std::string() : ": " + said),
@@ -138,7 +138,7 @@ Error ecr_refusal(const std::string& api_host, const http::Response& response) {
   const bool busy = response.status == 429 || response.status / 100 == 5 ||
                     name.starts_with("Throttling") || name.starts_with("TooManyRequests");
   const std::string status =
-      std::to_string(response.status) + (name.empty() ? "" : ", " + one_line(name));
+      std::to_string(response.status) + (name.empty() ? "" : ", " + short_message(name));
   if (busy) {
     return Error{Errc::unavailable, api_host + " gives no login now (" + status + ")",
                  "it is asked again later"};

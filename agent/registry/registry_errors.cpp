@@ -78,10 +78,8 @@ std::string image_in_registry(const ImageReference& reference) {
   return reference.tag.empty() ? name + "@" + reference.digest : name + ":" + reference.tag;
 }
 
-std::string one_line(std::string_view text) {
-  std::string line = printable(text.substr(0, longest_message));
-  std::replace(line.begin(), line.end(), '\n', ' ');
-  return std::string(trim(line));
+std::string short_message(std::string_view text) {
+  return std::string(trim(one_line(text.substr(0, longest_message))));
 }
 
 std::string registry_message(std::string_view body) {
@@ -90,7 +88,7 @@ std::string registry_message(std::string_view body) {
   const Json& errors = json_array(*parsed, "errors");
   const Json& first = errors.empty() ? *parsed : errors.front();
   for (const std::string_view key : {"message", "details", "code"})
-    if (const auto text = json_string(first, key); !text.empty()) return one_line(text);
+    if (const auto text = json_string(first, key); !text.empty()) return short_message(text);
   return {};
 }
 

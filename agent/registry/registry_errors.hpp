@@ -14,7 +14,7 @@ namespace trimtab {
 std::string image_in_registry(const ImageReference& reference);
 
 // The start of foreign words, on one line that cannot drive a terminal.
-std::string one_line(std::string_view text);
+std::string short_message(std::string_view text);
 
 // The registry's own words in the body of an error answer, bounded and printable; "" if none.
 std::string registry_message(std::string_view body);

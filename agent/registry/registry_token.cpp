@@ -15,10 +15,6 @@ constexpr std::chrono::seconds default_lifetime{60};
 // Nobody gives more than a day; a larger number must not overflow a point of time.
 constexpr std::int64_t longest_lifetime = 7 * 24 * 3600;
 
-bool is_visible_ascii(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7f'; });
-}
-
 std::string scope_of(const Challenge& challenge, const std::string& repository) {
   const auto scope = challenge.parameter("scope");
   return scope.empty() ? "repository:" + repository + ":pull" : scope;
