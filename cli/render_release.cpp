@@ -99,6 +99,20 @@ Lines render_release(const std::string& stack, const Json& release, const Screen
     append(lines, table(screen, 4, timeline.front().size(), timeline));
   }
 
+  // The newest is told above; of the ones before, what became of them.
+  std::vector<Row> deployments;
+  for (const Json& deployment : json_array(release, "deployments")) {
+    const std::string reason = words(json_object(deployment, "failure"), "reason");
+    deployments.push_back({{words(deployment, "started_at"), Colour::dim},
+                           {spaced(words(deployment, "kind")), Colour::plain},
+                           {spaced(words(deployment, "outcome")), Colour::plain},
+                           {reason.empty() ? words(deployment, "cause") : reason, Colour::plain}});
+  }
+  if (deployments.size() > 1) {
+    lines.push_back("  " + paint(screen, Colour::dim, "deployments"));
+    append(lines, table(screen, 4, deployments.front().size(), deployments));
+  }
+
   const Json& hooks = json_array(release, "hooks");
   if (!hooks.empty()) lines.push_back("  " + paint(screen, Colour::dim, "hooks"));
   for (const Json& hook : hooks) {

@@ -218,25 +218,23 @@ Task<http::Reply> Api::stack_route(Route route) {
   }
   if (route.path.size() == 3) co_return json_reply(200, stack_json(*stack));
   const std::string& what = route.path[3];
-  const Release* const current = stack->store().current();
-  const int current_number = current == nullptr ? 0 : current->number;
   if (what == "releases" && route.path.size() == 4) {
     Json body;
     body["stack"] = name;
     body["releases"] = Json::array();
     const auto& releases = stack->store().releases();
     for (auto entry = releases.rbegin(); entry != releases.rend(); ++entry) {
-      body["releases"].push_back(release_json(entry->second, entry->first == current_number, true));
+      body["releases"].push_back(release_json(stack->store(), entry->second, true));
     }
     co_return json_reply(200, body);
   }
   if (what == "releases" && route.path.size() == 5) {
-    const Release* const release = stack->store().find(int_of(route.path[4], 0));
+    const ReleaseRecord* const release = stack->store().find(int_of(route.path[4], 0));
     if (release == nullptr) {
       co_return problem(404, name + " has no release " + printable(route.path[4]),
                         "`trimtab history " + name + "` shows what there is");
     }
-    co_return json_reply(200, release_json(*release, release->number == current_number, false));
+    co_return json_reply(200, release_json(stack->store(), *release, false));
   }
   if (what == "plan" && route.path.size() == 4) {
     const Result<PlanAnswer> answer = co_await stack->plan();

@@ -35,12 +35,12 @@ std::string digest_part(const std::string& pinned) {
   return at == std::string::npos ? std::string() : short_digest(pinned.substr(at));
 }
 
-bool is_job(const Container& container, const Release* release) {
+bool is_job(const Container& container, const ReleaseRecord* release) {
   return is_finished_job(container, release) ||
          (release != nullptr && release->jobs.contains(container.service));
 }
 
-Json container_json(const Container& container, const Release* release) {
+Json container_json(const Container& container, const ReleaseRecord* release) {
   Json json;
   json["service"] = container.service;
   json["image"] = container.image;
@@ -80,13 +80,13 @@ Json missing_json(const std::string& service, const ImagePin& pin) {
   return json;
 }
 
-bool is_well(const Container& container, const Release* release) {
+bool is_well(const Container& container, const ReleaseRecord* release) {
   if (is_finished_job(container, release)) return true;
   return container.state == ContainerState::running &&
          (container.health == Health::none || container.health == Health::healthy);
 }
 
-void add_services(const Reconciler& stack, const Release* release, Json& json) {
+void add_services(const Reconciler& stack, const ReleaseRecord* release, Json& json) {
   json["containers"] = Json::array();
   std::map<std::string, bool> well;
   for (const Container& container : stack.observation().own.containers) {
@@ -220,7 +220,7 @@ std::string stack_line(const Json& stack, WallTime now) {
 }
 
 Json stack_json(const Reconciler& stack) {
-  const Release* const release = stack.store().current();
+  const ReleaseRecord* const release = stack.store().current();
   Json json;
   json["name"] = stack.settings().name;
   json["state"] = to_string(stack.situation().state);
@@ -288,20 +288,49 @@ Json stack_json(const UnavailableStack& stack) {
   return json;
 }
 
-Json release_json(const Release& release, bool current, bool brief) {
+Json deployment_json(const Attempt& deployment) {
+  Json json;
+  json["id"] = deployment.id;
+  json["kind"] = to_string(deployment.kind);
+  json["cause"] = deployment.cause;
+  json["started_at"] = format_time(deployment.started_at);
+  json["ended_at"] = time_or_null(deployment.ended_at);
+  json["outcome"] = to_string(deployment.outcome);
+  json["timeline"] = to_json(deployment.timeline);
+  json["failure"] = deployment.failure ? to_json(*deployment.failure) : Json(nullptr);
+  return json;
+}
+
+Json release_json(const Store& store, const ReleaseRecord& release, bool brief) {
   Json json = to_json(release);
-  for (const char* inner : {"schema", "inputs_key", "content_key", "mounted_files", "inputs",
-                            "watched", "seen", "jobs", "tries"}) {
+  for (const char* inner :
+       {"schema", "inputs_key", "content_key", "mounted_files", "inputs", "watched"}) {
     json.erase(inner);
   }
   json["ref"] = short_ref(release.ref);
   json["images"] = Json::object();
   for (const auto& [service, pin] : release.images) json["images"][service] = pin.pinned;
-  if (brief && json["failure"].is_object()) json["failure"]["services"] = Json::array();
-  for (Json& hook : json["hooks"]) {
-    if (brief) hook["output"] = Json::array();
+  json["outcome"] = to_string(release.outcome);
+  json["previous"] = release.previous ? Json(*release.previous) : Json(nullptr);
+  json["cause"] = release.cause;
+  json["plan"] = to_json(release.plan);
+  json["findings"] = to_json(release.findings);
+  json["notices"] = strings_json(release.notices);
+  json["timeline"] = to_json(release.timeline);
+  json["failure"] = release.failure ? to_json(*release.failure) : Json(nullptr);
+  json["hooks"] = to_json(release.hooks);
+  json["probation_until"] = time_or_null(release.probation_until);
+  json["current"] = store.current() != nullptr && store.current()->number == release.number;
+  if (brief) {
+    if (json["failure"].is_object()) json["failure"]["services"] = Json::array();
+    for (Json& hook : json["hooks"]) hook["output"] = Json::array();
+    return json;
   }
-  json["current"] = current;
+  json["deployments"] = Json::array();
+  for (const auto& [id, deployment] : store.deployments()) {
+    if (deployment.release != release.number) continue;
+    json["deployments"].push_back(deployment_json(deployment));
+  }
   return json;
 }
 

@@ -11,8 +11,8 @@ Json stack_json(const Reconciler& stack);
 Json stack_json(const UnavailableStack& stack);
 // The same on one line, for `systemctl status`. `stack` is stack_json()'s.
 std::string stack_line(const Json& stack, WallTime now);
-// `brief`: without the failing services' logs.
-Json release_json(const Release& release, bool current, bool brief);
+// With what became of it last. `brief`: without logs, output and the deployments one by one.
+Json release_json(const Store& store, const ReleaseRecord& release, bool brief);
 Json plan_json(const std::string& stack, const PlanAnswer& answer);
 
 }  // namespace trimtab

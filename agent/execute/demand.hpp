@@ -3,6 +3,7 @@
 
 #include "agent/config/settings.hpp"
 #include "agent/execute/gate.hpp"
+#include "agent/model/plan.hpp"
 #include "agent/model/release.hpp"
 
 namespace trimtab {

@@ -10,7 +10,6 @@
 #include "agent/config/settings.hpp"
 #include "agent/docker/docker.hpp"
 #include "agent/execute/progress.hpp"
-#include "agent/execute/release_record.hpp"
 #include "agent/execute/stack_reader.hpp"
 #include "agent/git/git.hpp"
 #include "agent/model/attempt.hpp"

@@ -1,6 +1,5 @@
 #include "agent/execute/end_record.hpp"
 
-#include "agent/execute/release_record.hpp"
 #include "common/failpoint.hpp"
 
 namespace trimtab {
@@ -19,6 +18,7 @@ Outcome outcome_of(AttemptEnd end) {
     case AttemptEnd::failed:
       return Outcome::failed;
     case AttemptEnd::postponed:
+      return Outcome::postponed;
     case AttemptEnd::suspended:
       return Outcome::in_progress;
   }
@@ -53,33 +53,28 @@ EndRecord end_record_of(const EndRecordInput& input) {
   const bool committed = input.end == AttemptEnd::committed;
   const bool operator_rollback = attempt.kind == AttemptKind::operator_rollback;
   EndRecord record;
-  record.release = *input.release;
-  // An operator's rollback that did not work says nothing against the release it went to.
-  if (committed || !operator_rollback) {
-    record.release.outcome = outcome_of(input.end);
-    record.release.failure = committed ? std::nullopt : attempt.failure;
-    record.release.probation_until = probation_until(input);
-  } else if (attempt.failure) {
-    add_notice(record.release, "going back to it failed in phase " + attempt.failure->phase + ": " +
-                                   attempt.failure->reason);
+  Attempt& ended = record.ended;
+  ended = attempt;
+  ended.outcome = outcome_of(input.end);
+  ended.ended_at = input.now;
+  ended.probation_until = probation_until(input);
+  if (committed) ended.failure.reset();
+  if (operator_rollback && !committed && attempt.failure) {
+    add_notice(ended, "going back to it failed in phase " + attempt.failure->phase + ": " +
+                          attempt.failure->reason);
   }
   // What ran for a part of its probation alone has not stood the test of time.
-  if (input.end == AttemptEnd::rolled_back && input.fallback != nullptr &&
-      input.fallback->probation_until) {
-    record.runs_again = *input.fallback;
+  if (input.end == AttemptEnd::rolled_back && input.made_fallback != nullptr &&
+      input.made_fallback->probation_until) {
+    record.runs_again = *input.made_fallback;
     record.runs_again->probation_until = input.now + input.probation;
   }
   if (is_rejected(input)) record.rejects.push_back(input.release->content_key);
   if (committed) record.pardons = input.release->content_key;
-  if (committed && operator_rollback && input.left != nullptr) {
-    record.left = *input.left;
-    record.left->outcome = Outcome::rolled_back;
-    add_notice(*record.left,
-               "an operator went back from it to release " + std::to_string(input.release->number));
-    // Of the same content, what it went back from is a repair.
-    if (input.left->content_key != input.release->content_key) {
-      record.rejects.push_back(input.left->content_key);
-    }
+  // Of the same content, what it went back from is a repair.
+  if (committed && operator_rollback && input.left != nullptr &&
+      input.left->content_key != input.release->content_key) {
+    record.rejects.push_back(input.left->content_key);
   }
   return record;
 }
@@ -95,16 +90,18 @@ Result<void> write_end(Store& store, AttemptEnd end, const Attempt& attempt,
   input.probation = probation;
   input.now = wall_now();
   if (input.release == nullptr) return Error{Errc::not_found, "its release is gone", {}};
+  if (input.fallback != nullptr && input.fallback->made_good_by != 0) {
+    input.made_fallback = &store.deployments().at(input.fallback->made_good_by);
+  }
   const EndRecord record = end_record_of(input);
-  Result<void> written = store.save(record.release);
-  if (written && !record.pardons.empty()) written = store.pardon(record.pardons);
-  if (written && record.left) written = store.save(*record.left);
+  Result<void> written;
+  if (!record.pardons.empty()) written = store.pardon(record.pardons);
   if (written && record.runs_again) written = store.save(*record.runs_again);
   for (const std::string& key : record.rejects) {
     if (written) written = store.reject(key);
   }
   failpoint("finish:recorded");
-  if (written) written = store.close_journal();
+  if (written) written = store.save(record.ended);
   return written;
 }
 

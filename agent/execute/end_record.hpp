@@ -14,24 +14,24 @@ namespace trimtab {
 struct EndRecordInput {
   AttemptEnd end = AttemptEnd::committed;
   const Attempt* attempt = nullptr;
-  const Release* release = nullptr;   // the one that it was about
-  const Release* fallback = nullptr;  // null: there was none
-  const Release* left = nullptr;  // whose files the live directory had when it began; null: none
+  const ReleaseRecord* release = nullptr;   // the one that it was about
+  const ReleaseRecord* fallback = nullptr;  // null: there was none
+  const ReleaseRecord* left = nullptr;      // what was current when it began; null: none
+  const Attempt* made_fallback = nullptr;   // by which the fallback is good; null: it is not
   std::chrono::milliseconds probation{0};
   WallTime now;
 };
 
 struct EndRecord {
-  Release release;                    // as it is recorded now
-  std::optional<Release> left;        // likewise, where an operator has gone back from it
-  std::optional<Release> runs_again;  // likewise, where it was replaced while on probation
+  Attempt ended;                      // as it is recorded now
+  std::optional<Attempt> runs_again;  // by which what it went back to is on probation anew
   std::vector<std::string> rejects;   // content keys
   std::string pardons;                // content key; "": none
 };
 
 EndRecord end_record_of(const EndRecordInput& input);
 
-// Writes it and closes the journal. May be repeated. Errors: those of writing; not_found where the
+// Writes it, the end at last. May be repeated. Errors: those of writing; not_found where the
 // release is gone.
 Result<void> write_end(Store& store, AttemptEnd end, const Attempt& attempt,
                        std::chrono::milliseconds probation);

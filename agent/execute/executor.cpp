@@ -23,7 +23,8 @@ Course course_of(const Attempt& attempt, const StackSettings& settings) {
   course.automatic = settings.rollback == RollbackMode::automatic;
   // Where nothing is started anew there is nothing to prepare, and an operator who goes back wants
   // to be back at once.
-  const bool hooked = attempt.kind == AttemptKind::deploy && !attempt.plan.empty();
+  const bool is_new = attempt.kind == AttemptKind::deploy || attempt.kind == AttemptKind::repair;
+  const bool hooked = is_new && !attempt.plan.empty();
   course.before = hooked && !settings.hooks.before.empty();
   course.after = hooked && !settings.hooks.after.empty();
   return course;
@@ -39,8 +40,8 @@ Task<void> tidy(Deployment& deployment) {
 
 }  // namespace
 
-void Executor::journal_or_warn() {
-  const Result<void> written = deployment_.parts.store.journal(deployment_.attempt);
+void Executor::save_or_warn() {
+  const Result<void> written = deployment_.parts.store.save(deployment_.attempt);
   if (!written) spdlog::warn("{}: {}", deployment_.parts.settings.name, written.error().text());
 }
 
@@ -52,7 +53,7 @@ void Executor::request_stop() {
   Attempt& attempt = deployment_.attempt;
   if (attempt.entries == 0 || !deployment_.parts.store.attempt()) return;
   --attempt.entries;
-  journal_or_warn();
+  save_or_warn();
 }
 
 bool Executor::may_be_interrupted() const {
@@ -88,6 +89,9 @@ Next Executor::resume(Course course) {
 
 Task<std::optional<AttemptResult>> Executor::run(Attempt attempt, bool resumed) {
   deployment_.attempt = std::move(attempt);
+  if (deployment_.attempt.id == 0) {
+    deployment_.attempt.id = deployment_.parts.store.next_deployment();
+  }
   co_await tidy(deployment_);
   const Course course = course_of(deployment_.attempt, deployment_.parts.settings);
   Next next{deployment_.attempt.phase, std::nullopt};
@@ -120,23 +124,19 @@ Task<std::optional<AttemptResult>> Executor::run(Attempt attempt, bool resumed) 
 Task<PhaseOutcome> Executor::go_through(Phase phase) {
   const SteadyClock::time_point begun = SteadyClock::now();
   PhaseOutcome outcome;
-  const Result<void> journalled = begin(phase);
-  if (journalled) {
+  const Result<void> recorded = begin(phase);
+  if (recorded) {
     failpoint(failpoint_name(phase, "begun"));
     outcome = co_await perform(phase);
     failpoint(failpoint_name(phase, "performed"));
     if (deployment_.stop_requested && outcome.result != PhaseResult::done) co_return outcome;
   } else {
     outcome.result = PhaseResult::failed_by_world;
-    outcome.failure = failure_of(phase, journalled.error(), FailureClass::world);
+    outcome.failure = failure_of(phase, recorded.error(), FailureClass::world);
   }
-  const ExecutorParts& parts = deployment_.parts;
+  // Is written with the next phase, or with the end.
   const std::chrono::duration<double> lasted = SteadyClock::now() - begun;
-  const auto noted =
-      update_release(parts.store, deployment_.attempt.release, [&](Release& release) {
-        if (!release.timeline.empty()) release.timeline.back().seconds = lasted.count();
-      });
-  if (!noted) spdlog::warn("{}: {}", parts.settings.name, noted.error().text());
+  if (recorded) deployment_.attempt.timeline.back().seconds = lasted.count();
   co_return outcome;
 }
 
@@ -146,18 +146,17 @@ Result<void> Executor::begin(Phase phase) {
   if (attempt.phase != phase) attempt.leaving.reset();
   attempt.entries = attempt.phase == phase ? attempt.entries + 1 : 1;
   attempt.phase = phase;
-  const Result<void> written = parts.store.journal(attempt);
+  attempt.timeline.push_back({std::string(to_string(phase)), wall_now(), std::nullopt});
+  const Result<void> written = parts.store.save(attempt);
   // Nothing is touched yet.
   const bool may_wait =
       phase == Phase::pulling || phase == Phase::before || phase == Phase::switching;
-  if (!written && may_wait) return written;
-  const Result<void> noted = update_release(parts.store, attempt.release, [&](Release& release) {
-    release.timeline.push_back({std::string(to_string(phase)), wall_now(), std::nullopt});
-  });
-  // Later, to stop half-way would be worse: a start that finds an earlier phase begins that again.
-  for (const Result<void>* const result : {&written, &noted}) {
-    if (!*result) spdlog::warn("{}: {}", parts.settings.name, result->error().text());
+  if (!written && may_wait) {
+    attempt.timeline.pop_back();
+    return written;
   }
+  // Later, to stop half-way would be worse: a start that finds an earlier phase begins that again.
+  if (!written) spdlog::warn("{}: {}", parts.settings.name, written.error().text());
   parts.progress.phase_begun(attempt);
   return {};
 }
@@ -209,13 +208,13 @@ void Executor::note_failure(Failure failure) {
   known->services.insert(known->services.end(), failure.services.begin(), failure.services.end());
 }
 
-// The journal keeps why it goes back, and the result tells why it cannot.
+// The record keeps why it goes back, and the result tells why it cannot.
 AttemptResult Executor::suspend(std::optional<Failure> failure) {
   // The next try begins with putting back what is missing by then.
   deployment_.attempt.phase = Phase::rolling_back;
   deployment_.attempt.entries = 0;
   deployment_.attempt.request.clear();
-  journal_or_warn();
+  save_or_warn();
   if (failure) note_failure(std::move(*failure));
   return AttemptResult{AttemptEnd::suspended, deployment_.attempt.failure, std::nullopt};
 }

@@ -1,4 +1,4 @@
-// Performs a deployment: phase by phase as phase_machine.hpp decides, each journalled before its
+// Performs a deployment: phase by phase as phase_machine.hpp decides, each recorded before its
 // effect, each effect safe to repeat. What the phases do is in phases/.
 #pragma once
 
@@ -14,7 +14,7 @@ struct AttemptResult {
   AttemptEnd end = AttemptEnd::committed;
   std::optional<Failure> failure;
   // Why the end is not recorded: record_end() is to be called again, and nothing else begun until
-  // it is. The journal has the attempt until then.
+  // it is. By its record the attempt is in flight until then.
   std::optional<Error> unrecorded;
 };
 
@@ -22,8 +22,8 @@ class Executor {
  public:
   Executor(ExecutorParts parts, ExecutorHooks hooks) : deployment_(parts, std::move(hooks)) {}
 
-  // Carries the attempt to its end. `resumed`: the journal had it when the daemon started. Nothing
-  // where request_stop() ended it between two phases: the journal keeps it for the next start.
+  // Carries the attempt to its end. `resumed`: it was in flight when the daemon started. Nothing
+  // where request_stop() ended it between two phases: its record keeps it for the next start.
   Task<std::optional<AttemptResult>> run(Attempt attempt, bool resumed);
   // Records how the attempt ended, after run(), where that could not be written.
   Task<Result<void>> record_end();
@@ -46,7 +46,7 @@ class Executor {
   Task<bool> is_to_be_repeated(Phase phase, PhaseOutcome outcome);
   void note_failure(Failure failure);
   AttemptResult suspend(std::optional<Failure> failure);
-  void journal_or_warn();
+  void save_or_warn();
 
   Deployment deployment_;
   std::optional<AttemptEnd> end_;

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "agent/docker/docker.hpp"
-#include "agent/model/release.hpp"
+#include "agent/model/outcome.hpp"
 #include "common/async.hpp"
 
 namespace trimtab {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "agent/model/observed.hpp"
-#include "agent/model/release.hpp"
+#include "agent/model/outcome.hpp"
 #include "common/async.hpp"
 
 namespace trimtab {

@@ -35,7 +35,7 @@ void add_env_file(KnownValues& values, std::string_view text) {
 KnownValues known_values_of(const Store& store, const std::vector<int>& releases) {
   KnownValues values;
   for (const int number : releases) {
-    const Release* const release = store.find(number);
+    const ReleaseRecord* const release = store.find(number);
     if (release == nullptr) continue;
     values.add_public(release->project);
     for (const auto& [path, hash] : release->inputs) {

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "agent/model/release.hpp"
+#include "agent/model/outcome.hpp"
 #include "agent/record/store.hpp"
 #include "common/known_values.hpp"
 

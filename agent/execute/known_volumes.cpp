@@ -6,13 +6,13 @@ namespace trimtab {
 
 std::vector<LostVolume> known_volumes(const Store& store, int number) {
   std::set<int> numbers{number, store.running().release};
-  if (const Release* const current = store.current()) numbers.insert(current->number);
+  if (const ReleaseRecord* const current = store.current()) numbers.insert(current->number);
   if (const auto& attempt = store.attempt()) {
     numbers.insert({attempt->release, attempt->fallback, attempt->checkout});
   }
   std::vector<LostVolume> known;
   for (const int one : numbers) {
-    const Release* const release = store.find(one);
+    const ReleaseRecord* const release = store.find(one);
     if (release == nullptr || services_that_ran(*release).empty()) continue;
     const Result<Rendering> rendering = read_rendering(store, one);
     if (!rendering) continue;

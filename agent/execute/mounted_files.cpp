@@ -8,7 +8,7 @@ FileBlobs files_of(const Release& release, const std::string& service) {
 }
 
 std::set<std::string> with_new_files(const Release& release, const RunningSet& before,
-                                     const std::map<int, Release>& releases) {
+                                     const Releases& releases) {
   std::set<std::string> services;
   for (const auto& [service, known] : before.services) {
     if (known.release == 0) continue;

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/model/release.hpp"
+#include "agent/model/release_record.hpp"
 #include "agent/model/running_set.hpp"
 #include "agent/model/service.hpp"
 
@@ -21,7 +21,7 @@ FileBlobs files_of(const Release& release, const std::string& service);
 
 // The services whose mounted files the release changes from how they ran.
 std::set<std::string> with_new_files(const Release& release, const RunningSet& before,
-                                     const std::map<int, Release>& releases);
+                                     const Releases& releases);
 
 // The files of the commit that take the place of what the service mounts: path in its container →
 // path in the commit. Not those that are new in a folder: Docker would make them in the live one.

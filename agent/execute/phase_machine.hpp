@@ -33,7 +33,7 @@ enum class AttemptEnd {
   superseded,
   rolled_back,
   failed,     // nothing to go back to, or going back failed
-  suspended,  // the host prevents going back: the journal keeps the attempt, to be tried again
+  suspended,  // the host prevents going back: it stays in flight, to be tried again
 };
 
 struct Next {

@@ -92,7 +92,7 @@ Task<Result<void>> PlanApplier::note_leaving(std::vector<std::string> services) 
   SeenContainers keep;
   if (wanted_.going_back) keep = deployment_.parts.store.find(wanted_.release)->seen;
   attempt.leaving = leaving_of(services, *present, keep);
-  co_return deployment_.parts.store.journal(attempt);
+  co_return deployment_.parts.store.save(attempt);
 }
 
 Task<Result<void>> PlanApplier::roll(std::vector<std::string> services) {

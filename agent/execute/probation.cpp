@@ -13,7 +13,7 @@ constexpr auto for_ever = std::chrono::hours(24 * 365);
 constexpr int killed = 128 + 9;
 constexpr int terminated = 128 + 15;
 
-std::set<std::string> made_by(const Release& release, const Release& before) {
+std::set<std::string> made_by(const ReleaseRecord& release, const ReleaseRecord& before) {
   std::set<std::string> made;
   for (const auto& [service, ids] : release.seen) {
     if (release.jobs.contains(service)) continue;
@@ -25,7 +25,7 @@ std::set<std::string> made_by(const Release& release, const Release& before) {
   return made;
 }
 
-GateDemand demand_for(const Release& release, const std::set<std::string>& made) {
+GateDemand demand_for(const ReleaseRecord& release, const std::set<std::string>& made) {
   GateDemand demand;
   for (const auto& [service, ids] : release.seen) {
     const bool own = std::any_of(ids.begin(), ids.end(),
@@ -50,7 +50,7 @@ bool ended_from_outside(const Container& container, const std::set<std::string>&
 
 }  // namespace
 
-Probation::Probation(const Release& release, const Release& before, bool seen_by_gate,
+Probation::Probation(const ReleaseRecord& release, const ReleaseRecord& before, bool seen_by_gate,
                      SteadyClock::time_point now)
     : release_(release.number),
       made_(made_by(release, before)),

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/execute/gate.hpp"
+#include "agent/model/release_record.hpp"
 
 namespace trimtab {
 
@@ -18,7 +19,7 @@ class Probation {
  public:
   // `before`: the release that it would go back to. `seen_by_gate`: all of it ran a moment ago,
   // when it passed its gate.
-  Probation(const Release& release, const Release& before, bool seen_by_gate,
+  Probation(const ReleaseRecord& release, const ReleaseRecord& before, bool seen_by_gate,
             SteadyClock::time_point now);
 
   [[nodiscard]] int release() const { return release_; }

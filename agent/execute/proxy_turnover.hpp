@@ -11,7 +11,7 @@
 #include "agent/docker/docker.hpp"
 #include "agent/execute/progress.hpp"
 #include "agent/execute/reloading.hpp"
-#include "agent/model/release.hpp"
+#include "agent/model/outcome.hpp"
 
 namespace trimtab {
 

@@ -14,6 +14,7 @@
 #include "agent/docker/docker.hpp"
 #include "agent/execute/progress.hpp"
 #include "agent/execute/proxy_turnover.hpp"
+#include "agent/model/outcome.hpp"
 #include "agent/model/release.hpp"
 #include "agent/record/store.hpp"
 

@@ -25,15 +25,11 @@ Task<Result<void>> note_running(Deployment& deployment, int number, Plan plan) {
   const RunningSet running = running_after(*store.find(number), store.running(), plan, present);
   const Result<void> saved = co_await save_boot_file(deployment, number, running.jobs());
   if (!saved) co_return saved;
-  const Result<void> noted = update_release(store, number, [&](Release& release) {
-    release.seen.clear();
-    for (const auto& [name, service] : running.services) {
-      if (!service.containers.empty()) release.seen[name] = service.containers;
-    }
-    release.jobs = running.jobs();
-  });
-  if (!noted) co_return noted;
-  co_return store.set_running(running);
+  // Both count from now on, whether they can be written or not.
+  deployment.attempt.ran = running;
+  const Result<void> noted = store.set_running(running);
+  const Result<void> recorded = store.save(deployment.attempt);
+  co_return noted ? recorded : noted;
 }
 
 Task<Result<void>> save_boot_file(Deployment& deployment, int number, std::set<std::string> jobs) {
@@ -53,7 +49,7 @@ Task<Result<Base>> base_of_plans(Deployment& deployment) {
   const std::set<int> numbers = releases_of(base.running);
   for (const int number : numbers) {
     const Result<Rendering> rendering = co_await deployment.stack.rendering(number);
-    const Release* const release = store.find(number);
+    const ReleaseRecord* const release = store.find(number);
     if (!rendering && is_transient(rendering.error().code)) co_return rendering.error();
     if (!rendering || release == nullptr) continue;
     base.releases[number] = {*rendering, release->mounted_files};

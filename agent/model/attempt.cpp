@@ -1,5 +1,6 @@
 #include "agent/model/attempt.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace trimtab {
@@ -17,10 +18,12 @@ constexpr std::array<std::pair<Phase, std::string_view>, 9> phase_names{{
     {Phase::gating_rollback, "gating_rollback"},
 }};
 
-constexpr std::array<std::pair<AttemptKind, std::string_view>, 3> kind_names{{
+constexpr std::array<std::pair<AttemptKind, std::string_view>, 5> kind_names{{
     {AttemptKind::deploy, "deploy"},
+    {AttemptKind::repair, "repair"},
     {AttemptKind::record_only, "record_only"},
     {AttemptKind::operator_rollback, "operator_rollback"},
+    {AttemptKind::probation_rollback, "probation_rollback"},
 }};
 
 }  // namespace
@@ -51,6 +54,13 @@ std::optional<Phase> phase_from(std::string_view text) {
     if (name == text) return value;
   }
   return std::nullopt;
+}
+
+void add_notice(Attempt& attempt, const std::string& notice) {
+  const auto& known = attempt.notices;
+  if (std::find(known.begin(), known.end(), notice) == known.end()) {
+    attempt.notices.push_back(notice);
+  }
 }
 
 }  // namespace trimtab

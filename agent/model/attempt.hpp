@@ -1,12 +1,15 @@
-// The deployment in flight, as the journal has it.
+// A deployment: one attempt to make a release run, from its first phase to its end, and all that
+// became of the release by it.
 #pragma once
 
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "agent/model/release.hpp"
+#include "agent/model/outcome.hpp"
+#include "agent/model/plan.hpp"
 #include "agent/model/running_set.hpp"
 
 namespace trimtab {
@@ -28,20 +31,39 @@ std::optional<Phase> phase_from(std::string_view text);
 
 enum class AttemptKind {
   deploy,
+  repair,  // the content that runs, of which something was changed or is down
   // Another commit with the content of the good release that runs: the checkout moves, nothing else
   // does. The only kind without a gate.
   record_only,
   operator_rollback,  // an operator goes back to `release`
+  // `release` has broken after its gate: it goes back to `fallback`, from the phase rolling_back
+  // on.
+  probation_rollback,
 };
+
+// Whether what runs afterwards has to pass a gate.
+constexpr bool is_gated(AttemptKind kind) {
+  return kind != AttemptKind::record_only;
+}
+// Whether it is about a release that was deployed before, of which it is a later chapter.
+constexpr bool is_return(AttemptKind kind) {
+  return kind == AttemptKind::operator_rollback || kind == AttemptKind::probation_rollback;
+}
 
 std::string_view to_string(AttemptKind kind);
 std::optional<AttemptKind> attempt_kind_from(std::string_view text);
 
 struct Attempt {
+  int id = 0;        // in the order in which they began, from 1 on
   int release = 0;   // what is to run
   int fallback = 0;  // what to go back to; 0: nothing
   int checkout = 0;  // whose files the live directory had when it began; 0: none
   AttemptKind kind = AttemptKind::deploy;
+  // The release of other content that ran when it began; 0: none did. Unset where it says nothing
+  // about where `release` goes back to.
+  std::optional<int> previous;
+  std::string cause;  // why it was begun: "push 3f2c1ab", "image acme/backend:latest changed", …
+  std::vector<PreflightFinding> findings;
   RunningSet from;               // what ran when it began
   Plan plan;                     // what applying it does
   std::set<std::string> unwell;  // services that did not work before it: no fault of its own
@@ -53,7 +75,19 @@ struct Attempt {
   std::optional<SeenContainers> leaving;
   std::string hook_mark;  // NAME=VALUE that the hook which runs has in its environment; "": none
   WallTime started_at;
-  std::optional<Failure> failure;  // why it rolls back
+  std::vector<TimelineEntry> timeline;
+  std::vector<HookRun> hooks;
+  std::vector<std::string> notices;  // for people
+  std::optional<Failure> failure;    // why it rolls back, or why it failed
+  RunningSet ran;  // what was verified to run by its last gate; of release 0: nothing was
+  // Unset while it is in flight.
+  std::optional<WallTime> ended_at;
+  Outcome outcome = Outcome::in_progress;
+  // Until then what it has made run goes back by itself if it breaks; unset: no longer.
+  std::optional<WallTime> probation_until;
 };
+
+// One that is there already, since a phase is begun again, is not repeated.
+void add_notice(Attempt& attempt, const std::string& notice);
 
 }  // namespace trimtab

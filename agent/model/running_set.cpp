@@ -27,20 +27,12 @@ std::set<std::string> RunningSet::jobs() const {
   return names;
 }
 
-RunningSet running_set_of(const Release& release) {
-  RunningSet running;
-  if (release.seen.empty()) return running;
-  running.release = release.number;
-  for (const auto& [name, pin] : release.images) running.services[name].release = release.number;
-  for (const auto& [name, ids] : release.seen) {
-    running.services[name].release = release.number;
-    running.services[name].containers = ids;
+SeenContainers RunningSet::containers() const {
+  SeenContainers all;
+  for (const auto& [name, service] : services) {
+    if (!service.containers.empty()) all[name] = service.containers;
   }
-  for (const std::string& name : release.jobs) {
-    running.services[name].release = release.number;
-    running.services[name].is_job = true;
-  }
-  return running;
+  return all;
 }
 
 void touch(RunningSet& running, const Plan& plan) {

@@ -31,12 +31,11 @@ struct RunningSet {
   // Whether the container was there when its service was verified.
   [[nodiscard]] bool has(const std::string& service, const std::string& container) const;
   [[nodiscard]] std::set<std::string> jobs() const;
+  // By service; those without a container are left out.
+  [[nodiscard]] SeenContainers containers() const;
 
   friend bool operator==(const RunningSet&, const RunningSet&) = default;
 };
-
-// What the record of a release that passed its gate says of that moment.
-RunningSet running_set_of(const Release& release);
 
 // Marks what the plan changes, for as long as it is not verified.
 void touch(RunningSet& running, const Plan& plan);

@@ -360,16 +360,23 @@ bool is_finished_job(const Container& container) {
   return container.state == ContainerState::exited && container.exit_code == 0 && !restarts;
 }
 
-bool is_finished_job(const Container& container, const Release* release) {
+bool is_finished_job(const Container& container, const ReleaseRecord* release) {
   if (!is_finished_job(container)) return false;
   return release == nullptr || release->jobs.contains(container.service) ||
          !release->seen.contains(container.service);
 }
 
 Target target_of(const Release& release, const Rendering& rendering) {
+  static const std::set<std::string> none;
   Target target;
   target.rendering = &rendering;
   target.mounted_files = &release.mounted_files;
+  target.jobs = &none;
+  return target;
+}
+
+Target target_of(const ReleaseRecord& release, const Rendering& rendering) {
+  Target target = target_of(static_cast<const Release&>(release), rendering);
   target.jobs = &release.jobs;
   return target;
 }
@@ -444,7 +451,7 @@ Plan make_rollback_plan(const Target& good, const Base& base, const Plan& failed
   return plan;
 }
 
-RunningSet running_after(const Release& release, const RunningSet& before, const Plan& plan,
+RunningSet running_after(const ReleaseRecord& release, const RunningSet& before, const Plan& plan,
                          const std::vector<Container>& containers) {
   RunningSet running;
   running.release = release.number;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "agent/model/observed.hpp"
-#include "agent/model/release.hpp"
+#include "agent/model/release_record.hpp"
 #include "agent/model/running_set.hpp"
 
 namespace trimtab {
@@ -15,6 +15,7 @@ struct Target {
 };
 
 Target target_of(const Release& release, const Rendering& rendering);
+Target target_of(const ReleaseRecord& release, const Rendering& rendering);
 
 // What a plan starts from: what was verified to run, and the releases that it is of. What is of a
 // release that cannot be read any more counts as not verified.
@@ -49,7 +50,7 @@ Plan make_return_plan(const Target& older, const Base& base, const Observed& obs
 
 // What runs once the release has passed its gate. `before` and `plan`: what ran when the plan was
 // made; what was changed by hand in services that it leaves alone stays visible as drift.
-RunningSet running_after(const Release& release, const RunningSet& before, const Plan& plan,
+RunningSet running_after(const ReleaseRecord& release, const RunningSet& before, const Plan& plan,
                          const std::vector<Container>& containers);
 
 // The services of the rendering that do not work: gone, ended or unhealthy, for whatever reason.
@@ -66,7 +67,7 @@ bool is_finished_job(const Container& container);
 
 // The same, where the release (null: none) knows of a service that it ran on after the gate: then
 // it was no job, but was stopped, by Docker's own stop for example.
-bool is_finished_job(const Container& container, const Release* release);
+bool is_finished_job(const Container& container, const ReleaseRecord* release);
 
 // Differences between what runs and what was verified to run, in words, for the services of the
 // rendering. What an operator stopped is as he wants it.

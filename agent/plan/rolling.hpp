@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/model/observed.hpp"
+#include "agent/model/plan.hpp"
 #include "agent/model/release.hpp"
 
 namespace trimtab {

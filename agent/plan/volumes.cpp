@@ -68,13 +68,13 @@ std::string LostVolume::hint() const {
          (has_options ? " with the driver and the options that the compose file gives it" : "");
 }
 
-std::set<std::string> services_that_ran(const Release& release) {
+std::set<std::string> services_that_ran(const ReleaseRecord& release) {
   std::set<std::string> ran = release.jobs;
   for (const auto& [service, ids] : release.seen) ran.insert(service);
   return ran;
 }
 
-std::vector<LostVolume> lost_volumes(const Release& release, const Rendering& rendering,
+std::vector<LostVolume> lost_volumes(const ReleaseRecord& release, const Rendering& rendering,
                                      const std::set<std::string>& present) {
   const std::set<std::string> ran = services_that_ran(release);
   std::vector<LostVolume> lost;

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/model/release.hpp"
+#include "agent/model/release_record.hpp"
 
 namespace trimtab {
 
@@ -35,11 +35,11 @@ struct LostVolume {
 };
 
 // The services that ran well with the release.
-std::set<std::string> services_that_ran(const Release& release);
+std::set<std::string> services_that_ran(const ReleaseRecord& release);
 
 // The volumes of a release that ran which are not on this host any more. Compose would make empty
 // ones in their place. `present`: the host's volumes.
-std::vector<LostVolume> lost_volumes(const Release& release, const Rendering& rendering,
+std::vector<LostVolume> lost_volumes(const ReleaseRecord& release, const Rendering& rendering,
                                      const std::set<std::string>& present);
 
 // Those of the lost volumes that Compose would make for this rendering: it makes all that the file

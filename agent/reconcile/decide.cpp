@@ -14,7 +14,7 @@ constexpr std::string_view tag_prefix = "refs/tags/";
 
 // The newest release of the tag, if it was of another commit. A tag names one commit for good: one
 // that moves is a mistake or worse, and a person decides.
-const Release* release_of_moved_tag(const std::map<int, Release>& releases, const RefTip& tip) {
+const ReleaseRecord* release_of_moved_tag(const Releases& releases, const RefTip& tip) {
   if (!tip.name.starts_with(tag_prefix)) return nullptr;
   const auto newest = std::find_if(releases.rbegin(), releases.rend(),
                                    [&](const auto& entry) { return entry.second.ref == tip.name; });
@@ -71,7 +71,7 @@ StackAction of_commit(const Snapshot& now, Decision& decision) {
     }
     return action::Rest{};
   }
-  if (const Release* const known = release_of_moved_tag(*now.releases, *now.tip)) {
+  if (const ReleaseRecord* const known = release_of_moved_tag(*now.releases, *now.tip)) {
     decision.verdict = situation_of_moved_tag(now, *known);
     decision.forgets_judgement = true;
     return action::Rest{};

@@ -8,7 +8,7 @@
 #include <variant>
 
 #include "agent/model/facts.hpp"
-#include "agent/model/release.hpp"
+#include "agent/model/release_record.hpp"
 #include "agent/reconcile/situation.hpp"
 #include "common/async.hpp"
 
@@ -40,14 +40,14 @@ struct Snapshot {
   bool has_all_names = false;      // that the host had lacked
 
   // The record.
-  const std::map<int, Release>* releases = nullptr;
-  const Release* current = nullptr;              // null before the first
-  std::optional<std::string> commit_of_attempt;  // of the one in the journal
+  const Releases* releases = nullptr;
+  const ReleaseRecord* current = nullptr;        // null before the first
+  std::optional<std::string> commit_of_attempt;  // of the one in flight
   bool is_paused = false;
   std::string held_commit;
 
   // What was begun.
-  bool is_to_resume = false;  // the journal's attempt
+  bool is_to_resume = false;  // the attempt in flight
   bool is_suspended = false;  // it goes on when the retry is due, and gives way to another commit
   bool was_cut = false;       // by the unit's stop
   std::optional<SteadyClock::time_point> record_end_at;  // of one whose end could not be written
@@ -83,7 +83,7 @@ struct StopWhatWasStarted {};
 struct EndRequests {};
 // Writes how a deployment has ended.
 struct RecordEnd {};
-// Goes on with the journal's attempt.
+// Goes on with the attempt in flight.
 struct Resume {};
 // Has the current release rendered again.
 struct MendRendering {};

@@ -7,7 +7,8 @@
 namespace trimtab {
 
 std::vector<Container> left_down(const std::vector<Container>& now,
-                                 const std::vector<Container>& before, const Release* release) {
+                                 const std::vector<Container>& before,
+                                 const ReleaseRecord* release) {
   std::vector<Container> result;
   for (const Container& container : now) {
     const bool ran = std::any_of(before.begin(), before.end(), [&](const Container& known) {

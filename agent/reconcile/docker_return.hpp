@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "agent/model/observed.hpp"
-#include "agent/model/release.hpp"
+#include "agent/model/release_record.hpp"
 
 namespace trimtab {
 
@@ -15,7 +15,8 @@ namespace trimtab {
 // policy; and, once it was killed, of that only what says `always`: it takes the rest for stopped
 // by hand. `release`: the current one, null before the first.
 std::vector<Container> left_down(const std::vector<Container>& now,
-                                 const std::vector<Container>& before, const Release* release);
+                                 const std::vector<Container>& before,
+                                 const ReleaseRecord* release);
 
 // Those of a stopped stack that Docker has started: it starts what says `always`, and what did not
 // end well and says `on-failure`, also where that was stopped by hand. `until`: when it had started

@@ -43,7 +43,7 @@ Task<bool> Drafting::stage() {
   if (!emptied) co_return blame_world(emptied.error());
   const Result<void> staged = co_await parts_.git.stage(tip_.commit, checkout_);
   if (!staged) co_return blame_world(staged.error());
-  if (const Release* const current = parts_.store.current()) {
+  if (const ReleaseRecord* const current = parts_.store.current()) {
     const auto live_tree = co_await parts_.git.tree(current->commit);
     if (live_tree) {
       for (const TreeEntry& entry : *live_tree) draft_.tracked_live.insert(entry.path);

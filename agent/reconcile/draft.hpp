@@ -12,6 +12,7 @@
 #include "agent/execute/own_containers.hpp"
 #include "agent/git/git.hpp"
 #include "agent/model/facts.hpp"
+#include "agent/model/plan.hpp"
 #include "agent/model/release.hpp"
 #include "agent/record/store.hpp"
 #include "agent/registry/registry.hpp"
@@ -32,6 +33,7 @@ struct DraftParts {
 // A release that is not numbered yet, and what preflight wants to know of it.
 struct Draft {
   Release release;
+  std::vector<std::string> notices;  // for people
   Rendering rendering;
   std::vector<TreeEntry> tree;
   std::set<std::string> tracked_live;  // paths that the live directory's commit has

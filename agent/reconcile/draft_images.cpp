@@ -87,7 +87,7 @@ Task<bool> Drafting::pin_one(ImageNeed need) {
 
 Task<bool> Drafting::pin() {
   static const std::map<std::string, ImagePin> none;
-  const Release* const current = parts_.store.current();
+  const ReleaseRecord* const current = parts_.store.current();
   const bool underscores = parts_.compose.tool().family == ComposeFamily::v1;
   const auto needs =
       image_needs(draft_.rendering.model, result_.release.project, underscores,

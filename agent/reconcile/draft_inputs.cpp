@@ -83,7 +83,7 @@ bool Drafting::read_raw_files() {
                          "nothing is removed because of it: commit a compose file that has some"));
   }
   if (result_.release.project.empty()) result_.release.project = parts_.settings.name;
-  const Release* const current = parts_.store.current();
+  const ReleaseRecord* const current = parts_.store.current();
   if (current != nullptr && current->project != result_.release.project) {
     return refuse(reject("project-changed",
                          "the project's name changes from " + current->project + " to " +
@@ -257,7 +257,7 @@ bool Drafting::note_inputs() {
 Task<bool> Drafting::look_at_env_file() {
   const std::string& file = draft_.env_file;
   if (file.empty() || find_entry(draft_.tree, file) == nullptr) co_return true;
-  const Release* const current = parts_.store.current();
+  const ReleaseRecord* const current = parts_.store.current();
   const std::string from = current == nullptr ? std::string() : current->commit;
   const auto edited = co_await parts_.git.edits(parts_.settings.directory, from, tip_.commit);
   if (!edited) co_return blame_world(edited.error());

@@ -23,8 +23,8 @@ bool is_tried_again(AttemptEnd end, AttemptKind kind, const std::optional<Failur
   return false;
 }
 
-Ending ending_of(AttemptEnd end, AttemptKind kind, const Release& release, const Record& record,
-                 std::chrono::milliseconds next_try) {
+Ending ending_of(AttemptEnd end, AttemptKind kind, const ReleaseRecord& release,
+                 const Record& record, std::chrono::milliseconds next_try) {
   const std::string who = release_text(release.number) + " (" + short_commit(release.commit) + ")";
   const std::string why = release.failure ? release.failure->reason : std::string();
   switch (end) {

@@ -22,7 +22,7 @@ struct Ending {
   Milestone milestone = Milestone::deployed;
 };
 // `release`: as it ended, with its failure. `next_try`: how long until it is tried again.
-Ending ending_of(AttemptEnd end, AttemptKind kind, const Release& release, const Record& record,
-                 std::chrono::milliseconds next_try);
+Ending ending_of(AttemptEnd end, AttemptKind kind, const ReleaseRecord& release,
+                 const Record& record, std::chrono::milliseconds next_try);
 
 }  // namespace trimtab

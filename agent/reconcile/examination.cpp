@@ -110,8 +110,8 @@ void Examining::take_draft() {
 }
 
 void Examining::find_what_ran() {
-  for (const Release* known = store().current(); known != nullptr && input_.current == nullptr;
-       known = store().last_good_before(*known)) {
+  for (const ReleaseRecord* known = store().current();
+       known != nullptr && input_.current == nullptr; known = store().last_good_before(*known)) {
     Result<Rendering> rendering = parts_.renderings.of(known->number);
     if (!rendering) continue;
     before_ = std::move(*rendering);
@@ -133,7 +133,7 @@ Task<bool> Examining::ask_docker() {
     co_return false;
   }
   input_.foreign = foreign_among(*all, signs_);
-  for (const Release* ran = release_to_go_back_to(store()); ran != nullptr;
+  for (const ReleaseRecord* ran = release_to_go_back_to(store()); ran != nullptr;
        ran = store().last_good_before(*ran)) {
     const Result<Rendering> rendering = parts_.renderings.of(ran->number);
     if (!rendering) continue;
@@ -188,7 +188,7 @@ Task<void> Examining::look_at_ports() {
 }
 
 Task<void> Examining::look_at_collisions() {
-  const Release* const current = store().current();
+  const ReleaseRecord* const current = store().current();
   const std::string from = current == nullptr ? std::string() : current->commit;
   const auto collisions = co_await parts_.stack.git.collisions(live(), from, draft_.release.commit);
   if (collisions) {

@@ -5,6 +5,7 @@
 
 #include "agent/docker/docker.hpp"
 #include "agent/model/manifest.hpp"
+#include "agent/model/plan.hpp"
 #include "agent/model/release.hpp"
 #include "agent/registry/registry.hpp"
 

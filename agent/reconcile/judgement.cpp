@@ -10,7 +10,7 @@
 namespace trimtab {
 
 Judgement judge_draft(const JudgementInput& input) {
-  const Release* const good =
+  const ReleaseRecord* const good =
       input.current != nullptr && input.current->outcome == Outcome::good ? input.current : nullptr;
   const Content content{input.draft->commit, input.draft->content_key};
   const Verdict verdict = judge(content, good, *input.rejected, input.is_asked);
@@ -32,7 +32,7 @@ Situation situation_of_held(const Record& record, const Release& draft) {
   if (newest == releases.rend()) {
     return Situation{StackState::failed, commit + " has content that was rejected before", again};
   }
-  const Release& known = newest->second;
+  const ReleaseRecord& known = newest->second;
   if (!known.failure) {
     return Situation{StackState::synced,
                      commit + " has the content of " + release_text(known.number) +
@@ -60,7 +60,7 @@ Situation situation_of_vain(const Record& record, const Release& draft) {
   return situation;
 }
 
-Situation situation_of_failed(const Record& record, const Release& release, Outcome outcome) {
+Situation situation_of_failed(const Record& record, const ReleaseRecord& release, Outcome outcome) {
   const bool world = release.failure && release.failure->cls == FailureClass::world;
   const std::string why = release.failure ? ": " + release.failure->reason : std::string();
   const std::string who = release_text(release.number) + " (" + short_commit(release.commit) + ")";
@@ -75,7 +75,7 @@ Situation situation_of_failed(const Record& record, const Release& release, Outc
                      who + " was rolled back to " + release_text(record.current->number) + why,
                      world ? "it is tried again later" : untried};
   }
-  const Release* const before = way_back_from(release, *record.releases, *record.rejected);
+  const ReleaseRecord* const before = way_back_from(release, *record.releases, *record.rejected);
   const std::string alone = before == nullptr ? ", and there is nothing to go back to" : "";
   return Situation{StackState::failed, who + " failed" + alone + why,
                    "what runs was left as it is; " + again};

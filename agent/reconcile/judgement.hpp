@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/model/release.hpp"
+#include "agent/model/release_record.hpp"
 #include "agent/reconcile/situation.hpp"
 
 namespace trimtab {
@@ -22,11 +22,11 @@ enum class Judgement {
 // Pointers outlive the call.
 struct JudgementInput {
   const Release* draft = nullptr;
-  bool is_asked = false;             // an operator asks
-  bool is_plan_empty = false;        // nothing of what runs would change
-  const Release* current = nullptr;  // null before the first
+  bool is_asked = false;                   // an operator asks
+  bool is_plan_empty = false;              // nothing of what runs would change
+  const ReleaseRecord* current = nullptr;  // null before the first
   const std::set<std::string>* rejected = nullptr;
-  const std::map<int, Release>* releases = nullptr;
+  const Releases* releases = nullptr;
   WallTime tries_count_since;  // what failed before is not counted
 };
 Judgement judge_draft(const JudgementInput& input);
@@ -34,15 +34,15 @@ Judgement judge_draft(const JudgementInput& input);
 // What situations are told with. Pointers outlive the call.
 struct Record {
   std::string stack;
-  const std::map<int, Release>* releases = nullptr;
+  const Releases* releases = nullptr;
   const std::set<std::string>* rejected = nullptr;
-  const Release* current = nullptr;  // null before the first
+  const ReleaseRecord* current = nullptr;  // null before the first
 };
 // Why content that was rejected is not tried, told by the release that it was rejected with.
 Situation situation_of_held(const Record& record, const Release& draft);
 // Why content that the host alone has made fail, again and again, is left until something changes.
 Situation situation_of_vain(const Record& record, const Release& draft);
-Situation situation_of_failed(const Record& record, const Release& release, Outcome outcome);
+Situation situation_of_failed(const Record& record, const ReleaseRecord& release, Outcome outcome);
 
 // Whether the host alone keeps the release from being deployed.
 bool is_by_host(const std::vector<PreflightFinding>& findings);

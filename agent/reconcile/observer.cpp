@@ -10,7 +10,7 @@ constexpr auto volumes_interval = std::chrono::seconds(30);
 }  // namespace
 
 std::vector<Container> Observer::of_release(const ProjectContainers& found) const {
-  const Release* const current = store_.current();
+  const ReleaseRecord* const current = store_.current();
   if (current == nullptr) return found.own;
   const Result<Rendering> rendering = renderings_.of(current->number);
   return rendering ? without_hand_made_rest(found.own, found.signs, *rendering) : found.own;
@@ -26,7 +26,7 @@ Task<Result<Observation>> Observer::look(std::string project, Observation before
   now.own.containers = std::move(found->own);
   now.foreign = std::move(found->foreign);
   now.signs = std::move(found->signs);
-  const Release* const current = store_.current();
+  const ReleaseRecord* const current = store_.current();
   if (current == nullptr) co_return now;
   const int number = current->number;
   const Result<Rendering> rendering = renderings_.of(number);
@@ -45,7 +45,7 @@ Task<Result<Observation>> Observer::look(std::string project, Observation before
 Task<std::vector<LostVolume>> Observer::look_at_volumes(const Rendering* rendering,
                                                         std::vector<Container> own,
                                                         std::vector<LostVolume> before) {
-  const Release current = *store_.current();
+  const ReleaseRecord current = *store_.current();
   if (current.seen.empty()) co_return std::vector<LostVolume>();
   // The Engine keeps what a container mounts, so that it need not be asked for that each time.
   std::set<std::string> present;

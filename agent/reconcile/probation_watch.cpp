@@ -4,7 +4,7 @@
 
 namespace trimtab {
 
-void ProbationWatch::find_end(const Release* current, std::chrono::milliseconds length) {
+void ProbationWatch::find_end(const ReleaseRecord* current, std::chrono::milliseconds length) {
   const bool is_on_probation = current != nullptr && current->outcome == Outcome::good &&
                                current->probation_until && current->number != given_up_;
   if (!is_on_probation) {
@@ -15,7 +15,7 @@ void ProbationWatch::find_end(const Release* current, std::chrono::milliseconds 
   }
 }
 
-void ProbationWatch::on_deployment(const Release* current,
+void ProbationWatch::on_deployment(const ReleaseRecord* current,
                                    std::optional<SteadyClock::time_point> gate_began,
                                    std::chrono::milliseconds length) {
   probation_.reset();
@@ -24,7 +24,7 @@ void ProbationWatch::on_deployment(const Release* current,
   find_end(current, length);
 }
 
-ProbationWatch::Look ProbationWatch::look(const Release* current, const Release* before,
+ProbationWatch::Look ProbationWatch::look(const ReleaseRecord* current, const ReleaseRecord* before,
                                           const std::vector<Container>& containers,
                                           std::chrono::milliseconds length) {
   const SteadyClock::time_point now = SteadyClock::now();

@@ -8,7 +8,7 @@
 
 #include "agent/execute/probation.hpp"
 #include "agent/model/observed.hpp"
-#include "agent/model/release.hpp"
+#include "agent/model/release_record.hpp"
 
 namespace trimtab {
 
@@ -20,8 +20,8 @@ class ProbationWatch {
   };
   // `current`: null before the first; `before`: what it would go back to, null: nothing. `length`:
   // of a whole probation.
-  Look look(const Release* current, const Release* before, const std::vector<Container>& containers,
-            std::chrono::milliseconds length);
+  Look look(const ReleaseRecord* current, const ReleaseRecord* before,
+            const std::vector<Container>& containers, std::chrono::milliseconds length);
   // No more of this release, although its record still has it on probation.
   void give_up(int release);
 
@@ -32,7 +32,8 @@ class ProbationWatch {
   // A deployment has ended, on `current` (null: there is none yet), be it in going back: whose
   // containers these are is looked at anew. `gate_began`: when this process began to watch the gate
   // of a new release; unset: it did not. `length`: as for look().
-  void on_deployment(const Release* current, std::optional<SteadyClock::time_point> gate_began,
+  void on_deployment(const ReleaseRecord* current,
+                     std::optional<SteadyClock::time_point> gate_began,
                      std::chrono::milliseconds length);
 
   // When look() is to be called even if nothing happens.
@@ -42,7 +43,7 @@ class ProbationWatch {
   [[nodiscard]] std::chrono::milliseconds left(int release) const;
 
  private:
-  void find_end(const Release* current, std::chrono::milliseconds length);
+  void find_end(const ReleaseRecord* current, std::chrono::milliseconds length);
 
   // While this process runs, it lasts as long as the steady clock says.
   struct End {

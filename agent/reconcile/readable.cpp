@@ -13,7 +13,7 @@ namespace trimtab {
 namespace fs = std::filesystem;
 
 Task<Result<void>> make_readable(DraftParts parts, int number, bool any_version) {
-  const Release* const found = parts.store.find(number);
+  const ReleaseRecord* const found = parts.store.find(number);
   if (found == nullptr) {
     co_return Error{Errc::not_found, "release " + std::to_string(number) + " is not there", {}};
   }

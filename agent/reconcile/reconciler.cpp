@@ -41,13 +41,13 @@ Reconciler::Reconciler(ReconcilerParts parts)
   const StackSettings& settings = parts_.settings;
   const Store& store = parts_.store;
   project_ = settings.project.empty() ? settings.name : settings.project;
-  if (const Release* const current = store.current()) {
+  if (const ReleaseRecord* const current = store.current()) {
     project_ = current->project;
     image_watcher_.watch(watched_of(*current));
   }
   // What runs already, or is being deployed for the first time, goes before what other stacks'
   // commits may say; what settings say is claimed before.
-  const Release* known = store.current();
+  const ReleaseRecord* known = store.current();
   if (known == nullptr && store.attempt()) known = store.find(store.attempt()->release);
   if (known != nullptr) parts_.projects.claim(known->project, settings.name);
   for (const std::string& problem : store.problems()) {
@@ -230,17 +230,8 @@ Task<void> Reconciler::perform(action::ReloadRenewed) {
   co_await upkeep_.reload_renewed(observation_.own.containers);
 }
 
-Task<void> Reconciler::perform(action::EndProbation) {
-  Release passed = *parts_.store.current();
-  passed.probation_until.reset();
-  probation_.give_up(passed.number);
-  const Result<void> saved = parts_.store.save(passed);
-  if (!saved) spdlog::warn("{}: {}", parts_.settings.name, saved.error().text());
-  co_return;
-}
-
 Task<void> Reconciler::perform(action::AcceptCurrent) {
-  const Release& current = *parts_.store.current();
+  const ReleaseRecord& current = *parts_.store.current();
   judged_.evaluated = inputs_of(parts_.settings, current);
   judged_.key = current.inputs_key;
   judged_.verdict = Situation{StackState::synced, "", ""};

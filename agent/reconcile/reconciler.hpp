@@ -134,6 +134,7 @@ class Reconciler final {
   Task<void> perform(action::Evaluate action);
   Task<void> rest(SteadyClock::time_point until);
 
+  void end_probation(const std::string& notice);
   Task<void> add_logs_of_broken(Failure* failure);
 
   // --- looking (reconciler_look.cpp)
@@ -159,7 +160,7 @@ class Reconciler final {
   // The deployment that is due; nothing where none is, or it was said why not.
   Task<std::optional<Due>> evaluate(Goal goal);
   Task<std::optional<Due>> judge_made(Goal goal, Draft draft);
-  void note_that_nothing_is_due(const Goal& goal, const Release& draft);
+  void note_that_nothing_is_due(const Goal& goal);
   Task<Result<void>> prepare_current();
   Task<Examination> examine_draft(const Draft* draft);
   // Gives up rolling where there is no memory for it; a line on each for people.
@@ -263,7 +264,7 @@ class Reconciler final {
   struct Flight {
     std::unique_ptr<Executor> executing;
     std::optional<Unrecorded> unrecorded;
-    bool resumes = false;       // the journal has an attempt that is to go on
+    bool resumes = false;       // an attempt in flight is to go on
     bool is_suspended = false;  // it goes on when the retry is due, and gives way to another commit
     bool was_cut = false;       // between two phases; not looked at since
   };

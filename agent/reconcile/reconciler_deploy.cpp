@@ -24,6 +24,39 @@ std::map<std::string, std::uint64_t> bytes_of(const std::vector<ImagePull>& pull
   return bytes;
 }
 
+// Whether nothing was touched for it: the host prevented that, or a kill before it began.
+bool is_untried(const Store& store, const ReleaseRecord& release) {
+  const bool is_in_flight = store.attempt() && store.attempt()->release == release.number;
+  return release.outcome == Outcome::in_progress && !is_in_flight;
+}
+
+// The one that is the same but for its number, and that was not tried yet.
+std::optional<int> untried_number(const Store& store, const Release& release) {
+  for (const auto& [number, known] : store.releases()) {
+    const bool is_same = known.content_key == release.content_key &&
+                         known.inputs_key == release.inputs_key && known.commit == release.commit &&
+                         known.ref == release.ref && known.project == release.project &&
+                         known.compose == release.compose;
+    if (is_same && is_untried(store, known)) return number;
+  }
+  return std::nullopt;
+}
+
+// The others will not be tried any more.
+Result<void> give_up_untried(Store& store, int but_for) {
+  for (const auto& [number, known] : store.releases()) {
+    if (number == but_for || !is_untried(store, known)) continue;
+    Attempt given_up;
+    if (known.deployment != 0) given_up = store.deployments().at(known.deployment);
+    if (known.deployment == 0) given_up.id = store.next_deployment();
+    given_up.release = number;
+    given_up.outcome = Outcome::superseded;
+    given_up.ended_at = wall_now();
+    if (auto saved = store.save(given_up); !saved) return saved;
+  }
+  return {};
+}
+
 }  // namespace
 
 Task<Turn::Holder> Reconciler::wait_for_host() {
@@ -54,64 +87,52 @@ Task<void> Reconciler::carry_out(Goal goal, Due due, Turn::Holder host) {
   Store& store = parts_.store;
   const StackSettings& settings = parts_.settings;
   Draft draft = std::move(due.draft);
-  const Release* const good = release_to_go_back_to(store);
+  const ReleaseRecord* const good = release_to_go_back_to(store);
+  Attempt next;
+  next.previous = good == nullptr ? 0 : good->number;
+  if (good != nullptr && good->content_key == draft.release.content_key) {
+    next.previous = good->previous;
+  }
+  next.cause = goal.cause.empty() ? describe_cause(draft.release, store.current()) : goal.cause;
+  next.notices = std::move(draft.notices);
+  next.findings = std::move(due.examination.findings);
   Release release = draft.release;
   release.number = store.next_number();
-  release.previous = good == nullptr ? 0 : good->number;
-  if (good != nullptr && good->content_key == release.content_key) {
-    release.previous = good->previous;
-  }
-  // A try that the world prevented, or a kill before it began, goes on under its number.
-  Result<void> written;
-  const std::map<int, Release> releases = store.releases();
-  for (const auto& [number, known] : releases) {
-    if (known.outcome != Outcome::in_progress) continue;
-    if (known.content_key == release.content_key && known.commit == release.commit) {
-      release.number = number;
-      release.timeline = known.timeline;
-      release.tries = known.tries;
-    } else if (written) {
-      Release given_up = known;
-      given_up.outcome = Outcome::superseded;
-      written = store.save(given_up);
-    }
-  }
-  ++release.tries;
-  release.cause = goal.cause.empty() ? describe_cause(draft.release, store.current()) : goal.cause;
-  release.plan = due.plan;
-  release.findings = std::move(due.examination.findings);
-  if (written) {
+  // A try that the host prevented goes on under its number.
+  const std::optional<int> untried = untried_number(store, release);
+  if (untried) release.number = *untried;
+  Result<void> written = give_up_untried(store, release.number);
+  if (written && !untried) {
     written = store.save_rendering(release.number, emit_yaml(draft.rendering.model));
   }
   for (const auto& [path, bytes] : draft.input_bytes) {
-    if (written) written = store.save_input(release.number, path, bytes);
+    if (written && !untried) written = store.save_input(release.number, path, bytes);
   }
   if (written && good != nullptr && good->commit != release.commit) {
     const Result<bool> ancestor = co_await parts_.git->is_ancestor(good->commit, release.commit);
     if (ancestor && !*ancestor && goal.request.empty()) {
-      release.notices.push_back("the history of " + settings.git.ref + " was rewritten: " +
-                                short_commit(good->commit) + " is no longer part of it");
+      next.notices.push_back("the history of " + settings.git.ref + " was rewritten: " +
+                             short_commit(good->commit) + " is no longer part of it");
     }
   }
   if (written && settings.certs.self_signed_until_issued) {
     const auto made = provide_certificates(due.examination.certificates, settings.directory);
     if (!made) written = made.error();
-    if (made) release.notices.insert(release.notices.end(), made->begin(), made->end());
+    if (made) next.notices.insert(next.notices.end(), made->begin(), made->end());
   }
   if (written) written = co_await parts_.git->keep(release.commit, release.number);
-  if (written) written = store.save(release);
+  if (written && !untried) written = store.save(release);
   if (!written) {
     try_later(goal, written.error());
     co_return;
   }
   failpoint("release:saved");
-  Attempt next;
   next.release = release.number;
   next.fallback = good == nullptr ? 0 : good->number;
   next.kind = due.kind;
   next.plan = std::move(due.plan);
   next.from = store.running();
-  if (const Release* const current = store.current()) next.checkout = current->number;
+  if (const ReleaseRecord* const current = store.current()) next.checkout = current->number;
   if (good != nullptr) {
     const Result<Rendering> before = renderings_.of(good->number);
     if (before) next.unwell = unwell_services(next.from, *before, observation_.own);
@@ -143,7 +164,7 @@ Task<void> Reconciler::attempt(Attempt attempt, bool resumed, Turn::Holder host,
   const bool asked = !begun.request.empty();
   ExecutorParts parts{parts_.settings, project_,     *parts_.git, parts_.registry, parts_.docker,
                       parts_.compose,  parts_.store, reporter_,   engine_changed_};
-  if (const Release* const release = store.find(begun.release)) project_ = release->project;
+  if (const ReleaseRecord* const release = store.find(begun.release)) project_ = release->project;
   ExecutorHooks hooks;
   hooks.superseded = [this, asked](const Release& release) {
     return facts_.tip.value && facts_.tip.value->name == release.ref &&
@@ -201,9 +222,9 @@ void Reconciler::tell_unrecorded() {
 void Reconciler::after(const AttemptResult& result, const Begun& begun) {
   probation_.on_deployment(parts_.store.current(), begun.gate_began,
                            parts_.settings.gate.probation);
-  const Release* const found = parts_.store.find(begun.release);
+  const ReleaseRecord* const found = parts_.store.find(begun.release);
   if (found == nullptr) return;
-  Release release = *found;
+  ReleaseRecord release = *found;
   // A good release that could not be gone back to does not keep why, but a person is told.
   release.failure = result.failure;
   std::chrono::milliseconds next_try{0};

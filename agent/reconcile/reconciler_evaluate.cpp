@@ -72,7 +72,7 @@ Task<std::optional<Reconciler::Due>> Reconciler::evaluate(Goal goal) {
   DraftResult made = co_await make_draft(draft_parts(), goal.tip, &facts_);
   const std::vector<std::string> repaired = co_await upkeep_.keep_commits_anew();
   if (made.draft) {
-    auto& notices = made.draft->release.notices;
+    auto& notices = made.draft->notices;
     notices.insert(notices.end(), repaired.begin(), repaired.end());
   }
   judged_.evaluated = made.inputs;
@@ -120,7 +120,7 @@ Task<std::optional<Reconciler::Due>> Reconciler::judge_made(Goal goal, Draft dra
       judged_.verdict = situation_of_vain(record(), draft.release);
       co_return std::nullopt;
     case Judgement::nothing:
-      note_that_nothing_is_due(goal, draft.release);
+      note_that_nothing_is_due(goal);
       co_return std::nullopt;
     case Judgement::record:
     case Judgement::deploy:
@@ -141,26 +141,23 @@ Task<std::optional<Reconciler::Due>> Reconciler::judge_made(Goal goal, Draft dra
     co_return std::nullopt;
   }
   std::vector<std::string> stop_first = co_await fit_memory(&draft.rendering, &plan);
-  draft.release.notices.insert(draft.release.notices.end(), stop_first.begin(), stop_first.end());
+  draft.notices.insert(draft.notices.end(), stop_first.begin(), stop_first.end());
   Due due;
-  due.kind = judgement == Judgement::record ? AttemptKind::record_only : AttemptKind::deploy;
+  const bool is_repair = input.current != nullptr && input.current->outcome == Outcome::good &&
+                         input.current->content_key == draft.release.content_key;
+  due.kind = judgement == Judgement::record ? AttemptKind::record_only
+             : is_repair                    ? AttemptKind::repair
+                                            : AttemptKind::deploy;
   due.draft = std::move(draft);
   due.plan = std::move(plan);
   due.examination = std::move(examination);
   co_return due;
 }
 
-void Reconciler::note_that_nothing_is_due(const Goal& goal, const Release& draft) {
+void Reconciler::note_that_nothing_is_due(const Goal& goal) {
   judged_.verdict = Situation{StackState::synced, "", ""};
   backoff_.failures = 0;
   const Release& current = *parts_.store.current();
-  if (current.inputs_key != draft.inputs_key) {
-    Release known = current;
-    known.inputs_key = draft.inputs_key;
-    known.inputs = draft.inputs;
-    const Result<void> saved = parts_.store.save(known);
-    if (!saved) spdlog::warn("{}: {}", parts_.settings.name, saved.error().text());
-  }
   end_request(goal.request, "nothing_to_do", current.number,
               release_text(current.number) + " is what Git and the registry ask for");
 }
@@ -172,7 +169,7 @@ void Reconciler::note_that_nothing_is_due(const Goal& goal, const Release& draft
 Task<Result<void>> Reconciler::prepare_current() {
   const Store& store = parts_.store;
   std::set<int> numbers = releases_of(store.running());
-  if (const Release* const current = store.current()) numbers.insert(current->number);
+  if (const ReleaseRecord* const current = store.current()) numbers.insert(current->number);
   for (const int number : numbers) {
     if (store.find(number) == nullptr) continue;
     const Result<void> readable = co_await make_readable(draft_parts(), number, false);
@@ -237,23 +234,29 @@ Result<void> Reconciler::record_rejection(const Goal& goal, Release release,
   }
   if (store.rejected().contains(key) && goal.request.empty()) return {};
   release.number = store.next_number();
-  release.outcome = Outcome::rejected;
-  release.cause = goal.cause.empty() ? "push " + short_commit(release.commit) : goal.cause;
-  release.findings = std::move(findings);
+  Attempt ended;
+  ended.id = store.next_deployment();
+  ended.release = release.number;
+  ended.cause = goal.cause.empty() ? "push " + short_commit(release.commit) : goal.cause;
+  ended.findings = std::move(findings);
+  ended.started_at = wall_now();
+  ended.ended_at = ended.started_at;
+  ended.outcome = Outcome::rejected;
   Failure failure;
   failure.cls = by_host ? FailureClass::world : FailureClass::content;
   failure.phase = "checking";
   failure.reason = first.message;
   failure.hint = first.hint;
-  release.failure = failure;
+  ended.failure = failure;
   if (auto saved = store.save(release); !saved) return saved;
+  if (auto saved = store.save(ended); !saved) return saved;
   if (auto rejected = store.reject(key); !rejected) return rejected;
   const std::string what = " is rejected";
   reporter_.tell(Milestone::rejected, spdlog::level::warn,
                  release_text(release.number) + " (" + short_commit(release.commit) + ")" + what +
                      ", nothing was touched: " + first.message,
                  &release);
-  reporter_.release_ended(release, failure,
+  reporter_.release_ended(*store.find(release.number), failure,
                           release_text(release.number) + what + ": " + first.message);
   end_request(goal.request, "rejected", release.number, first.message);
   return {};

@@ -83,8 +83,9 @@ ProbationWatch::Look Reconciler::look_at_probation() {
                            !flight_.unrecorded && !flight_.resumes && !store.intent().paused &&
                            !parts_.engine.error();
   if (!may_go_back) return {};
-  const Release* const current = store.current();
-  const Release* const before = current == nullptr ? nullptr : store.last_good_before(*current);
+  const ReleaseRecord* const current = store.current();
+  const ReleaseRecord* const before =
+      current == nullptr ? nullptr : store.last_good_before(*current);
   return probation_.look(current, before, observation_.own.containers,
                          parts_.settings.gate.probation);
 }
@@ -93,7 +94,7 @@ ProbationWatch::Look Reconciler::look_at_probation() {
 void Reconciler::look_at_inputs(Snapshot* now) {
   if (now->is_stopped || now->is_moving || now->is_paused || now->docker_error || !now->tip) return;
   const StackSettings& settings = parts_.settings;
-  const Release* const current = parts_.store.current();
+  const ReleaseRecord* const current = parts_.store.current();
   const Inputs of_current = current == nullptr ? Inputs{} : inputs_of(settings, *current);
   if (!judged_.evaluated) judged_.evaluated = of_current;
   const auto present = [&](const Inputs& inputs) {
@@ -179,7 +180,7 @@ std::vector<std::string> Reconciler::notices() const {
         "the container " + container.name +
         " was made by hand for a service that the release does not have: it is left alone");
   }
-  if (const Release* const current = parts_.store.current()) {
+  if (const ReleaseRecord* const current = parts_.store.current()) {
     all.insert(all.end(), current->notices.begin(), current->notices.end());
     for (const PreflightFinding& finding : current->findings) all.push_back(finding.message);
   }

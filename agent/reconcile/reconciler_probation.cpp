@@ -13,7 +13,8 @@ namespace {
 
 // What was done for the content that runs, be it in several releases: commits that changed nothing
 // of it and repairs have plans of their own.
-Plan plan_of_content(const Store& store, const Release& current, const Release& before) {
+Plan plan_of_content(const Store& store, const ReleaseRecord& current,
+                     const ReleaseRecord& before) {
   Plan all;
   for (const auto& [number, release] : store.releases()) {
     if (number <= before.number || number > current.number) continue;
@@ -33,31 +34,45 @@ Plan plan_of_content(const Store& store, const Release& current, const Release& 
 
 }  // namespace
 
+Task<void> Reconciler::perform(action::EndProbation) {
+  end_probation({});
+  co_return;
+}
+
+// Of the current release, which is good by a deployment. `notice`: for people; "": none.
+void Reconciler::end_probation(const std::string& notice) {
+  const ReleaseRecord& passed = *parts_.store.current();
+  probation_.give_up(passed.number);
+  Attempt ended = parts_.store.deployments().at(passed.made_good_by);
+  ended.probation_until.reset();
+  if (!notice.empty()) add_notice(ended, notice);
+  const Result<void> saved = parts_.store.save(ended);
+  if (!saved) spdlog::warn("{}: {}", parts_.settings.name, saved.error().text());
+}
+
 Task<void> Reconciler::perform(action::TellBroken action) {
   Failure failure = std::move(action.failure);
   co_await add_logs_of_broken(&failure);
-  Release told = *parts_.store.current();
-  probation_.give_up(told.number);
-  told.probation_until.reset();
-  told.notices.push_back(failure.reason + "; `trimtab rollback " + parts_.settings.name +
-                         "` goes back from it");
-  const Result<void> saved = parts_.store.save(told);
-  if (!saved) spdlog::warn("{}: {}", parts_.settings.name, saved.error().text());
-  reporter_.tell(
-      Milestone::failed, spdlog::level::warn,
-      release_text(told.number) + " (" + short_commit(told.commit) + ") " + told.notices.back(),
-      &told);
+  const Release told = *parts_.store.current();
+  const std::string notice =
+      failure.reason + "; `trimtab rollback " + parts_.settings.name + "` goes back from it";
+  end_probation(notice);
+  reporter_.tell(Milestone::failed, spdlog::level::warn,
+                 release_text(told.number) + " (" + short_commit(told.commit) + ") " + notice,
+                 &told);
 }
 
 Task<void> Reconciler::perform(action::GoBack action) {
   Failure failure = std::move(action.failure);
   co_await add_logs_of_broken(&failure);
   const Store& store = parts_.store;
-  const Release current = *store.current();
-  const Release& before = *store.last_good_before(current);
+  const ReleaseRecord current = *store.current();
+  const ReleaseRecord& before = *store.last_good_before(current);
   Attempt next;
   next.release = current.number;
   next.fallback = before.number;
+  next.kind = AttemptKind::probation_rollback;
+  next.cause = failure.reason;
   next.plan = plan_of_content(store, current, before);
   const Result<Rendering> rendering = renderings_.of(current.number);
   next.checkout = current.number;

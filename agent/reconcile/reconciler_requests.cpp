@@ -36,7 +36,7 @@ Result<std::string> Reconciler::deploy(std::string commit) {
 }
 
 Result<std::string> Reconciler::rollback(int release) {
-  const Release* const current = parts_.store.current();
+  const ReleaseRecord* const current = parts_.store.current();
   if (current == nullptr) {
     return Error{Errc::conflict, parts_.settings.name + " has no release yet", {}};
   }
@@ -44,7 +44,7 @@ Result<std::string> Reconciler::rollback(int release) {
   request.kind = Request::Kind::rollback;
   request.is_named = release != 0;
   if (release == 0) {
-    const Release* const good = parts_.store.last_good_before(*current);
+    const ReleaseRecord* const good = parts_.store.last_good_before(*current);
     if (good == nullptr) {
       return Error{Errc::conflict,
                    parts_.settings.name + " has no earlier good release to go back to",
@@ -52,7 +52,7 @@ Result<std::string> Reconciler::rollback(int release) {
     }
     release = good->number;
   }
-  const Release* const target = parts_.store.find(release);
+  const ReleaseRecord* const target = parts_.store.find(release);
   if (target == nullptr) {
     return Error{Errc::not_found, parts_.settings.name + " has no " + release_text(release),
                  "`trimtab history " + parts_.settings.name + "` shows what there is"};
@@ -74,7 +74,7 @@ Intent Reconciler::known_intent() const {
   Intent intent = parts_.store.intent();
   if (!intent.is_unknown) return intent;
   intent.is_unknown = false;
-  const Release* const current = parts_.store.current();
+  const ReleaseRecord* const current = parts_.store.current();
   if (current != nullptr && !current->seen.empty()) intent.unit = parts_.settings.unit;
   return intent;
 }
@@ -208,7 +208,7 @@ Task<Result<Reconciler::Way>> Reconciler::find_way_back(Request request) {
       co_return way;
     }
     const Error error = readable ? rendering.error() : readable.error();
-    const Release* const older =
+    const ReleaseRecord* const older =
         request.is_named ? nullptr : parts_.store.last_good_before(*parts_.store.find(way.release));
     const bool lost = !parts_.compose.problem() && is_lost(parts_.store, way.release, error);
     if (!lost || older == nullptr) co_return error;
@@ -226,8 +226,8 @@ Task<void> Reconciler::serve_rollback(Request request) {
     staging.emplace(std::move(turn));
   }
   if (requests_.is_superseded(request.id)) co_return;
-  const Release* const current = parts_.store.current();
-  const Release* const target = parts_.store.find(request.release);
+  const ReleaseRecord* const current = parts_.store.current();
+  const ReleaseRecord* const target = parts_.store.find(request.release);
   // Since it was asked for another deployment may have ended.
   if (current == nullptr || target == nullptr || target->number == current->number) {
     end_request(request.id, "failed", std::nullopt,
@@ -252,8 +252,8 @@ Task<void> Reconciler::serve_rollback(Request request) {
     end_request(request.id, "failed", std::nullopt, there.error().text());
     co_return;
   }
-  const Release older = *parts_.store.find(way->release);
-  const Release* const ran = release_to_go_back_to(parts_.store);
+  const ReleaseRecord older = *parts_.store.find(way->release);
+  const ReleaseRecord* const ran = release_to_go_back_to(parts_.store);
   Result<Rendering> before = Error{Errc::not_found, "nothing ran well", {}};
   if (ran != nullptr) before = renderings_.of(ran->number);
   Attempt next;
@@ -267,17 +267,9 @@ Task<void> Reconciler::serve_rollback(Request request) {
       without_hand_made_rest(observation_.own.containers, observation_.signs, *rendering);
   next.plan = make_return_plan(target_of(older, *rendering), renderings_.base_of_plans(), own);
   if (before) next.unwell = unwell_services(next.from, *before, observation_.own);
-  // People are told what is done now, not what was when it was deployed first.
-  Release shown = older;
-  shown.plan = next.plan;
-  for (const std::string& notice : way->notices) {
-    reporter_.remark(notice);
-    shown.notices.push_back(notice);
-  }
-  if (const Result<void> saved = parts_.store.save(shown); !saved) {
-    end_request(request.id, "failed", std::nullopt, saved.error().text());
-    co_return;
-  }
+  for (const std::string& notice : way->notices) reporter_.remark(notice);
+  next.notices = way->notices;
+  next.cause = "an operator went back to it";
   next.request = request.id;
   next.started_at = wall_now();
   staging.reset();
@@ -301,7 +293,7 @@ Task<Result<PlanAnswer>> Reconciler::plan() {
   DraftResult made = co_await make_draft(draft_parts(), *tip, &facts);
   if (made.world) co_return *made.world;
   PlanAnswer answer;
-  if (const Release* const current = parts_.store.current()) answer.from = current->number;
+  if (const ReleaseRecord* const current = parts_.store.current()) answer.from = current->number;
   answer.commit = made.release.commit;
   answer.subject = made.release.subject;
   if (made.rejected) {

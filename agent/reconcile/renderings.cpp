@@ -5,7 +5,7 @@
 namespace trimtab {
 
 Result<Rendering> Renderings::of(int number) const {
-  const Release* const release = store_.find(number);
+  const ReleaseRecord* const release = store_.find(number);
   const std::string key = release == nullptr ? std::string() : release->content_key;
   if (!key.empty() && cached_key_ == key) return cached_;
   Result<Rendering> rendering = read_rendering(store_, number);
@@ -19,7 +19,7 @@ Base Renderings::base_of_plans() const {
   Base base;
   base.running = store_.running();
   for (const int number : releases_of(base.running)) {
-    const Release* const release = store_.find(number);
+    const ReleaseRecord* const release = store_.find(number);
     const Result<Rendering> rendering = of(number);
     if (release != nullptr && rendering) {
       base.releases[number] = {*rendering, release->mounted_files};
@@ -28,10 +28,10 @@ Base Renderings::base_of_plans() const {
   return base;
 }
 
-const Release* release_to_go_back_to(const Store& store) {
-  const Release* const ran = store.find(store.running().release);
+const ReleaseRecord* release_to_go_back_to(const Store& store) {
+  const ReleaseRecord* const ran = store.find(store.running().release);
   if (ran != nullptr && ran->outcome == Outcome::good) return ran;
-  const Release* const current = store.current();
+  const ReleaseRecord* const current = store.current();
   if (current == nullptr || current->outcome == Outcome::good) return current;
   return store.last_good_before(*current);
 }

@@ -27,6 +27,6 @@ class Renderings {
 };
 
 // The release that the next one goes back to if it fails: what ran well last. Null: there is none.
-const Release* release_to_go_back_to(const Store& store);
+const ReleaseRecord* release_to_go_back_to(const Store& store);
 
 }  // namespace trimtab

@@ -144,7 +144,7 @@ void Reporter::observation(const Observation& before, const Observation& now) {
   }
 }
 
-void Reporter::release_ended(const Release& release, const std::optional<Failure>& failure,
+void Reporter::release_ended(const ReleaseRecord& release, const std::optional<Failure>& failure,
                              const std::string& message) {
   Json data;
   data["release"] = release.number;
@@ -169,7 +169,7 @@ void Reporter::phase_begun(const Attempt& attempt) {
   view.attempt = attempt;
   view.phase_started_at = wall_now();
   if (attempt_) view.gate_began_at = attempt_->gate_began_at;
-  if (attempt.phase == Phase::gating && attempt.kind == AttemptKind::deploy) {
+  if (attempt.phase == Phase::gating && !is_return(attempt.kind)) {
     view.gate_began_at = SteadyClock::now();
   }
   attempt_ = std::move(view);

@@ -53,7 +53,7 @@ class Reporter final : public Progress {
   bool facts(const Facts& facts, const std::map<std::string, ImageReference>& watched);
   // What was seen to change.
   void observation(const Observation& before, const Observation& now);
-  void release_ended(const Release& release, const std::optional<Failure>& failure,
+  void release_ended(const ReleaseRecord& release, const std::optional<Failure>& failure,
                      const std::string& message);
   void request_ended(const RequestResult& result);
 

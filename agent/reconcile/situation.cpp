@@ -7,7 +7,7 @@ namespace trimtab {
 namespace {
 
 // "" where the container does what it should, or what an operator wants of it.
-std::string ailment(const Container& container, const Release* current) {
+std::string ailment(const Container& container, const ReleaseRecord* current) {
   // Docker calls a container that has ended unhealthy, too.
   if (container.state == ContainerState::running && container.health == Health::unhealthy) {
     return "is unhealthy";
@@ -18,7 +18,7 @@ std::string ailment(const Container& container, const Release* current) {
   return ended ? "exited with " + std::to_string(container.exit_code) : std::string();
 }
 
-Situation unreachable_remote(const Error& error, const Release* current) {
+Situation unreachable_remote(const Error& error, const ReleaseRecord* current) {
   const std::string runs =
       current == nullptr ? "nothing is deployed" : release_text(current->number) + " keeps running";
   return Situation{state_of(error), error.message,

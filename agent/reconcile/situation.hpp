@@ -8,7 +8,7 @@
 
 #include "agent/model/facts.hpp"
 #include "agent/model/observed.hpp"
-#include "agent/model/release.hpp"
+#include "agent/model/release_record.hpp"
 #include "agent/plan/volumes.hpp"
 #include "agent/record/store.hpp"
 
@@ -41,7 +41,7 @@ struct SituationInput {
   std::string unit_problem;  // why it is not known what became of the unit; "": it is
   Situation decided;         // what the last look at Git and the registries came to
   const Intent* intent = nullptr;
-  const Release* current = nullptr;  // null before the first
+  const ReleaseRecord* current = nullptr;  // null before the first
   std::optional<Error> docker_error;
   const Fact<RefTip>* tip = nullptr;
   const Observed* observed = nullptr;

@@ -60,7 +60,7 @@ Task<void> UnitKeeper::look(StackUnit unit, bool docker_answers) {
   facts.state = *state;
   facts.path = path_.string();
   // One of an earlier trimtab lacks the files that the unit reads until they are written.
-  const Release* const current = store_.current();
+  const ReleaseRecord* const current = store_.current();
   facts.has_release =
       current != nullptr && !current->seen.empty() && store_.has_boot_files(current->number);
   // Where it is not known, an operator may have stopped it.

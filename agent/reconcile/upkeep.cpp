@@ -17,7 +17,7 @@ constexpr auto certificates_interval = std::chrono::minutes(1);
 }  // namespace
 
 Task<void> Upkeep::keep_boot_files(std::vector<Container> foreign) {
-  const Release* const current = parts_.store.current();
+  const ReleaseRecord* const current = parts_.store.current();
   if (current == nullptr) co_return;
   const bool is_kept =
       boots_without_ == services_taken_by(foreign) && parts_.store.has_boot_files(current->number);
@@ -31,7 +31,7 @@ Task<void> Upkeep::keep_boot_files(std::vector<Container> foreign) {
 
 void Upkeep::look_at_certificates() {
   const StackSettings& settings = parts_.settings;
-  const Release* const current = parts_.store.current();
+  const ReleaseRecord* const current = parts_.store.current();
   const auto now = SteadyClock::now();
   if (current == nullptr || now < certificates_until_) return;
   const Result<Rendering> rendering = renderings_.of(current->number);
@@ -49,7 +49,7 @@ void Upkeep::look_at_certificates() {
 }
 
 bool Upkeep::look_for_renewed_files() {
-  const Release* const current = parts_.store.current();
+  const ReleaseRecord* const current = parts_.store.current();
   const auto now = SteadyClock::now();
   if (current == nullptr || now < renewed_until_) return !renewed_.empty();
   renewed_until_ = now + renewal_interval;
@@ -62,7 +62,7 @@ bool Upkeep::look_for_renewed_files() {
 
 Task<void> Upkeep::reload_renewed(std::vector<Container> containers) {
   const std::set<std::string> services = std::exchange(renewed_, {});
-  const Release* const current = parts_.store.current();
+  const ReleaseRecord* const current = parts_.store.current();
   if (current == nullptr) co_return;
   const Result<Rendering> rendering = renderings_.of(current->number);
   if (!rendering) co_return;
@@ -85,7 +85,7 @@ Task<void> Upkeep::reload_renewed(std::vector<Container> containers) {
 }
 
 bool Upkeep::is_rendering_to_mend(const std::string& tip) {
-  const Release* const current = parts_.store.current();
+  const ReleaseRecord* const current = parts_.store.current();
   const bool is_readable = current == nullptr || renderings_.of(current->number).has_value();
   if (is_readable) {
     unmended_.clear();
@@ -101,7 +101,7 @@ std::string Upkeep::what_mends(int release, const std::string& tip) const {
 }
 
 Task<void> Upkeep::mend_rendering(std::string tip) {
-  const Release* const current = parts_.store.current();
+  const ReleaseRecord* const current = parts_.store.current();
   if (current == nullptr) co_return;
   const int number = current->number;
   const Result<Rendering> damaged = renderings_.of(number);

@@ -6,7 +6,7 @@
 
 namespace trimtab {
 
-bool is_vain(const Release& release) {
+bool is_vain(const ReleaseRecord& release) {
   const bool failed = release.outcome == Outcome::rolled_back || release.outcome == Outcome::failed;
   const bool by_host = release.failure && release.failure->cls == FailureClass::world;
   return failed && by_host &&
@@ -15,13 +15,12 @@ bool is_vain(const Release& release) {
              [](const TimelineEntry& entry) { return entry.phase == to_string(Phase::starting); });
 }
 
-int vain_tries(const std::map<int, Release>& releases, const std::string& content_key,
-               WallTime since) {
+int vain_tries(const Releases& releases, const std::string& content_key, WallTime since) {
   int tries = 0;
   for (auto entry = releases.rbegin(); entry != releases.rend(); ++entry) {
-    const Release& release = entry->second;
+    const ReleaseRecord& release = entry->second;
     if (release.content_key != content_key) continue;
-    if (!is_vain(release) || release.created_at < since) break;
+    if (!is_vain(release) || release.timeline.front().started_at < since) break;
     ++tries;
   }
   return tries;

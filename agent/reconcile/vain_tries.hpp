@@ -4,7 +4,7 @@
 #include <map>
 #include <string>
 
-#include "agent/model/release.hpp"
+#include "agent/model/release_record.hpp"
 
 namespace trimtab {
 
@@ -12,10 +12,9 @@ namespace trimtab {
 inline constexpr int max_vain_tries = 3;
 
 // Whether the host has made the release fail once containers had been touched for it.
-bool is_vain(const Release& release);
+bool is_vain(const ReleaseRecord& release);
 
 // How many of the newest releases of this content, in a row, were made after `since` in vain.
-int vain_tries(const std::map<int, Release>& releases, const std::string& content_key,
-               WallTime since);
+int vain_tries(const Releases& releases, const std::string& content_key, WallTime since);
 
 }  // namespace trimtab

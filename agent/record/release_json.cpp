@@ -84,13 +84,52 @@ std::optional<Failure> failure_from_json(const Json& json) {
   return failure;
 }
 
+std::vector<TimelineEntry> timeline_from_json(const Json& json) {
+  std::vector<TimelineEntry> timeline;
+  for (const Json& item : json) {
+    TimelineEntry entry;
+    entry.phase = json_string(item, "phase");
+    entry.started_at = time_of(item, "started_at");
+    if (item.contains("seconds") && item["seconds"].is_number()) {
+      entry.seconds = item["seconds"].get<double>();
+    }
+    timeline.push_back(std::move(entry));
+  }
+  return timeline;
+}
+
+std::vector<HookRun> hooks_from_json(const Json& json) {
+  std::vector<HookRun> hooks;
+  for (const Json& item : json) {
+    HookRun hook;
+    hook.phase = json_string(item, "phase");
+    hook.name = json_string(item, "name");
+    if (item.contains("exit") && item["exit"].is_number_integer()) {
+      hook.exit = static_cast<int>(json_int(item, "exit"));
+    }
+    if (item.contains("seconds") && item["seconds"].is_number()) {
+      hook.seconds = item["seconds"].get<double>();
+    }
+    hook.problem = json_string(item, "problem");
+    hook.output = strings_of(json_array(item, "output"));
+    hooks.push_back(std::move(hook));
+  }
+  return hooks;
+}
+
+Json time_or_null(const std::optional<WallTime>& time) {
+  return time ? Json(format_time(*time)) : Json(nullptr);
+}
+
 }  // namespace
 
 Result<void> check_schema(const Json& json, const char* what) {
-  if (json.is_object() && json_int(json, "schema") == record_schema) return {};
+  const std::int64_t schema = json.is_object() ? json_int(json, "schema") : 0;
+  if (schema >= 1 && schema <= record_schema) return {};
   return Error{Errc::invalid,
-               std::string(what) + " has schema " + std::to_string(json_int(json, "schema")) +
-                   ", and this version of trimtab reads schema " + std::to_string(record_schema),
+               std::string(what) + " has schema " + std::to_string(schema) +
+                   ", and this version of trimtab reads schemas up to " +
+                   std::to_string(record_schema),
                {}};
 }
 
@@ -143,6 +182,33 @@ Json to_json(const Failure& failure) {
   return json;
 }
 
+Json to_json(const std::vector<TimelineEntry>& timeline) {
+  Json list = Json::array();
+  for (const TimelineEntry& entry : timeline) {
+    Json item;
+    item["phase"] = entry.phase;
+    item["started_at"] = format_time(entry.started_at);
+    item["seconds"] = entry.seconds ? Json(*entry.seconds) : Json(nullptr);
+    list.push_back(std::move(item));
+  }
+  return list;
+}
+
+Json to_json(const std::vector<HookRun>& hooks) {
+  Json list = Json::array();
+  for (const HookRun& hook : hooks) {
+    Json item;
+    item["phase"] = hook.phase;
+    item["name"] = hook.name;
+    item["exit"] = hook.exit ? Json(*hook.exit) : Json(nullptr);
+    item["seconds"] = hook.seconds;
+    item["problem"] = hook.problem;
+    item["output"] = list_of(hook.output);
+    list.push_back(std::move(item));
+  }
+  return list;
+}
+
 Json to_json(const Release& release) {
   Json json;
   json["schema"] = record_schema;
@@ -152,9 +218,6 @@ Json to_json(const Release& release) {
   json["subject"] = release.subject;
   json["author"] = release.author;
   json["created_at"] = format_time(release.created_at);
-  json["outcome"] = to_string(release.outcome);
-  json["previous"] = release.previous ? Json(*release.previous) : Json(nullptr);
-  json["cause"] = release.cause;
   json["project"] = release.project;
   json["compose"] = release.compose;
   json["inputs_key"] = release.inputs_key;
@@ -170,40 +233,13 @@ Json to_json(const Release& release) {
   json["mounted_files"] = release.mounted_files;
   json["inputs"] = release.inputs;
   json["watched"] = release.watched;
-  json["plan"] = to_json(release.plan);
-  json["findings"] = to_json(release.findings);
-  json["notices"] = list_of(release.notices);
-  json["timeline"] = Json::array();
-  for (const TimelineEntry& entry : release.timeline) {
-    Json item;
-    item["phase"] = entry.phase;
-    item["started_at"] = format_time(entry.started_at);
-    item["seconds"] = entry.seconds ? Json(*entry.seconds) : Json(nullptr);
-    json["timeline"].push_back(std::move(item));
-  }
-  json["failure"] = release.failure ? to_json(*release.failure) : Json(nullptr);
-  json["seen"] = release.seen;
-  json["jobs"] = release.jobs;
-  json["tries"] = release.tries;
-  json["hooks"] = Json::array();
-  for (const HookRun& hook : release.hooks) {
-    Json item;
-    item["phase"] = hook.phase;
-    item["name"] = hook.name;
-    item["exit"] = hook.exit ? Json(*hook.exit) : Json(nullptr);
-    item["seconds"] = hook.seconds;
-    item["problem"] = hook.problem;
-    item["output"] = list_of(hook.output);
-    json["hooks"].push_back(std::move(item));
-  }
-  json["probation_until"] =
-      release.probation_until ? Json(format_time(*release.probation_until)) : Json(nullptr);
   return json;
 }
 
 Json to_json(const Attempt& attempt) {
   Json json;
   json["schema"] = record_schema;
+  json["id"] = attempt.id;
   json["release"] = attempt.release;
   json["fallback"] = attempt.fallback;
   json["checkout"] = attempt.checkout;
@@ -217,8 +253,18 @@ Json to_json(const Attempt& attempt) {
   json["return_plan"] = to_json(attempt.return_plan);
   json["leaving"] = attempt.leaving ? Json(*attempt.leaving) : Json(nullptr);
   json["hook_mark"] = attempt.hook_mark;
+  json["previous"] = attempt.previous ? Json(*attempt.previous) : Json(nullptr);
+  json["cause"] = attempt.cause;
+  json["findings"] = to_json(attempt.findings);
   json["started_at"] = format_time(attempt.started_at);
+  json["timeline"] = to_json(attempt.timeline);
+  json["hooks"] = to_json(attempt.hooks);
+  json["notices"] = list_of(attempt.notices);
   json["failure"] = attempt.failure ? to_json(*attempt.failure) : Json(nullptr);
+  json["ran"] = to_json(attempt.ran);
+  json["ended_at"] = time_or_null(attempt.ended_at);
+  json["outcome"] = to_string(attempt.outcome);
+  json["probation_until"] = time_or_null(attempt.probation_until);
   return json;
 }
 
@@ -242,20 +288,12 @@ Result<Release> release_from_json(const Json& json) {
   if (const auto checked = check_schema(json, "the release"); !checked) return checked.error();
   Release release;
   release.number = static_cast<int>(json_int(json, "number"));
-  const std::optional<Outcome> outcome = outcome_from(json_string(json, "outcome"));
-  if (release.number < 1 || !outcome) {
-    return Error{Errc::invalid, "the release has no number or no known outcome", {}};
-  }
-  release.outcome = *outcome;
+  if (release.number < 1) return Error{Errc::invalid, "the release has no number", {}};
   release.commit = json_string(json, "commit");
   release.ref = json_string(json, "ref");
   release.subject = json_string(json, "subject");
   release.author = json_string(json, "author");
   release.created_at = time_of(json, "created_at");
-  if (json.contains("previous") && json["previous"].is_number_integer()) {
-    release.previous = static_cast<int>(json_int(json, "previous"));
-  }
-  release.cause = json_string(json, "cause");
   release.project = json_string(json, "project");
   release.compose = json_string(json, "compose");
   release.inputs_key = json_string(json, "inputs_key");
@@ -273,65 +311,37 @@ Result<Release> release_from_json(const Json& json) {
   release.inputs = string_map_of(json_object(json, "inputs"));
   const std::vector<std::string> watched = strings_of(json_array(json, "watched"));
   release.watched = std::set<std::string>(watched.begin(), watched.end());
-  release.plan = plan_from_json(json_array(json, "plan"));
-  release.findings = findings_from_json(json_array(json, "findings"));
-  release.notices = strings_of(json_array(json, "notices"));
-  for (const Json& item : json_array(json, "timeline")) {
-    TimelineEntry entry;
-    entry.phase = json_string(item, "phase");
-    entry.started_at = time_of(item, "started_at");
-    if (item.contains("seconds") && item["seconds"].is_number()) {
-      entry.seconds = item["seconds"].get<double>();
-    }
-    release.timeline.push_back(std::move(entry));
-  }
-  release.failure = failure_from_json(json_object(json, "failure"));
-  for (const auto& item : json_object(json, "seen").items()) {
-    const std::vector<std::string> ids = strings_of(item.value());
-    release.seen[item.key()] = std::set<std::string>(ids.begin(), ids.end());
-  }
-  const std::vector<std::string> jobs = strings_of(json_array(json, "jobs"));
-  release.jobs = std::set<std::string>(jobs.begin(), jobs.end());
-  release.tries = static_cast<int>(json_int(json, "tries"));
-  for (const Json& item : json_array(json, "hooks")) {
-    HookRun hook;
-    hook.phase = json_string(item, "phase");
-    hook.name = json_string(item, "name");
-    if (item.contains("exit") && item["exit"].is_number_integer()) {
-      hook.exit = static_cast<int>(json_int(item, "exit"));
-    }
-    if (item.contains("seconds") && item["seconds"].is_number()) {
-      hook.seconds = item["seconds"].get<double>();
-    }
-    hook.problem = json_string(item, "problem");
-    hook.output = strings_of(json_array(item, "output"));
-    release.hooks.push_back(std::move(hook));
-  }
-  release.probation_until = parse_time(json_string(json, "probation_until"));
   return release;
 }
 
 Result<Attempt> attempt_from_json(const Json& json) {
-  if (const auto checked = check_schema(json, "the journal"); !checked) return checked.error();
+  if (const auto checked = check_schema(json, "the deployment"); !checked) return checked.error();
   const std::optional<Phase> phase = phase_from(json_string(json, "phase"));
+  const std::optional<Outcome> outcome = outcome_from(json_string(json, "outcome"));
   Attempt attempt;
+  attempt.id = static_cast<int>(json_int(json, "id"));
   attempt.release = static_cast<int>(json_int(json, "release"));
-  if (!phase || attempt.release < 1) {
-    return Error{Errc::invalid, "the journal names no known phase or no release", {}};
+  if (!phase || !outcome || attempt.id < 1 || attempt.release < 1) {
+    return Error{
+        Errc::invalid, "the deployment has no id, no release, or no known phase or outcome", {}};
   }
+  attempt.outcome = *outcome;
   attempt.phase = *phase;
   attempt.fallback = static_cast<int>(json_int(json, "fallback"));
-  // Earlier versions wrote neither: the live directory had the files of what they would go back to.
-  attempt.checkout =
-      json.contains("checkout") ? static_cast<int>(json_int(json, "checkout")) : attempt.fallback;
-  attempt.kind = json_bool(json, "operator_rollback")
-                     ? AttemptKind::operator_rollback
-                     : attempt_kind_from(json_string(json, "kind")).value_or(AttemptKind::deploy);
-  if (json.contains("from")) {
-    Result<RunningSet> from = running_set_from_json(json["from"]);
-    if (!from) return from.error();
-    attempt.from = std::move(*from);
+  attempt.checkout = static_cast<int>(json_int(json, "checkout"));
+  attempt.kind = attempt_kind_from(json_string(json, "kind")).value_or(AttemptKind::deploy);
+  for (const auto& [key, set] :
+       {std::pair("from", &attempt.from), std::pair("ran", &attempt.ran)}) {
+    if (!json.contains(key)) continue;
+    Result<RunningSet> read = running_set_from_json(json[key]);
+    if (!read) return read.error();
+    *set = std::move(*read);
   }
+  if (json.contains("previous") && json["previous"].is_number_integer()) {
+    attempt.previous = static_cast<int>(json_int(json, "previous"));
+  }
+  attempt.cause = json_string(json, "cause");
+  attempt.findings = findings_from_json(json_array(json, "findings"));
   attempt.plan = plan_from_json(json_array(json, "plan"));
   for (std::string& name : strings_of(json_array(json, "unwell"))) {
     attempt.unwell.insert(std::move(name));
@@ -348,6 +358,11 @@ Result<Attempt> attempt_from_json(const Json& json) {
   }
   attempt.hook_mark = json_string(json, "hook_mark");
   attempt.started_at = time_of(json, "started_at");
+  attempt.timeline = timeline_from_json(json_array(json, "timeline"));
+  attempt.hooks = hooks_from_json(json_array(json, "hooks"));
+  attempt.notices = strings_of(json_array(json, "notices"));
+  attempt.ended_at = parse_time(json_string(json, "ended_at"));
+  attempt.probation_until = parse_time(json_string(json, "probation_until"));
   attempt.failure = failure_from_json(json_object(json, "failure"));
   return attempt;
 }

@@ -7,6 +7,7 @@
 
 #include "agent/record/leftovers.hpp"
 #include "agent/record/release_json.hpp"
+#include "agent/record/schema_1.hpp"
 #include "agent/record/way_back.hpp"
 #include "common/files.hpp"
 #include "common/hash.hpp"
@@ -46,15 +47,18 @@ Result<void> write_json(const fs::path& path, const Json& json) {
 
 Result<Store> Store::open(fs::path directory) {
   Store store(std::move(directory));
-  for (const fs::path& folder : {store.directory_, store.directory_ / "releases", store.saved()}) {
+  for (const fs::path& folder : {store.directory_, store.directory_ / "releases",
+                                 store.directory_ / "deployments", store.saved()}) {
     if (auto made = make_private_directory(folder); !made) return made.error();
   }
   remove_temporary_files(store.directory_);
   if (auto loaded = store.load_releases(); !loaded) return loaded.error();
   if (auto loaded = store.load_intent(); !loaded) return loaded.error();
+  if (auto loaded = store.load_deployments(); !loaded) return loaded.error();
+  store.take_over_schema_1();
+  store.find_in_flight();
   store.load_current();
   if (auto loaded = store.load_rejected(); !loaded) return loaded.error();
-  store.load_journal();
   store.load_running();
   return store;
 }
@@ -76,33 +80,123 @@ Result<void> Store::load_releases() {
     const int number = number_of(entry.path().filename().string());
     if (number == 0) continue;
     highest_ = std::max(highest_, number);
-    remove_temporary_files(entry.path());
-    const fs::path file = entry.path() / "release.json";
-    const Result<Json> json = read_json(file);
-    if (!json) {
-      // A release whose first write was cut off has no file yet: it never began.
-      const bool is_folder = fs::is_directory(entry.symlink_status(ec));
-      if (json.error().code == Errc::not_found && is_folder) unfinished_.insert(number);
-      if (json.error().code != Errc::not_found) set_aside(file, json.error().message);
-      continue;
-    }
-    Result<Release> release = release_from_json(*json);
-    if (!release && is_newer(*json)) {
-      problems_.push_back(file.string() + " cannot be read (" + release.error().message + ")");
-      continue;
-    }
-    if (!release) {
-      set_aside(file, release.error().message);
-      continue;
-    }
-    if (release->number != number) {
-      set_aside(file, "it is of release " + std::to_string(release->number));
-      continue;
-    }
-    releases_[number] = std::move(*release);
+    load_release(number, fs::is_directory(entry.symlink_status(ec)));
   }
   if (ec) return os_error("read", folder, ec.value());
   return {};
+}
+
+void Store::load_release(int number, bool is_folder) {
+  remove_temporary_files(release_directory(number));
+  const fs::path file = release_directory(number) / "release.json";
+  const Result<Json> json = read_json(file);
+  if (!json && json.error().code == Errc::not_found) {
+    // A release whose first write was cut off has no file yet: it never began.
+    if (is_folder) unfinished_.insert(number);
+    return;
+  }
+  if (!json) return set_aside(file, json.error().message);
+  const Result<Release> release = release_from_json(*json);
+  if (!release && is_newer(*json)) {
+    problems_.push_back(file.string() + " cannot be read (" + release.error().message + ")");
+    return;
+  }
+  if (!release) return set_aside(file, release.error().message);
+  if (release->number != number) {
+    return set_aside(file, "it is of release " + std::to_string(release->number));
+  }
+  if (schema_1::is_of_it(*json)) {
+    Result<Attempt> deployment = schema_1::deployment_in(*json);
+    if (!deployment) return set_aside(file, deployment.error().message);
+    of_schema_1_[number] = std::move(*deployment);
+  }
+  releases_[number] = record_of(*release, {});
+}
+
+Result<void> Store::load_deployments() {
+  const fs::path folder = directory_ / "deployments";
+  remove_temporary_files(folder);
+  std::error_code ec;
+  for (fs::directory_iterator next(folder, ec), end; !ec && next != end; next.increment(ec)) {
+    const fs::path file = next->path();
+    const int id = file.extension() == ".json" ? number_of(file.stem().string()) : 0;
+    if (id == 0) continue;
+    last_deployment_ = std::max(last_deployment_, id);
+    const Result<Json> json = read_json(file);
+    Result<Attempt> deployment = json ? attempt_from_json(*json) : Result<Attempt>(json.error());
+    if (deployment && deployment->id == id) {
+      deployments_[id] = std::move(*deployment);
+    } else if (json && is_newer(*json)) {
+      // It may be in flight, and another version's to go on with.
+      hold(file.string() + " cannot be read (" + deployment.error().message + ")");
+    } else {
+      set_aside(file, deployment ? "it is of deployment " + std::to_string(deployment->id)
+                                 : deployment.error().message);
+    }
+  }
+  if (ec) return os_error("read", folder, ec.value());
+  return {};
+}
+
+// May be cut off and begun again at any point: a release's file is of schema 1 until its deployment
+// is written.
+void Store::take_over_schema_1() {
+  const fs::path journal = directory_ / "journal";
+  const Result<std::string> lines = read_file(journal);
+  Result<void> written;
+  const auto keep = [&](const Attempt& deployment) {
+    remember(deployment);
+    if (written) written = write_json(deployment_file(deployment.id), to_json(deployment));
+  };
+  const bool is_begun = std::any_of(deployments_.begin(), deployments_.end(),
+                                    [](const auto& known) { return !known.second.ended_at; });
+  std::optional<Attempt> in_flight;
+  if (lines && !is_begun) in_flight = schema_1::last_of_journal(*lines);
+  for (const auto& [number, deployment] : of_schema_1_) {
+    if (!deployments_.contains(deployment.id)) keep(deployment);
+  }
+  if (in_flight && releases_.contains(in_flight->release)) {
+    const auto found = of_schema_1_.find(in_flight->release);
+    keep(schema_1::in_flight(std::move(*in_flight),
+                             found == of_schema_1_.end() ? nullptr : &found->second,
+                             next_deployment()));
+  } else if (lines && !is_begun) {
+    set_aside(journal, in_flight ? "its release is not there" : "no line of it can be read");
+  }
+  for (const auto& [number, deployment] : of_schema_1_) {
+    if (written) {
+      written =
+          write_json(release_directory(number) / "release.json", to_json(releases_.at(number)));
+    }
+  }
+  std::error_code ec;
+  if (lines && written) fs::remove(journal, ec);
+  if (!written) problems_.push_back(written.error().text());
+  of_schema_1_.clear();
+}
+
+// Where a suspended one could not be ended before another took its place, the newer one counts.
+void Store::find_in_flight() {
+  for (auto& [id, deployment] : deployments_) {
+    if (deployment.ended_at) continue;
+    if (attempt_) {
+      Attempt& older = deployments_.at(attempt_->id);
+      older.outcome = Outcome::failed;
+      older.ended_at = deployment.started_at;
+    }
+    attempt_ = deployment;
+  }
+  if (attempt_ && !releases_.contains(attempt_->release)) {
+    set_aside(deployment_file(attempt_->id), "its release is not there");
+    deployments_.erase(attempt_->id);
+    attempt_.reset();
+  }
+  if (attempt_ && attempt_->fallback != 0 && !releases_.contains(attempt_->fallback)) {
+    problems_.push_back("release " + std::to_string(attempt_->fallback) + ", to which release " +
+                        std::to_string(attempt_->release) + " would go back, cannot be read");
+    attempt_->fallback = 0;
+  }
+  for (auto& [number, release] : releases_) release = record_of(release, deployments_);
 }
 
 void Store::load_current() {
@@ -181,41 +275,6 @@ Result<void> Store::load_intent() {
   return {};
 }
 
-void Store::load_journal() {
-  const fs::path file = directory_ / "journal";
-  const Result<std::string> text = read_file(file);
-  if (!text) {
-    if (text.error().code != Errc::not_found) set_aside(file, text.error().message);
-    return;
-  }
-  bool torn = false;
-  for (const std::string& line : split(*text, '\n')) {
-    if (line.empty()) continue;
-    const Result<Json> json = parse_json(line);
-    Result<Attempt> attempt = json ? attempt_from_json(*json) : Result<Attempt>(json.error());
-    torn = !attempt;
-    if (!torn) attempt_ = std::move(*attempt);
-  }
-  torn = torn || (!text->empty() && !text->ends_with('\n'));
-  if (attempt_ && !releases_.contains(attempt_->release)) {
-    set_aside(file, "its release is not there");
-    attempt_.reset();
-  } else if (!attempt_ && torn) {
-    set_aside(file, "no line of it can be read");
-  } else if (attempt_ && torn) {
-    // The next line must not be glued to half a line.
-    const std::string line = dump_json(to_json(*attempt_)) + "\n";
-    if (const auto written = write_file_durably(file, line); !written) {
-      problems_.push_back(written.error().text());
-    }
-  }
-  if (attempt_ && attempt_->fallback != 0 && !releases_.contains(attempt_->fallback)) {
-    problems_.push_back("release " + std::to_string(attempt_->fallback) + ", to which release " +
-                        std::to_string(attempt_->release) + " would go back, cannot be read");
-    attempt_->fallback = 0;
-  }
-}
-
 void Store::load_running() {
   const fs::path file = directory_ / "running.json";
   const Result<Json> json = read_json(file);
@@ -230,41 +289,34 @@ void Store::load_running() {
     return;
   }
   if (running.error().code != Errc::not_found) set_aside(file, running.error().message);
-  running_ = running_by_records();
-  if (attempt_ && attempt_->from == RunningSet()) attempt_->from = running_;
-}
-
-// What an attempt in flight, or one that failed, may have changed is not known to run.
-RunningSet Store::running_by_records() const {
-  const Release* const now = current();
-  const Release* good = now;
-  if (now != nullptr && now->outcome != Outcome::good) good = last_good_before(*now);
-  if (attempt_) {
-    const Release* const forward = find(attempt_->release);
-    const bool on_probation = forward->outcome == Outcome::good;
-    good = on_probation ? forward : find(attempt_->fallback);
+  running_ = running_by_deployments(deployments_);
+  const int newest = deployments_.empty() ? 0 : deployments_.rbegin()->first;
+  if (newest == last_deployment_) return;
+  // What one that cannot be read has done is not known, now and after the next start.
+  for (auto& [name, service] : running_.services) service.is_touched = true;
+  if (const auto written = set_running(running_); !written) {
+    problems_.push_back(written.error().text());
   }
-  if (good == nullptr) return {};
-  RunningSet running = running_set_of(*good);
-  if (attempt_) touch(running, attempt_->plan);
-  if (now != nullptr && now != good) touch(running, now->plan);
-  return running;
 }
 
 fs::path Store::release_directory(int number) const {
   return directory_ / "releases" / std::to_string(number);
 }
 
+fs::path Store::deployment_file(int id) const {
+  return directory_ / "deployments" / (std::to_string(id) + ".json");
+}
+
 fs::path Store::compose_file(int number) const {
   return release_directory(number) / "compose.yaml";
 }
 
-const Release* Store::find(int number) const {
+const ReleaseRecord* Store::find(int number) const {
   const auto found = releases_.find(number);
   return found == releases_.end() ? nullptr : &found->second;
 }
 
-const Release* Store::current() const {
+const ReleaseRecord* Store::current() const {
   return find(current_);
 }
 
@@ -272,7 +324,7 @@ int Store::next_number() const {
   return highest_ + 1;
 }
 
-const Release* Store::last_good_before(const Release& than) const {
+const ReleaseRecord* Store::last_good_before(const ReleaseRecord& than) const {
   return way_back_from(than, releases_, rejected_);
 }
 
@@ -283,7 +335,7 @@ Result<void> Store::save(const Release& release) {
     return written;
   }
   highest_ = std::max(highest_, release.number);
-  releases_[release.number] = release;
+  releases_[release.number] = record_of(release, deployments_);
   return {};
 }
 
@@ -348,15 +400,15 @@ Result<std::vector<int>> Store::retire(int keep) {
     kept.insert(running->release);
     for (const auto& [name, service] : running->services) kept.insert(service.release);
   }
-  if (const Release* now = current()) {
-    if (const Release* good = last_good_before(*now)) kept.insert(good->number);
+  if (const ReleaseRecord* now = current()) {
+    if (const ReleaseRecord* good = last_good_before(*now)) kept.insert(good->number);
   }
   std::set<std::string> contents;
   int distinct = 0;
   int repeated = 0;
   std::vector<int> gone;
   for (auto entry = releases_.rbegin(); entry != releases_.rend(); ++entry) {
-    const Release& release = entry->second;
+    const ReleaseRecord& release = entry->second;
     const std::string& content =
         release.content_key.empty() ? release.inputs_key : release.content_key;
     if (!kept.contains(release.number)) {
@@ -374,11 +426,25 @@ Result<std::vector<int>> Store::retire(int keep) {
     if (auto removed = remove_tree(release_directory(number)); !removed) return removed.error();
     releases_.erase(number);
   }
+  if (auto pruned = prune_deployments(); !pruned) return pruned.error();
   const auto unfinished = remove_unfinished();
   if (!unfinished) return unfinished.error();
   gone.insert(gone.end(), unfinished->begin(), unfinished->end());
   if (auto forgotten = forget_old_rejections(); !forgotten) return forgotten.error();
   return gone;
+}
+
+Result<void> Store::prune_deployments() {
+  for (const int id : outlived_deployments(deployments_, releases_)) {
+    // Of a release whose record cannot be read, it is for people or for a newer version.
+    const int release = deployments_.at(id).release;
+    std::error_code ec;
+    if (!releases_.contains(release) && fs::exists(release_directory(release), ec)) continue;
+    fs::remove(deployment_file(id), ec);
+    if (ec) return os_error("remove", deployment_file(id), ec.value());
+    deployments_.erase(id);
+  }
+  return {};
 }
 
 // What a kill has left of releases that were being written, or removed. Not of one that `current`
@@ -468,21 +534,25 @@ Result<void> Store::write_kept(KeptFile& file, Json json) {
   return {};
 }
 
-Result<void> Store::journal(const Attempt& attempt) {
-  if (auto written = append_durably(directory_ / "journal", dump_json(to_json(attempt)) + "\n");
-      !written) {
-    return written;
+Result<void> Store::save(const Attempt& deployment) {
+  const auto written = write_json(deployment_file(deployment.id), to_json(deployment));
+  if (!written) return written;
+  remember(deployment);
+  if (!deployment.ended_at) {
+    attempt_ = deployment;
+  } else if (attempt_ && attempt_->id == deployment.id) {
+    attempt_.reset();
   }
-  attempt_ = attempt;
+  for (const int number : {deployment.release, deployment.ran.release, deployment.checkout}) {
+    const auto found = releases_.find(number);
+    if (found != releases_.end()) found->second = record_of(found->second, deployments_);
+  }
   return {};
 }
 
-Result<void> Store::close_journal() {
-  std::error_code ec;
-  fs::remove(directory_ / "journal", ec);
-  if (ec) return os_error("remove", directory_ / "journal", ec.value());
-  attempt_.reset();
-  return sync_directory(directory_);
+void Store::remember(const Attempt& deployment) {
+  last_deployment_ = std::max(last_deployment_, deployment.id);
+  deployments_[deployment.id] = deployment;
 }
 
 }  // namespace trimtab

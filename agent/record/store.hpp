@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "agent/model/attempt.hpp"
-#include "agent/model/release.hpp"
+#include "agent/model/release_record.hpp"
 #include "agent/record/kept_file.hpp"
 #include "common/result.hpp"
 
@@ -35,8 +35,8 @@ class Store {
   // Reads what `directory` (…/NAME) has; makes it where it is not there. Files that are truncated
   // or foreign are set aside with the suffix .broken and named in problems(), never fatal. Where it
   // cannot be told what operators said or which content was rejected, the stack is paused, with the
-  // reason, until one resumes it; the file stays as it is until then. An error where the directory
-  // cannot be made or read.
+  // reason, until one resumes it; the file stays as it is until then. State of schema 1 is written
+  // anew as it is, nothing of it is lost. An error where the directory cannot be made or read.
   static Result<Store> open(std::filesystem::path directory);
 
   [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
@@ -47,16 +47,16 @@ class Store {
   [[nodiscard]] std::filesystem::path compose_file(int number) const;
   [[nodiscard]] const std::vector<std::string>& problems() const { return problems_; }
 
-  [[nodiscard]] const std::map<int, Release>& releases() const { return releases_; }
-  [[nodiscard]] const Release* find(int number) const;
+  [[nodiscard]] const Releases& releases() const { return releases_; }
+  [[nodiscard]] const ReleaseRecord* find(int number) const;
   // The release that the `current` link names; null before the first.
-  [[nodiscard]] const Release* current() const;
+  [[nodiscard]] const ReleaseRecord* current() const;
   [[nodiscard]] int next_number() const;
 
   // As way_back_from() says.
-  [[nodiscard]] const Release* last_good_before(const Release& than) const;
+  [[nodiscard]] const ReleaseRecord* last_good_before(const ReleaseRecord& than) const;
 
-  // Writes release.json; for a new release with a rendering compose.yaml too, before it.
+  // Writes release.json. Of a release that is there, the form of its rendering alone may be new.
   Result<void> save(const Release& release);
   Result<void> save_rendering(int number, const std::string& compose_yaml);
   Result<std::string> rendering(int number) const;
@@ -75,8 +75,8 @@ class Store {
 
   // Removes releases beyond `keep` distinct contents besides the current one, what it would go back
   // to, and what runs, and beyond `keep` that repeat one of those, and rejected keys that no kept
-  // release has, and what was left of releases whose writing or removal was cut off; gives the
-  // numbers that are gone.
+  // release has, and deployments that say nothing of one, and what was left of releases whose
+  // writing or removal was cut off; gives the numbers that are gone.
   Result<std::vector<int>> retire(int keep);
 
   [[nodiscard]] const std::set<std::string>& rejected() const { return rejected_; }
@@ -89,15 +89,18 @@ class Store {
   [[nodiscard]] const Intent& intent() const { return intent_; }
   Result<void> set_intent(Intent intent);
 
-  // What runs, as far as it was verified. Where nothing was noted, as by earlier versions, it is
-  // taken from the records. Also where writing fails the new one counts until the next start.
+  // What runs, as far as it was verified. Where what was noted is lost, it is taken from the
+  // deployments. Also where writing fails the new one counts until the next start.
   [[nodiscard]] const RunningSet& running() const { return running_; }
   Result<void> set_running(RunningSet running);
 
-  // The attempt in flight. A torn last line of the journal is ignored.
+  [[nodiscard]] const Deployments& deployments() const { return deployments_; }
+  [[nodiscard]] int next_deployment() const { return last_deployment_ + 1; }
+  // The deployment in flight: the one that has not ended.
   [[nodiscard]] const std::optional<Attempt>& attempt() const { return attempt_; }
-  Result<void> journal(const Attempt& attempt);
-  Result<void> close_journal();
+  // Writes the deployment as far as it has come: its phase before the phase's effects, and its end.
+  // It has an id, and no other is in flight.
+  Result<void> save(const Attempt& deployment);
 
  private:
   explicit Store(std::filesystem::path directory)
@@ -106,13 +109,18 @@ class Store {
         intent_file_(directory_ / "intent.json") {}
   Result<void> forget_old_rejections();
   Result<std::vector<int>> remove_unfinished();
+  Result<void> prune_deployments();
   Result<void> load_releases();
+  void load_release(int number, bool is_folder);
+  Result<void> load_deployments();
+  void take_over_schema_1();
+  void remember(const Attempt& deployment);
+  void find_in_flight();
   void load_current();
   Result<void> load_rejected();
   Result<void> load_intent();
-  void load_journal();
   void load_running();
-  [[nodiscard]] RunningSet running_by_records() const;
+  [[nodiscard]] std::filesystem::path deployment_file(int id) const;
   [[nodiscard]] std::set<std::string> rejected_by_releases() const;
   Result<void> write_rejected(std::set<std::string> keys);
   Result<void> write_kept(KeptFile& file, Json json);
@@ -121,7 +129,10 @@ class Store {
 
   std::filesystem::path directory_;
   std::vector<std::string> problems_;
-  std::map<int, Release> releases_;
+  Releases releases_;
+  Deployments deployments_;
+  int last_deployment_ = 0;
+  std::map<int, Attempt> of_schema_1_;  // what releases' files of it tell, by release
   int current_ = 0;
   int highest_ = 0;
   std::set<int> unfinished_;  // folders of releases without a record, found at the start

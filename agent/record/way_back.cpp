@@ -2,18 +2,19 @@
 
 namespace trimtab {
 
-const Release* way_back_from(const Release& than, const std::map<int, Release>& releases,
-                             const std::set<std::string>& rejected) {
-  const auto will_do = [&](const Release& release) {
+const ReleaseRecord* way_back_from(const ReleaseRecord& than, const Releases& releases,
+                                   const std::set<std::string>& rejected) {
+  const auto will_do = [&](const ReleaseRecord& release) {
     return release.outcome == Outcome::good && release.content_key != than.content_key &&
            !rejected.contains(release.content_key);
   };
-  const auto find = [&](int number) -> const Release* {
+  const auto find = [&](int number) -> const ReleaseRecord* {
     const auto found = releases.find(number);
     return found == releases.end() ? nullptr : &found->second;
   };
   int below = than.number;
-  for (const Release* at = &than; at != nullptr && at->previous && *at->previous < at->number;) {
+  for (const ReleaseRecord* at = &than;
+       at != nullptr && at->previous && *at->previous < at->number;) {
     below = *at->previous;
     at = find(below);
     if (at != nullptr && will_do(*at)) return at;

@@ -1,11 +1,10 @@
 // Which release is gone back to. Pure.
 #pragma once
 
-#include <map>
 #include <set>
 #include <string>
 
-#include "agent/model/release.hpp"
+#include "agent/model/release_record.hpp"
 
 namespace trimtab {
 
@@ -13,7 +12,7 @@ namespace trimtab {
 // content, is no longer good, or its content was rejected since, the one that ran before it; where
 // the record of one is gone, the newest good one before that. Null: there is none. It lives as long
 // as `releases`.
-const Release* way_back_from(const Release& than, const std::map<int, Release>& releases,
-                             const std::set<std::string>& rejected);
+const ReleaseRecord* way_back_from(const ReleaseRecord& than, const Releases& releases,
+                                   const std::set<std::string>& rejected);
 
 }  // namespace trimtab

@@ -78,7 +78,7 @@ KeptTag kept_tag(const std::string& stack, const std::string& service, const Ima
 }
 
 std::vector<std::string> stale_tags(const std::vector<std::string>& tags, const std::string& stack,
-                                    const std::map<int, Release>& releases) {
+                                    const Releases& releases) {
   std::set<std::string> wanted;
   for (const auto& [number, release] : releases) {
     for (const auto& [service, pin] : release.images) {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "agent/model/reference.hpp"
-#include "agent/model/release.hpp"
+#include "agent/model/release_record.hpp"
 #include "common/json.hpp"
 
 namespace trimtab {
@@ -54,6 +54,6 @@ KeptTag kept_tag(const std::string& stack, const std::string& service, const Ima
 
 // Those of `tags`, all of them kept tags of the stack's, that none of the releases names.
 std::vector<std::string> stale_tags(const std::vector<std::string>& tags, const std::string& stack,
-                                    const std::map<int, Release>& releases);
+                                    const Releases& releases);
 
 }  // namespace trimtab

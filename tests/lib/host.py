@@ -380,6 +380,13 @@ class Stack:
             return status
         return self.host.wait(reached, f"{self.name} runs {commit[:7]}", seconds, SELDOM)
 
+    def in_flight(self):
+        """The file of the deployment that has not ended, or None."""
+        for file in (self.host.state / self.name / "deployments").glob("*.json"):
+            if json.loads(file.read_text())["ended_at"] is None:
+                return file
+        return None
+
     def wait_outcome(self, number, *outcomes, seconds=90):
         """Waits until release `number` has one of the outcomes, and returns the release."""
         def reached():

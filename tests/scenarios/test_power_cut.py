@@ -203,7 +203,7 @@ class Shop:
         # Status is true.
         state = self.host.state / "shop"
         assert os.readlink(state / "current") == f"releases/{number}"
-        assert not (state / "journal").exists()
+        assert stack.in_flight() is None
         status = stack.status()
         assert (status["release"], status["commit"]) == (number, commit)
         assert (status["healthy"], status["services"], status["drift"]) == (3, 3, [])

@@ -100,7 +100,7 @@ class Shop:
                 "show", f"{commit}:{path}"), path
         assert stack.execute("web", "cat", "/site.conf") == stack.git("show", f"{commit}:site.conf")
         assert os.readlink(self.host.state / "shop/current") == f"releases/{number}"
-        assert not (self.host.state / "shop/journal").exists()
+        assert self.stack.in_flight() is None
         status = stack.status()
         assert (status["release"], status["commit"]) == (number, commit)
         assert (status["healthy"], status["services"], status["drift"]) == (3, 3, [])
@@ -218,7 +218,7 @@ def test_an_orderly_stop_in_any_phase_is_quick_and_the_next_start_goes_on(shop):
             host.start()
             if position == 0:
                 push()
-            elif not (host.state / "shop/journal").exists():
+            elif stack.in_flight() is None:
                 break
             with contextlib.closing(Events(host.socket, "/v1/events?recent=1000")) as events:
                 events.wait(lambda e: e["event"] == "phase" and e["phase"] in phases[position:],
@@ -309,12 +309,11 @@ def cut(file):
 
 def test_broken_and_foreign_files_are_told_of_and_set_aside(shop):
     host, stack, state = shop.host, shop.stack, shop.host.state / "shop"
-    # The line that was being written when the host went down.
+    # The file that was being written when the host went down.
     host.start(TRIMTAB_KILL_AT="gating:begun")
     shop.push()
     host.wait_killed()
-    with open(state / "journal", "a") as journal:
-        journal.write('{"schema": 1, "release": ')
+    (state / "deployments/.901.json.aB3dE6").write_text('{"schema": 2, "release": ')
     host.start()
     number = stack.releases()[0]["number"]
     shop.wait_end(number, "good")
@@ -325,8 +324,8 @@ def test_broken_and_foreign_files_are_told_of_and_set_aside(shop):
     host.stop()
 
     instances = stack.instances()
-    (state / "journal").write_text("nonsense\n")
-    broken = [state / "journal", state / f"releases/{number - 1}/release.json",
+    (state / "deployments/900.json").write_text("nonsense\n")
+    broken = [state / "deployments/900.json", state / f"releases/{number - 1}/release.json",
               state / "intent.json"]
     for file in broken:
         cut(file)

@@ -297,13 +297,17 @@ def test_going_back_is_tried_again_where_the_host_prevented_it(host):
     assert stack.container("api")["Image"] == image and stack.version("api") == "1"
 
 
-def test_a_journal_that_cannot_be_written_does_not_keep_it_from_going_back(host):
+def test_a_record_that_cannot_be_written_does_not_keep_it_from_going_back(host):
     stack = deployed(host)
-    journal = host.folder / "state" / "shop" / "journal"
     with host.events("shop") as events:
         push_bad(stack, "2", **LATE)
         events.wait(lambda e: e["event"] == "phase" and e["phase"] == "gating", "gating")
-    journal.rename(journal.with_suffix(".away"))
-    journal.mkdir()
+    record = stack.in_flight()
+    record.unlink()
+    (record / "in-the-way").mkdir(parents=True)
+    host.wait(lambda: "cannot be written" in stack.status()["reason"], "its end is told as unwritten")
+    assert stack.version("api") == "1"
+    (record / "in-the-way").rmdir()
+    record.rmdir()
     stack.wait_outcome(2, "rolled_back")
     assert stack.wait_state("failed")["release"] == 1 and stack.version("api") == "1"

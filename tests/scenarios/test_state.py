@@ -144,3 +144,57 @@ def test_with_a_mistake_in_trimtab_yaml_nothing_is_changed(host):
     host.daemon_settings = right
     host.start()
     stack.wait_commit(commit)
+
+
+def write_as_schema_1(state):
+    """Makes of a stack's state what earlier versions have written for the same."""
+    deployments = [json.loads(file.read_text())
+                   for file in sorted((state / "deployments").iterdir(), key=lambda f: int(f.stem))]
+    for file in [*state.glob("releases/*/release.json"), *state.glob("*.json"),
+                 *state.glob("*.json.copy")]:
+        written = json.loads(file.read_text())
+        if file.name == "release.json":
+            newest = [d for d in deployments if d["release"] == written["number"]][-1]
+            ran = [d["ran"] for d in deployments if d["ran"]["release"] == written["number"]][-1]
+            for name in ("outcome", "previous", "cause", "plan", "findings", "notices", "timeline",
+                         "failure", "hooks", "probation_until"):
+                written[name] = newest[name]
+            written["seen"] = {name: service["containers"]
+                               for name, service in ran["services"].items()}
+            written["jobs"], written["tries"] = [], 1
+        file.write_text(json.dumps({**written, "schema": 1}))
+    shutil.rmtree(state / "deployments")
+
+
+def test_state_of_schema_1_is_taken_over_as_it_is(host):
+    push_images(host)
+    stack = host.stack("shop", web(host, "1"), gate={"timeout": "20s", "stable": "300ms"})
+    host.start()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    stack.wait_commit(stack.push(web(host, "2")))
+    host.trimtab("pause", "shop", "--reason", "moving house")
+    host.stop()
+    instances, state = stack.instances(), host.state / "shop"
+    before = [json.loads(file.read_text())["content_key"]
+              for file in sorted(state.glob("releases/*/release.json"))]
+    write_as_schema_1(state)
+    host.start()
+    status = stack.wait_state("paused")
+    assert (status["release"], status["reason"]) == (2, "moving house")
+    assert status["notices"] == [], status["notices"]
+    host.trimtab("resume", "shop")
+    stack.wait_state("synced")
+    assert stack.instances() == instances
+    assert [json.loads(file.read_text())["content_key"]
+            for file in sorted(state.glob("releases/*/release.json"))] == before
+
+    # The way back is known, too. How the release was deployed before it was gone back to stays.
+    host.trimtab("rollback", "shop", "--wait")
+    assert stack.version("web") == "1"
+    release = stack.release(1)
+    assert [(d["kind"], d["outcome"], d["cause"]) for d in release["deployments"]] == [
+        ("deploy", "good", "first deployment"),
+        ("operator_rollback", "good", "an operator went back to it")]
+    assert all(d["timeline"] for d in release["deployments"])
+    assert "operator rollback" in host.trimtab("show", "shop", "1").stdout
+    assert stack.release(2)["outcome"] == "rolled_back"

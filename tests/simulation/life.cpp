@@ -286,7 +286,7 @@ void Life::live_until(WorldTime end) {
 WorldTime Life::peace_needed() const {
   const Reconciler& stack = daemon_->stack();
   const StackState state = stack.situation().state;
-  const Release* const current = stack.store().current();
+  const ReleaseRecord* const current = stack.store().current();
   const bool is_up_to_date = state == StackState::synced && current != nullptr &&
                              current->commit == world_.tip && !current->probation_until;
   if (stack.store().attempt() || state == StackState::waiting) return most_peace;

@@ -30,6 +30,11 @@ bool passes_gate(const Behaviour& behaviour) {
   return behaviour.starts && !ends && !behaviour.ails_after;
 }
 
+bool was_gated(const Attempt& deployment) {
+  return std::any_of(deployment.timeline.begin(), deployment.timeline.end(),
+                     [](const TimelineEntry& entry) { return entry.phase == "gating"; });
+}
+
 }  // namespace
 
 void Life::break_promise(const std::string& how) {
@@ -70,7 +75,7 @@ void Life::follow_deployments() {
   const auto since = attempt ? std::optional(attempt->started_at) : std::nullopt;
   if (since == deploys_since_) return;
   if (deploys_since_) check_way_back(deployed_release_);
-  const Release* const disturbed = daemon_->stack().store().find(deployed_release_);
+  const ReleaseRecord* const disturbed = daemon_->stack().store().find(deployed_release_);
   if (deploys_since_ && people_ != people_before_ && disturbed != nullptr) {
     gone_back_from_.insert(disturbed->commit);
   }
@@ -82,14 +87,19 @@ void Life::follow_deployments() {
     gone_back_from_.insert(store.find(attempt->checkout)->commit);
   }
   // On probation it goes back to what ran before it was deployed.
-  const Release* const tried = store.find(attempt->release);
-  if (tried->outcome == Outcome::good && tried->number == deployed_release_) return;
+  const ReleaseRecord* const tried = store.find(attempt->release);
+  if (tried->outcome == Outcome::good && tried->number == deployed_release_) {
+    // Before a repair the same content ran, which has not stood the test of time either.
+    const Attempt& made_good_by = store.deployments().at(tried->made_good_by);
+    if (made_good_by.kind == AttemptKind::repair) deployed_release_ = 0;
+    return;
+  }
   // What a deployment that failed has left is nothing to go back to.
-  const Release* const current = store.current();
+  const ReleaseRecord* const current = store.current();
   const bool was_good =
       current != nullptr && current->outcome == Outcome::good && attempt->from.is_whole();
-  const bool may_go_back =
-      attempt->kind == AttemptKind::deploy && tried->outcome != Outcome::good && was_good;
+  const bool is_new = attempt->kind == AttemptKind::deploy || attempt->kind == AttemptKind::repair;
+  const bool may_go_back = is_new && tried->outcome != Outcome::good && was_good;
   deployed_release_ = may_go_back ? attempt->release : 0;
   hands_before_ = hands_;
   people_before_ = people_;
@@ -98,7 +108,7 @@ void Life::follow_deployments() {
 
 // Back is what ran when the deployment began.
 void Life::check_way_back(int release) {
-  const Release* const tried = daemon_->stack().store().find(release);
+  const ReleaseRecord* const tried = daemon_->stack().store().find(release);
   if (tried == nullptr || tried->outcome != Outcome::rolled_back || hands_ != hands_before_) return;
   const std::map<std::string, std::string> now = what_runs();
   for (const auto& [service, definition] : ran_before_) {
@@ -219,9 +229,9 @@ bool Life::tip_works() const {
 
 // The host has made what Git asks for fail as often as it is tried without a change.
 bool Life::is_vain() const {
-  const std::map<int, Release>& releases = daemon_->stack().store().releases();
+  const Releases& releases = daemon_->stack().store().releases();
   return std::any_of(releases.begin(), releases.end(), [&](const auto& entry) {
-    const Release& release = entry.second;
+    const ReleaseRecord& release = entry.second;
     return release.commit == world_.tip &&
            vain_tries(releases, release.content_key, WallTime()) >= max_vain_tries;
   });
@@ -243,7 +253,7 @@ void Life::check_at_rest() {
 // Whatever does not run as the current release says is named, and nothing else is.
 void Life::check_status() {
   const Reconciler& stack = daemon_->stack();
-  const Release* const current = stack.store().current();
+  const ReleaseRecord* const current = stack.store().current();
   if (current == nullptr) return break_promise("no release is current: status says " + said());
   const Result<Rendering> rendering = read_rendering(stack.store(), current->number);
   if (!rendering) return break_promise(rendering.error().text());
@@ -267,7 +277,7 @@ void Life::check_status() {
 
 void Life::check_convergence() {
   const Store& store = daemon_->stack().store();
-  const Release* const current = store.current();
+  const ReleaseRecord* const current = store.current();
   if (needs_a_person() || current == nullptr) return;
   // What an operator has gone back from stays away, also where a later commit has it.
   const bool is_due = !gone_back_from_.contains(world_.tip) && tip_works() && !is_vain();
@@ -289,7 +299,7 @@ void Life::check_convergence() {
 // too, has given way to what did, where nobody laid hands on it.
 void Life::check_content() {
   const Store& store = daemon_->stack().store();
-  const Release* const current = store.current();
+  const ReleaseRecord* const current = store.current();
   const Result<Rendering> rendering = read_rendering(store, current->number);
   if (!rendering) return;
   const bool is_undisturbed = (hands_ == 0 && kills_ == 0) || was_left_to_itself(*current);
@@ -327,8 +337,20 @@ void Life::check_bounds() {
 
 void Life::check_tidiness() {
   const Store& store = daemon_->stack().store();
-  if (!store.attempt() && std::filesystem::exists(store.directory() / "journal")) {
-    break_promise("a journal is left of a deployment that has ended");
+  if (static_cast<int>(store.deployments().size()) >
+      6 * static_cast<int>(store.releases().size())) {
+    break_promise(std::to_string(store.deployments().size()) + " deployments are kept");
+  }
+  for (const auto& [id, deployment] : store.deployments()) {
+    const bool is_in_flight = store.attempt() && store.attempt()->id == id;
+    if (!deployment.ended_at && !is_in_flight) {
+      break_promise("deployment " + std::to_string(id) + " has no end and is not in flight");
+    }
+    // A gate has looked at what runs, but for a commit that changes nothing of what is good.
+    if (deployment.outcome == Outcome::good && is_gated(deployment.kind) &&
+        !was_gated(deployment)) {
+      break_promise("deployment " + std::to_string(id) + " is good without a gate");
+    }
   }
   if (store.releases().size() > most_releases_kept) {
     break_promise(std::to_string(store.releases().size()) + " releases are kept");

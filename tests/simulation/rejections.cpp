@@ -31,9 +31,9 @@ void Life::check_rejections() {
   if (!attempt || attempt->started_at == trial_.since) return;
   trial_.since = attempt->started_at;
   trial_.kind = attempt->kind;
-  const Release& tried = *store.find(attempt->release);
+  const ReleaseRecord& tried = *store.find(attempt->release);
   // What breaks on probation has had since its deployment to do so.
-  if (attempt->kind == AttemptKind::deploy && tried.outcome == Outcome::good) return;
+  if (attempt->kind == AttemptKind::probation_rollback) return;
   trial_.release = attempt->release;
   trial_.hands = hands_;
   trial_.kills = kills_;

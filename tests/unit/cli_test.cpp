@@ -410,6 +410,23 @@ shop release 44  rolled back
       | SECRET_KEY: field required)");
 }
 
+TEST(Render, ReleaseThatWasDeployedMoreThanOnceTellsOfEach) {
+  Json release = release_44();
+  release["failure"] = nullptr;
+  release["timeline"] = release["plan"] = Json::array();
+  const Json first = json(R"({"started_at": "2026-11-22T11:58:00Z", "kind": "deploy",
+    "outcome": "rolled_back", "cause": "new commit", "failure": {"reason": "web is away"}})");
+  release["deployments"] = Json::array({first});
+  EXPECT_EQ(text(render_release("shop", release, screen())).find("deployments"), std::string::npos);
+  release["deployments"].push_back(json(R"({"started_at": "2026-11-23T11:58:00Z",
+    "kind": "operator_rollback", "outcome": "good", "cause": "an operator went back to it",
+    "failure": null})"));
+  const std::string shown = text(render_release("shop", release, screen()));
+  EXPECT_EQ(shown.substr(shown.find("  deployments")), R"(  deployments
+    2026-11-22T11:58:00Z  deploy             rolled back  web is away
+    2026-11-23T11:58:00Z  operator rollback  good         an operator went back to it)");
+}
+
 TEST(Render, EventIsOneLine) {
   const Json event = json(R"({"at": "2026-11-23T11:59:59.123Z", "stack": "shop", "type": "phase",
                               "message": "release 44: pulling"})");

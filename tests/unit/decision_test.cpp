@@ -48,7 +48,7 @@ Failure failure_of(const std::string& reason) {
 class ADecision : public testing::Test {
  protected:
   ADecision() {
-    Release release;
+    ReleaseRecord release;
     release.number = 1;
     release.ref = "refs/heads/main";
     release.commit = "a";
@@ -69,7 +69,7 @@ class ADecision : public testing::Test {
     return now_.now + later;
   }
 
-  std::map<int, Release> releases_;
+  Releases releases_;
   Snapshot now_;
 };
 
@@ -325,9 +325,9 @@ TEST_F(ADecision, KeepsItsPromisesInEverySituation) {
 
 // ---- Drafts -----------------------------------------------------------------------------------
 
-Release release_with(int number, const std::string& commit, const std::string& content,
-                     Outcome outcome) {
-  Release release;
+ReleaseRecord release_with(int number, const std::string& commit, const std::string& content,
+                           Outcome outcome) {
+  ReleaseRecord release;
   release.number = number;
   release.commit = commit;
   release.content_key = content;
@@ -360,8 +360,8 @@ TEST(Judgement, OfADraft) {
        Judgement::deploy},
   };
   for (const Row& row : rows) {
-    const std::map<int, Release> releases{{1, release_with(1, "a", "runs", row.current)}};
-    const Release draft = release_with(0, row.commit, row.content, Outcome::in_progress);
+    const Releases releases{{1, release_with(1, "a", "runs", row.current)}};
+    const ReleaseRecord draft = release_with(0, row.commit, row.content, Outcome::in_progress);
     JudgementInput input;
     input.draft = &draft;
     input.is_asked = row.is_asked;
@@ -374,10 +374,10 @@ TEST(Judgement, OfADraft) {
 }
 
 TEST(Judgement, WhatTheHostMakesFailIsTriedAFewTimesAlone) {
-  std::map<int, Release> releases;
+  Releases releases;
   const WallTime now = wall_now();
   for (int number = 1; number <= max_vain_tries; ++number) {
-    Release failed = release_with(number, "b", "new", Outcome::failed);
+    ReleaseRecord failed = release_with(number, "b", "new", Outcome::failed);
     failed.created_at = now;
     failed.failure = failure_of("no memory");
     failed.failure->cls = FailureClass::world;
@@ -387,7 +387,7 @@ TEST(Judgement, WhatTheHostMakesFailIsTriedAFewTimesAlone) {
     releases[number] = failed;
   }
   const std::set<std::string> rejected;
-  const Release draft = release_with(0, "b", "new", Outcome::in_progress);
+  const ReleaseRecord draft = release_with(0, "b", "new", Outcome::in_progress);
   JudgementInput input;
   input.draft = &draft;
   input.rejected = &rejected;
@@ -438,11 +438,11 @@ TEST(Ending, IsToldAndTriedAgainAsItIs) {
       {failed, AttemptKind::deploy, "host: no memory", true, "failed",
        "release 2 (b) failed: no memory", "failed: what runs was left as it is; " + show},
   };
-  const std::map<int, Release> releases{{1, release_with(1, "a", "old", Outcome::good)}};
+  const Releases releases{{1, release_with(1, "a", "old", Outcome::good)}};
   const std::set<std::string> none;
   const Record record{"shop", &releases, &none, &releases.at(1)};
   for (const Row& row : rows) {
-    Release release = release_with(2, "b", "new", Outcome::failed);
+    ReleaseRecord release = release_with(2, "b", "new", Outcome::failed);
     const bool by_host = row.failure.starts_with("host: ");
     if (!row.failure.empty()) {
       release.failure = failure_of(by_host ? row.failure.substr(6) : row.failure);

@@ -316,15 +316,15 @@ TEST(VerifiedAmong, LeavesOutWhatCameSince) {
 
 // ---- Mounted files --------------------------------------------------------------------------
 
-Release with_files(int number, const std::string& service, const FileBlobs& files) {
-  Release release;
+ReleaseRecord with_files(int number, const std::string& service, const FileBlobs& files) {
+  ReleaseRecord release;
   release.number = number;
   release.mounted_files[service] = files;
   return release;
 }
 
 TEST(NewFiles, AreThoseThatDifferFromHowTheServiceRan) {
-  const std::map<int, Release> releases{{1, with_files(1, "web", {{"web.conf", "b1"}})}};
+  const Releases releases{{1, with_files(1, "web", {{"web.conf", "b1"}})}};
   const RunningSet before = ran(1, {{"web", {"w1"}}, {"db", {"d1"}}});
   const std::set<std::string> web{"web"};
   EXPECT_EQ(with_new_files(with_files(2, "web", {{"web.conf", "b2"}}), before, releases), web);
@@ -428,8 +428,8 @@ TEST(Probe, AsksAHostWithoutAPath) {
 
 // ---- The end of an attempt ------------------------------------------------------------------
 
-Release release_of(int number, const std::string& key, Outcome outcome) {
-  Release release;
+ReleaseRecord release_of(int number, const std::string& key, Outcome outcome) {
+  ReleaseRecord release;
   release.number = number;
   release.content_key = key;
   release.outcome = outcome;
@@ -454,9 +454,9 @@ class EndRecords : public testing::TestWithParam<EndCase> {};
 
 TEST_P(EndRecords, IsWrittenAsItWas) {
   const EndCase& row = GetParam();
-  const Release release = release_of(2, "new", Outcome::in_progress);
-  const Release fallback = release_of(1, row.fallback_key, Outcome::good);
-  const Release left = release_of(3, row.left_key, Outcome::good);
+  const ReleaseRecord release = release_of(2, "new", Outcome::in_progress);
+  const ReleaseRecord fallback = release_of(1, row.fallback_key, Outcome::good);
+  const ReleaseRecord left = release_of(3, row.left_key, Outcome::good);
   Attempt attempt;
   attempt.release = 2;
   attempt.kind = row.kind;
@@ -470,11 +470,11 @@ TEST_P(EndRecords, IsWrittenAsItWas) {
   input.probation = std::chrono::minutes(10);
   input.now = WallTime(std::chrono::hours(1));
   const EndRecord record = end_record_of(input);
-  std::string told(to_string(record.release.outcome));
-  if (record.release.failure) told += ", told why";
-  if (!record.release.notices.empty()) told += ", noticed";
-  if (record.release.probation_until) told += ", on probation";
-  if (record.left) told += ", left " + std::string(to_string(record.left->outcome));
+  EXPECT_EQ(record.ended.ended_at, input.now);
+  std::string told(to_string(record.ended.outcome));
+  if (record.ended.failure) told += ", told why";
+  if (!record.ended.notices.empty()) told += ", noticed";
+  if (record.ended.probation_until) told += ", on probation";
   for (const std::string& key : record.rejects) told += ", rejects " + key;
   if (!record.pardons.empty()) told += ", pardons " + record.pardons;
   EXPECT_EQ(told, row.expected);
@@ -485,8 +485,8 @@ constexpr auto by_host = FailureClass::world;
 
 // What ran for a part of its probation alone begins it anew once it runs again.
 TEST(EndRecord, BeginsTheProbationOfWhatIsGoneBackToAnew) {
-  const Release release = release_of(2, "new", Outcome::in_progress);
-  Release fallback = release_of(1, "old", Outcome::good);
+  const ReleaseRecord release = release_of(2, "new", Outcome::in_progress);
+  ReleaseRecord fallback = release_of(1, "old", Outcome::good);
   Attempt attempt;
   attempt.release = 2;
   EndRecordInput input;
@@ -497,10 +497,14 @@ TEST(EndRecord, BeginsTheProbationOfWhatIsGoneBackToAnew) {
   input.now = WallTime(std::chrono::hours(1));
   input.end = AttemptEnd::rolled_back;
   EXPECT_FALSE(end_record_of(input).runs_again);  // it had passed
-  fallback.probation_until = input.now - std::chrono::minutes(1);
+  Attempt made_fallback;
+  made_fallback.release = 1;
+  input.made_fallback = &made_fallback;
+  EXPECT_FALSE(end_record_of(input).runs_again);
+  made_fallback.probation_until = input.now - std::chrono::minutes(1);
   const EndRecord record = end_record_of(input);
   ASSERT_TRUE(record.runs_again);
-  EXPECT_EQ(record.runs_again->number, 1);
+  EXPECT_EQ(record.runs_again->release, 1);
   EXPECT_EQ(record.runs_again->probation_until, input.now + input.probation);
   for (const AttemptEnd end : {AttemptEnd::committed, AttemptEnd::failed, AttemptEnd::suspended}) {
     input.end = end;
@@ -534,7 +538,7 @@ INSTANTIATE_TEST_SUITE_P(
                     EndCase{"rejected", AttemptEnd::rejected, by_release, AttemptKind::deploy,
                             "old", "old", "rejected, told why, rejects new"},
                     EndCase{"postponed", AttemptEnd::postponed, by_host, AttemptKind::deploy, "old",
-                            "old", "in_progress, told why"},
+                            "old", "postponed, told why"},
                     EndCase{"superseded",
                             AttemptEnd::superseded,
                             {},
@@ -556,16 +560,17 @@ INSTANTIATE_TEST_SUITE_P(
                             AttemptKind::operator_rollback,
                             "old",
                             "bad",
-                            "good, left rolled_back, rejects bad, pardons new"},
+                            "good, rejects bad, pardons new"},
                     EndCase{"an operator went back to the same content",
                             AttemptEnd::committed,
                             {},
                             AttemptKind::operator_rollback,
                             "old",
                             "new",
-                            "good, left rolled_back, pardons new"},
+                            "good, pardons new"},
                     EndCase{"an operator could not go back", AttemptEnd::rolled_back, by_release,
-                            AttemptKind::operator_rollback, "old", "bad", "in_progress, noticed"}));
+                            AttemptKind::operator_rollback, "old", "bad",
+                            "rolled_back, told why, noticed"}));
 
 }  // namespace
 }  // namespace trimtab

@@ -212,7 +212,7 @@ TEST(Volumes, AreExternalToWhoMustNotMakeThem) {
 TEST(Volumes, AreLostWhereAServiceRanWithThem) {
   const Rendering rendered = rendering("{" + services + R"(, "volumes": {
     "data": {"name": "shop_data"}, "files": {}, "later": {}, "theirs": {"external": true}}})");
-  Release release;
+  ReleaseRecord release;
   release.project = "shop";
   release.seen = {{"db", {"1"}}};
   release.jobs = {"old"};

@@ -1,6 +1,8 @@
 // The way of a deployment through its phases, whatever fails and wherever it is killed.
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "agent/execute/phase_machine.hpp"
 #include "common/text.hpp"
 
@@ -329,6 +331,58 @@ TEST(PhaseMachine, EveryPhaseAndResultHasExactlyOneAnswer) {
         }
       }
     }
+  }
+}
+
+// All ways there are, whatever each phase comes to and however often it is killed.
+TEST(PhaseMachine, WhatEndsWellHasPassedAGate) {
+  struct At {
+    Phase phase;
+    int entries;
+    bool passed_gate;  // that of the release, or of the one it goes back to
+    auto operator<=>(const At&) const = default;
+  };
+  for (const bool fallback : {true, false}) {
+    for (const bool automatic : {true, false}) {
+      const Course course{fallback, automatic, true, true};
+      std::set<At> seen;
+      std::vector<At> open{{Phase::pulling, 1, false}, {Phase::rolling_back, 1, false}};
+      std::set<AttemptEnd> ends;
+      while (!open.empty()) {
+        const At at = open.back();
+        open.pop_back();
+        if (!seen.insert(at).second) continue;
+        std::vector<std::pair<Next, bool>> ways{
+            {resume_phase(at.phase, at.entries, course), at.passed_gate}};
+        for (const PhaseResult result :
+             {PhaseResult::done, content, world, PhaseResult::superseded}) {
+          const bool passes = result == PhaseResult::done &&
+                              (at.phase == Phase::gating || at.phase == Phase::gating_rollback);
+          ways.emplace_back(next_phase(at.phase, result, course), at.passed_gate || passes);
+        }
+        for (const auto& [next, passed] : ways) {
+          if (next.phase) {
+            // A gate on the way there says nothing of what it goes back to.
+            const bool counts = passed && *next.phase != Phase::rolling_back;
+            open.push_back({*next.phase, *next.phase == at.phase ? at.entries + 1 : 1, counts});
+            continue;
+          }
+          ends.insert(*next.end);
+          const bool well =
+              *next.end == AttemptEnd::committed || *next.end == AttemptEnd::rolled_back;
+          EXPECT_TRUE(!well || passed) << to_string(at.phase) << " " << end_text(*next.end);
+        }
+      }
+      EXPECT_TRUE(ends.contains(AttemptEnd::committed));
+    }
+  }
+}
+
+TEST(PhaseMachine, OnlyWhatIsRecordedAloneNeedsNoGate) {
+  for (const AttemptKind kind : {AttemptKind::deploy, AttemptKind::repair, AttemptKind::record_only,
+                                 AttemptKind::operator_rollback, AttemptKind::probation_rollback}) {
+    EXPECT_EQ(is_gated(kind), kind != AttemptKind::record_only);
+    EXPECT_EQ(attempt_kind_from(to_string(kind)), kind);
   }
 }
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "agent/plan/diff.hpp"
+#include "tests/lib/records.hpp"
 
 namespace trimtab {
 namespace {
@@ -75,7 +76,7 @@ std::vector<std::string> lines(const Plan& plan) {
 
 // A release with what a target points to.
 struct Deployed {
-  Release release;
+  ReleaseRecord release;
   Rendering rendering;
   Deployed(const std::string& services, MountedFiles mounted, SeenContainers seen = {},
            std::set<std::string> jobs = {}, const std::string& rest = {}) {
@@ -91,7 +92,7 @@ struct Deployed {
   // It passed its gate; what was touched since was not verified again.
   [[nodiscard]] Base base(const std::set<std::string>& touched = {}) const {
     Base base;
-    base.running = running_set_of(release);
+    base.running = test::running_set_of(release);
     for (const std::string& name : touched) base.running.services[name].is_touched = true;
     base.releases[release.number] = {rendering, release.mounted_files};
     return base;
@@ -1040,7 +1041,7 @@ TEST(RollbackPlan, PutsBackWhatDiffersFromTheReleaseThatRunsNow) {
 // ---- What runs once a release has passed its gate -------------------------------------------
 
 TEST(RunningAfter, NamesWhatEachServiceWasVerifiedToRun) {
-  Release next;
+  ReleaseRecord next;
   next.number = 2;
   for (const char* name : {"web", "db", "api", "migrate", "tidied", "idle"}) next.images[name];
   next.jobs = {"tidied"};
@@ -1145,7 +1146,7 @@ TEST(UnwellServices, AreGoneOrEndedOrUnhealthy) {
 
 TEST(FinishedJobs, AreNotWhatRanOnAfterTheGate) {
   const Container ended = job("db", "d1");
-  Release release;
+  ReleaseRecord release;
   EXPECT_TRUE(is_finished_job(ended, nullptr));
   EXPECT_TRUE(is_finished_job(ended, &release));
   release.seen = {{"db", {"d1"}}};

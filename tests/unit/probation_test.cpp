@@ -10,8 +10,8 @@ using std::chrono::milliseconds;
 
 constexpr auto moment = SteadyClock::time_point(std::chrono::hours(1));
 
-Release release(int number, const SeenContainers& seen) {
-  Release result;
+ReleaseRecord release(int number, const SeenContainers& seen) {
+  ReleaseRecord result;
   result.number = number;
   result.seen = seen;
   return result;
@@ -68,8 +68,8 @@ class ProbationOf : public testing::TestWithParam<Row> {};
 
 TEST_P(ProbationOf, Observations) {
   const Row& row = GetParam();
-  const Release good = release(1, {{"web", {"web-1"}}, {"db", {"db-1"}}});
-  const Release now = release(2, {{"web", {"web-2"}}, {"db", {"db-1"}}});
+  const ReleaseRecord good = release(1, {{"web", {"web-1"}}, {"db", {"db-1"}}});
+  const ReleaseRecord now = release(2, {{"web", {"web-2"}}, {"db", {"db-1"}}});
   Probation probation(now, good, false, moment);
   EXPECT_EQ(probation.release(), 2);
   EXPECT_FALSE(probation.observe(row.first, row.stopped, moment));
@@ -115,8 +115,8 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& row) { return row.param.name; });
 
 TEST(Probation, WhatRecoversAtOnceStays) {
-  const Release good = release(1, {{"web", {"web-1"}}});
-  const Release now = release(2, {{"web", {"web-2"}}});
+  const ReleaseRecord good = release(1, {{"web", {"web-1"}}});
+  const ReleaseRecord now = release(2, {{"web", {"web-2"}}});
   Probation probation(now, good, false, moment);
   EXPECT_FALSE(probation.observe({web}, {}, moment));
   EXPECT_FALSE(probation.observe({unhealthy(web)}, {}, moment + milliseconds(100)));
@@ -126,8 +126,8 @@ TEST(Probation, WhatRecoversAtOnceStays) {
 }
 
 TEST(Probation, WhatRanAtTheGateAndHasEndedSinceIsBroken) {
-  const Release good = release(1, {{"web", {"web-1"}}, {"db", {"db-1"}}});
-  const Release now = release(2, {{"web", {"web-2"}}, {"db", {"db-1"}}});
+  const ReleaseRecord good = release(1, {{"web", {"web-1"}}, {"db", {"db-1"}}});
+  const ReleaseRecord now = release(2, {{"web", {"web-2"}}, {"db", {"db-1"}}});
   for (const bool seen_by_gate : {true, false}) {
     Probation probation(now, good, seen_by_gate, moment);
     EXPECT_FALSE(probation.observe({exited(web, 3), db}, {}, moment));
@@ -157,8 +157,8 @@ TEST(Probation, LastsNoLongerThanAWholeOneWhateverTheClockSays) {
 }
 
 TEST(Probation, WhatAnotherServiceHasDoneIsNotHeldAgainstIt) {
-  const Release good = release(1, {{"web", {"web-1"}}, {"db", {"db-1"}}});
-  const Release now = release(2, {{"web", {"web-2"}}, {"db", {"db-1"}}});
+  const ReleaseRecord good = release(1, {{"web", {"web-1"}}, {"db", {"db-1"}}});
+  const ReleaseRecord now = release(2, {{"web", {"web-2"}}, {"db", {"db-1"}}});
   Probation probation(now, good, false, moment);
   Container starting = db;
   starting.health = Health::starting;

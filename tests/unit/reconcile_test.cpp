@@ -154,8 +154,8 @@ TEST(MendTries, OfTheSameComeLaterEachTime) {
 
 // ---- Tries in vain ----------------------------------------------------------------------------
 
-Release tried(int number, Outcome outcome, FailureClass cls, const char* last_phase) {
-  Release release;
+ReleaseRecord tried(int number, Outcome outcome, FailureClass cls, const char* last_phase) {
+  ReleaseRecord release;
   release.number = number;
   release.content_key = "a";
   release.outcome = outcome;
@@ -182,9 +182,9 @@ TEST(VainTries, CountOnlyWhatTheHostMadeFailOnceContainersWereTouched) {
 TEST(VainTries, CountFromTheNewestOn) {
   using enum Outcome;
   constexpr FailureClass host = FailureClass::world;
-  const auto releases = [](std::vector<Release> all) {
-    std::map<int, Release> by_number;
-    for (Release& release : all) by_number[release.number] = std::move(release);
+  const auto releases = [](std::vector<ReleaseRecord> all) {
+    Releases by_number;
+    for (ReleaseRecord& release : all) by_number[release.number] = std::move(release);
     return by_number;
   };
   const auto three =
@@ -241,7 +241,7 @@ TEST(Situation, OfAnUnreachableRemoteSaysWhetherAPersonHasToAct) {
   const Intent intent;
   const Observed observed;
   const std::vector<std::string> no_drift;
-  Release current;
+  ReleaseRecord current;
   current.number = 7;
   for (const Row& row : rows) {
     Fact<RefTip> tip;
@@ -555,7 +555,7 @@ TEST(Inputs, EachThatWasReadCountsAndNoOther) {
   StackSettings settings;
   settings.directory = folder.path();
   write(folder / ".env", "A=1");
-  Release release;
+  ReleaseRecord release;
   release.commit = "c1";
   release.inputs = {{".env", input_hash(read_input(folder.path(), ".env"))},
                     {"mail.env", absent_input}};
@@ -935,7 +935,7 @@ TEST(RenewedFiles, CertificatesOfWhatCanBeReloadedAreNoticed) {
                                 (live / "certs").string() + R"(", "target": "/certs"}]}}})");
   ASSERT_TRUE(model);
   const Rendering rendering{*model};
-  Release release;
+  ReleaseRecord release;
   release.mounted_files = {{"proxy", {{"nginx.conf", "blob"}}}};
   RenewedFiles files;
   const std::set<std::string> none;

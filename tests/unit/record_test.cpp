@@ -7,15 +7,18 @@
 #include "agent/compose/compose_yaml.hpp"
 #include "agent/record/release_json.hpp"
 #include "agent/record/rendering.hpp"
+#include "agent/record/schema_1.hpp"
 #include "agent/record/store.hpp"
 #include "agent/resolve/keys.hpp"
 #include "common/files.hpp"
+#include "tests/lib/records.hpp"
 #include "tests/lib/temporary_folder.hpp"
 
 namespace trimtab {
 namespace {
 
 namespace fs = std::filesystem;
+using test::put;
 
 Store open(const fs::path& folder) {
   Result<Store> store = Store::open(folder);
@@ -32,8 +35,9 @@ std::string read(const fs::path& path) {
   return read_file(path).value();
 }
 
-Release release(int number, const std::string& content = {}, Outcome outcome = Outcome::good) {
-  Release result;
+ReleaseRecord release(int number, const std::string& content = {},
+                      Outcome outcome = Outcome::good) {
+  ReleaseRecord result;
   result.number = number;
   result.commit = "c" + std::to_string(number);
   result.content_key = content.empty() ? "k" + std::to_string(number) : content;
@@ -41,12 +45,19 @@ Release release(int number, const std::string& content = {}, Outcome outcome = O
   return result;
 }
 
+// Newer than any other.
 Attempt attempt(int of, Phase phase, int entries = 1) {
   Attempt result;
+  result.id = 100;
   result.release = of;
   result.phase = phase;
   result.entries = entries;
   return result;
+}
+
+Result<void> save_in(const fs::path& folder, const ReleaseRecord& release) {
+  Store store = open(folder);
+  return put(store, release);
 }
 
 std::vector<int> numbers(const Store& store) {
@@ -67,8 +78,8 @@ Failure whole_failure() {
           {{"backend", "exited with 1", {"SECRET_KEY: field required", "bye"}}}};
 }
 
-Release whole_release() {
-  Release all = release(42, "content", Outcome::rolled_back);
+ReleaseRecord whole_release() {
+  ReleaseRecord all = release(42, "content", Outcome::rolled_back);
   all.ref = "refs/heads/production";
   all.subject = "Fix \"totals\" für alle 😀";
   all.author = "Ana";
@@ -94,7 +105,6 @@ Release whole_release() {
   all.failure = whole_failure();
   all.seen = {{"web", {"id1", "id2"}}, {"job", {"id3"}}};
   all.jobs = {"job"};
-  all.tries = 3;
   all.previous = 40;
   return all;
 }
@@ -103,10 +113,10 @@ Release whole_release() {
 
 TEST(Record, AReleaseComesBackWhole) {
   const test::TemporaryFolder folder;
-  const Release saved = whole_release();
+  const ReleaseRecord saved = whole_release();
   {
     Store store = open(folder / "shop");
-    ASSERT_TRUE(store.save(saved));
+    ASSERT_TRUE(put(store, saved));
     ASSERT_TRUE(store.save_rendering(42, "services: {}\n"));
     ASSERT_TRUE(store.save_input(42, "conf/web.env", "A=1\n"));
     ASSERT_TRUE(store.set_current(42));
@@ -116,6 +126,9 @@ TEST(Record, AReleaseComesBackWhole) {
   ASSERT_NE(store.current(), nullptr);
   // The JSON has every member, so that comparing it compares them all.
   EXPECT_EQ(to_json(*store.current()), to_json(saved));
+  EXPECT_EQ(to_json(store.deployments().at(1)), to_json(test::deployment_of(saved, 1)));
+  EXPECT_EQ(store.next_deployment(), 2);
+  EXPECT_EQ(store.current()->outcome, Outcome::rolled_back);
   EXPECT_EQ(store.current()->images.at("job"), saved.images.at("job"));
   EXPECT_EQ(store.current()->plan, saved.plan);
   EXPECT_EQ(store.current()->findings, saved.findings);
@@ -144,6 +157,13 @@ TEST(Record, AnAttemptComesBackWhole) {
   saved.request = "abcd";
   saved.started_at = moment("2026-11-23T00:07:23.123Z");
   saved.failure = whole_failure();
+  saved.previous = 4;
+  saved.cause = "push c7";
+  saved.notices = {"edits were saved"};
+  saved.timeline = {{"pulling", moment("2026-11-23T00:07:24.000Z"), 6.25}};
+  saved.ran = saved.from;
+  saved.ended_at = moment("2026-11-23T00:09:23.123Z");
+  saved.outcome = Outcome::failed;
   const Result<Attempt> back = attempt_from_json(to_json(saved));
   ASSERT_TRUE(back);
   EXPECT_EQ(to_json(*back), to_json(saved));
@@ -157,6 +177,9 @@ TEST(Record, AnAttemptComesBackWhole) {
   EXPECT_EQ(back->from, saved.from);
   EXPECT_EQ(back->return_plan, saved.return_plan);
   EXPECT_EQ(back->failure->cls, FailureClass::world);
+  EXPECT_EQ(back->ran, saved.ran);
+  EXPECT_EQ(back->ended_at, saved.ended_at);
+  EXPECT_EQ(back->outcome, Outcome::failed);
 }
 
 TEST(Record, IntentAndRejectedContentSurviveARestart) {
@@ -183,10 +206,10 @@ TEST(Record, IntentAndRejectedContentSurviveARestart) {
 TEST(Record, OnlyItsOwnerCanReadWhatIsKept) {
   const test::TemporaryFolder folder;
   Store store = open(folder / "shop");
-  ASSERT_TRUE(store.save(release(1)));
+  ASSERT_TRUE(put(store, release(1)));
   ASSERT_TRUE(store.save_rendering(1, "services: {web: {environment: {PASSWORD: x}}}\n"));
   ASSERT_TRUE(store.save_input(1, ".env", "PASSWORD=x\n"));
-  ASSERT_TRUE(store.journal(attempt(1, Phase::pulling)));
+  ASSERT_TRUE(store.save(attempt(1, Phase::pulling)));
   for (const auto& entry : fs::recursive_directory_iterator(folder / "shop")) {
     struct stat info {};
     ASSERT_EQ(::lstat(entry.path().c_str(), &info), 0);
@@ -194,107 +217,350 @@ TEST(Record, OnlyItsOwnerCanReadWhatIsKept) {
   }
 }
 
-// ---- The journal ----------------------------------------------------------------------------
+// ---- The deployment in flight ---------------------------------------------------------------
 
-struct JournalCase {
+struct InFlightCase {
   const char* name;
   std::string text;
   std::string found;  // "phase entries" of the attempt, "" for none
   bool set_aside;
+  bool paused = false;
 };
 
-TEST(Journal, ATornOrForeignOneIsNeverFatal) {
-  const std::string pulling = dump_json(to_json(attempt(1, Phase::pulling))) + "\n";
+TEST(InFlight, ATornOrForeignOneIsNeverFatal) {
   const std::string gating = dump_json(to_json(attempt(1, Phase::gating, 2))) + "\n";
   const std::string of_none = dump_json(to_json(attempt(9, Phase::gating))) + "\n";
-  Json foreign = to_json(attempt(1, Phase::gating));
-  foreign["schema"] = 2;
+  Json newer = to_json(attempt(1, Phase::gating));
+  newer["schema"] = record_schema + 1;
   Json unknown_phase = to_json(attempt(1, Phase::gating));
   unknown_phase["phase"] = "dancing";
-  const std::vector<JournalCase> rows{
-      {"whole", pulling + gating, "gating 2", false},
-      {"empty", "", "", false},
-      {"torn last line", pulling + gating.substr(0, 30), "pulling 1", false},
-      {"only the last newline is missing", pulling + gating.substr(0, gating.size() - 1),
-       "gating 2", false},
-      {"torn line in the middle", pulling.substr(0, 20) + "\n" + gating, "gating 2", false},
-      {"nothing but a torn line", gating.substr(0, 30), "", true},
+  Json other = to_json(attempt(1, Phase::gating));
+  other["id"] = 99;
+  const std::vector<InFlightCase> rows{
+      {"whole", gating, "gating 2", false},
+      {"empty", "", "", true},
+      {"torn", gating.substr(0, 30), "", true},
+      {"only the last newline is missing", gating.substr(0, gating.size() - 1), "gating 2", false},
       {"zeros, as some file systems leave them", std::string(512, '\0'), "", true},
       {"not JSON", "hello\n", "", true},
-      {"of a newer schema", dump_json(foreign) + "\n", "", true},
       {"of an unknown phase", dump_json(unknown_phase) + "\n", "", true},
+      {"of another deployment", dump_json(other) + "\n", "", true},
       {"of a release that is not there", of_none, "", true},
+      // It is another version's to go on with.
+      {"of a newer schema", dump_json(newer) + "\n", "", false, true},
   };
-  for (const JournalCase& row : rows) {
+  for (const InFlightCase& row : rows) {
     SCOPED_TRACE(row.name);
     const test::TemporaryFolder folder;
-    ASSERT_TRUE(open(folder / "shop").save(release(1)));
-    write(folder / "shop/journal", row.text);
+    ASSERT_TRUE(save_in(folder / "shop", release(1)));
+    const fs::path file = folder / "shop/deployments/100.json";
+    write(file, row.text);
     Store store = open(folder / "shop");
     const std::string found = store.attempt() ? std::string(to_string(store.attempt()->phase)) +
                                                     " " + std::to_string(store.attempt()->entries)
                                               : std::string();
     EXPECT_EQ(found, row.found);
-    EXPECT_EQ(fs::exists(folder / "shop/journal.broken"), row.set_aside);
-    EXPECT_EQ(store.problems().size(), row.set_aside ? 1U : 0U);
+    EXPECT_EQ(fs::exists(file.string() + ".broken"), row.set_aside);
+    EXPECT_EQ(store.problems().size(), row.set_aside || row.paused ? 1U : 0U);
+    EXPECT_EQ(store.intent().paused, row.paused);
     if (row.set_aside) {
-      EXPECT_EQ(read(folder / "shop/journal.broken"), row.text);
+      EXPECT_EQ(read(file.string() + ".broken"), row.text);
     }
-
-    // What is written next is read again, in whatever state the old lines are.
-    ASSERT_TRUE(store.journal(attempt(1, Phase::committing, 3)));
-    const Store after = open(folder / "shop");
-    ASSERT_TRUE(after.attempt());
-    EXPECT_EQ(after.attempt()->phase, Phase::committing);
+    EXPECT_EQ(store.next_deployment(), 101);
   }
 }
 
-TEST(Journal, CutAnywhereGivesTheLastWholeLine) {
-  const test::TemporaryFolder folder;
-  {
-    Store store = open(folder / "shop");
-    ASSERT_TRUE(store.save(release(1)));
-    ASSERT_TRUE(store.journal(attempt(1, Phase::pulling)));
-    ASSERT_TRUE(store.journal(attempt(1, Phase::switching)));
-  }
-  const std::string whole = read(folder / "shop/journal");
-  const std::size_t first = whole.find('\n');
-  for (std::size_t cut = first; cut <= whole.size(); cut += cut + 20 < whole.size() ? 17 : 1) {
-    write(folder / "shop/journal", whole.substr(0, cut));
-    const Store store = open(folder / "shop");
-    ASSERT_TRUE(store.attempt()) << cut;
-    EXPECT_EQ(store.attempt()->phase, cut + 1 >= whole.size() ? Phase::switching : Phase::pulling)
-        << cut;
-    EXPECT_TRUE(store.problems().empty()) << cut;
-  }
-}
-
-TEST(Journal, ClosedIsGone) {
+TEST(InFlight, EndsWithItsEnd) {
   const test::TemporaryFolder folder;
   Store store = open(folder / "shop");
-  ASSERT_TRUE(store.save(release(1)));
-  ASSERT_TRUE(store.journal(attempt(1, Phase::pulling)));
+  ASSERT_TRUE(put(store, release(1)));
+  Attempt one = attempt(1, Phase::pulling);
+  ASSERT_TRUE(store.save(one));
   ASSERT_TRUE(store.attempt());
-  ASSERT_TRUE(store.close_journal());
+  EXPECT_EQ(open(folder / "shop").attempt()->phase, Phase::pulling);
+  one.ended_at = wall_now();
+  one.outcome = Outcome::failed;
+  ASSERT_TRUE(store.save(one));
   EXPECT_FALSE(store.attempt());
   EXPECT_FALSE(open(folder / "shop").attempt());
 }
 
-TEST(Journal, DoesNotGoBackToAReleaseThatCannotBeRead) {
+TEST(InFlight, TheNewerOfTwoCounts) {
+  const test::TemporaryFolder folder;
+  Store store = open(folder / "shop");
+  ASSERT_TRUE(put(store, release(1)));
+  ASSERT_TRUE(put(store, release(2)));
+  Attempt newer_one = attempt(2, Phase::switching);
+  newer_one.id = 101;
+  ASSERT_TRUE(store.save(attempt(1, Phase::rolling_back)));
+  ASSERT_TRUE(store.save(newer_one));
+  const Store after = open(folder / "shop");
+  ASSERT_TRUE(after.attempt());
+  EXPECT_EQ(after.attempt()->release, 2);
+  EXPECT_EQ(after.deployments().at(100).outcome, Outcome::failed);
+  EXPECT_TRUE(after.deployments().at(100).ended_at);
+}
+
+TEST(InFlight, DoesNotGoBackToAReleaseThatCannotBeRead) {
   const test::TemporaryFolder folder;
   {
     Store store = open(folder / "shop");
-    ASSERT_TRUE(store.save(release(1)));
-    ASSERT_TRUE(store.save(release(2)));
+    ASSERT_TRUE(put(store, release(1)));
+    ASSERT_TRUE(put(store, release(2)));
     Attempt in_flight = attempt(2, Phase::gating);
     in_flight.fallback = 1;
-    ASSERT_TRUE(store.journal(in_flight));
+    ASSERT_TRUE(store.save(in_flight));
   }
   write(folder / "shop/releases/1/release.json", "{\"schema\": 1");
   const Store store = open(folder / "shop");
   ASSERT_TRUE(store.attempt());
   EXPECT_EQ(store.attempt()->fallback, 0);
   EXPECT_EQ(store.problems().size(), 2U);
+}
+
+// ---- What became of a release ---------------------------------------------------------------
+
+// One deployment after the other, each as "KIND RELEASE OUTCOME", and what the record of release 1
+// says in the end.
+TEST(ReleaseRecord, IsWhatItsDeploymentsSay) {
+  struct Step {
+    AttemptKind kind;
+    int release;
+    std::optional<Outcome> outcome;  // unset: in flight
+  };
+  struct Row {
+    const char* name;
+    std::vector<Step> steps;
+    Outcome outcome;
+    int made_good_by;
+    std::string cause;
+  };
+  using enum Outcome;
+  using Kind = AttemptKind;
+  const Step first{Kind::deploy, 1, good};
+  const std::vector<Row> rows{
+      {"nothing was begun", {}, in_progress, 0, ""},
+      {"in flight", {{Kind::deploy, 1, {}}}, in_progress, 0, "1"},
+      {"postponed", {{Kind::deploy, 1, postponed}}, in_progress, 0, "1"},
+      {"postponed, then good", {{Kind::deploy, 1, postponed}, first}, good, 2, "2"},
+      {"good", {first}, good, 1, "1"},
+      {"another one was deployed", {first, {Kind::deploy, 2, good}}, good, 1, "1"},
+      {"it broke on probation",
+       {first, {Kind::probation_rollback, 1, rolled_back}},
+       rolled_back,
+       0,
+       "1"},
+      {"and goes back", {first, {Kind::probation_rollback, 1, {}}}, good, 1, "1"},
+      {"an operator went back from it",
+       {first, {Kind::operator_rollback, 2, good}},
+       rolled_back,
+       0,
+       "1"},
+      {"an operator could not", {first, {Kind::operator_rollback, 2, rolled_back}}, good, 1, "1"},
+      {"an operator went back to it",
+       {first, {Kind::operator_rollback, 2, good}, {Kind::operator_rollback, 1, good}},
+       good,
+       3,
+       "1"},
+      {"and could not, which says nothing against it",
+       {first, {Kind::deploy, 2, good}, {Kind::operator_rollback, 1, failed}},
+       good,
+       1,
+       "1"},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.name);
+    Deployments deployments;
+    for (const Step& step : row.steps) {
+      Attempt one;
+      one.id = static_cast<int>(deployments.size()) + 1;
+      one.kind = step.kind;
+      one.release = step.release;
+      one.checkout = step.release == 1 ? 2 : 1;
+      one.cause = std::to_string(one.id);
+      if (step.outcome) one.ended_at = wall_now();
+      one.outcome = step.outcome.value_or(in_progress);
+      deployments[one.id] = one;
+    }
+    const ReleaseRecord record = record_of(release(1), deployments);
+    EXPECT_EQ(record.outcome, row.outcome);
+    EXPECT_EQ(record.made_good_by, row.made_good_by);
+    EXPECT_EQ(record.cause, row.cause);
+  }
+}
+
+// An operator's rollback to a release keeps how that was deployed before.
+TEST(ReleaseRecord, KeepsEachDeployment) {
+  const test::TemporaryFolder folder;
+  Store store = open(folder / "shop");
+  ReleaseRecord failed = release(1, {}, Outcome::failed);
+  failed.failure = whole_failure();
+  failed.timeline = {{"gating", moment("2026-11-23T00:07:24.000Z"), 6.25}};
+  ASSERT_TRUE(put(store, failed));
+  Attempt back = attempt(1, Phase::after);
+  back.kind = AttemptKind::operator_rollback;
+  back.outcome = Outcome::good;
+  back.ended_at = wall_now();
+  back.timeline = {{"pulling", moment("2026-11-24T00:07:24.000Z"), 1}};
+  ASSERT_TRUE(store.save(back));
+  const Store after = open(folder / "shop");
+  EXPECT_EQ(after.find(1)->outcome, Outcome::good);
+  EXPECT_FALSE(after.find(1)->failure);
+  const Attempt& before = after.deployments().at(1);
+  EXPECT_EQ(before.outcome, Outcome::failed);
+  EXPECT_EQ(before.failure->reason, failed.failure->reason);
+  EXPECT_EQ(before.timeline.at(0).phase, "gating");
+}
+
+// ---- State of schema 1 ----------------------------------------------------------------------
+
+// As that version has written it: what became of a release is in its own file.
+Json in_schema_1(const ReleaseRecord& release) {
+  Json json = to_json(test::deployment_of(release, 1));
+  json.update(to_json(static_cast<const Release&>(release)));
+  for (const char* newer_member : {"id", "release", "ran", "ended_at", "kind", "phase"}) {
+    json.erase(newer_member);
+  }
+  json["seen"] = release.seen;
+  json["jobs"] = release.jobs;
+  json["schema"] = 1;
+  return json;
+}
+
+Json in_schema_1(const Attempt& in_flight) {
+  Json json = to_json(in_flight);
+  for (const char* newer_member : {"id", "ran", "ended_at", "outcome", "timeline", "cause"}) {
+    json.erase(newer_member);
+  }
+  json["from"]["schema"] = 1;
+  json["schema"] = 1;
+  return json;
+}
+
+void write_schema_1(const fs::path& folder) {
+  ReleaseRecord one = release(1);
+  one.images["web"];
+  one.seen = {{"web", {"w1"}}, {"job", {}}};
+  one.jobs = {"job"};
+  one.cause = "first deployment";
+  ReleaseRecord two = release(2, {}, Outcome::in_progress);
+  two.previous = 1;
+  two.cause = "push c2";
+  two.timeline = {{"pulling", moment("2026-11-23T00:07:24.000Z"), 6.25}};
+  for (const ReleaseRecord& each : {one, two}) {
+    const fs::path release_folder = folder / "releases" / std::to_string(each.number);
+    write(release_folder / "release.json", dump_json(in_schema_1(each)));
+    write(release_folder / "compose.yaml", "services: {web: {image: x}}\n");
+  }
+  fs::create_symlink("releases/1", folder / "current");
+  const Json intent = {{"schema", 1},
+                       {"paused", true},
+                       {"paused_why", "moving house"},
+                       {"held_commit", "c9"},
+                       {"unit", "shop.service"}};
+  write(folder / "intent.json", dump_json(intent));
+  write(folder / "rejected.json", R"({"schema": 1, "keys": ["bad"]})");
+  write(
+      folder / "running.json",
+      R"({"schema": 1, "release": 1, "services": {"web": {"release": 1, "containers": ["w1"]}}})");
+}
+
+TEST(Schema1, IsTakenOverAsItIs) {
+  const test::TemporaryFolder folder;
+  write_schema_1(folder / "shop");
+  Attempt in_flight = attempt(2, Phase::gating, 2);
+  in_flight.fallback = 1;
+  const std::string line = dump_json(in_schema_1(in_flight)) + "\n";
+  write(folder / "shop/journal", line + line.substr(0, 30));  // its last line is torn
+  for (int start = 0; start < 2; ++start) {
+    const Store store = open(folder / "shop");
+    EXPECT_TRUE(store.problems().empty());
+    EXPECT_EQ(numbers(store), (std::vector<int>{1, 2}));
+    ASSERT_NE(store.current(), nullptr);
+    EXPECT_EQ(store.current()->number, 1);
+    EXPECT_EQ(store.current()->outcome, Outcome::good);
+    EXPECT_EQ(store.current()->seen, (SeenContainers{{"web", {"w1"}}}));
+    EXPECT_EQ(store.current()->jobs, (std::set<std::string>{"job"}));
+    EXPECT_EQ(store.current()->cause, "first deployment");
+    // What runs, what operators said and what was rejected is as it was.
+    EXPECT_EQ(store.running().services.at("web").containers, (std::set<std::string>{"w1"}));
+    EXPECT_TRUE(store.intent().paused);
+    EXPECT_EQ(store.intent().held_commit, "c9");
+    EXPECT_EQ(store.intent().unit, "shop.service");
+    EXPECT_EQ(store.rejected(), (std::set<std::string>{"bad"}));
+    // The deployment goes on where it was.
+    ASSERT_TRUE(store.attempt());
+    EXPECT_EQ(store.attempt()->phase, Phase::gating);
+    EXPECT_EQ(store.attempt()->entries, 2);
+    EXPECT_EQ(store.attempt()->fallback, 1);
+    EXPECT_EQ(store.attempt()->cause, "push c2");
+    EXPECT_EQ(store.attempt()->timeline.size(), 1U);
+    EXPECT_EQ(store.deployments().size(), 2U);
+    EXPECT_EQ(store.last_good_before(*store.find(2))->number, 1);
+    EXPECT_FALSE(fs::exists(folder / "shop/journal"));
+  }
+}
+
+// A kill between any two of the files that it writes.
+TEST(Schema1, IsTakenOverInAnyNumberOfStarts) {
+  const std::vector<std::string> written{"deployments/1.json", "deployments/2.json",
+                                         "releases/1/release.json", "releases/2/release.json"};
+  const auto line = [] {
+    Attempt in_flight = attempt(2, Phase::gating);
+    in_flight.fallback = 1;
+    return dump_json(in_schema_1(in_flight)) + "\n";
+  }();
+  for (std::size_t cut = 0; cut <= written.size(); ++cut) {
+    SCOPED_TRACE(cut);
+    const test::TemporaryFolder folder;
+    write_schema_1(folder / "whole");
+    write(folder / "whole/journal", line);
+    const Store whole_store = open(folder / "whole");
+    write_schema_1(folder / "shop");
+    write(folder / "shop/journal", line);
+    for (std::size_t i = 0; i < cut; ++i) {
+      write(folder / "shop" / written[i], read(folder / "whole" / written[i]));
+    }
+    const Store store = open(folder / "shop");
+    ASSERT_TRUE(store.attempt());
+    EXPECT_EQ(to_json(*store.attempt()), to_json(*whole_store.attempt()));
+    EXPECT_EQ(store.deployments().size(), whole_store.deployments().size());
+    EXPECT_EQ(store.current()->outcome, Outcome::good);
+    EXPECT_FALSE(fs::exists(folder / "shop/journal"));
+  }
+}
+
+TEST(Schema1, ADeploymentThatIsNoNewOneIsAnotherOfItsRelease) {
+  struct Row {
+    AttemptKind kind;
+    Phase phase;
+    AttemptKind expected;
+  };
+  for (const Row& row :
+       {Row{AttemptKind::deploy, Phase::rolling_back, AttemptKind::probation_rollback},
+        Row{AttemptKind::operator_rollback, Phase::starting, AttemptKind::operator_rollback},
+        Row{AttemptKind::operator_rollback, Phase::rolling_back, AttemptKind::operator_rollback}}) {
+    const test::TemporaryFolder folder;
+    write_schema_1(folder / "shop");
+    Attempt in_flight = attempt(1, row.phase);
+    in_flight.kind = row.kind;
+    write(folder / "shop/journal", dump_json(in_schema_1(in_flight)) + "\n");
+    const Store store = open(folder / "shop");
+    ASSERT_TRUE(store.attempt());
+    EXPECT_EQ(store.attempt()->id, 3);
+    EXPECT_EQ(store.attempt()->kind, row.expected);
+    EXPECT_EQ(store.find(1)->outcome, Outcome::good);
+  }
+}
+
+TEST(Schema1, AJournalThatCannotBeReadIsSetAside) {
+  const test::TemporaryFolder folder;
+  write_schema_1(folder / "shop");
+  write(folder / "shop/journal", "{\"schema\": 1, \"rel");
+  const Store store = open(folder / "shop");
+  EXPECT_FALSE(store.attempt());
+  EXPECT_TRUE(fs::exists(folder / "shop/journal.broken"));
+  EXPECT_EQ(store.problems().size(), 1U);
 }
 
 // ---- Broken files ---------------------------------------------------------------------------
@@ -312,7 +578,7 @@ TEST(Record, TruncatedAndForeignFilesAreSetAsideAndReported) {
       {"empty release", "releases/1/release.json", ""},
       {"zeros", "releases/1/release.json", std::string(4096, '\0')},
       {"something else", "releases/1/release.json", R"(["hello"])"},
-      {"release without a known outcome", "releases/1/release.json",
+      {"release of schema 1 without a known outcome", "releases/1/release.json",
        R"({"schema": 1, "number": 1, "outcome": "splendid"})"},
       {"another release's file", "releases/1/release.json", dump_json(to_json(release(3)))},
   };
@@ -321,8 +587,8 @@ TEST(Record, TruncatedAndForeignFilesAreSetAsideAndReported) {
     const test::TemporaryFolder folder;
     {
       Store store = open(folder / "shop");
-      ASSERT_TRUE(store.save(release(1)));
-      ASSERT_TRUE(store.save(release(2)));
+      ASSERT_TRUE(put(store, release(1)));
+      ASSERT_TRUE(put(store, release(2)));
       ASSERT_TRUE(store.reject("a"));
       ASSERT_TRUE(store.set_intent({}));
     }
@@ -347,8 +613,8 @@ const Intent moving{true, "moving house", moment("2026-11-23T00:07:23.000Z"), "c
 // A stack whose release 2 failed; paused by an operator.
 void make_paused(const fs::path& folder) {
   Store store = open(folder);
-  ASSERT_TRUE(store.save(release(1)));
-  ASSERT_TRUE(store.save(release(2, "bad", Outcome::rolled_back)));
+  ASSERT_TRUE(put(store, release(1)));
+  ASSERT_TRUE(put(store, release(2, "bad", Outcome::rolled_back)));
   ASSERT_TRUE(store.set_current(1));
   ASSERT_TRUE(store.reject("bad"));
   ASSERT_TRUE(store.reject("an earlier one"));
@@ -362,7 +628,7 @@ const std::vector<std::pair<std::string, std::string>> unreadable{
     {"foreign", R"(["hello"])"},
     {"without a schema", R"({"keys": ["a"], "paused": false})"},
 };
-const std::string newer = R"({"schema": 2, "keys": {}, "paused": {}})";
+const std::string newer = R"({"schema": 3, "keys": {}, "paused": {}})";
 
 TEST(Record, ATornFileOfWhatOperatorsSaidOrOfRejectionsLosesNothing) {
   for (const char* const name : {"intent.json", "rejected.json"}) {
@@ -526,7 +792,7 @@ TEST(Record, AReleaseThatWasNeverWrittenIsNone) {
 TEST(Record, ACurrentLinkToNowhereIsReported) {
   for (const char* target : {"releases/9", "/etc", "releases/one"}) {
     const test::TemporaryFolder folder;
-    ASSERT_TRUE(open(folder / "shop").save(release(1)));
+    ASSERT_TRUE(save_in(folder / "shop", release(1)));
     fs::create_symlink(target, folder / "shop/current");
     const Store store = open(folder / "shop");
     EXPECT_EQ(store.current(), nullptr) << target;
@@ -534,7 +800,7 @@ TEST(Record, ACurrentLinkToNowhereIsReported) {
   }
 }
 
-TEST(Record, ReleasesFromJsonMustHaveANumberAndAnOutcome) {
+TEST(Record, ReleasesFromJsonMustHaveANumber) {
   for (const char* text : {"{}", "[]", "null", R"({"schema": "1"})", R"({"schema": 1})",
                            R"({"schema": 1, "number": 0, "outcome": "good"})",
                            R"({"schema": 1, "number": -3, "outcome": "good"})",
@@ -550,17 +816,17 @@ TEST(Record, ReleasesFromJsonMustHaveANumberAndAnOutcome) {
 TEST(Record, LastGoodIsTheNewestOtherContentThatWasNotRejected) {
   const test::TemporaryFolder folder;
   Store store = open(folder / "shop");
-  for (const Release& one :
+  for (const ReleaseRecord& one :
        {release(1, "a"), release(2, "b"), release(3, "c", Outcome::failed), release(4, "d"),
         release(5, "e", Outcome::rolled_back), release(6, "d"), release(7, "d"), release(8, "f")}) {
-    ASSERT_TRUE(store.save(one));
+    ASSERT_TRUE(put(store, one));
   }
   struct Row {
     int than;
     int expected;
   };
   for (const Row& row : {Row{8, 7}, Row{7, 2}, Row{4, 2}, Row{3, 2}, Row{2, 1}, Row{1, 0}}) {
-    const Release* const found = store.last_good_before(*store.find(row.than));
+    const ReleaseRecord* const found = store.last_good_before(*store.find(row.than));
     EXPECT_EQ(found == nullptr ? 0 : found->number, row.expected) << row.than;
   }
   ASSERT_TRUE(store.reject("b"));
@@ -573,12 +839,12 @@ TEST(Record, GoesBackToWhatRanBeforeNotToTheNumberBefore) {
   // An operator went from 10 back to 8, and 12 and 13, of the same content, were deployed then.
   for (const auto& [number, previous] :
        std::map<int, int>{{5, 0}, {7, 5}, {8, 7}, {9, 8}, {10, 9}, {12, 8}, {13, 8}, {14, 13}}) {
-    Release one = release(number, number == 13 ? "k12" : "");
+    ReleaseRecord one = release(number, number == 13 ? "k12" : "");
     one.previous = previous;
-    ASSERT_TRUE(store.save(one));
+    ASSERT_TRUE(put(store, one));
   }
   const auto back_from = [&](int number) {
-    const Release* const found = store.last_good_before(*store.find(number));
+    const ReleaseRecord* const found = store.last_good_before(*store.find(number));
     return found == nullptr ? 0 : found->number;
   };
   EXPECT_EQ(back_from(12), 8);
@@ -592,9 +858,9 @@ TEST(Record, GoesBackToWhatRanBeforeNotToTheNumberBefore) {
   ASSERT_TRUE(store.set_current(14));
   ASSERT_TRUE(store.reject("k7"));
   EXPECT_EQ(back_from(12), 5);
-  Release unknown = release(15);
+  ReleaseRecord unknown = release(15);
   unknown.previous = 11;
-  ASSERT_TRUE(store.save(unknown));
+  ASSERT_TRUE(put(store, unknown));
   EXPECT_EQ(back_from(15), 10);
 }
 
@@ -609,8 +875,8 @@ TEST(Record, WhatRunsSurvivesARestart) {
                       {"api", {0, {}, false, true}}};
   {
     Store store = open(folder / "shop");
-    ASSERT_TRUE(store.save(release(1)));
-    ASSERT_TRUE(store.save(release(2)));
+    ASSERT_TRUE(put(store, release(1)));
+    ASSERT_TRUE(put(store, release(2)));
     ASSERT_TRUE(store.set_running(running));
   }
   EXPECT_EQ(open(folder / "shop").running(), running);
@@ -621,39 +887,41 @@ TEST(Record, WhatRunsSurvivesARestart) {
   EXPECT_EQ(open(folder / "shop").running(), running);
 }
 
-TEST(Record, WhatAnEarlierVersionLeftIsTakenOverAsItRuns) {
+TEST(Record, WhatRunsIsTakenFromTheDeploymentsWhereItIsLost) {
   struct Row {
     const char* name;
-    int current;
+    int releases;  // of which the third has failed
     std::optional<Attempt> in_flight;
     int release;                      // that runs
     std::map<std::string, bool> web;  // container → whether it may have been changed since
   };
-  Attempt forward = attempt(3, Phase::gating);
-  forward.fallback = 2;
+  Attempt forward = attempt(2, Phase::gating);
+  forward.fallback = 1;
   forward.plan.steps = {{"web", Action::recreate, Risk::restart, {}}};
   Attempt probation = attempt(2, Phase::rolling_back);
+  probation.kind = AttemptKind::probation_rollback;
   probation.fallback = 1;
+  Attempt verified = forward;
+  verified.ran.release = 2;
+  verified.ran.services["web"] = {2, {"new"}, false, false};
   for (const Row& row :
        {Row{"a good release", 2, {}, 2, {{"w2", false}}}, Row{"nothing", 0, {}, 0, {}},
         Row{"a release that failed", 3, {}, 2, {{"w2", true}}},
-        Row{"a deployment in flight", 3, forward, 2, {{"w2", true}}},
+        Row{"a deployment in flight", 2, forward, 2, {{"w2", true}}},
+        Row{"one that has passed its gate", 2, verified, 2, {{"new", false}}},
         Row{"one that goes back on probation", 2, probation, 2, {{"w2", false}}}}) {
     const test::TemporaryFolder folder;
     {
       Store store = open(folder / "shop");
-      for (int number = 1; number <= 3; ++number) {
-        Release one = release(number, {}, number == 3 ? Outcome::failed : Outcome::good);
+      for (int number = 1; number <= row.releases; ++number) {
+        ReleaseRecord one = release(number, {}, number == 3 ? Outcome::failed : Outcome::good);
         one.images["web"];
         if (number < 3) one.seen = {{"web", {"w" + std::to_string(number)}}};
         one.plan.steps = {{"web", Action::recreate, Risk::restart, {}}};
-        ASSERT_TRUE(store.save(one));
-      }
-      if (row.current != 0) {
-        ASSERT_TRUE(store.set_current(row.current));
+        ASSERT_TRUE(put(store, one));
       }
       if (row.in_flight) {
-        ASSERT_TRUE(store.journal(*row.in_flight));
+        ASSERT_TRUE(store.save(*row.in_flight));
       }
     }
     const Store store = open(folder / "shop");
@@ -663,17 +931,33 @@ TEST(Record, WhatAnEarlierVersionLeftIsTakenOverAsItRuns) {
       for (const std::string& id : known->containers) web[id] = known->is_touched;
     }
     EXPECT_EQ(web, row.web) << row.name;
-    if (row.in_flight) {
-      EXPECT_EQ(store.attempt()->from, store.running()) << row.name;
-    }
   }
+}
+
+// What is unknown is never taken for unchanged.
+TEST(Record, WhatADeploymentDidThatCannotBeReadIsNotKnown) {
+  const test::TemporaryFolder folder;
+  ReleaseRecord one = release(1);
+  one.images["web"];
+  one.seen = {{"web", {"w1"}}};
+  ASSERT_TRUE(save_in(folder / "shop", one));
+  EXPECT_TRUE(open(folder / "shop").running().is_whole());
+  write(folder / "shop/deployments/2.json", "{");
+  for (int start = 0; start < 2; ++start) {
+    const Store store = open(folder / "shop");
+    ASSERT_NE(store.running().find("web"), nullptr);
+    EXPECT_TRUE(store.running().find("web")->is_touched);
+  }
+  // Nor is anything after the loss of all.
+  fs::remove_all(folder / "shop");
+  EXPECT_EQ(open(folder / "shop").running(), RunningSet());
 }
 
 // ---- Retention ------------------------------------------------------------------------------
 
 struct RetireCase {
   const char* name;
-  std::vector<Release> releases;
+  std::vector<ReleaseRecord> releases;
   int current;
   int keep;
   std::vector<int> left;
@@ -683,8 +967,8 @@ struct RetireCase {
 TEST(Record, RetentionCountsContentsAndSparesWhatIsNeeded) {
   Attempt old_fallback = attempt(6, Phase::gating);
   old_fallback.fallback = 1;
-  const std::vector<Release> six{release(1), release(2), release(3),
-                                 release(4), release(5), release(6)};
+  const std::vector<ReleaseRecord> six{release(1), release(2), release(3),
+                                       release(4), release(5), release(6)};
   const std::vector<RetireCase> rows{
       {"fewer than are kept", six, 6, 10, {1, 2, 3, 4, 5, 6}},
       {"two besides the current and the last good one", six, 6, 2, {3, 4, 5, 6}},
@@ -705,9 +989,9 @@ TEST(Record, RetentionCountsContentsAndSparesWhatIsNeeded) {
        {1, 2, 4, 5, 6}},
       {"rejected ones without content count by their inputs",
        [] {
-         std::vector<Release> all{release(1)};
+         std::vector<ReleaseRecord> all{release(1)};
          for (int number = 2; number <= 4; ++number) {
-           Release one = release(number, {}, Outcome::rejected);
+           ReleaseRecord one = release(number, {}, Outcome::rejected);
            one.content_key.clear();
            one.inputs_key = "i" + std::to_string(number);
            all.push_back(one);
@@ -727,15 +1011,15 @@ TEST(Record, RetentionCountsContentsAndSparesWhatIsNeeded) {
     SCOPED_TRACE(row.name);
     const test::TemporaryFolder folder;
     Store store = open(folder / "shop");
-    for (const Release& one : row.releases) {
-      ASSERT_TRUE(store.save(one));
+    for (const ReleaseRecord& one : row.releases) {
+      ASSERT_TRUE(put(store, one));
       ASSERT_TRUE(store.save_rendering(one.number, "services: {}\n"));
     }
     if (row.current != 0) {
       ASSERT_TRUE(store.set_current(row.current));
     }
     if (row.in_flight) {
-      ASSERT_TRUE(store.journal(*row.in_flight));
+      ASSERT_TRUE(store.save(*row.in_flight));
     }
     const std::size_t before = store.releases().size();
     const auto gone = store.retire(row.keep);
@@ -752,10 +1036,10 @@ TEST(Record, RejectedKeysGoWithTheReleasesThatTheyCameFrom) {
   Store store = open(folder / "shop");
   const std::string suffix = "-here-" + std::string(64, '0');
   for (int number = 1; number <= 5; ++number) {
-    Release one = release(number, {}, Outcome::rejected);
+    ReleaseRecord one = release(number, {}, Outcome::rejected);
     one.inputs_key = std::string(63, 'f') + std::to_string(number);
     one.content_key = std::string(63, 'c') + std::to_string(number);
-    ASSERT_TRUE(store.save(one));
+    ASSERT_TRUE(put(store, one));
     ASSERT_TRUE(store.reject(one.inputs_key + suffix));
     ASSERT_TRUE(store.reject(one.content_key));
   }
@@ -779,7 +1063,7 @@ TEST(Record, WhatAKillHasLeftOfAReleaseOrAFileGoes) {
   for (int number = 1; number <= 4; ++number) {
     ASSERT_TRUE(store.save_rendering(number, "services: {}\n"));
   }
-  ASSERT_TRUE(store.save(release(1)));
+  ASSERT_TRUE(put(store, release(1)));
   ASSERT_TRUE(store.set_current(3));
   const fs::path of_release = store.release_directory(1) / ".release.json.aB3dE6";
   const fs::path of_stack = folder / "shop/.rejected.json.copy.aB3dE6";
@@ -804,7 +1088,7 @@ TEST(Record, YearsOfCommitsThatChangeNothingDoNotFillTheDisk) {
   const test::TemporaryFolder folder;
   Store store = open(folder / "shop");
   for (int number = 1; number <= 60; ++number) {
-    ASSERT_TRUE(store.save(release(number, number == 1 ? "first" : "same")));
+    ASSERT_TRUE(put(store, release(number, number == 1 ? "first" : "same")));
     ASSERT_TRUE(store.set_current(number));
     ASSERT_TRUE(store.retire(5));
   }
@@ -821,9 +1105,8 @@ TEST(Record, ReadsBackTheWordsOfOutcomes) {
   EXPECT_EQ(outcome_from("splendid"), std::nullopt);
 }
 
-TEST(ReleaseJson, KeepsHooksAndProbation) {
-  Release release;
-  release.number = 7;
+TEST(Record, KeepsHooksAndProbation) {
+  Attempt release = attempt(7, Phase::after);
   release.probation_until = parse_time("2026-11-23T08:00:00Z");
   HookRun hook;
   hook.phase = "before";
@@ -835,7 +1118,7 @@ TEST(ReleaseJson, KeepsHooksAndProbation) {
   release.hooks.push_back(hook);
   hook.exit.reset();
   release.hooks.push_back(hook);
-  const auto read = release_from_json(to_json(release));
+  const auto read = attempt_from_json(to_json(release));
   ASSERT_TRUE(read) << read.error().text();
   EXPECT_EQ(read->probation_until, release.probation_until);
   ASSERT_EQ(read->hooks.size(), 2U);
@@ -891,11 +1174,11 @@ TEST(Rendering, ThatIsDamagedIsNotRead) {
        }) {
     test::TemporaryFolder folder;
     Store store = open(folder.path());
-    Release known = release(1);
+    ReleaseRecord known = release(1);
     known.images = {{"db", {"db:1", "db@sha256:1"}}, {"web", {"web:1", "web@sha256:2"}}};
     known.content_key = content_key(parse_yaml(whole).value(), {});
     ASSERT_TRUE(store.save_rendering(1, row.text));
-    ASSERT_TRUE(store.save(known));
+    ASSERT_TRUE(put(store, known));
     const Result<Rendering> read = read_rendering(store, 1);
     ASSERT_EQ(static_cast<bool>(read), *row.flaw == '\0') << row.name;
     if (read) continue;
@@ -908,12 +1191,12 @@ TEST(Rendering, ThatIsDamagedIsHadFromAnotherReleaseOfTheSameContent) {
   test::TemporaryFolder folder;
   Store store = open(folder.path());
   for (int number = 1; number <= 3; ++number) {
-    Release known = release(number);
+    ReleaseRecord known = release(number);
     known.images = {{"db", {"db:1", "db@sha256:1"}}, {"web", {"web:1", "web@sha256:2"}}};
     known.content_key = content_key(parse_yaml(whole).value(), {});
     if (number == 3) known.content_key = "another";
     ASSERT_TRUE(store.save_rendering(number, number == 1 ? whole : ""));
-    ASSERT_TRUE(store.save(known));
+    ASSERT_TRUE(put(store, known));
   }
   EXPECT_TRUE(mend_rendering(store, 2));
   EXPECT_EQ(store.rendering(2).value(), whole);
@@ -925,10 +1208,10 @@ TEST(Rendering, IsLostWhereItIsDamagedAndNothingPassesThatKeepsItFromBeingHad) {
   test::TemporaryFolder folder;
   Store store = open(folder.path());
   for (const int number : {1, 2}) {
-    Release known = release(number);
+    ReleaseRecord known = release(number);
     known.content_key.clear();
     ASSERT_TRUE(store.save_rendering(number, number == 1 ? whole : ""));
-    ASSERT_TRUE(store.save(known));
+    ASSERT_TRUE(put(store, known));
   }
   const Error other{Errc::failed, "", {}};
   EXPECT_TRUE(is_lost(store, 2, other));

@@ -129,7 +129,7 @@ TEST(KeptTags, ThoseThatNoReleaseNamesAreStale) {
   EXPECT_EQ(tag.repository, "trimtab.local/shop/api");
   EXPECT_EQ(tag.tag, "aaaaaaaaaaaa");
 
-  std::map<int, Release> releases;
+  Releases releases;
   releases[3].images = {{"api", new_pin}, {"web", local}};
   const std::vector<std::string> tags = {
       kept_tag("shop", "api", old_pin).text(), kept_tag("shop", "api", new_pin).text(),
@@ -311,7 +311,7 @@ TEST(Verdict, WhatIsToBeDone) {
       {"back to what runs", {"c3", "k1"}, true, {"k2"}, false, Verdict::record},
       {"what runs, asked for again", {"c1", "k1"}, true, {}, true, Verdict::nothing},
   };
-  Release current;
+  ReleaseRecord current;
   current.commit = "c1";
   current.content_key = "k1";
   for (const Row& row : rows) {

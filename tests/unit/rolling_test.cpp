@@ -9,6 +9,7 @@
 #include "agent/plan/diff.hpp"
 #include "agent/plan/preflight/preflight.hpp"
 #include "agent/plan/rolling.hpp"
+#include "tests/lib/records.hpp"
 
 namespace trimtab {
 namespace {
@@ -60,11 +61,11 @@ std::string api(char digit, const std::string& more = start_first) {
 // A release of these passed its gate.
 Base base_of(const Rendering& before, const SeenContainers& seen,
              const std::map<std::string, std::map<std::string, std::string>>& mounted = {}) {
-  Release release;
+  ReleaseRecord release;
   release.number = 1;
   release.seen = seen;
   Base base;
-  base.running = running_set_of(release);
+  base.running = test::running_set_of(release);
   base.releases[1] = {before, mounted};
   return base;
 }
@@ -183,7 +184,7 @@ TEST(StartFirstDatabases, AreKnownByTheirImages) {
 }
 
 TEST(StartFirst, GoesBackTheSameWay) {
-  Release release;
+  ReleaseRecord release;
   release.seen = {{"api", {"a1"}}};
   const Rendering good = rendering(api('a'));
   Plan failed;
@@ -299,9 +300,9 @@ TEST(Reload, TakesTheRestartsPlaceForMountedFiles) {
             R"("proxy": {"image": "acme/api",
                          "deploy": {"update_config": {"order": "start-first"}}})",
             running("proxy", "p1"), Action::roll}}) {
-    Release old_release;
+    ReleaseRecord old_release;
     old_release.mounted_files = {{"proxy", {{"nginx.conf", "1"}}}};
-    Release new_release;
+    ReleaseRecord new_release;
     new_release.mounted_files = {{"proxy", {{"nginx.conf", "2"}}}};
     const Rendering same = rendering(row.service);
     const Base base = base_of(same, {{"proxy", {"p1"}}}, old_release.mounted_files);

@@ -8,7 +8,7 @@ Task<Result<SwitchReport>> move_checkout(Deployment& deployment, int from, int t
   const ExecutorParts& parts = deployment.parts;
   std::set<std::string> in_place;
   for (const int number : {from, to}) {
-    const Release* const release = parts.store.find(number);
+    const ReleaseRecord* const release = parts.store.find(number);
     if (release == nullptr) continue;
     const Result<Rendering> rendering = co_await deployment.stack.rendering(number);
     // The release being left is replaced anyway: only the goal's mounted files have to be known.
@@ -20,7 +20,7 @@ Task<Result<SwitchReport>> move_checkout(Deployment& deployment, int from, int t
     const auto files = files_mounted_alone(mounted, *tree);
     in_place.insert(files.begin(), files.end());
   }
-  const Release* const before = parts.store.find(from);
+  const ReleaseRecord* const before = parts.store.find(from);
   const std::string from_commit = before == nullptr ? std::string() : before->commit;
   const std::string to_commit = parts.store.find(to)->commit;
   const std::vector<std::string> paths(in_place.begin(), in_place.end());

@@ -50,7 +50,7 @@ GateWatchParts watch_parts(const Deployment& deployment) {
 Task<PhaseOutcome> gating(Deployment& deployment) {
   const Attempt& attempt = deployment.attempt;
   // It is what passed its gate before.
-  if (attempt.kind == AttemptKind::record_only) co_return PhaseOutcome{};
+  if (!is_gated(attempt.kind)) co_return PhaseOutcome{};
   const Result<Looked> looked = co_await look(deployment, attempt.release);
   if (!looked) co_return cannot_look(Phase::gating, looked.error());
   const GateSettings& settings = deployment.parts.settings.gate;

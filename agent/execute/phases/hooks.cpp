@@ -57,20 +57,21 @@ Task<bool> was_anything_down(Deployment& deployment, WallTime since) {
       });
 }
 
-// From its beginning to its end the journal has its mark: a start after a kill ends what is left.
+// From its beginning to its end the deployment's file has its mark: a start after a kill ends what
+// is left.
 Task<Result<HookEnd>> run_marked(Deployment& deployment, HookSettings hook,
                                  std::vector<std::string>* output) {
   const ExecutorParts& parts = deployment.parts;
   Attempt& attempt = deployment.attempt;
   attempt.hook_mark = new_hook_mark(parts.store);
-  const Result<void> marked = parts.store.journal(attempt);
+  const Result<void> marked = parts.store.save(attempt);
   if (!marked) co_return marked.error().context("was not run");
   HookRunner runner({parts.settings, parts.project, parts.store, parts.docker, parts.compose,
                      parts.progress, deployment.stack},
                     attempt);
   const Result<HookEnd> end = co_await runner.run(hook, output);
   attempt.hook_mark.clear();
-  const Result<void> unmarked = parts.store.journal(attempt);
+  const Result<void> unmarked = parts.store.save(attempt);
   if (!unmarked) spdlog::warn("{}: {}", parts.settings.name, unmarked.error().text());
   co_return end;
 }
@@ -78,7 +79,7 @@ Task<Result<HookEnd>> run_marked(Deployment& deployment, HookSettings hook,
 // Nothing where it was skipped, which people are told.
 Task<Result<std::optional<Ran>>> run_hook(Deployment& deployment, HookSettings hook) {
   const ExecutorParts& parts = deployment.parts;
-  const Attempt& attempt = deployment.attempt;
+  Attempt& attempt = deployment.attempt;
   Ran ran;
   ran.run.phase = to_string(attempt.phase);
   ran.run.name = name_of(hook);
@@ -91,8 +92,8 @@ Task<Result<std::optional<Ran>>> run_hook(Deployment& deployment, HookSettings h
   if (end && !end->skipped.empty()) {
     const std::string notice = "hook " + ran.run.name + " was skipped: " + end->skipped;
     parts.progress.remark(notice);
-    const Result<void> noted = update_release(
-        parts.store, attempt.release, [&](Release& release) { add_notice(release, notice); });
+    add_notice(attempt, notice);
+    const Result<void> noted = parts.store.save(attempt);
     if (!noted) co_return noted.error();
     co_return std::optional<Ran>();
   }
@@ -110,7 +111,7 @@ Task<Result<std::optional<Ran>>> run_hook(Deployment& deployment, HookSettings h
 Task<std::optional<PhaseOutcome>> judge(Deployment& deployment, HookSettings hook, Ran ran,
                                         WallTime begun_at) {
   const ExecutorParts& parts = deployment.parts;
-  const Attempt& attempt = deployment.attempt;
+  Attempt& attempt = deployment.attempt;
   if (ran.run.problem.empty()) {
     parts.progress.remark("hook " + ran.run.name + " is done");
     co_return std::nullopt;
@@ -119,8 +120,8 @@ Task<std::optional<PhaseOutcome>> judge(Deployment& deployment, HookSettings hoo
   if (attempt.phase == Phase::after || !hook.stop_on_failure) {
     spdlog::warn("{}: {}", parts.settings.name, what);
     parts.progress.remark(what);
-    const Result<void> noted = update_release(parts.store, attempt.release,
-                                              [&](Release& release) { add_notice(release, what); });
+    add_notice(attempt, what);
+    const Result<void> noted = parts.store.save(attempt);
     if (!noted) co_return not_recorded(ran.run.phase, noted.error());
     if (hook.stop_on_failure) co_return PhaseOutcome{};
     co_return std::nullopt;
@@ -138,12 +139,11 @@ Task<std::optional<PhaseOutcome>> judge(Deployment& deployment, HookSettings hoo
 
 Task<PhaseOutcome> hooks(Deployment& deployment, std::vector<HookSettings> hooks) {
   Store& store = deployment.parts.store;
-  const int number = deployment.attempt.release;
-  const std::string phase(to_string(deployment.attempt.phase));
-  Result<void> noted = update_release(store, number, [&](Release& release) {
-    if (deployment.attempt.phase == Phase::before) release.hooks.clear();
-    std::erase_if(release.hooks, [&](const HookRun& run) { return run.phase == phase; });
-  });
+  Attempt& attempt = deployment.attempt;
+  const std::string phase(to_string(attempt.phase));
+  if (attempt.phase == Phase::before) attempt.hooks.clear();
+  std::erase_if(attempt.hooks, [&](const HookRun& run) { return run.phase == phase; });
+  Result<void> noted = store.save(attempt);
   if (!noted) co_return not_recorded(phase, noted.error());
   for (const HookSettings& hook : hooks) {
     const WallTime begun_at = wall_now();
@@ -157,8 +157,8 @@ Task<PhaseOutcome> hooks(Deployment& deployment, std::vector<HookSettings> hooks
     }
     if (!ran) co_return not_recorded(phase, ran.error());
     if (!*ran) continue;
-    noted = update_release(store, number,
-                           [&](Release& release) { release.hooks.push_back((*ran)->run); });
+    attempt.hooks.push_back((*ran)->run);
+    noted = store.save(attempt);
     if (!noted) co_return not_recorded(phase, noted.error());
     std::optional<PhaseOutcome> end = co_await judge(deployment, hook, std::move(**ran), begun_at);
     if (end) co_return std::move(*end);

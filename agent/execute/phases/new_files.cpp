@@ -55,7 +55,7 @@ Task<Result<TrialRequest>> trial_for(Deployment& deployment, std::string service
   const ExecutorParts& parts = deployment.parts;
   TrialRequest request;
   const RunningService* const known = deployment.attempt.from.find(service);
-  const Release* const before = known == nullptr ? nullptr : parts.store.find(known->release);
+  const ReleaseRecord* const before = known == nullptr ? nullptr : parts.store.find(known->release);
   if (before == nullptr) co_return request;
   const FileBlobs files_before = files_of(*before, service);
   const auto present = co_await deployment.stack.containers();

@@ -20,7 +20,7 @@ Task<Result<void>> choose_readable_fallback(Deployment& deployment) {
     const int number = attempt.fallback;
     const Result<Rendering> rendering = co_await deployment.stack.rendering(number);
     if (rendering) co_return Result<void>();
-    const Release* const older = parts.store.last_good_before(*parts.store.find(number));
+    const ReleaseRecord* const older = parts.store.last_good_before(*parts.store.find(number));
     // Without Compose for a moment nothing can be rendered again: that is no reason.
     const bool lost = !parts.compose.problem() && is_lost(parts.store, number, rendering.error());
     if (!lost || older == nullptr) co_return rendering.error();
@@ -29,11 +29,8 @@ Task<Result<void>> choose_readable_fallback(Deployment& deployment) {
                                ", but to release " + std::to_string(attempt.fallback) + ": " +
                                rendering.error().text();
     parts.progress.remark(notice);
-    Result<void> noted = parts.store.journal(attempt);
-    if (noted) {
-      noted = update_release(parts.store, attempt.release,
-                             [&](Release& release) { add_notice(release, notice); });
-    }
+    add_notice(attempt, notice);
+    const Result<void> noted = parts.store.save(attempt);
     if (!noted) co_return noted;
   }
 }
@@ -41,7 +38,7 @@ Task<Result<void>> choose_readable_fallback(Deployment& deployment) {
 // From what is there now: what an earlier try has put back already is left alone.
 Task<Result<Plan>> plan_back(Deployment& deployment) {
   const Attempt& attempt = deployment.attempt;
-  const Release good = *deployment.parts.store.find(attempt.fallback);
+  const ReleaseRecord good = *deployment.parts.store.find(attempt.fallback);
   const Result<Rendering> rendering = co_await deployment.stack.rendering(good.number);
   if (!rendering) co_return rendering.error();
   const Result<ProjectContainers> found = co_await deployment.stack.found();
@@ -58,7 +55,7 @@ Task<Result<Plan>> plan_back(Deployment& deployment) {
 void note_plan(Deployment& deployment, const Plan& plan) {
   Store& store = deployment.parts.store;
   deployment.attempt.return_plan = plan;
-  const Result<void> planned = store.journal(deployment.attempt);
+  const Result<void> planned = store.save(deployment.attempt);
   const Result<void> touched = note_touched(store, plan);
   for (const Result<void>* const result : {&planned, &touched}) {
     if (!*result) {
@@ -83,7 +80,7 @@ Task<Result<void>> go_back(Deployment& deployment) {
   Store& store = deployment.parts.store;
   const Result<void> chosen = co_await choose_readable_fallback(deployment);
   if (!chosen) co_return chosen;
-  const Release good = *store.find(deployment.attempt.fallback);
+  const ReleaseRecord good = *store.find(deployment.attempt.fallback);
   const Result<Plan> plan = co_await plan_back(deployment);
   if (!plan) co_return plan.error();
   const Result<void> may = co_await deployment.stack.may_apply(good.number, *plan);

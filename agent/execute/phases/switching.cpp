@@ -16,8 +16,8 @@ Result<void> tell_of_edits(Deployment& deployment, const SwitchReport& report) {
                              join(report.local_edits, ", ") + ") were saved as " +
                              report.saved_patch.string();
   parts.progress.remark(notice);
-  return update_release(parts.store, deployment.attempt.release,
-                        [&](Release& release) { add_notice(release, notice); });
+  add_notice(deployment.attempt, notice);
+  return parts.store.save(deployment.attempt);
 }
 
 Task<Result<void>> switch_over(Deployment& deployment) {

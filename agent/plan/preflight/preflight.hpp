@@ -9,6 +9,7 @@
 
 #include "agent/model/manifest.hpp"
 #include "agent/model/observed.hpp"
+#include "agent/model/plan.hpp"
 #include "agent/model/release.hpp"
 #include "agent/model/server_certificate.hpp"
 #include "agent/plan/volumes.hpp"
