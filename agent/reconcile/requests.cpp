@@ -30,11 +30,12 @@ std::optional<RequestResult> Requests::supersede() {
   RequestResult result{older, "superseded", std::nullopt,
                        "given up before anything was done: another request has come"};
   end(result);
-  superseded_ = older;
+  superseded_.insert(older);
   return result;
 }
 
 Request Requests::take() {
+  superseded_.clear();
   Request request = *std::exchange(waiting_, std::nullopt);
   looked_at_ = request.id;
   return request;

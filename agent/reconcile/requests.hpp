@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 
 #include "agent/model/facts.hpp"
@@ -55,9 +56,7 @@ class Requests {
   // it waits for need not wait, unless the operator named the commit.
   [[nodiscard]] bool is_waiting_for_images(const std::optional<RefTip>& tip) const;
   // Whether another has taken its place, and its end was told.
-  [[nodiscard]] bool is_superseded(const std::string& id) const {
-    return !id.empty() && id == superseded_;
-  }
+  [[nodiscard]] bool is_superseded(const std::string& id) const { return superseded_.contains(id); }
 
   // One that an ended daemon had begun goes on.
   void resume(const std::string& id, int release);
@@ -69,8 +68,9 @@ class Requests {
 
  private:
   std::optional<Request> waiting_;
-  std::string looked_at_;         // by id
-  std::string superseded_;        // the last one that gave way, by id
+  std::string looked_at_;  // by id
+  // Those that gave way since one was last taken, by id: one of them may still be looked at.
+  std::set<std::string> superseded_;
   std::string waits_for_images_;  // by id
   std::string commit_of_images_;
   std::optional<RequestResult> last_;

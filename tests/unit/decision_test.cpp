@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <random>
 
 #include "agent/reconcile/decide.hpp"
 #include "agent/reconcile/ending.hpp"
@@ -548,6 +549,51 @@ TEST(Requests, PausingSaysNothingOfADeploymentThatGoesOn) {
   requests.end({deploy, "done", 1, ""});
   requests.end({"pause", "done", std::nullopt, "shop is paused"});
   EXPECT_EQ(requests.last()->id, "pause");
+}
+
+// Whatever operators ask while others are looked at, wait for images or are carried out.
+TEST(Requests, EachHasOneEnd) {
+  std::mt19937 dice(1);
+  for (int life = 0; life < 3000; ++life) {
+    Requests requests;
+    std::map<std::string, int> ends;
+    std::optional<Request> served;
+    bool has_begun = false;
+    std::string story;
+    const auto end = [&](const std::string& id) {
+      if (requests.end({id, "done", std::nullopt, ""})) ++ends[id];
+    };
+    const auto end_served = [&] {
+      end(served->id);
+      requests.let_go();
+      served.reset();
+      has_begun = false;
+    };
+    for (int step = 0; step < 12; ++step) {
+      const auto what = dice() % 6;
+      story += std::to_string(what);
+      if (what <= 1 && !has_begun) {
+        const std::optional<RequestResult> given_up = requests.supersede();
+        if (given_up) ++ends[given_up->id];
+        ends.try_emplace(requests.add({}), 0);
+      } else if (what == 2 && !served && requests.waiting()) {
+        served = requests.take();
+      } else if (what == 3 && served && !has_begun && !requests.is_superseded(served->id)) {
+        ASSERT_EQ(ends.at(served->id), 0) << story << ": it was given up, and is carried out";
+        requests.let_go();
+        has_begun = true;
+      } else if (what == 4 && served && !has_begun && requests.is_looked_at()) {
+        requests.wait_for_images(*served, "a");
+        served.reset();
+      } else if (what == 5 && served) {
+        end_served();
+      }
+    }
+    if (served) end_served();
+    if (requests.waiting()) end(requests.take().id);
+    EXPECT_EQ(requests.open(), "");
+    for (const auto& [id, count] : ends) ASSERT_EQ(count, 1) << story;
+  }
 }
 
 }  // namespace
