@@ -199,6 +199,8 @@ Task<void> Reconciler::perform(action::RecordEnd) {
 
 Task<void> Reconciler::perform(action::Resume) {
   backoff_.retry_at.reset();
+  // A commit whose look failed for the host's sake shared that time, and is looked at after this.
+  judged_.key.clear();
   flight_.resumes = false;
   flight_.is_suspended = false;
   if (!parts_.store.attempt()) co_return;
