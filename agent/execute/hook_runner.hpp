@@ -1,5 +1,8 @@
 // Runs one of the stack's hooks: in a running container, in one of the new release that is thrown
-// away, or on the host.
+// away, or on the host. The Engine cannot end a process that it has started in a container, so each
+// run carries a mark of its own in its environment, which is recorded: by that it is found among
+// the host's processes when it is late, cut off, or left by a daemon that was killed. What a hook
+// that ended well has started lives on.
 #pragma once
 
 #include <map>

@@ -1,5 +1,8 @@
-// Has the proxies of a service send their requests to other containers of it, and waits until those
-// that they sent before are answered.
+// Makes the proxies of a service send their requests to other containers of it, and waits until
+// those that they sent before are answered. The new addresses go into the proxies' hosts files,
+// which are read before Docker's DNS is asked, and the proxies are reloaded. An old container is
+// done with when no old process of a proxy and no connection to its address (/proc/PID/net/tcp) is
+// left, or after a minute. At the end the lines are removed again.
 #pragma once
 
 #include <map>

@@ -1,5 +1,8 @@
 // Replaces a service's containers without losing a request: each new one works before an old one
-// goes. Begun again after a kill it goes on with what it finds.
+// goes. Each turn looks at what is there and either adds a container or, once that is healthy,
+// removes an old one. Which ones are to go is recorded before the first new one comes, so that
+// after a kill old is known from new. A new container that does not work is removed, and the
+// release fails while the old one serves.
 #pragma once
 
 #include <filesystem>

@@ -1,4 +1,6 @@
-// Whether the daemon's own bare repository is at fault.
+// Whether the daemon's own bare repository is at fault. It is checked (git fsck, at most once an
+// hour) when Git fails for no reason of the remote's, the host's or the commit's. If it is damaged
+// it is fetched anew beside the old one, which gives what releases it still can before it goes.
 #pragma once
 
 #include <filesystem>

@@ -1,6 +1,9 @@
 // Whose the containers are that bear the labels of a stack's project. Anybody can give a container
 // any label, and an image made of one hands them on: what is not known to be the stack's own is
-// never stopped, removed, restarted or counted. Pure.
+// never stopped, removed, restarted or counted. Its own are those whose ids a release knows, and
+// those that Compose has made, by its labels and its name for them, from a file of the stack's
+// state directory (Maker::trimtab) or from the stack's directory (Maker::hand). One made by hand is
+// replaced if the release has its service; otherwise it is told in status and left alone. Pure.
 #pragma once
 
 #include <optional>

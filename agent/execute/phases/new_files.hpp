@@ -1,4 +1,8 @@
-// Tries a commit's files before anything is touched.
+// Tries a commit's files before anything is touched: mounted into a container of the service's
+// image that is thrown away, in the service's own network, since a configuration may name any host.
+// The services' names are known there, whether they run yet or not. Files that are new in a mounted
+// directory are tried only in the running container, before its signal, since Docker would create
+// them in the live directory.
 #pragma once
 
 #include "agent/execute/deployment.hpp"
