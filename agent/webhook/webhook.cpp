@@ -141,14 +141,16 @@ http::Response Webhook::refuse(const HookRefusal& refusal) {
 
 void Webhook::wake(const std::string& stack) {
   const auto found = looks_.find(stack);
+  // One that is due may come a little late: then a call does not look before it.
+  if (found != looks_.end() && found->second.again) return;
   const auto since =
       SteadyClock::now() - (found == looks_.end() ? SteadyClock::time_point() : found->second.at);
   if (found == looks_.end() || since >= look_interval) {
     look(stack);
-  } else if (!found->second.again) {
-    found->second.again = true;
-    tasks_.spawn("webhook: look at " + stack, look_later(stack, look_interval - since));
+    return;
   }
+  found->second.again = true;
+  tasks_.spawn("webhook: look at " + stack, look_later(stack, look_interval - since));
 }
 
 Task<void> Webhook::look_later(std::string stack, SteadyClock::duration wait) {
