@@ -1,32 +1,20 @@
 // systemd, over the system bus. Source: org.freedesktop.systemd1(5).
 #pragma once
 
+#include <boost/asio/thread_pool.hpp>
 #include <map>
 #include <memory>
 
 #include "agent/units/units.hpp"
-#include "common/turn.hpp"
 
 namespace trimtab {
 
-struct BusMethod;
-class SystemBus;
-
-struct SystemdOptions {
-  std::string bus = "/run/dbus/system_bus_socket";
-  std::chrono::milliseconds timeout = std::chrono::seconds(10);
-  // Of what has systemd read all unit files.
-  std::chrono::milliseconds reload_timeout = std::chrono::seconds(90);
-};
-
-// Connects when it is first asked, and again when the bus was restarted. A bus or a systemd that
-// hangs is Errc::timed_out or unavailable; nothing of it keeps the loop waiting.
 class SystemdUnits final : public Units {
  public:
   // Whether this host was booted with systemd.
   static bool manages_this_host();
 
-  explicit SystemdUnits(asio::any_io_executor loop, SystemdOptions options = {});
+  explicit SystemdUnits(asio::any_io_executor loop);
   ~SystemdUnits() override;
 
   Task<Result<UnitState>> state(std::string unit) override;
@@ -35,24 +23,25 @@ class SystemdUnits final : public Units {
   Task<Result<void>> disable(std::string unit) override;
   Task<Result<void>> start(std::string unit) override;
   void watch(std::string unit, std::function<void(std::string active)> changed) override;
-  void unwatch(const std::string& unit) override;
+  void unwatch(const std::string& unit) override { watched_.erase(unit); }
 
  private:
-  struct Connection;
-  template <class... Values, class... Arguments>
-  Task<Result<std::tuple<Values...>>> call(std::string doing, BusMethod method,
-                                           Arguments... arguments);
-  Task<Result<std::shared_ptr<Connection>>> connected();
-  Task<void> follow_watched();
-  Task<bool> follow(std::shared_ptr<Connection> connection, std::string unit);
+  struct Calls;
+  struct Signals;
+  template <class T>
+  Task<Result<T>> on_call_thread(std::function<Result<T>()> call);
   void tell(const std::string& unit, const std::string& active);
-  void tell_of_missed_changes();
+  Task<void> follow_signals();
+  std::shared_ptr<Signals> connect_signals(const std::vector<std::string>& units);
 
-  SystemdOptions options_;
+  asio::any_io_executor loop_;
   std::map<std::string, std::function<void(std::string)>> watched_;
-  std::shared_ptr<Connection> connection_;
-  bool was_lost_ = false;  // and signals have not come since
-  Turn connecting_;
+  // The bus is asked on a thread of its own, since an answer may take long: a reload reads all unit
+  // files. Signals come on another connection with a thread of its own.
+  std::unique_ptr<Calls> calls_;
+  std::shared_ptr<Signals> signals_;
+  bool signals_wanted_ = false;  // for units that are not among those of signals_
+  asio::thread_pool call_thread_{1};
 };
 
 }  // namespace trimtab
