@@ -12,6 +12,7 @@ namespace trimtab {
 namespace {
 
 constexpr std::string_view route = "hooks";
+constexpr std::string_view beginning = "/hooks";
 
 struct SignatureHeader {
   std::string_view name;
@@ -38,7 +39,8 @@ std::string standard_key(std::string_view secret) {
 HookCall::HookCall(const http::Request& head, std::string_view secret)
     : is_post_(head.method == "POST") {
   const auto target = http::parse_target(head.target, http::Plus::is_plus);
-  is_route_ = target && !target->path.empty() && target->path.front() == route;
+  // As it is given to senders: a proxy that lets only that through compares the bytes.
+  is_route_ = head.target.starts_with(beginning) && target && target->path.front() == route;
   if (!is_route_ || !is_post_) return;
   const std::vector<std::string> stack(target->path.begin() + 1, target->path.end());
   stack_ = join(stack, "/");

@@ -139,6 +139,8 @@ TEST(Webhook, RoutesByPathAndMethod) {
       {"POST", "/hooks/SHOP", true, 404, "SHOP"},
       {"POST", "/hooks/%73hop", true, 202, "shop"},
       {"POST", "/hooksshop", true, 404, ""},
+      {"POST", "//hooks/shop", true, 404, ""},
+      {"POST", "/%68ooks/shop", true, 404, ""},
       {"POST", "/", true, 404, ""},
       {"POST", "", true, 404, ""},
       {"POST", "/v1/stacks/shop/deploy", true, 404, ""},
