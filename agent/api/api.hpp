@@ -19,7 +19,7 @@ class Api {
   // Shared, since a stack may leave the configuration while it is asked.
   using Stacks = std::map<std::string, std::shared_ptr<Reconciler>>;
 
-  // What has come to a standstill, in words for people; "" if nothing has.
+  // Returns the stack and the part of it that hangs, in words for people; "" if none does.
   using FindStalled = std::function<std::string()>;
 
   // All outlive it.

@@ -63,7 +63,7 @@ EndRecord end_record_of(const EndRecordInput& input) {
     add_notice(ended, "going back to it failed in phase " + attempt.failure->phase + ": " +
                           attempt.failure->reason);
   }
-  // What ran for a part of its probation alone has not stood the test of time.
+  // A release that was replaced during its probation begins it anew when it runs again.
   if (input.end == AttemptEnd::rolled_back && input.made_fallback != nullptr &&
       input.made_fallback->probation_until) {
     record.runs_again = *input.made_fallback;

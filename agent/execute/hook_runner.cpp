@@ -41,13 +41,13 @@ void keep_lines(std::vector<std::string>* output, std::string_view text) {
 }
 
 // The Engine cannot end a command in a container, nor does the end of Compose end the container.
-// Each process of the host is looked at.
+// Scans all processes of the host for the mark.
 Task<void> end_processes(std::string mark) {
   const auto end = [&mark] { return end_marked(mark); };
   co_await on_disk_thread(end);
 }
 
-// What a hook leaves running where it did not end by itself.
+// Ends the processes of a hook that did not end by itself.
 Task<void> end_leftovers(const Result<HookEnd>* end, std::string mark) {
   if (*end) co_return;
   co_await end_processes(std::move(mark));

@@ -15,7 +15,7 @@ class CommitTrees {
  public:
   // Null where they are not kept; valid until the next call of keep() or forget().
   [[nodiscard]] const std::vector<TreeEntry>* find(const std::string& commit);
-  // What a commit has never changes. Many files are not worth their memory.
+  // Caches the tree, which never changes. Large trees are left out to save memory.
   void keep(const std::string& commit, const std::vector<TreeEntry>& entries);
   void forget() { trees_.clear(); }
 

@@ -21,7 +21,7 @@ Task<Result<Exit>> run_git(GitCall call) {
   command.input = std::move(call.input);
   command.timeout = call.timeout;
   command.output_limit = largest_output;
-  // What a server says there is shown, and not more of it than somebody reads.
+  // Holds what the server says, which is shown to people; more than this nobody reads.
   command.error_limit = 64 * 1024;
   auto exit = co_await run(std::move(command));
   if (exit && exit->out_truncated) {
