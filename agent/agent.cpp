@@ -43,7 +43,7 @@ constexpr int exit_failed = 1;
 constexpr int exit_configuration = 2;
 
 // A phase that must not be cut is given this long when the daemon is to stop.
-constexpr auto stop_patience = std::chrono::seconds(80);
+constexpr auto stop_timeout = std::chrono::seconds(80);
 
 constexpr auto memory_interval = std::chrono::seconds(30);
 
@@ -115,7 +115,7 @@ class Agent {
   Agent(AgentOptions options, asio::any_io_executor executor)
       : options_(std::move(options)),
         executor_(executor),
-        host_turn_(executor),
+        deploy_lock_(executor),
         watchers_(executor),
         signals_(executor, SIGTERM, SIGINT),
         reload_signal_(executor, SIGHUP) {}
@@ -159,7 +159,7 @@ class Agent {
   std::unique_ptr<ComposeProgram> compose_;
   std::unique_ptr<EngineWatcher> engine_;
   EventBus events_;
-  Turn host_turn_;
+  AsyncMutex deploy_lock_;
   Projects projects_;  // outlives the stacks
   std::map<std::string, KeptStack> kept_;
   Api::Stacks stacks_;
@@ -263,7 +263,7 @@ void Agent::build_parts() {
   if (units_) {
     units_->watch(docker_unit, [this](const std::string& active) {
       docker_is_active_ = active == "active";
-      if (docker_is_active_) engine_->look_now();
+      if (docker_is_active_) engine_->poll_now();
     });
   }
 }
@@ -325,20 +325,20 @@ Result<void> Agent::add_stack(const StackSettings& settings) {
   HostPaths paths;
   paths.docker_socket = config_.daemon.docker.socket;
   paths.empty_file = fs::absolute(options_.state_dir / "empty");
-  ReconcilerParts parts{executor_,
-                        settings,
-                        std::make_unique<GitProgram>(access, settings.git.ref, store->repository(),
-                                                     store->directory()),
-                        *registry_,
-                        *docker_,
-                        *engine_,
-                        *compose_,
-                        units_.get(),
-                        std::move(paths),
-                        std::move(*store),
-                        events_,
-                        host_turn_,
-                        projects_};
+  ReconcilerDeps parts{executor_,
+                       settings,
+                       std::make_unique<GitProgram>(access, settings.git.ref, store->repository(),
+                                                    store->directory()),
+                       *registry_,
+                       *docker_,
+                       *engine_,
+                       *compose_,
+                       units_.get(),
+                       std::move(paths),
+                       std::move(*store),
+                       events_,
+                       deploy_lock_,
+                       projects_};
   KeptStack& stack = kept_[settings.name];
   stack.settings = settings;
   stack.reconciler = std::make_shared<Reconciler>(std::move(parts));
@@ -393,9 +393,9 @@ Task<void> Agent::take_up_webhook(DaemonSettings::Webhook settings) {
     for (const auto& [name, stack] : stacks_) names.push_back(name);
     return names;
   };
-  stacks.look_now = [this](const std::string& name) {
+  stacks.poll_now = [this](const std::string& name) {
     const auto found = stacks_.find(name);
-    if (found != stacks_.end()) found->second->look_now();
+    if (found != stacks_.end()) found->second->poll_now();
   };
   webhook_ = std::make_unique<Webhook>(executor_, std::move(settings), std::move(stacks));
   webhook_->start();
@@ -432,7 +432,7 @@ Task<void> Agent::run() {
 // Asking which Compose is here takes longer than all else at a start, and nobody need wait for it
 // to be told how things are. Stacks that it is not there for ask again.
 Task<void> Agent::start_stacks() {
-  const Result<void> asked = co_await compose_->look();
+  const Result<void> asked = co_await compose_->refresh();
   if (!asked && asked.error().code == Errc::cancelled) co_return;
   stacks_started_ = true;
   spdlog::info("trimtabd {} with {}, {} {}, answers at {}", TRIMTAB_VERSION,
@@ -455,9 +455,9 @@ std::string Agent::status_line() const {
 
 std::string Agent::stalled_part() const {
   if (!stacks_started_) return {};
-  const auto silence = time_in_tests("TRIMTAB_LONGEST_SILENCE_MS", longest_silence);
+  const auto silence = time_in_tests("TRIMTAB_LONGEST_SILENCE_MS", stall_timeout);
   for (const auto& [name, stack] : stacks_) {
-    const auto what = what_hangs(stack->signs_of_life(), SteadyClock::now(), silence);
+    const auto what = find_stalled(stack->heartbeats(), SteadyClock::now(), silence);
     if (!what.empty()) return name + ": " + std::string(what);
   }
   return {};
@@ -539,15 +539,15 @@ Task<void> Agent::reload() {
   }
   std::erase_if(retries_,
                 [this](const auto& retry) { return !unavailable_.contains(retry.first); });
-  std::vector<std::string> leaving;
+  std::vector<std::string> outgoing;
   for (const auto& [name, stack] : kept_) {
     if (broken.contains(name)) {
       wanted[name] = stack.settings;
     } else if (!wanted.contains(name) || proxies_changed || !(wanted[name] == stack.settings)) {
-      leaving.push_back(name);
+      outgoing.push_back(name);
     }
   }
-  for (const std::string& name : leaving) {
+  for (const std::string& name : outgoing) {
     co_await remove_stack(name);
     spdlog::info("{}: {}", name,
                  wanted.contains(name) ? "its settings changed"
@@ -610,9 +610,9 @@ Task<void> Agent::stop_when_safe(std::vector<std::shared_ptr<Reconciler>> stacks
     signals_.async_wait([&impatient](const boost::system::error_code& ec, int) {
       if (!ec) impatient = true;
     });
-    service_manager::ask_for_time(stop_patience + std::chrono::seconds(10));
+    service_manager::ask_for_time(stop_timeout + std::chrono::seconds(10));
   }
-  const SteadyClock::time_point deadline = SteadyClock::now() + stop_patience;
+  const SteadyClock::time_point deadline = SteadyClock::now() + stop_timeout;
   const auto safe = [&stacks] {
     return std::all_of(stacks.begin(), stacks.end(),
                        [](const auto& stack) { return stack->may_be_interrupted(); });

@@ -83,9 +83,9 @@ class LogPrinter {
 };
 
 // One command that asks the daemon.
-class Conversation {
+class RemoteCommand {
  public:
-  Conversation(asio::any_io_executor executor, const Options& options, Terminal& terminal)
+  RemoteCommand(asio::any_io_executor executor, const Options& options, Terminal& terminal)
       : executor_(std::move(executor)),
         options_(options),
         terminal_(terminal),
@@ -124,14 +124,14 @@ class Conversation {
   bool interrupted_ = false;
 };
 
-Task<int> Conversation::run() {
+Task<int> RemoteCommand::run() {
   const int code = co_await act();
   group_.cancel();
   co_await group_.idle();
   co_return code;
 }
 
-Task<int> Conversation::act() {
+Task<int> RemoteCommand::act() {
   switch (options_.action) {
     case Action::status:
       if (options_.watch) co_return co_await watch();
@@ -159,7 +159,7 @@ Task<int> Conversation::act() {
   co_return exit_usage;
 }
 
-Task<int> Conversation::fail(Error error) {
+Task<int> RemoteCommand::fail(Error error) {
   if (error.code == Errc::not_found && !options_.stack.empty()) {
     const std::string target = "/v1/status";
     const auto status = co_await client_.get(target);
@@ -174,7 +174,7 @@ Task<int> Conversation::fail(Error error) {
   co_return complain(error);
 }
 
-Task<int> Conversation::status() {
+Task<int> RemoteCommand::status() {
   const std::string target =
       options_.stack.empty() ? std::string("/v1/status") : stack_target(options_.stack);
   const auto answer = co_await client_.get(target);
@@ -186,24 +186,24 @@ Task<int> Conversation::status() {
   co_return exit_done;
 }
 
-Task<int> Conversation::watch() {
+Task<int> RemoteCommand::watch() {
   group_.spawn("events", feed_.run());
   auto error = co_await watch_status(client_, feed_, terminal_, options_.stack);
   co_return co_await fail(std::move(error));
 }
 
-Task<int> Conversation::plan() {
+Task<int> RemoteCommand::plan() {
   // Asks the remote and the registries, and fetches.
-  constexpr std::chrono::minutes patience{5};
+  constexpr std::chrono::minutes timeout{5};
   const std::string target = stack_target(options_.stack, "/plan");
-  const auto answer = co_await client_.get(target, patience);
+  const auto answer = co_await client_.get(target, timeout);
   if (!answer) co_return co_await fail(answer.error());
   if (options_.json) co_return print_json(*answer);
   terminal_.print(render_plan(*answer, terminal_.screen()));
   co_return exit_done;
 }
 
-Task<int> Conversation::history() {
+Task<int> RemoteCommand::history() {
   const std::string target = stack_target(options_.stack, "/releases");
   const auto answer = co_await client_.get(target);
   if (!answer) co_return co_await fail(answer.error());
@@ -212,7 +212,7 @@ Task<int> Conversation::history() {
   co_return exit_done;
 }
 
-Task<int> Conversation::show() {
+Task<int> RemoteCommand::show() {
   const std::string target =
       stack_target(options_.stack, "/releases/" + std::to_string(options_.release));
   const auto answer = co_await client_.get(target);
@@ -222,7 +222,7 @@ Task<int> Conversation::show() {
   co_return exit_done;
 }
 
-Task<int> Conversation::logs() {
+Task<int> RemoteCommand::logs() {
   std::string target = stack_target(options_.stack, "/logs?tail=" + std::to_string(options_.tail));
   if (options_.follow) target += "&follow=true";
   for (const std::string& service : options_.services) {
@@ -241,7 +241,7 @@ Task<int> Conversation::logs() {
   co_return exit_done;
 }
 
-Task<int> Conversation::events() {
+Task<int> RemoteCommand::events() {
   std::string target =
       options_.follow ? "/v1/events?recent=10" : "/v1/events?recent=100&follow=false";
   if (!options_.stack.empty()) target += "&stack=" + http::percent_encode(options_.stack);
@@ -266,7 +266,7 @@ Task<int> Conversation::events() {
   co_return exit_done;
 }
 
-Task<int> Conversation::deploy_or_rollback() {
+Task<int> RemoteCommand::deploy_or_rollback() {
   const bool rollback = options_.action == Action::rollback;
   const std::string name = rollback ? "rollback" : "deploy";
   Json body = Json::object();
@@ -285,7 +285,7 @@ Task<int> Conversation::deploy_or_rollback() {
   co_return exit_done;
 }
 
-Task<int> Conversation::wait_for(std::string request) {
+Task<int> RemoteCommand::wait_for(std::string request) {
   asio::signal_set signals(executor_, SIGINT);
   signals.async_wait([this](const boost::system::error_code& error, int) {
     if (error) return;
@@ -308,7 +308,7 @@ Task<int> Conversation::wait_for(std::string request) {
   co_return outcome == "rejected" || outcome == "rolled_back" ? exit_rejected : exit_failed;
 }
 
-Task<int> Conversation::pause_or_resume() {
+Task<int> RemoteCommand::pause_or_resume() {
   const bool pause = options_.action == Action::pause;
   Json body = Json::object();
   if (!options_.reason.empty()) body["reason"] = options_.reason;
@@ -328,7 +328,7 @@ int run(const Options& options) {
   if (options.action == Action::check) return check(options, terminal);
   if (options.action == Action::init) return init(options.init, options.config_dir, terminal);
   asio::io_context loop(1);
-  Conversation conversation(loop.get_executor(), options, terminal);
+  RemoteCommand conversation(loop.get_executor(), options, terminal);
   int code = exit_failed;
   auto done = [&code](const std::exception_ptr& failure, int result) {
     if (failure) std::rethrow_exception(failure);

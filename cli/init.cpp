@@ -64,16 +64,16 @@ Result<T> perform(Task<Result<T>> task) {
 
 // A folder for one question to the remote, gone with it. Not kept while a person is asked: Ctrl-C
 // would leave it behind.
-class WorkFolder {
+class WorkDirectory {
  public:
-  WorkFolder() {
+  WorkDirectory() {
     std::error_code ec;
     std::string name = (fs::temp_directory_path(ec) / "trimtab-init-XXXXXX").string();
     if (::mkdtemp(name.data()) != nullptr) path_ = name;
   }
-  WorkFolder(const WorkFolder&) = delete;
-  WorkFolder& operator=(const WorkFolder&) = delete;
-  ~WorkFolder() {
+  WorkDirectory(const WorkDirectory&) = delete;
+  WorkDirectory& operator=(const WorkDirectory&) = delete;
+  ~WorkDirectory() {
     std::error_code ignored;
     if (!path_.empty()) fs::remove_all(path_, ignored);
   }
@@ -91,7 +91,7 @@ class WorkFolder {
 Command command_of(std::vector<std::string> argv, std::chrono::seconds timeout) {
   Command command;
   command.argv = std::move(argv);
-  command.environment = base_environment();
+  command.environment = minimal_environment();
   command.timeout = timeout;
   return command;
 }
@@ -330,7 +330,7 @@ Result<void> Init::pin_host_key(const fs::path& known_hosts) {
   if (!scanned) return scanned.error();
   const auto keys = parse_host_keys(scanned->out);
   if (keys.empty()) {
-    const std::string words = last_lines(scanned->complaint(), 1);
+    const std::string words = last_lines(scanned->error_tail(), 1);
     return Error{Errc::unavailable,
                  host + " shows no SSH host key" + (words.empty() ? "" : ": " + words),
                  "check the url's host and port, and that this server may connect to them"};
@@ -384,7 +384,7 @@ Result<void> Init::make_key(const fs::path& key) {
   if (!made) return made.error();
   if (!made->ok()) {
     return Error{
-        Errc::failed, "ssh-keygen could not make " + key.string() + ": " + made->complaint(), {}};
+        Errc::failed, "ssh-keygen could not make " + key.string() + ": " + made->error_tail(), {}};
   }
   fs::rename(aside_public, key.string() + ".pub", ec);
   if (!ec) fs::rename(aside, key, ec);
@@ -405,7 +405,7 @@ Result<void> Init::prepare_key() {
   if (!read->ok()) {
     return Error{
         Errc::invalid,
-        key.string() + " cannot be used as a deploy key: " + last_lines(read->complaint(), 1),
+        key.string() + " cannot be used as a deploy key: " + last_lines(read->error_tail(), 1),
         "it must be a private SSH key without a passphrase, mode 0600; move it away to have "
         "a new one made"};
   }
@@ -417,7 +417,7 @@ Result<void> Init::prepare_key() {
 }
 
 Result<RemoteRefs> Init::ask_remote() const {
-  const WorkFolder work;
+  const WorkDirectory work;
   const auto folder = work.path();
   if (!folder) return folder.error();
   return perform(list_remote(access_, remote_, *folder));
@@ -502,7 +502,7 @@ Result<void> Init::choose_ref() {
   if (!wanted) return wanted.error();
   const auto tip = find_tip(refs_.refs, *wanted);
   if (!tip) return Error{Errc::invalid, ref_complaint(*ref), {}};
-  const WorkFolder work;
+  const WorkDirectory work;
   const auto folder = work.path();
   if (!folder) return folder.error();
   auto files = perform(read_commit(access_, remote_, *tip, *folder));
@@ -576,7 +576,7 @@ Result<void> Init::write_stack_file() {
 }
 
 std::string Init::docker_advice() const {
-  const std::string path = base_environment()["PATH"];
+  const std::string path = minimal_environment()["PATH"];
   if (find_program("docker", path).empty()) {
     return "Install Docker and Compose: apt install docker.io docker-compose";
   }

@@ -15,8 +15,8 @@ namespace {
 constexpr std::string_view heads = "refs/heads/";
 
 // Of a file that is read; the fetch leaves out what is larger.
-constexpr const char* largest_file = "--filter=blob:limit=256k";
-constexpr std::size_t most_files_read = 20;
+constexpr const char* max_file = "--filter=blob:limit=256k";
+constexpr std::size_t max_files_read = 20;
 
 GitCall in_repository(const std::filesystem::path& repository, std::vector<std::string> arguments) {
   GitCall call;
@@ -74,10 +74,10 @@ Task<Result<CommitFiles>> read_commit(GitAccess access, Remote remote, RefTip ti
   auto named = co_await git_output("set up " + repository.string(), std::move(name));
   if (!named) co_return named.error();
 
-  std::vector<std::string> arguments = {"fetch",      "-q",
-                                        "--depth=1",  "--no-tags",
-                                        largest_file, "--no-recurse-submodules",
-                                        "origin",     "+" + tip.name + ":refs/trimtab/tip"};
+  std::vector<std::string> arguments = {"fetch",     "-q",
+                                        "--depth=1", "--no-tags",
+                                        max_file,    "--no-recurse-submodules",
+                                        "origin",    "+" + tip.name + ":refs/trimtab/tip"};
   auto fetch = remote_call(access, remote, folder, std::move(arguments));
   if (!fetch) co_return fetch.error();
   fetch->environment["GIT_DIR"] = repository.string();
@@ -92,7 +92,7 @@ Task<Result<CommitFiles>> read_commit(GitAccess access, Remote remote, RefTip ti
   files.paths = fields(*listed, '\0');
 
   auto wanted = compose_files_of(files.paths);
-  wanted.resize(std::min(wanted.size(), most_files_read));
+  wanted.resize(std::min(wanted.size(), max_files_read));
   wanted.emplace_back(example_env_file);
   for (const std::string& path : wanted) {
     auto show = in_repository(repository, {"cat-file", "blob", "refs/trimtab/tip:" + path});

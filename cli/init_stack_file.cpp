@@ -52,7 +52,7 @@ bool stands_alone(const std::map<std::string, std::string>& texts, const std::st
   });
 }
 
-std::string usual_compose(const std::vector<std::string>& compose_files) {
+std::string default_compose(const std::vector<std::string>& compose_files) {
   for (const char* const usual : default_compose_files) {
     if (std::find(compose_files.begin(), compose_files.end(), usual) != compose_files.end()) {
       return usual;
@@ -94,7 +94,7 @@ std::vector<std::string> compose_files_of(const std::vector<std::string>& paths)
 std::vector<std::string> propose_compose(const std::vector<std::string>& compose_files,
                                          const std::map<std::string, std::string>& texts) {
   if (compose_files.empty()) return {};
-  const std::string usual = usual_compose(compose_files);
+  const std::string usual = default_compose(compose_files);
   const auto production =
       std::find_if(compose_files.begin(), compose_files.end(),
                    [](const std::string& path) { return is_for_production(path); });
@@ -107,7 +107,7 @@ std::vector<std::string> propose_compose(const std::vector<std::string>& compose
 
 bool is_usual_compose(const std::vector<std::string>& chosen,
                       const std::vector<std::string>& compose_files) {
-  return chosen.size() == 1 && chosen.front() == usual_compose(compose_files);
+  return chosen.size() == 1 && chosen.front() == default_compose(compose_files);
 }
 
 std::vector<std::string> env_keys(std::string_view text) {
@@ -124,7 +124,7 @@ std::vector<std::string> env_keys(std::string_view text) {
 
 std::string stack_file_text(const StackSettings& stack) {
   const GitSettings usual;
-  const std::string usual_directory = "/srv/" + stack.name;
+  const std::string default_directory = "/srv/" + stack.name;
   const auto line = [](const std::string& indent, const std::string& key, const std::string& value,
                        bool is_default = false) {
     return value.empty() ? std::string()
@@ -148,7 +148,7 @@ std::string stack_file_text(const StackSettings& stack) {
   }
   text += line("  ", "token_file", path(stack.git.token_file));
   text += "\n# The live checkout: .env and other files that Git does not track stay yours.\n";
-  text += line("", "directory", path(stack.directory), stack.directory == usual_directory);
+  text += line("", "directory", path(stack.directory), stack.directory == default_directory);
   if (!compose.empty()) text += line("", "compose", "[" + join(compose, ", ") + "]");
   text +=
       "\n# What must answer before a release counts as good, besides healthy containers:\n"

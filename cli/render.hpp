@@ -44,7 +44,7 @@ std::string deploy_heading(const std::string& stack, const Json& release);
 Lines ended_phases(const Json& release, std::int64_t pulled_bytes, const Screen& screen,
                    std::size_t& done);
 // The phase in flight, with the bytes pulled or the services' health; one or more lines.
-Lines live_phase(const Json& attempt, std::size_t label_width, const Screen& screen);
+Lines live_phase(const Json& deployment, std::size_t label_width, const Screen& screen);
 // The end: `request` is the stack's last_request, `release` may be empty.
 Lines deploy_outcome(const std::string& stack, const Json& request, const Json& release,
                      const Screen& screen);

@@ -6,7 +6,7 @@ namespace trimtab::cli {
 
 namespace {
 
-std::string capacity_bar(std::int64_t current, std::int64_t total, std::size_t width) {
+std::string progress_bar(std::int64_t current, std::int64_t total, std::size_t width) {
   const double share =
       std::clamp(static_cast<double>(current) / static_cast<double>(total), 0.0, 1.0);
   const auto full = static_cast<std::size_t>(share * static_cast<double>(width));
@@ -92,21 +92,21 @@ Lines ended_phases(const Json& release, std::int64_t pulled_bytes, const Screen&
   return lines;
 }
 
-Lines live_phase(const Json& attempt, std::size_t label_width, const Screen& screen) {
-  const std::string phase = words(attempt, "phase");
+Lines live_phase(const Json& deployment, std::size_t label_width, const Screen& screen) {
+  const std::string phase = words(deployment, "phase");
   std::string text = phase == "gating_rollback"
                          ? "what was put back"
-                         : "release " + std::to_string(json_int(attempt, "release"));
-  const std::string since = age(attempt, "phase_started_at", screen);
+                         : "release " + std::to_string(json_int(deployment, "release"));
+  const std::string since = age(deployment, "phase_started_at", screen);
   if (since.ends_with(" ago")) text += ", for " + since.substr(0, since.size() - 4);
 
-  const Json& pull = json_object(attempt, "pull");
+  const Json& pull = json_object(deployment, "pull");
   const std::int64_t total = json_int(pull, "total");
   if (phase == "pulling" && total > 0) {
     constexpr std::size_t bar = 20;
     const std::int64_t current = json_int(pull, "current");
     text =
-        capacity_bar(current, total, bar) + " " + size_words(current) + " of " + size_words(total);
+        progress_bar(current, total, bar) + " " + size_words(current) + " of " + size_words(total);
     if (current == total) text += ", unpacking";
     const std::string image = words(pull, "image");
     if (!image.empty()) text += "  " + image;
@@ -122,7 +122,7 @@ Lines live_phase(const Json& attempt, std::size_t label_width, const Screen& scr
   if (phase == "pulling") return lines;
 
   std::vector<Row> rows;
-  for (const Json& service : json_array(attempt, "services")) {
+  for (const Json& service : json_array(deployment, "services")) {
     const std::string health = words(service, "health");
     const Colour colour = health.starts_with("healthy") ? Colour::green : Colour::yellow;
     rows.push_back({{words(service, "service"), Colour::plain}, {health, colour}});
@@ -154,7 +154,7 @@ Lines deploy_outcome(const std::string& stack, const Json& request, const Json& 
   }
   append(lines, render_failure(failure, 4, screen));
   if (number == 0) return lines;
-  const bool content = words(failure, "class") == "content" || outcome == "rejected";
+  const bool content = words(failure, "cause") == "release" || outcome == "rejected";
   const std::string all =
       "`trimtab show " + stack + " " + std::to_string(number) + "` has all of it";
   append(lines, wrap((content ? "R" + name.substr(1) +

@@ -196,9 +196,9 @@ Lines render_stack(const Json& stack, const Screen& screen) {
   width += 2;
 
   const std::string reason = words(stack, "reason");
-  const Json& attempt = json_object(stack, "attempt");
-  if (!attempt.empty()) {
-    append(lines, live_phase(attempt, width, screen));
+  const Json& deployment = json_object(stack, "deployment");
+  if (!deployment.empty()) {
+    append(lines, live_phase(deployment, width, screen));
   } else if (!reason.empty()) {
     append(lines, labelled(screen, width, "why", reason, state_colour(state)));
   }

@@ -3,14 +3,14 @@
 namespace trimtab::cli {
 
 namespace {
-constexpr std::size_t longest_event = 1024 * 1024;
+constexpr std::size_t max_event = 1024 * 1024;
 }
 
 void EventParser::feed(std::string_view bytes) {
   while (!bytes.empty()) {
     const auto end = bytes.find('\n');
     const std::string_view part = bytes.substr(0, end);
-    overflown_ = overflown_ || line_.size() + part.size() > longest_event;
+    overflown_ = overflown_ || line_.size() + part.size() > max_event;
     if (!overflown_) line_ += part;
     if (end == std::string_view::npos) return;
     bytes.remove_prefix(end + 1);
@@ -34,7 +34,7 @@ void EventParser::take_line(std::string_view line) {
   if (value.starts_with(' ')) value.remove_prefix(1);
   if (name == "event") type_ = value;
   if (name != "data") return;
-  overflown_ = overflown_ || data_.size() + value.size() > longest_event;
+  overflown_ = overflown_ || data_.size() + value.size() > max_event;
   if (overflown_) return;
   if (!data_.empty()) data_ += '\n';
   data_ += value;

@@ -22,11 +22,11 @@ constexpr seconds longest{10};
 // Before the event stream is opened again.
 constexpr seconds retry{1};
 // Without an answer for so long, waiting is given up. A restart of the daemon takes less.
-constexpr seconds patience{60};
+constexpr seconds timeout{60};
 // Between the daemon's note of a request and our knowledge of it.
 constexpr seconds slack{5};
 // After which a request that is not the last one, and made no release, is taken to be lost.
-constexpr seconds request_patience{10};
+constexpr seconds request_timeout{10};
 
 Task<Result<Json>> ask(Client& client, std::string stack) {
   std::string target = stack.empty() ? std::string("/v1/status") : stack_target(stack);
@@ -217,7 +217,7 @@ Json RequestWatch::request_of(const Json& stack, const std::optional<Json>& fini
     return request;
   }
   const bool lost =
-      SteadyClock::now() - started_ > request_patience && json_object(stack, "attempt").empty();
+      SteadyClock::now() - started_ > request_timeout && json_object(stack, "deployment").empty();
   request["outcome"] = lost ? "failed" : "in_progress";
   if (lost) request["message"] = "trimtabd no longer knows of this request; was it restarted?";
   return request;
@@ -245,14 +245,14 @@ void RequestWatch::begin_release() {
 
 void RequestWatch::show(const Json& stack, const Json& request) {
   const Screen screen = terminal_.screen();
-  const Json& attempt = json_object(stack, "attempt");
+  const Json& deployment = json_object(stack, "deployment");
   if (!release_.is_null()) {
     terminal_.print(ended_phases(release_, pulled_bytes_, screen, phases_told_));
   }
   const bool ended = json_string(request, "outcome") != "in_progress";
   Lines now;
-  if (!ended && !attempt.empty()) {
-    now = live_phase(attempt, deploy_label, screen);
+  if (!ended && !deployment.empty()) {
+    now = live_phase(deployment, deploy_label, screen);
   } else if (!ended) {
     const bool waiting = words(stack, "state") == "waiting";
     now = labelled(screen, deploy_label, waiting ? "waiting" : "looking",
@@ -263,25 +263,25 @@ void RequestWatch::show(const Json& stack, const Json& request) {
     return;
   }
   const std::string say = ended ? std::string()
-                          : attempt.empty()
+                          : deployment.empty()
                               ? now.front()
-                              : "  " + spaced(words(attempt, "phase")) + ": release " +
-                                    std::to_string(json_int(attempt, "release"));
+                              : "  " + spaced(words(deployment, "phase")) + ": release " +
+                                    std::to_string(json_int(deployment, "release"));
   if (say != said_ && !say.empty()) terminal_.print({say});
   said_ = say;
 }
 
 Task<Result<std::optional<Ending>>> RequestWatch::look(std::optional<Json> finished) {
   const auto is_bearable = [this](const Error& error) {
-    return no_answer(error) && SteadyClock::now() - answered_ < patience;
+    return no_answer(error) && SteadyClock::now() - answered_ < timeout;
   };
   const auto stack = co_await ask(client_, stack_);
   if (!stack && is_bearable(stack.error())) co_return std::optional<Ending>();
   if (!stack) co_return stack.error();
-  const Json& attempt = json_object(*stack, "attempt");
+  const Json& deployment = json_object(*stack, "deployment");
   Json request = request_of(*stack, finished);
   std::int64_t number = json_int(request, "release");
-  if (number == 0) number = json_int(attempt, "release");
+  if (number == 0) number = json_int(deployment, "release");
   if (number != 0) {
     const std::int64_t before = std::exchange(number_, number);
     const bool changed = number != before;
@@ -301,7 +301,7 @@ Task<Result<std::optional<Ending>>> RequestWatch::look(std::optional<Json> finis
     headed_ = true;
     terminal_.print({deploy_heading(stack_, release_)});
   }
-  pulled_bytes_ = std::max(pulled_bytes_, json_int(json_object(attempt, "pull"), "total"));
+  pulled_bytes_ = std::max(pulled_bytes_, json_int(json_object(deployment, "pull"), "total"));
   show(*stack, request);
   if (json_string(request, "outcome") == "in_progress") co_return std::optional<Ending>();
   Ending ending{std::move(request), release_.is_null() ? Json::object() : release_};
@@ -320,11 +320,11 @@ Task<Result<Ending>> follow_request(Client& client, EventFeed& feed, Terminal& t
     if (!looked) co_return looked.error();
     if (*looked) co_return std::move(**looked);
     // Many events come at once; the one that ends it all is not kept waiting.
-    const auto next_look = SteadyClock::now() + shortest;
+    const auto next_poll_at = SteadyClock::now() + shortest;
     const auto until = SteadyClock::now() + seconds(1);
     bool woken = co_await feed.wait_until(until);
-    while (woken && !feed.finished(request) && SteadyClock::now() < next_look) {
-      woken = co_await feed.wait_until(next_look);
+    while (woken && !feed.finished(request) && SteadyClock::now() < next_poll_at) {
+      woken = co_await feed.wait_until(next_poll_at);
     }
     if (interrupted) co_return Error{Errc::cancelled, "interrupted", {}};
   }

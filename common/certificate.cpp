@@ -18,14 +18,14 @@ namespace trimtab {
 namespace {
 
 template <auto function>
-struct Freed {
+struct OpensslDeleter {
   void operator()(auto* pointer) const { function(pointer); }
 };
-using Bio = std::unique_ptr<BIO, Freed<BIO_free_all>>;
-using Key = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
-using X509Ptr = std::unique_ptr<X509, Freed<X509_free>>;
-using Extension = std::unique_ptr<X509_EXTENSION, Freed<X509_EXTENSION_free>>;
-using Names = std::unique_ptr<GENERAL_NAMES, Freed<GENERAL_NAMES_free>>;
+using Bio = std::unique_ptr<BIO, OpensslDeleter<BIO_free_all>>;
+using Key = std::unique_ptr<EVP_PKEY, OpensslDeleter<EVP_PKEY_free>>;
+using X509Ptr = std::unique_ptr<X509, OpensslDeleter<X509_free>>;
+using Extension = std::unique_ptr<X509_EXTENSION, OpensslDeleter<X509_EXTENSION_free>>;
+using Names = std::unique_ptr<GENERAL_NAMES, OpensslDeleter<GENERAL_NAMES_free>>;
 
 // A day is taken off, so that clocks that differ see it as valid at once.
 constexpr long clock_tolerance = -24 * 3600;

@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-fs::path folder_of(const fs::path& path) {
+fs::path directory_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
 
@@ -30,7 +30,7 @@ UniqueFd open_file(const fs::path& path, int flags, unsigned mode = 0) {
 
 // A name beside `path` that nothing has, for a link (files take mkostemp).
 fs::path temporary_name(const fs::path& path) {
-  return folder_of(path) /
+  return directory_of(path) /
          ("." + path.filename().string() + "." + std::to_string(::getpid()) + ".tmp");
 }
 
@@ -115,7 +115,8 @@ Result<std::string> read_secret_file(const fs::path& path) {
 }
 
 Result<void> write_file_durably(const fs::path& path, std::string_view content, unsigned mode) {
-  std::string temporary = (folder_of(path) / ("." + path.filename().string() + ".XXXXXX")).string();
+  std::string temporary =
+      (directory_of(path) / ("." + path.filename().string() + ".XXXXXX")).string();
   UniqueFd fd(::mkostemp(temporary.data(), O_CLOEXEC));
   if (!fd.valid()) return os_error("write", path, errno);
   int failure = write_all(fd.get(), content);
@@ -127,7 +128,7 @@ Result<void> write_file_durably(const fs::path& path, std::string_view content, 
     ::unlink(temporary.c_str());
     return os_error("write", path, failure);
   }
-  return sync_directory(folder_of(path));
+  return sync_directory(directory_of(path));
 }
 
 Result<void> rewrite_in_place(const fs::path& path, std::string_view content) {
@@ -171,7 +172,7 @@ Result<void> append_durably(const fs::path& path, std::string_view content) {
     return undone ? error : error.context("a part of it stays");
   }
   if (::fsync(fd.get()) != 0) return os_error("append to", path, errno);
-  if (created) return sync_directory(folder_of(path));
+  if (created) return sync_directory(directory_of(path));
   return {};
 }
 
@@ -184,7 +185,7 @@ Result<void> replace_symlink(const fs::path& link, const fs::path& target) {
     ::unlink(temporary.c_str());
     return os_error("replace", link, failure);
   }
-  return sync_directory(folder_of(link));
+  return sync_directory(directory_of(link));
 }
 
 namespace {
@@ -200,7 +201,7 @@ Result<void> make_directory(const fs::path& path, bool durably) {
     return os_error("make the folder", path, errno);
   }
   if (!fs::is_directory(path, ec)) return os_error("make the folder", path, ENOTDIR);
-  return durably ? sync_directory(folder_of(path)) : Result<void>();
+  return durably ? sync_directory(directory_of(path)) : Result<void>();
 }
 
 }  // namespace

@@ -33,7 +33,7 @@ using TlsStream = asio::ssl::stream<tcp::socket>;
 // Of name, proxy and TLS together. Other steps have what is left of the exchange's time.
 constexpr std::chrono::seconds connect_time{15};
 constexpr std::chrono::milliseconds attempt_delay{250};
-constexpr std::size_t most_addresses = 8;
+constexpr std::size_t max_addresses = 8;
 constexpr std::size_t header_bytes = 64 * 1024;
 constexpr std::size_t read_bytes = 16 * 1024;
 // Also bounds what the header limit does not: chunk extensions and trailers.
@@ -185,7 +185,7 @@ void start_attempt(const std::shared_ptr<Attempts>& attempts, const tcp::endpoin
 }
 
 // IPv6 and IPv4 in turn, beginning with what the resolver prefers: as RFC 8305, section 4.
-std::vector<tcp::endpoint> in_turns(const tcp::resolver::results_type& found) {
+std::vector<tcp::endpoint> interleave_families(const tcp::resolver::results_type& found) {
   std::deque<tcp::endpoint> first;
   std::deque<tcp::endpoint> second;
   for (const auto& entry : found) {
@@ -194,7 +194,7 @@ std::vector<tcp::endpoint> in_turns(const tcp::resolver::results_type& found) {
     (like_first ? first : second).push_back(entry.endpoint());
   }
   std::vector<tcp::endpoint> addresses;
-  while (addresses.size() < most_addresses && !(first.empty() && second.empty())) {
+  while (addresses.size() < max_addresses && !(first.empty() && second.empty())) {
     for (auto* const family : {&first, &second}) {
       if (family->empty()) continue;
       addresses.push_back(family->front());
@@ -219,7 +219,7 @@ Task<Result<std::unique_ptr<tcp::socket>>> connect_host(const Endpoint& endpoint
     co_return Error{
         Errc::unavailable, "cannot find the address of " + host + ": " + ec.message(), {}};
   }
-  const std::vector<tcp::endpoint> addresses = in_turns(found);
+  const std::vector<tcp::endpoint> addresses = interleave_families(found);
   const auto attempts = std::make_shared<Attempts>(executor);
   // Those that are still under way when one has won or the caller was cancelled.
   const auto give_up = [](Attempts* all) {

@@ -115,7 +115,7 @@ Response refusal(const error_code& ec) {
 struct Service {
   Authorizer allow;
   Handler handler;
-  Receiver receiver;
+  RequestHeadHandler receiver;
 };
 
 class Session;
@@ -144,9 +144,11 @@ class Session {
  private:
   Task<Result<void>> wait_for_bytes();
   // An answer where the request is refused by its form alone, or answered by its head.
-  Task<Result<std::optional<Response>>> read_request(Parser& parser, const Receiver& receiver,
-                                                     Reception& reception);
-  std::optional<Response> receive(Parser& parser, const Receiver& receiver, Reception& reception);
+  Task<Result<std::optional<Response>>> read_request(Parser& parser,
+                                                     const RequestHeadHandler& receiver,
+                                                     BodySink& reception);
+  std::optional<Response> receive(Parser& parser, const RequestHeadHandler& receiver,
+                                  BodySink& reception);
   Task<void> stream(Reply reply, bool chunked);
   Task<void> until_closed();
   Task<void> linger();
@@ -205,8 +207,8 @@ Task<Result<void>> Session::wait_for_bytes() {
   co_return Result<void>();
 }
 
-std::optional<Response> Session::receive(Parser& parser, const Receiver& receiver,
-                                         Reception& reception) {
+std::optional<Response> Session::receive(Parser& parser, const RequestHeadHandler& receiver,
+                                         BodySink& reception) {
   Request head{parser.method, parser.target, std::move(parser.headers), {}};
   reception = receiver(head);
   if (reception.at_once) return std::move(reception.at_once);
@@ -224,8 +226,8 @@ std::optional<Response> Session::receive(Parser& parser, const Receiver& receive
 }
 
 Task<Result<std::optional<Response>>> Session::read_request(Parser& parser,
-                                                            const Receiver& receiver,
-                                                            Reception& reception) {
+                                                            const RequestHeadHandler& receiver,
+                                                            BodySink& reception) {
   bool received = false;
   for (;;) {
     error_code ec = parser.feed(buffer_);
@@ -318,7 +320,7 @@ Task<void> Session::run(const Service& service) {
       if (!more) co_return;
     }
     Parser parser(limits_.header_bytes, limits_.body_bytes);
-    Reception reception;
+    BodySink reception;
     auto reading = read_request(parser, service.receiver, reception);
     const auto deadline = SteadyClock::now() + limits_.request_timeout;
     auto read = co_await with_deadline(deadline, "reading a request", std::move(reading));
@@ -444,7 +446,7 @@ struct Server::Impl {
 namespace {
 
 // One try, without waiting: a refused client must not cost a session.
-void turn_away(Socket socket) {
+void reject_connection(Socket socket) {
   const std::string busy = whole(problem(503, "too many connections"), false, true);
   error_code ec;
   socket.non_blocking(true, ec);
@@ -460,7 +462,7 @@ Server::Server(asio::any_io_executor executor, UniqueFd listener, ServerLimits l
                      Waiting()}) {}
 
 Server::Server(asio::any_io_executor executor, UniqueFd listener, ServerLimits limits,
-               Receiver receiver)
+               RequestHeadHandler receiver)
     : impl_(new Impl{Acceptor(executor, Protocol(AF_INET, IPPROTO_TCP), listener.release()), limits,
                      Service{{}, {}, std::move(receiver)}, TaskGroup(executor), Waiting()}) {}
 
@@ -480,7 +482,7 @@ Task<void> Server::run() {
       continue;
     }
     if (impl.sessions.size() >= impl.limits.connections && !impl.make_room()) {
-      turn_away(std::move(socket));
+      reject_connection(std::move(socket));
       continue;
     }
     impl.sessions.spawn("api session", impl.serve(std::move(socket)));

@@ -57,7 +57,7 @@ using Authorizer = std::function<bool(const Peer&)>;
 
 // How a request is gone on with once its head is here. Its body is not kept: whoever may send one
 // need not be trusted with our memory.
-struct Reception {
+struct BodySink {
   // An answer that needs no body; the connection ends with it.
   std::optional<Response> at_once;
   // Else each piece of the body is handed to `on_body`, and `at_end` answers.
@@ -66,7 +66,7 @@ struct Reception {
 };
 
 // `head` is a request without its body.
-using Receiver = std::function<Reception(const Request& head)>;
+using RequestHeadHandler = std::function<BodySink(const Request& head)>;
 
 // Listens on a Unix socket: removes a stale socket file (nobody answers there), binds, sets mode
 // and, where `group` exists, the group. conflict if somebody answers there or the path is no
@@ -83,7 +83,8 @@ class Server {
   Server(asio::any_io_executor executor, UniqueFd listener, ServerLimits limits, Authorizer allow,
          Handler handler);
   // `listener` is of listen_tcp().
-  Server(asio::any_io_executor executor, UniqueFd listener, ServerLimits limits, Receiver receiver);
+  Server(asio::any_io_executor executor, UniqueFd listener, ServerLimits limits,
+         RequestHeadHandler receiver);
   // stop() and idle() must have been called.
   ~Server();
   // Accepts until stop() or cancellation; survives every error of accept (EMFILE: waits, goes on).

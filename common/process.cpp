@@ -37,7 +37,7 @@ using boost::system::error_code;
 constexpr auto stop_grace = std::chrono::seconds(5);
 // After the child's end, for what is still in its pipes. A grandchild may hold them open for ever.
 constexpr auto drain_grace = std::chrono::seconds(1);
-constexpr auto orphan_patience = std::chrono::seconds(5);
+constexpr auto orphan_timeout = std::chrono::seconds(5);
 
 // What children carry in their environment; "": nothing.
 std::string& owner_mark() {
@@ -336,12 +336,12 @@ UniqueFd open_if_marked(pid_t pid, const std::string& mark) {
 
 int end_orphans(const std::string& owner) {
   owner_mark() = "TRIMTAB_CHILD_OF=" + owner;
-  return end_marked(owner_mark());
+  return kill_by_environment(owner_mark());
 }
 
-int end_marked(const std::string& variable) {
+int kill_by_environment(const std::string& variable) {
   int ended = 0;
-  const auto deadline = SteadyClock::now() + orphan_patience;
+  const auto deadline = SteadyClock::now() + orphan_timeout;
   std::error_code ec;
   for (const auto& entry : std::filesystem::directory_iterator("/proc", ec)) {
     const std::string name = entry.path().filename().string();
@@ -360,7 +360,7 @@ int end_marked(const std::string& variable) {
   return ended;
 }
 
-std::string Exit::complaint() const {
+std::string Exit::error_tail() const {
   constexpr std::size_t lines = 5;
   const std::string_view words = trim(err).empty() ? trim(out) : trim(err);
   return printable(last_lines(words, lines));
@@ -392,7 +392,7 @@ std::string find_program(std::string_view name, std::string_view path) {
   return {};
 }
 
-std::map<std::string, std::string> base_environment() {
+std::map<std::string, std::string> minimal_environment() {
   const char* const path = std::getenv("PATH");
   return {{"PATH",
            path != nullptr ? path : "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},

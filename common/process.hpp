@@ -29,7 +29,7 @@ struct Exit {
   bool out_truncated = false;  // bytes before the kept ones were dropped
   [[nodiscard]] bool ok() const { return code == 0; }
   // The last lines of standard error (or output, where that is empty), trimmed, for an error text.
-  [[nodiscard]] std::string complaint() const;
+  [[nodiscard]] std::string error_tail() const;
 };
 
 // Runs the command to its end. Fails only where it cannot be started (not_found), its deadline
@@ -46,12 +46,12 @@ int end_orphans(const std::string& owner);
 
 // Ends (SIGKILL) every process of this host, also one in a container, that has this variable
 // ("NAME=VALUE") in its environment, waits up to 5 s for their end and gives how many there were.
-int end_marked(const std::string& variable);
+int kill_by_environment(const std::string& variable);
 
 // Where PATH (colon separated folders) has an executable of that name; empty if nowhere.
 std::string find_program(std::string_view name, std::string_view path);
 
 // {PATH, LC_ALL=C} of this process: what every child needs.
-std::map<std::string, std::string> base_environment();
+std::map<std::string, std::string> minimal_environment();
 
 }  // namespace trimtab

@@ -17,7 +17,7 @@ namespace {
 
 constexpr auto keep_alive = std::chrono::seconds(15);
 constexpr int default_tail = 100;
-constexpr int largest_tail = 10'000;
+constexpr int max_tail = 10'000;
 
 http::Reply json_reply(int status, const Json& body) {
   http::Reply reply;
@@ -298,7 +298,7 @@ struct LogQueue {
   WakeEvent wake;
 };
 
-constexpr std::size_t largest_backlog = 4 * 1024 * 1024;
+constexpr std::size_t max_backlog = 4 * 1024 * 1024;
 
 Task<void> read_log(Docker* docker, LogRequest request, std::size_t which, LogQueue* queue) {
   const auto& [id, prefix] = request.containers[which];
@@ -307,7 +307,7 @@ Task<void> read_log(Docker* docker, LogRequest request, std::size_t which, LogQu
                                                    head = prefix](std::string_view line) {
     queue->text += head + " | " + std::string(line) + "\n";
     queue->wake.notify();
-    full = queue->text.size() >= largest_backlog;
+    full = queue->text.size() >= max_backlog;
     return !full;
   };
   const Result<void> ended =
@@ -373,7 +373,7 @@ Task<void> stream_events(asio::any_io_executor executor, EventBus* bus, std::str
 
 http::Reply Api::logs(const Route& route, Reconciler& stack) {
   LogRequest request;
-  request.tail = std::clamp(int_of(route.parameter("tail", ""), default_tail), 0, largest_tail);
+  request.tail = std::clamp(int_of(route.parameter("tail", ""), default_tail), 0, max_tail);
   request.follow = route.parameter("follow", "false") == "true";
   std::vector<std::string> wanted;
   for (const auto& [name, value] : route.query) {

@@ -114,7 +114,7 @@ Json git_json(const Reconciler& stack) {
   json["checked_at"] = time_or_null(tip.asked_at);
   json["interval_seconds"] = seconds(stack.settings().git.interval);
   json["error"] = tip.error ? tip.error->text() : std::string();
-  json["asked_by"] = stack.git_asked_by();
+  json["asked_by"] = stack.git_transport();
   return json;
 }
 
@@ -157,12 +157,12 @@ Json certificates_json(const std::vector<ServerCertificateFile>& files) {
   return list;
 }
 
-Json attempt_json(const std::optional<AttemptView>& view) {
+Json attempt_json(const std::optional<DeploymentView>& view) {
   if (!view) return nullptr;
   Json json;
-  json["release"] = view->attempt.release;
-  json["phase"] = to_string(view->attempt.phase);
-  json["started_at"] = format_time(view->attempt.started_at);
+  json["release"] = view->deployment.release;
+  json["phase"] = to_string(view->deployment.phase);
+  json["started_at"] = format_time(view->deployment.started_at);
   json["phase_started_at"] = format_time(view->phase_started_at);
   json["pull"]["current"] = view->pull.current;
   json["pull"]["total"] = view->pull.total;
@@ -223,8 +223,8 @@ Json stack_json(const Reconciler& stack) {
   const ReleaseRecord* const release = stack.store().current();
   Json json;
   json["name"] = stack.settings().name;
-  json["state"] = to_string(stack.situation().state);
-  json["reason"] = stack.situation().reason;
+  json["state"] = to_string(stack.stack_status().state);
+  json["reason"] = stack.stack_status().reason;
   json["notices"] = strings_json(stack.notices());
   json["release"] = release == nullptr ? Json(nullptr) : Json(release->number);
   json["commit"] = release == nullptr ? std::string() : release->commit;
@@ -243,9 +243,9 @@ Json stack_json(const Reconciler& stack) {
   json["unit"] = unit_json(stack.unit());
   json["certificates"] = certificates_json(stack.certificates());
   json["drift"] = strings_json(stack.observation().drift);
-  json["next"] = stack.situation().next;
+  json["next"] = stack.stack_status().next;
   json["checked_at"] = time_or_null(stack.facts().tip.asked_at);
-  json["attempt"] = attempt_json(stack.attempt());
+  json["deployment"] = attempt_json(stack.deployment());
   json["last_request"] = request_json(stack.last_request());
   return json;
 }
@@ -283,12 +283,12 @@ Json stack_json(const UnavailableStack& stack) {
   json["drift"] = Json::array();
   json["next"] = (stack.error.hint.empty() ? "" : stack.error.hint + "; ") + stack.next;
   json["checked_at"] = nullptr;
-  json["attempt"] = nullptr;
+  json["deployment"] = nullptr;
   json["last_request"] = nullptr;
   return json;
 }
 
-Json deployment_json(const Attempt& deployment) {
+Json deployment_json(const Deployment& deployment) {
   Json json;
   json["id"] = deployment.id;
   json["kind"] = to_string(deployment.kind);

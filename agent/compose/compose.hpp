@@ -72,13 +72,13 @@ struct RunEnd {
 class Compose {
  public:
   virtual ~Compose() = default;
-  // As look() has found it last; without a version before that.
+  // As refresh() has found it last; without a version before that.
   [[nodiscard]] virtual const ComposeTool& tool() const = 0;
   // Finds out which Compose this host has, if that is not known or its program was replaced; else
   // it costs nothing. not_found, with what to install, where there is none; unavailable where it
   // could not be asked, which may be cured by itself.
-  virtual Task<Result<void>> look() = 0;
-  // Why look() has failed last.
+  virtual Task<Result<void>> refresh() = 0;
+  // Why refresh() has failed last.
   [[nodiscard]] virtual const std::optional<Error>& problem() const = 0;
   // invalid, with words for people, where the project does not parse.
   virtual Task<Result<Rendered>> render(RenderRequest request) = 0;

@@ -19,7 +19,7 @@ namespace {
 Command compose_command(const ComposeTool& tool, const std::string& docker_socket) {
   Command command;
   command.argv = tool.argv;
-  command.environment = base_environment();
+  command.environment = minimal_environment();
   command.environment["DOCKER_HOST"] = "unix://" + docker_socket;
   for (const char* name : {"HOME", "DOCKER_CONFIG"}) {
     if (const char* value = std::getenv(name)) command.environment[name] = value;
@@ -33,9 +33,9 @@ Command compose_command(const ComposeTool& tool, const std::string& docker_socke
 }
 
 constexpr std::chrono::seconds first_pause{2};
-constexpr std::chrono::seconds longest_pause{60};
+constexpr std::chrono::seconds max_pause{60};
 // The files of a package come and go in its upgrade.
-constexpr std::chrono::seconds upgrade_patience{60};
+constexpr std::chrono::seconds upgrade_timeout{60};
 
 // The words of a `docker` that has no such plugin.
 bool says_compose_is_missing(std::string_view standard_error) {
@@ -48,7 +48,7 @@ bool says_compose_is_missing(std::string_view standard_error) {
 
 // The programs that may be Compose or lead to it, each with what changes when it is replaced.
 std::string present_programs() {
-  const std::map<std::string, std::string> environment = base_environment();
+  const std::map<std::string, std::string> environment = minimal_environment();
   const std::string& path = environment.at("PATH");
   std::vector<std::string> files{find_program("docker", path),
                                  find_program("docker-compose", path)};
@@ -125,7 +125,7 @@ Task<Result<ComposeTool>> find_compose(std::string docker_socket) {
       const std::string how =
           exit->signal != 0
               ? "was killed by signal " + std::to_string(exit->signal)
-              : "exited with " + std::to_string(exit->code) + ": " + exit->complaint();
+              : "exited with " + std::to_string(exit->code) + ": " + exit->error_tail();
       co_return Error{Errc::unavailable, "`" + join(argv, " ") + " version` " + how,
                       exit->signal != 0 ? "is this host out of memory?" : "try it yourself"};
     }
@@ -144,19 +144,19 @@ Task<Result<ComposeTool>> find_compose(std::string docker_socket) {
 ComposeProgram::ComposeProgram(std::string docker_socket, std::filesystem::path empty_file)
     : docker_socket_(std::move(docker_socket)), empty_file_(std::move(empty_file)) {}
 
-Task<Result<void>> ComposeProgram::look() {
+Task<Result<void>> ComposeProgram::refresh() {
   const std::string programs = present_programs();
   const bool same = programs == programs_;
   if (same && !problem_ && !tool_.version.empty()) co_return Result<void>();
-  if (same && problem_ && SteadyClock::now() < quiet_until_) co_return *problem_;
+  if (same && problem_ && SteadyClock::now() < backoff_until_) co_return *problem_;
   const Result<ComposeTool> found = co_await find_compose(docker_socket_);
   if (!found && found.error().code == Errc::cancelled) co_return found.error();
   programs_ = programs;
   std::optional<Error> problem = found ? obstacle_to(*found) : found.error();
   if (problem) {
     if (!problem_ || problem_->message != problem->message) spdlog::warn("{}", problem->text());
-    pause_ = std::clamp(pause_ * 2, first_pause, longest_pause);
-    quiet_until_ = SteadyClock::now() + pause_;
+    pause_ = std::clamp(pause_ * 2, first_pause, max_pause);
+    backoff_until_ = SteadyClock::now() + pause_;
     problem_ = problem;
     co_return *problem;
   }
@@ -172,7 +172,7 @@ Task<Result<void>> ComposeProgram::look() {
 std::optional<Error> ComposeProgram::obstacle_to(const ComposeTool& found) {
   if (tool_.version.empty() || found.argv == tool_.argv) return std::nullopt;
   if (!gone_since_) gone_since_ = SteadyClock::now();
-  if (SteadyClock::now() - *gone_since_ >= upgrade_patience) return std::nullopt;
+  if (SteadyClock::now() - *gone_since_ >= upgrade_timeout) return std::nullopt;
   return Error{Errc::unavailable, "`" + join(tool_.argv, " ") + "` is gone; is it being upgraded?",
                found.display() + " is taken if it stays away for a minute"};
 }

@@ -19,7 +19,7 @@ class ComposeProgram final : public Compose {
   ComposeProgram(std::string docker_socket, std::filesystem::path empty_file);
 
   [[nodiscard]] const ComposeTool& tool() const override { return tool_; }
-  Task<Result<void>> look() override;
+  Task<Result<void>> refresh() override;
   [[nodiscard]] const std::optional<Error>& problem() const override { return problem_; }
   Task<Result<Rendered>> render(RenderRequest request) override;
   Task<Result<void>> up(UpRequest request) override;
@@ -32,7 +32,7 @@ class ComposeProgram final : public Compose {
   std::string programs_;  // that were there at the last look, see present_programs()
   std::optional<Error> problem_;
   std::optional<SteadyClock::time_point> gone_since_;  // while there is another one than tool_
-  SteadyClock::time_point quiet_until_{};
+  SteadyClock::time_point backoff_until_{};
   std::chrono::seconds pause_{0};
   std::string docker_socket_;
   std::filesystem::path empty_file_;

@@ -24,8 +24,8 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
 constexpr std::size_t file_limit = 256 * 1024;
-constexpr auto shortest_interval = 1s;
-constexpr auto longest_interval = 24h;
+constexpr auto min_interval = 1s;
+constexpr auto max_interval = 24h;
 constexpr const char* daemon_file_name = "trimtab.yaml";
 
 constexpr std::string_view lower_and_digits = "abcdefghijklmnopqrstuvwxyz0123456789";
@@ -210,7 +210,7 @@ Reader git_section(GitSettings& git) {
   return section({
       {"url", text(git.url, git_url_complaint), url_missing},
       {"ref", text(git.ref, ref_complaint)},
-      {"interval", duration(git.interval, shortest_interval, longest_interval)},
+      {"interval", duration(git.interval, min_interval, max_interval)},
       {"key", existing_file(git.key, Privacy::secret)},
       {"known_hosts", existing_file(git.known_hosts, Privacy::open)},
       {"token_file", existing_file(git.token_file, Privacy::secret)},
@@ -290,12 +290,11 @@ Reader stack_reader(StackSettings& stack) {
       {"compose", list_of(stack.compose, relative_file)},
       {"profiles", list_of(stack.profiles, profile_name)},
       {"env_file", optional(stack.env_file, relative_file)},
-      {"images",
-       section({
-           {"interval", duration(stack.images.interval, shortest_interval, longest_interval)},
-           {"watch", optional(stack.images.watch, service_list)},
-           {"wait", duration(stack.images.wait, 0s, 7 * 24h)},
-       })},
+      {"images", section({
+                     {"interval", duration(stack.images.interval, min_interval, max_interval)},
+                     {"watch", optional(stack.images.watch, service_list)},
+                     {"wait", duration(stack.images.wait, 0s, 7 * 24h)},
+                 })},
       {"gate", section({
                    {"timeout", duration(stack.gate.timeout, 1s, 24h)},
                    {"stable", duration(stack.gate.stable, 0s, 1h)},

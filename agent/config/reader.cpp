@@ -18,8 +18,8 @@ namespace {
 namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 
-constexpr std::size_t longest_text = 4096;
-constexpr std::size_t longest_list = 100;
+constexpr std::size_t max_text = 4096;
+constexpr std::size_t max_list = 100;
 
 std::string_view kind_name(const YamlNode& node) {
   switch (node.kind) {
@@ -42,8 +42,8 @@ bool looks_like_other_type(const std::string& text) {
       "true|True|TRUE|false|False|FALSE|[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+|"
       "[-+]?(\\.[0-9]+|[0-9]+(\\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\\.(inf|Inf|INF)|"
       "\\.(nan|NaN|NAN)");
-  constexpr std::size_t longest_number = 40;
-  return text.size() <= longest_number && std::regex_match(text, other);
+  constexpr std::size_t max_number = 40;
+  return text.size() <= max_number && std::regex_match(text, other);
 }
 
 // The scalar's text, or nullptr after a report.
@@ -70,8 +70,8 @@ std::string text_complaint(const YamlNode& node, const Complaint& complaint) {
   if (has_control_character(node.text)) {
     return "expected one line of text without control characters";
   }
-  if (node.text.size() > longest_text) {
-    return "longer than " + std::to_string(longest_text) + " characters";
+  if (node.text.size() > max_text) {
+    return "longer than " + std::to_string(max_text) + " characters";
   }
   return complaint(node.text);
 }
@@ -298,8 +298,8 @@ bool check_list(const YamlNode& node, Document& document) {
                     "expected a list such as [one, two], found " + std::string(kind_name(node)));
     return false;
   }
-  if (node.items.size() > longest_list) {
-    document.report(node.place, "more than " + std::to_string(longest_list) + " items");
+  if (node.items.size() > max_list) {
+    document.report(node.place, "more than " + std::to_string(max_list) + " items");
     return false;
   }
   return true;

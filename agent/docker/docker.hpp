@@ -21,7 +21,7 @@ struct ExecRequest {
 };
 
 // A command in a container of its own that is thrown away.
-struct TrialRequest {
+struct ThrowawayRequest {
   std::string name;   // of that container; one that was left over is removed first
   std::string like;   // the container whose environment, user, mounts and network it gets
   std::string image;  // reference
@@ -91,7 +91,7 @@ class Docker {
   // Sends a signal ("HUP") to the container's first process; conflict where it does not run.
   virtual Task<Result<void>> signal(std::string container, std::string signal) = 0;
   // It publishes no port and is removed in any case.
-  virtual Task<Result<TrialEnd>> try_command(TrialRequest request) = 0;
+  virtual Task<Result<TrialEnd>> run_throwaway(ThrowawayRequest request) = 0;
   // What the container's processes use, without the page cache; bytes.
   virtual Task<Result<std::uint64_t>> memory_used(std::string container) = 0;
   // Removes a stopped container, never its volumes; gone is success.

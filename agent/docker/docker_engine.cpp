@@ -23,10 +23,10 @@ constexpr auto call_timeout = std::chrono::seconds(30);
 // A registry may take its time before the first byte, and a slow disk between two.
 constexpr auto pull_stall = std::chrono::seconds(120);
 constexpr auto never = SteadyClock::duration::max();
-constexpr std::size_t longest_log_line = 16 * 1024;
-constexpr std::size_t longest_json_line = 1024 * 1024;
-constexpr std::size_t most_log_bytes = 256 * 1024;
-constexpr std::size_t most_idle_connections = 2;
+constexpr std::size_t max_log_line = 16 * 1024;
+constexpr std::size_t max_json_line = 1024 * 1024;
+constexpr std::size_t max_log_bytes = 256 * 1024;
+constexpr std::size_t max_idle_connections = 2;
 
 // The actions that can change what the reconciler thinks. Without the exec ones: each health check
 // is one of those.
@@ -105,8 +105,8 @@ class LogReader {
   bool terminal_;
   LineSplitter::OnLine on_line_;
   LogDemultiplexer frames_;
-  LineSplitter out_{longest_log_line};
-  LineSplitter err_{longest_log_line};
+  LineSplitter out_{max_log_line};
+  LineSplitter err_{max_log_line};
 };
 
 }  // namespace
@@ -169,7 +169,7 @@ Task<Result<http::Response>> DockerEngine::send(http::Request request,
   limits.timeout = timeout;
   auto response = co_await connection.exchange(std::move(request), limits);
   if (!response) co_return unreachable(response.error());
-  if (idle_.size() < most_idle_connections) idle_.push_back(std::move(connection));
+  if (idle_.size() < max_idle_connections) idle_.push_back(std::move(connection));
   co_return response;
 }
 
@@ -330,7 +330,7 @@ Task<Result<void>> DockerEngine::pull(std::string repository, std::string digest
     if (progress && on_progress) on_progress(*progress);
     return true;
   };
-  LineSplitter lines(longest_json_line);
+  LineSplitter lines(max_json_line);
   http::OnChunk on_chunk = [&](std::string_view bytes) { return lines.feed(bytes, on_line); };
   std::function<void()> on_open = [] {};
   auto response =
@@ -395,7 +395,7 @@ Task<Result<std::string>> DockerEngine::last_log_lines(std::string container, in
   LineSplitter::OnLine keep = [&](std::string_view line) {
     kept.push_back(printable(line));
     bytes += kept.back().size() + 1;
-    while (kept.size() > static_cast<std::size_t>(lines) || bytes > most_log_bytes) {
+    while (kept.size() > static_cast<std::size_t>(lines) || bytes > max_log_bytes) {
       bytes -= kept.front().size() + 1;
       kept.pop_front();
     }
@@ -521,7 +521,7 @@ Task<Result<std::uint64_t>> DockerEngine::memory_used(std::string container) {
   co_return memory_of_stats(*stats);
 }
 
-Task<Result<TrialEnd>> DockerEngine::try_command(TrialRequest request) {
+Task<Result<TrialEnd>> DockerEngine::run_throwaway(ThrowawayRequest request) {
   const std::string left_over = "/containers/" + path_encode(request.name) + "?force=1&v=1";
   const std::string what = "cannot remove container " + request.name;
   auto removed = co_await change("DELETE", left_over, what, 404, call_timeout);
@@ -537,7 +537,7 @@ Task<Result<TrialEnd>> DockerEngine::try_command(TrialRequest request) {
   co_return end;
 }
 
-Task<Result<TrialEnd>> DockerEngine::perform_trial(TrialRequest request) {
+Task<Result<TrialEnd>> DockerEngine::perform_trial(ThrowawayRequest request) {
   const std::string what = "cannot try " + join(request.argv, " ");
   auto like = co_await inspect(request.like);
   if (!like) co_return like.error();
@@ -599,7 +599,7 @@ Task<Result<void>> DockerEngine::events(std::int64_t since_nano, std::function<v
   request.target = "/events?filters=" + event_filter();
   // The Engine repeats events of the very moment: ask from the next on.
   if (since_nano > 0) request.target += "&since=" + engine_time(since_nano + 1);
-  LineSplitter lines(longest_json_line);
+  LineSplitter lines(max_json_line);
   const LineSplitter::OnLine on_line = [&](std::string_view line) {
     const auto json = parse_json(line);
     const auto event = json ? parse_event(*json) : std::nullopt;

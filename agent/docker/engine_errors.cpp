@@ -11,7 +11,7 @@ namespace trimtab {
 
 namespace {
 
-constexpr std::size_t longest_message = 1000;
+constexpr std::size_t max_message = 1000;
 
 struct Phrase {
   const char* words;  // lower case
@@ -108,7 +108,7 @@ std::string engine_message(std::string_view body) {
   const auto json = parse_json(body);
   if (json) message = json_string(*json, "message");
   if (message.empty()) message = std::string(body);
-  if (message.size() > longest_message) message.resize(longest_message);
+  if (message.size() > max_message) message.resize(max_message);
   message = printable(message);
   return std::string(trim(message));
 }

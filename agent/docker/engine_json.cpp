@@ -11,7 +11,7 @@ namespace {
 
 constexpr ApiVersion lowest{1, 41};   // Docker 20.10
 constexpr ApiVersion highest{1, 55};  // Docker 29.7
-constexpr std::size_t longest_health_output = 1000;
+constexpr std::size_t max_health_output = 1000;
 
 ContainerState parse_state(std::string_view text) {
   for (const auto state : {ContainerState::created, ContainerState::running, ContainerState::paused,
@@ -201,7 +201,7 @@ Container parse_container(const Json& inspected) {
   const Json& checks = json_array(health, "Log");
   if (!checks.empty()) {
     std::string output = json_string(checks.back(), "Output");
-    if (output.size() > longest_health_output) output.resize(longest_health_output);
+    if (output.size() > max_health_output) output.resize(max_health_output);
     output = printable(output);
     container.last_health_output = std::string(trim(output));
   }
@@ -261,7 +261,7 @@ std::vector<std::string> networks_joined_by(const Json& container) {
   return names;
 }
 
-Json trial_container(const Json& like, const TrialRequest& request) {
+Json trial_container(const Json& like, const ThrowawayRequest& request) {
   const Json& config = json_object(like, "Config");
   const Json& host = json_object(like, "HostConfig");
   Json body = Json::object();

@@ -36,7 +36,7 @@ Image parse_image(const Json& inspected);
 // The body of POST /containers/create for a trial; `like` is what an inspection of that container
 // gives.
 // It joins the first of the networks; the others are for after it was created.
-Json trial_container(const Json& like, const TrialRequest& request);
+Json trial_container(const Json& like, const ThrowawayRequest& request);
 
 // Names of the networks of an inspected container.
 std::vector<std::string> networks_joined_by(const Json& container);

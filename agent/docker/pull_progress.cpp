@@ -9,7 +9,7 @@ namespace trimtab {
 namespace {
 
 // No image has more than 127; a stream that names ever new ones must not cost memory.
-constexpr std::size_t most_layers = 1000;
+constexpr std::size_t max_layers = 1000;
 
 }  // namespace
 
@@ -26,7 +26,7 @@ std::optional<PullProgress> PullTracker::take(std::string_view line) {
   const std::string id = json_string(*json, "id");
   PullProgress progress;
   progress.status = json_string(*json, "status");
-  if (progress.status == "Downloading" && (layers_.contains(id) || layers_.size() < most_layers)) {
+  if (progress.status == "Downloading" && (layers_.contains(id) || layers_.size() < max_layers)) {
     const Json& detail = json_object(*json, "progressDetail");
     const std::int64_t current = json_int(detail, "current");
     const std::int64_t total = json_int(detail, "total");

@@ -9,7 +9,7 @@ namespace trimtab {
 
 GateDemand demand_of(const Rendering& rendering, const GateSettings& settings,
                      const std::map<std::string, std::string>& image_ids, const Observed& before,
-                     const Plan& plan, const std::set<std::string>& excused) {
+                     const Plan& plan, const std::set<std::string>& exempt_services) {
   GateDemand demand;
   demand.timeout = settings.timeout;
   demand.stable = settings.stable;
@@ -25,15 +25,15 @@ GateDemand demand_of(const Rendering& rendering, const GateSettings& settings,
     const Json& service = rendering.service(name);
     GateDemand::Service wanted;
     wanted.replicas = replicas_of(service);
-    // Another image that an operator put under a service by hand is no fault of this deployment.
+    // Another image that an operator put under a service by hand is no fault of this run.
     const auto id = image_ids.find(name);
     if (id != image_ids.end() && !left_alone.contains(name)) wanted.image_id = id->second;
     const bool stopped = std::any_of(
         before.containers.begin(), before.containers.end(), [&](const Container& container) {
           return container.service == name && is_stopped_by_hand(container);
         });
-    wanted.must_run =
-        applied.contains(name) || (!stopped && !removed.contains(name) && !excused.contains(name));
+    wanted.must_run = applied.contains(name) ||
+                      (!stopped && !removed.contains(name) && !exempt_services.contains(name));
     demand.services[name] = wanted;
   }
   for (const std::string& name : rendering.service_names()) {

@@ -15,6 +15,6 @@ namespace trimtab {
 // earlier, and what did not work before.
 GateDemand demand_of(const Rendering& rendering, const GateSettings& settings,
                      const std::map<std::string, std::string>& image_ids, const Observed& before,
-                     const Plan& plan, const std::set<std::string>& excused);
+                     const Plan& plan, const std::set<std::string>& exempt_services);
 
 }  // namespace trimtab

@@ -6,42 +6,41 @@
 namespace trimtab {
 namespace {
 
-constexpr auto docker_patience = std::chrono::minutes(2);
+constexpr auto docker_timeout = std::chrono::minutes(2);
 
 // Ended although it ran on after the gate: Docker's stop has ended it, and not its work.
-bool is_left_down(const Container& container, const Attempt& attempt) {
-  const RunningService* const known = attempt.from.find(container.service);
+bool is_left_down(const Container& container, const Deployment& deployment) {
+  const RunningService* const known = deployment.from.find(container.service);
   const bool ran_on = known != nullptr && !known->containers.empty() && !known->is_job;
   const bool stopped_by_docker =
       is_stopped_by_hand(container) || (container.state == ContainerState::exited && ran_on);
-  return stopped_by_docker && !attempt.unwell.contains(container.service);
+  return stopped_by_docker && !deployment.already_failing.contains(container.service);
 }
 
 // As the reconciler does it while nothing is deployed.
-Task<void> start_what_was_left_down(Deployment& deployment) {
-  const ExecutorParts& parts = deployment.parts;
-  const Result<ProjectContainers> found = co_await deployment.stack.found();
-  const Result<Rendering> rendering =
-      co_await deployment.stack.rendering(deployment.attempt.release);
+Task<void> start_what_was_left_down(DeploymentRun& run) {
+  const DeploymentDeps& deps = run.deps;
+  const Result<ProjectContainers> found = co_await run.stack.found();
+  const Result<Rendering> rendering = co_await run.stack.rendering(run.deployment.release);
   if (!found || !rendering) co_return;
   const std::vector<Container> present =
       without_hand_made_rest(found->own, found->signs, *rendering);
   for (const Container& container : present) {
-    if (!is_left_down(container, deployment.attempt)) continue;
-    parts.progress.remark(container.service + " did not come back with Docker: it is started");
-    const Result<void> started = co_await parts.docker.restart(container.id);
-    if (!started) spdlog::warn("{}: {}", parts.settings.name, started.error().text());
+    if (!is_left_down(container, run.deployment)) continue;
+    deps.progress.note(container.service + " did not come back with Docker: it is started");
+    const Result<void> started = co_await deps.docker.restart(container.id);
+    if (!started) spdlog::warn("{}: {}", deps.settings.name, started.error().text());
   }
 }
 
 }  // namespace
 
-Task<bool> wait_for_docker(Deployment& deployment) {
-  const SteadyClock::time_point deadline = SteadyClock::now() + docker_patience;
-  while (!deployment.stop_requested && SteadyClock::now() < deadline) {
-    const Result<EngineInfo> info = co_await deployment.parts.docker.info();
+Task<bool> wait_for_docker(DeploymentRun& run) {
+  const SteadyClock::time_point deadline = SteadyClock::now() + docker_timeout;
+  while (!run.stop_requested && SteadyClock::now() < deadline) {
+    const Result<EngineInfo> info = co_await run.deps.docker.info();
     if (info) {
-      co_await start_what_was_left_down(deployment);
+      co_await start_what_was_left_down(run);
       co_return true;
     }
     const Result<void> slept = co_await sleep_for(std::chrono::seconds(1));

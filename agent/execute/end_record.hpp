@@ -1,4 +1,4 @@
-// What is recorded of an attempt that has ended. Pure, but for write_end().
+// What is recorded of a deployment that has ended. Pure, but for write_end().
 #pragma once
 
 #include <chrono>
@@ -12,28 +12,28 @@
 namespace trimtab {
 
 struct EndRecordInput {
-  AttemptEnd end = AttemptEnd::committed;
-  const Attempt* attempt = nullptr;
-  const ReleaseRecord* release = nullptr;   // the one that it was about
-  const ReleaseRecord* fallback = nullptr;  // null: there was none
-  const ReleaseRecord* left = nullptr;      // what was current when it began; null: none
-  const Attempt* made_fallback = nullptr;   // by which the fallback is good; null: it is not
+  DeploymentEnd end = DeploymentEnd::committed;
+  const Deployment* deployment = nullptr;
+  const ReleaseRecord* release = nullptr;     // the one that it was about
+  const ReleaseRecord* fallback = nullptr;    // null: there was none
+  const ReleaseRecord* left = nullptr;        // what was current when it began; null: none
+  const Deployment* made_fallback = nullptr;  // by which the fallback is good; null: it is not
   std::chrono::milliseconds probation{0};
   WallTime now;
 };
 
 struct EndRecord {
-  Attempt ended;                      // as it is recorded now
-  std::optional<Attempt> runs_again;  // by which what it went back to is on probation anew
-  std::vector<std::string> rejects;   // content keys
-  std::string pardons;                // content key; "": none
+  Deployment ended;                      // as it is recorded now
+  std::optional<Deployment> runs_again;  // by which what it went back to is on probation anew
+  std::vector<std::string> rejects;      // content keys
+  std::string pardons;                   // content key; "": none
 };
 
 EndRecord end_record_of(const EndRecordInput& input);
 
 // Writes it, the end at last. May be repeated. Errors: those of writing; not_found where the
 // release is gone.
-Result<void> write_end(Store& store, AttemptEnd end, const Attempt& attempt,
+Result<void> write_end(Store& store, DeploymentEnd end, const Deployment& deployment,
                        std::chrono::milliseconds probation);
 
 }  // namespace trimtab

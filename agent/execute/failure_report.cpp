@@ -39,28 +39,28 @@ std::string ailment(const Container& container) {
 
 Failure failure_of_pause(const StackSettings& settings, Phase phase) {
   const Error error{Errc::cancelled, settings.name + " was paused", {}};
-  return failure_of(phase, error, FailureClass::world);
+  return failure_of(phase, error, FailureCause::host);
 }
 
-Failure failure_of(Phase phase, const Error& error, FailureClass cls) {
+Failure failure_of(Phase phase, const Error& error, FailureCause cause) {
   Failure failure;
-  failure.cls = cls;
+  failure.cause = cause;
   failure.phase = to_string(phase);
   failure.reason = error.message;
   failure.hint = error.hint;
   return failure;
 }
 
-Failure failure_of_start(const Error& error, FailureClass cls,
+Failure failure_of_start(const Error& error, FailureCause cause,
                          const std::vector<Container>& present) {
-  Failure failure = failure_of(Phase::starting, error, cls);
+  Failure failure = failure_of(Phase::starting, error, cause);
   for (const Container& container : present) {
     if (!is_unwell(container)) continue;
     // It may have been killed for want of memory whatever Compose makes of its end.
-    if (container.oom_killed) failure.cls = FailureClass::world;
+    if (container.oom_killed) failure.cause = FailureCause::host;
     // Nothing can join the network of one that has ended; the runtime's words do not tell why.
     if (ended_by_itself(container) && is_shared(container, present)) {
-      failure.cls = FailureClass::content;
+      failure.cause = FailureCause::release;
     }
     failure.services.push_back({container.service, ailment(container), {}});
   }

@@ -46,7 +46,7 @@ void Gate::wait_for_health(const Container& container) {
   const bool is_known =
       demand_.untouched.contains(container.id) && container.health != Health::starting;
   if (!container.health_check || is_known) return;
-  const auto wait = std::min(health_known_after(*container.health_check), longest_health_wait);
+  const auto wait = std::min(health_known_after(*container.health_check), max_health_wait);
   health_wait_ = std::max(health_wait_, wait);
 }
 
@@ -56,9 +56,9 @@ bool Gate::is_final(const std::vector<const Container*>& own, bool others_work) 
   bool final = false;
   for (const Container* container : own) {
     const int restarts = restarts_since_begin(*container);
-    int& excused = excused_restarts_[container->id];
-    excused = others_work ? std::min(excused, restarts) : restarts;
-    final = final || restarts - excused >= max_restarts;
+    int& exempt_services = excused_restarts_[container->id];
+    exempt_services = others_work ? std::min(exempt_services, restarts) : restarts;
+    final = final || restarts - exempt_services >= max_restarts;
   }
   return final;
 }
@@ -88,9 +88,9 @@ int Gate::restarts_since_begin(const Container& container) {
   return container.restart_count - before->second;
 }
 
-Gate::ServiceState Gate::judge(const std::string& name, const GateDemand::Service& demand,
-                               const std::vector<const Container*>& containers,
-                               SteadyClock::time_point now) {
+Gate::ServiceState Gate::assess(const std::string& name, const GateDemand::Service& demand,
+                                const std::vector<const Container*>& containers,
+                                SteadyClock::time_point now) {
   ServiceState state;
   // That an application ends or its job goes on is its own doing; of what else it is not ready for
   // the host may be the cause, such as a CPU that is throttled.
@@ -193,7 +193,7 @@ GateVerdict Gate::observe(const std::vector<Container>& containers,
       restarts += restarts_since_begin(container);
       wait_for_health(container);
     }
-    states[name] = judge(name, demand, own[name], now);
+    states[name] = assess(name, demand, own[name], now);
     if (!is_settled(states[name])) ++unsettled;
   }
   for (auto& [name, state] : states) {
@@ -213,7 +213,7 @@ GateVerdict Gate::observe(const std::vector<Container>& containers,
   }
   if (!verdict.services.empty()) {
     verdict.state = GateVerdict::State::failed;
-    verdict.cls = world ? FailureClass::world : FailureClass::content;
+    verdict.cause = world ? FailureCause::host : FailureCause::release;
     const ServiceFailure& first = verdict.services.front();
     verdict.reason = first.service + " " + first.reason;
     if (verdict.services.size() > 1) {
@@ -243,7 +243,7 @@ GateVerdict Gate::observe(const std::vector<Container>& containers,
   satisfied_since_.reset();
   if (now < deadline()) return verdict;
   verdict.state = GateVerdict::State::failed;
-  verdict.cls = by_release ? FailureClass::content : FailureClass::world;
+  verdict.cause = by_release ? FailureCause::release : FailureCause::host;
   const auto& [who, words] = *verdict.waiting_for.begin();
   verdict.reason = who + " is not ready after " + seconds_text(now - begun_) + ": " + words;
   for (const auto& [service, why] : verdict.waiting_for) {
@@ -252,14 +252,14 @@ GateVerdict Gate::observe(const std::vector<Container>& containers,
   return verdict;
 }
 
-SteadyClock::time_point Gate::next_look(SteadyClock::time_point now) const {
+SteadyClock::time_point Gate::next_poll_at(SteadyClock::time_point now) const {
   // The Engine tells of changes by events; this is for what has none: time, probes, restart counts.
-  SteadyClock::time_point look = now + std::chrono::seconds(1);
+  SteadyClock::time_point next_check = now + std::chrono::seconds(1);
   if (satisfied_since_)
-    look = std::min(look, *satisfied_since_ + demand_.stable);
+    next_check = std::min(next_check, *satisfied_since_ + demand_.stable);
   else
-    look = std::min(look, deadline());
-  return std::max(look, now + std::chrono::milliseconds(50));
+    next_check = std::min(next_check, deadline());
+  return std::max(next_check, now + std::chrono::milliseconds(50));
 }
 
 }  // namespace trimtab

@@ -39,7 +39,7 @@ struct ProbeAnswer {
 struct GateVerdict {
   enum class State { waiting, passed, failed };
   State state = State::waiting;
-  FailureClass cls = FailureClass::content;
+  FailureCause cause = FailureCause::release;
   std::string reason;                    // when failed, one sentence
   std::vector<ServiceFailure> services;  // when failed: which, and why (logs are added by others)
   std::map<std::string, std::string> waiting_for;  // when waiting: service → words
@@ -56,7 +56,7 @@ class Gate {
                       const std::vector<ProbeAnswer>& probes, SteadyClock::time_point now);
 
   // When observe() must be called again even if nothing happens.
-  [[nodiscard]] SteadyClock::time_point next_look(SteadyClock::time_point now) const;
+  [[nodiscard]] SteadyClock::time_point next_poll_at(SteadyClock::time_point now) const;
   [[nodiscard]] SteadyClock::time_point deadline() const {
     return begun_ + demand_.timeout + health_wait_;
   }
@@ -71,8 +71,8 @@ class Gate {
     bool loop_by_world = false;
     bool known_to_work = false;
   };
-  ServiceState judge(const std::string& name, const GateDemand::Service& demand,
-                     const std::vector<const Container*>& containers, SteadyClock::time_point now);
+  ServiceState assess(const std::string& name, const GateDemand::Service& demand,
+                      const std::vector<const Container*>& containers, SteadyClock::time_point now);
   int restarts_since_begin(const Container& container);
   void wait_for_health(const Container& container);
   [[nodiscard]] bool is_stopped_meanwhile(const Container& container) const;

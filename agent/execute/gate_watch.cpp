@@ -9,13 +9,12 @@ namespace trimtab {
 namespace {
 
 // What a Compose that gave up had asked for may come into being only now.
-Task<std::vector<Container>> without_half_made(GateWatchParts parts,
-                                               std::vector<Container> present) {
+Task<std::vector<Container>> without_half_made(GateWatchDeps deps, std::vector<Container> present) {
   const std::vector<Container> half = half_made(present);
   for (const Container& stray : half) {
     std::erase_if(present, [&](const Container& one) { return one.id == stray.id; });
-    const Result<void> removed = co_await parts.docker.remove(stray.id);
-    if (!removed) spdlog::warn("{}: {}", parts.settings.name, removed.error().text());
+    const Result<void> removed = co_await deps.docker.remove(stray.id);
+    if (!removed) spdlog::warn("{}: {}", deps.settings.name, removed.error().text());
   }
   co_return present;
 }
@@ -28,35 +27,35 @@ Task<std::vector<ProbeAnswer>> ask(std::vector<ProbeSettings> probed) {
 
 }  // namespace
 
-Task<PhaseOutcome> watch_gate(GateWatchParts parts, GateDemand demand,
+Task<PhaseOutcome> watch_gate(GateWatchDeps deps, GateDemand demand,
                               std::vector<ProbeSettings> probed, Phase phase) {
   PhaseOutcome outcome;
   Gate gate(std::move(demand), SteadyClock::now());
   for (;;) {
-    const auto found = co_await parts.stack.containers();
+    const auto found = co_await deps.stack.containers();
     if (!found) {
       outcome.docker_lost = true;
-      outcome.result = PhaseResult::failed_by_world;
-      outcome.failure = failure_of(phase, found.error(), FailureClass::world);
+      outcome.result = PhaseResult::failed_by_host;
+      outcome.failure = failure_of(phase, found.error(), FailureCause::host);
       co_return outcome;
     }
-    const std::vector<Container> present = co_await without_half_made(parts, *found);
+    const std::vector<Container> present = co_await without_half_made(deps, *found);
     const std::vector<ProbeAnswer> answers = co_await ask(probed);
     GateVerdict verdict = gate.observe(present, answers, SteadyClock::now());
     if (verdict.state == GateVerdict::State::passed) co_return outcome;
     if (verdict.state == GateVerdict::State::failed) {
-      outcome.result = failed_by(verdict.cls);
-      Failure failure{verdict.cls, std::string(to_string(phase)), verdict.reason, {}, {}};
+      outcome.result = failed_by(verdict.cause);
+      Failure failure{verdict.cause, std::string(to_string(phase)), verdict.reason, {}, {}};
       failure.services = std::move(verdict.services);
-      co_await add_logs(parts.docker, parts.stack, &failure.services);
+      co_await add_logs(deps.docker, deps.stack, &failure.services);
       outcome.failure = std::move(failure);
       co_return outcome;
     }
-    parts.progress.waiting_for(verdict.waiting_for);
-    co_await parts.engine_changed.wait_until(gate.next_look(SteadyClock::now()));
-    if (parts.stop_requested) {
+    deps.progress.waiting_for(verdict.waiting_for);
+    co_await deps.engine_changed.wait_until(gate.next_poll_at(SteadyClock::now()));
+    if (deps.stop_requested) {
       // The next start, or the unit's, begins this phase again.
-      outcome.result = PhaseResult::failed_by_world;
+      outcome.result = PhaseResult::failed_by_host;
       co_return outcome;
     }
   }

@@ -11,7 +11,7 @@
 namespace trimtab {
 
 // All outlive the watch.
-struct GateWatchParts {
+struct GateWatchDeps {
   const StackSettings& settings;
   Docker& docker;
   Progress& progress;
@@ -22,7 +22,7 @@ struct GateWatchParts {
 
 // `phase`: the one to name in a failure. Failed by the world and without a failure where a stop was
 // requested: that is no verdict.
-Task<PhaseOutcome> watch_gate(GateWatchParts parts, GateDemand demand,
+Task<PhaseOutcome> watch_gate(GateWatchDeps deps, GateDemand demand,
                               std::vector<ProbeSettings> probed, Phase phase);
 
 }  // namespace trimtab

@@ -14,8 +14,8 @@ namespace {
 
 constexpr const char* hook_mark_name = "TRIMTAB_HOOK_OF";
 constexpr std::size_t kept_lines = 100;
-constexpr std::size_t longest_line = 500;
-constexpr auto tidying_patience = std::chrono::seconds(30);
+constexpr std::size_t max_line = 500;
+constexpr auto tidying_timeout = std::chrono::seconds(30);
 
 std::string container_of(const StackSettings& settings) {
   return "trimtab." + settings.name + ".hook";
@@ -28,7 +28,7 @@ Error late(const HookSettings& hook) {
 }
 
 void keep_line(std::vector<std::string>* output, std::string_view line) {
-  std::string shown = printable(line.substr(0, longest_line));
+  std::string shown = printable(line.substr(0, max_line));
   std::replace(shown.begin(), shown.end(), '\n', ' ');
   if (output->size() == kept_lines) output->erase(output->begin());
   output->push_back(std::move(shown));
@@ -43,7 +43,7 @@ void keep_lines(std::vector<std::string>* output, std::string_view text) {
 // The Engine cannot end a command in a container, nor does the end of Compose end the container.
 // Scans all processes of the host for the mark.
 Task<void> end_processes(std::string mark) {
-  const auto end = [&mark] { return end_marked(mark); };
+  const auto end = [&mark] { return kill_by_environment(mark); };
   co_await on_disk_thread(end);
 }
 
@@ -74,13 +74,13 @@ Task<void> end_hook(Docker& docker, const StackSettings& settings, std::string m
 
 std::map<std::string, std::string> HookRunner::environment() const {
   std::map<std::string, std::string> environment;
-  environment["TRIMTAB_STACK"] = parts_.settings.name;
-  environment["TRIMTAB_RELEASE"] = std::to_string(attempt_.release);
-  environment["TRIMTAB_COMMIT"] = parts_.store.find(attempt_.release)->commit;
+  environment["TRIMTAB_STACK"] = deps_.settings.name;
+  environment["TRIMTAB_RELEASE"] = std::to_string(deployment_.release);
+  environment["TRIMTAB_COMMIT"] = deps_.store.find(deployment_.release)->commit;
   environment["TRIMTAB_PREVIOUS_RELEASE"] =
-      attempt_.fallback == 0 ? std::string() : std::to_string(attempt_.fallback);
-  environment["TRIMTAB_PHASE"] = to_string(attempt_.phase);
-  environment[hook_mark_name] = attempt_.hook_mark.substr(attempt_.hook_mark.find('=') + 1);
+      deployment_.fallback == 0 ? std::string() : std::to_string(deployment_.fallback);
+  environment["TRIMTAB_PHASE"] = to_string(deployment_.phase);
+  environment[hook_mark_name] = deployment_.hook_mark.substr(deployment_.hook_mark.find('=') + 1);
   return environment;
 }
 
@@ -89,7 +89,7 @@ Task<Result<HookEnd>> HookRunner::run(HookSettings hook, std::vector<std::string
   auto work = hook.service.empty() ? run_program(hook, output) : run_for_service(hook, output);
   auto body = store_result(std::move(work), &end);
   const std::function<Task<void>()> cleanup = [this, &end] {
-    return end_leftovers(&end, attempt_.hook_mark);
+    return end_leftovers(&end, deployment_.hook_mark);
   };
   auto whole = with_cleanup(std::move(body), cleanup);
   co_await std::move(whole);
@@ -98,8 +98,8 @@ Task<Result<HookEnd>> HookRunner::run(HookSettings hook, std::vector<std::string
 
 Task<Result<HookEnd>> HookRunner::run_for_service(HookSettings hook,
                                                   std::vector<std::string>* output) {
-  const auto present = co_await parts_.stack.containers();
-  const Result<Rendering> rendering = co_await parts_.stack.rendering(attempt_.release);
+  const auto present = co_await deps_.stack.containers();
+  const Result<Rendering> rendering = co_await deps_.stack.rendering(deployment_.release);
   if (!present) co_return present.error().context("failed");
   if (!rendering) co_return rendering.error().context("failed");
   const bool known = !rendering->service(hook.service).empty();
@@ -126,7 +126,7 @@ Task<Result<HookEnd>> HookRunner::run_inside(HookSettings hook, std::vector<Cont
   const auto running = std::find_if(present.begin(), present.end(), [](const Container& one) {
     return one.state == ContainerState::running;
   });
-  if (running == present.end() && attempt_.fallback == 0) {
+  if (running == present.end() && deployment_.fallback == 0) {
     co_return HookEnd{0, hook.service + " does not run, and no release was good yet"};
   }
   if (running == present.end()) {
@@ -139,7 +139,7 @@ Task<Result<HookEnd>> HookRunner::run_inside(HookSettings hook, std::vector<Cont
   std::function<void(std::string_view)> on_line = [output](std::string_view line) {
     keep_line(output, line);
   };
-  auto running_hook = parts_.docker.exec(std::move(request), std::move(on_line));
+  auto running_hook = deps_.docker.exec(std::move(request), std::move(on_line));
   const SteadyClock::time_point deadline = SteadyClock::now() + hook.timeout;
   const Result<int> exit = co_await with_deadline(deadline, hook.service, std::move(running_hook));
   if (exit) co_return HookEnd{*exit, {}};
@@ -149,44 +149,44 @@ Task<Result<HookEnd>> HookRunner::run_inside(HookSettings hook, std::vector<Cont
 
 Task<Result<HookEnd>> HookRunner::run_one_off(HookSettings hook, std::vector<std::string>* output) {
   RunRequest request;
-  request.file = parts_.store.compose_file(attempt_.release);
-  request.directory = parts_.settings.directory;
-  request.project = parts_.project;
+  request.file = deps_.store.compose_file(deployment_.release);
+  request.directory = deps_.settings.directory;
+  request.project = deps_.project;
   request.service = hook.service;
-  request.container = container_of(parts_.settings);
+  request.container = container_of(deps_.settings);
   request.argv = hook.run;
   request.environment = environment();
   request.timeout = hook.timeout;
   const std::string container = request.container;
-  const Result<void> there = co_await parts_.stack.volumes_are_there(attempt_.release);
+  const Result<void> there = co_await deps_.stack.volumes_are_there(deployment_.release);
   if (!there) co_return there.error().context("was not run");
   const Result<void> free = co_await remove_ended(container);
   if (!free) co_return free.error();
-  const Result<RunEnd> run = co_await parts_.compose.run_once(std::move(request));
+  const Result<RunEnd> run = co_await deps_.compose.run_once(std::move(request));
   if (run) {
     keep_lines(output, run->output);
     // Compose that cannot reach Docker has an exit code, too.
-    const Result<EngineInfo> engine = co_await parts_.docker.info();
+    const Result<EngineInfo> engine = co_await deps_.docker.info();
     if (run->exit_code != 0 && !engine) co_return engine.error().context("failed");
     co_return HookEnd{run->exit_code, {}};
   }
   if (run.error().code != Errc::timed_out) co_return run.error().context("failed");
   const Result<std::string> log =
-      co_await parts_.docker.last_log_lines(container, static_cast<int>(kept_lines));
+      co_await deps_.docker.last_log_lines(container, static_cast<int>(kept_lines));
   if (log) keep_lines(output, *log);
-  co_await end_processes(attempt_.hook_mark);
+  co_await end_processes(deployment_.hook_mark);
   const Result<void> removed = co_await remove_ended(container);
-  if (!removed) parts_.progress.remark(removed.error().text());
+  if (!removed) deps_.progress.note(removed.error().text());
   co_return late(hook);
 }
 
 // A one-off that was cut off leaves its container, and with it the name; its end may take a moment.
 Task<Result<void>> HookRunner::remove_ended(std::string container) {
-  const SteadyClock::time_point patience = SteadyClock::now() + tidying_patience;
+  const SteadyClock::time_point timeout = SteadyClock::now() + tidying_timeout;
   for (;;) {
-    const Result<void> removed = co_await parts_.docker.remove(container);
+    const Result<void> removed = co_await deps_.docker.remove(container);
     if (removed) co_return removed;
-    if (removed.error().code != Errc::conflict || SteadyClock::now() > patience) co_return removed;
+    if (removed.error().code != Errc::conflict || SteadyClock::now() > timeout) co_return removed;
     const Result<void> slept = co_await sleep_for(std::chrono::milliseconds(200));
     if (!slept) co_return slept;
   }
@@ -196,17 +196,18 @@ Task<Result<HookEnd>> HookRunner::run_program(HookSettings hook, std::vector<std
   Command command;
   command.argv.push_back(hook.program.string());
   command.argv.insert(command.argv.end(), hook.args.begin(), hook.args.end());
-  command.environment = base_environment();
+  command.environment = minimal_environment();
   for (const auto& [name, value] : environment()) command.environment[name] = value;
   command.environment["TRIMTAB_RELEASE_DIR"] =
-      std::filesystem::absolute(parts_.store.release_directory(attempt_.release)).string();
-  command.environment["TRIMTAB_DIRECTORY"] = parts_.settings.directory.string();
+      std::filesystem::absolute(deps_.store.release_directory(deployment_.release)).string();
+  command.environment["TRIMTAB_DIRECTORY"] = deps_.settings.directory.string();
   command.directory = "/";
   command.timeout = hook.timeout;
   std::error_code ec;
   if (!std::filesystem::exists(hook.program, ec)) {
     // One that lies in the checkout comes with the first release.
-    if (attempt_.fallback == 0) co_return HookEnd{0, hook.program.string() + " is not there yet"};
+    if (deployment_.fallback == 0)
+      co_return HookEnd{0, hook.program.string() + " is not there yet"};
     co_return Error{Errc::not_found,
                     "cannot be run, since " + hook.program.string() +
                         " does not exist; one that comes with a commit is there only after it",

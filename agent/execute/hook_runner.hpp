@@ -16,7 +16,7 @@
 namespace trimtab {
 
 // All outlive the runner.
-struct HookRunnerParts {
+struct HookRunnerDeps {
   const StackSettings& settings;
   const std::string& project;
   const Store& store;
@@ -45,8 +45,9 @@ Task<void> end_hook(Docker& docker, const StackSettings& settings, std::string m
 
 class HookRunner {
  public:
-  // `attempt`: with the mark of this run; outlives the runner.
-  HookRunner(HookRunnerParts parts, const Attempt& attempt) : parts_(parts), attempt_(attempt) {}
+  // `deployment`: with the mark of this run; outlives the runner.
+  HookRunner(HookRunnerDeps deps, const Deployment& deployment)
+      : deps_(deps), deployment_(deployment) {}
 
   // What it writes last is added to `output`, which outlives the call. What it leaves running where
   // it does not end by itself is ended. Errors: timed_out; those of Docker and Compose; not_found,
@@ -62,8 +63,8 @@ class HookRunner {
   Task<Result<void>> remove_ended(std::string container);
   [[nodiscard]] std::map<std::string, std::string> environment() const;
 
-  HookRunnerParts parts_;
-  const Attempt& attempt_;
+  HookRunnerDeps deps_;
+  const Deployment& deployment_;
 };
 
 }  // namespace trimtab

@@ -7,8 +7,8 @@ namespace trimtab {
 std::vector<LostVolume> known_volumes(const Store& store, int number) {
   std::set<int> numbers{number, store.running().release};
   if (const ReleaseRecord* const current = store.current()) numbers.insert(current->number);
-  if (const auto& attempt = store.attempt()) {
-    numbers.insert({attempt->release, attempt->fallback, attempt->checkout});
+  if (const auto& deployment = store.in_flight()) {
+    numbers.insert({deployment->release, deployment->fallback, deployment->checkout});
   }
   std::vector<LostVolume> known;
   for (const int one : numbers) {

@@ -12,7 +12,7 @@
 namespace trimtab {
 
 // The named volumes of services that ran in the releases that matter for `number`: itself, the
-// current one, what runs, and those of the attempt in flight. A damaged rendering names none.
+// current one, what runs, and those of the deployment in flight. A damaged rendering names none.
 std::vector<LostVolume> known_volumes(const Store& store, int number);
 
 // Those of them that are gone and that Compose would make anew, empty, for the release. Before

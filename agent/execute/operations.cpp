@@ -7,12 +7,12 @@
 namespace trimtab {
 namespace {
 
-bool is_in_the_way(const Rendering& next, const Container& leaving) {
+bool is_in_the_way(const Rendering& next, const Container& outgoing) {
   for (const std::string& name : next.service_names()) {
     const std::string wanted_name = json_string(next.service(name), "container_name");
-    if (!wanted_name.empty() && wanted_name == leaving.name) return true;
+    if (!wanted_name.empty() && wanted_name == outgoing.name) return true;
     for (const PublishedPort& wanted : published_ports_of(next.service(name))) {
-      for (const PublishedPort& held : leaving.ports) {
+      for (const PublishedPort& held : outgoing.ports) {
         if (wanted.host_port == held.host_port && wanted.protocol == held.protocol) return true;
       }
     }
@@ -116,15 +116,15 @@ bool any_to_replace(const Plan& plan, const RunningSet& before,
   });
 }
 
-SeenContainers leaving_of(const std::vector<std::string>& services,
-                          const std::vector<Container>& present, const SeenContainers& keep) {
-  SeenContainers leaving;
+SeenContainers outgoing_of(const std::vector<std::string>& services,
+                           const std::vector<Container>& present, const SeenContainers& keep) {
+  SeenContainers outgoing;
   for (const Container& container : containers_of(present, services)) {
     const auto kept = keep.find(container.service);
     const bool stays = kept != keep.end() && kept->second.contains(container.id);
-    if (!stays) leaving[container.service].insert(container.id);
+    if (!stays) outgoing[container.service].insert(container.id);
   }
-  return leaving;
+  return outgoing;
 }
 
 Observed verified_among(const std::vector<Container>& present, const RunningSet& before) {

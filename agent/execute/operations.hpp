@@ -54,8 +54,8 @@ bool any_to_replace(const Plan& plan, const RunningSet& before,
                     const std::vector<Container>& present);
 
 // Of services that are rolled, the containers that are to go: all but `keep`.
-SeenContainers leaving_of(const std::vector<std::string>& services,
-                          const std::vector<Container>& present, const SeenContainers& keep);
+SeenContainers outgoing_of(const std::vector<std::string>& services,
+                           const std::vector<Container>& present, const SeenContainers& keep);
 
 // The containers that were verified to run before.
 Observed verified_among(const std::vector<Container>& present, const RunningSet& before);

@@ -3,22 +3,21 @@
 #include "agent/execute/demand.hpp"
 #include "agent/execute/gate_watch.hpp"
 #include "agent/execute/mounted_files.hpp"
-#include "agent/execute/roller.hpp"
+#include "agent/execute/rolling_update.hpp"
 
 namespace trimtab {
 
-PlanApplier::PlanApplier(Deployment& deployment, Application wanted)
-    : deployment_(deployment),
+PlanApplier::PlanApplier(DeploymentRun& run, Application wanted)
+    : run_(run),
       wanted_(std::move(wanted)),
-      operations_({deployment.parts.settings, deployment.parts.project, deployment.parts.store,
-                   deployment.parts.docker, deployment.parts.compose, deployment.parts.progress,
-                   deployment.stack}) {}
+      operations_({run.deps.settings, run.deps.project, run.deps.store, run.deps.docker,
+                   run.deps.compose, run.deps.progress, run.stack}) {}
 
 Task<Result<void>> PlanApplier::run() {
-  Result<Rendering> rendering = co_await deployment_.stack.rendering(wanted_.release);
+  Result<Rendering> rendering = co_await run_.stack.rendering(wanted_.release);
   if (!rendering) co_return rendering.error();
   rendering_ = std::move(*rendering);
-  const auto present = co_await deployment_.stack.containers();
+  const auto present = co_await run_.stack.containers();
   if (!present) co_return present.error();
   const std::vector<Operation> operations =
       operations_of(wanted_.plan, rendering_, *present, wanted_.going_back);
@@ -59,24 +58,24 @@ Task<Result<void>> PlanApplier::perform(Operation operation) {
 }
 
 std::set<std::string> PlanApplier::new_files() const {
-  const Store& store = deployment_.parts.store;
-  return with_new_files(*store.find(wanted_.release), deployment_.attempt.from, store.releases());
+  const Store& store = run_.deps.store;
+  return with_new_files(*store.find(wanted_.release), run_.deployment.from, store.releases());
 }
 
 Task<Result<void>> PlanApplier::await(std::vector<std::string> services) {
-  const ExecutorParts& parts = deployment_.parts;
-  const auto ids = co_await deployment_.stack.image_ids(*parts.store.find(wanted_.release));
+  const DeploymentDeps& deps = run_.deps;
+  const auto ids = co_await run_.stack.image_ids(*deps.store.find(wanted_.release));
   if (!ids) co_return ids.error();
-  GateDemand demand = demand_of(rendering_, parts.settings.gate, *ids, Observed{}, wanted_.plan,
-                                deployment_.attempt.unwell);
+  GateDemand demand = demand_of(rendering_, deps.settings.gate, *ids, Observed{}, wanted_.plan,
+                                run_.deployment.already_failing);
   demand.stable = std::chrono::milliseconds(0);
   std::erase_if(demand.services, [&](const auto& one) { return !is_named(one.first, services); });
   if (demand.services.empty()) co_return Result<void>();
-  const GateWatchParts watch{parts.settings,       parts.docker,      parts.progress,
-                             parts.engine_changed, deployment_.stack, deployment_.stop_requested};
+  const GateWatchDeps watch{deps.settings,       deps.docker, deps.progress,
+                            deps.engine_changed, run_.stack,  run_.stop_requested};
   std::vector<ProbeSettings> unasked;
   PhaseOutcome outcome =
-      co_await watch_gate(watch, std::move(demand), std::move(unasked), deployment_.attempt.phase);
+      co_await watch_gate(watch, std::move(demand), std::move(unasked), run_.deployment.phase);
   if (outcome.result == PhaseResult::done) co_return Result<void>();
   failure_ = std::move(outcome.failure);
   if (outcome.docker_lost) co_return Error{Errc::unavailable, "Docker does not answer", {}};
@@ -84,38 +83,39 @@ Task<Result<void>> PlanApplier::await(std::vector<std::string> services) {
   co_return Error{Errc::failed, failure_->reason, {}};
 }
 
-Task<Result<void>> PlanApplier::note_leaving(std::vector<std::string> services) {
-  Attempt& attempt = deployment_.attempt;
-  if (attempt.leaving) co_return Result<void>();
-  const auto present = co_await deployment_.stack.containers();
+Task<Result<void>> PlanApplier::note_outgoing(std::vector<std::string> services) {
+  Deployment& deployment = run_.deployment;
+  if (deployment.outgoing) co_return Result<void>();
+  const auto present = co_await run_.stack.containers();
   if (!present) co_return present.error();
   SeenContainers keep;
-  if (wanted_.going_back) keep = deployment_.parts.store.find(wanted_.release)->seen;
-  attempt.leaving = leaving_of(services, *present, keep);
-  co_return deployment_.parts.store.save(attempt);
+  if (wanted_.going_back) keep = run_.deps.store.find(wanted_.release)->seen;
+  deployment.outgoing = outgoing_of(services, *present, keep);
+  co_return run_.deps.store.save(deployment);
 }
 
 Task<Result<void>> PlanApplier::roll(std::vector<std::string> services) {
-  const Result<void> noted = co_await note_leaving(services);
+  const Result<void> noted = co_await note_outgoing(services);
   if (!noted) co_return noted;
-  const ExecutorParts& with = deployment_.parts;
-  const auto ids = co_await deployment_.stack.image_ids(*with.store.find(wanted_.release));
+  const DeploymentDeps& with = run_.deps;
+  const auto ids = co_await run_.stack.image_ids(*with.store.find(wanted_.release));
   if (!ids) co_return ids.error();
-  const RollerParts parts{
-      with.settings, with.project,  with.docker,         with.compose,
-      with.store,    with.progress, with.engine_changed, deployment_.stop_requested};
-  const SeenContainers& leaving = *deployment_.attempt.leaving;
+  const RollingUpdateDeps deps{with.settings,       with.project,       with.docker,
+                               with.compose,        with.store,         with.progress,
+                               with.engine_changed, run_.stop_requested};
+  const SeenContainers& outgoing = *run_.deployment.outgoing;
   for (const std::string& service : services) {
-    Roll wanted;
+    RollingUpdateSpec wanted;
     wanted.service = service;
     wanted.compose_file = with.store.compose_file(wanted_.release);
     wanted.rendering = &rendering_;
     if (const auto id = ids->find(service); id != ids->end()) wanted.image_id = id->second;
-    if (const auto old = leaving.find(service); old != leaving.end()) wanted.leaving = old->second;
-    wanted.others_start = !deployment_.attempt.plan.to_apply().empty();
+    if (const auto old = outgoing.find(service); old != outgoing.end())
+      wanted.outgoing = old->second;
+    wanted.others_start = !run_.deployment.plan.to_apply().empty();
     wanted.going_back = wanted_.going_back;
     wanted.with_new_files = new_files();
-    Roller roller(parts, std::move(wanted));
+    RollingUpdate roller(deps, std::move(wanted));
     const Result<void> rolled = co_await roller.run();
     failure_ = roller.failure();
     if (!rolled) co_return rolled;

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/execute/deployment.hpp"
+#include "agent/execute/deployment_run.hpp"
 #include "agent/execute/operations.hpp"
 #include "agent/execute/service_operations.hpp"
 
@@ -23,7 +23,7 @@ struct Application {
 class PlanApplier {
  public:
   // The deployment outlives it.
-  PlanApplier(Deployment& deployment, Application wanted);
+  PlanApplier(DeploymentRun& run, Application wanted);
 
   // The first error ends it. cancelled where a stop was requested.
   Task<Result<void>> run();
@@ -35,10 +35,10 @@ class PlanApplier {
   Task<Result<void>> await(std::vector<std::string> services);
   Task<Result<void>> roll(std::vector<std::string> services);
   // A phase that is begun again goes on with what was noted.
-  Task<Result<void>> note_leaving(std::vector<std::string> services);
+  Task<Result<void>> note_outgoing(std::vector<std::string> services);
   [[nodiscard]] std::set<std::string> new_files() const;
 
-  Deployment& deployment_;
+  DeploymentRun& run_;
   Application wanted_;
   ServiceOperations operations_;
   Rendering rendering_;

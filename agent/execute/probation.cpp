@@ -8,7 +8,7 @@ namespace trimtab {
 namespace {
 
 constexpr auto confirmation = std::chrono::seconds(2);
-constexpr auto for_ever = std::chrono::hours(24 * 365);
+constexpr auto indefinitely = std::chrono::hours(24 * 365);
 // What a process ends with that SIGKILL or SIGTERM ended: somebody's, or Docker's own stop.
 constexpr int killed = 128 + 9;
 constexpr int terminated = 128 + 15;
@@ -34,7 +34,7 @@ GateDemand demand_for(const ReleaseRecord& release, const std::set<std::string>&
   }
   // Restarts from before are not counted, and what is merely not ready is waited for.
   demand.untouched = made;
-  demand.timeout = for_ever;
+  demand.timeout = indefinitely;
   return demand;
 }
 
@@ -65,9 +65,9 @@ bool Probation::others_are_down(const std::vector<Container>& containers) {
   for (const Container& container : containers) {
     const bool runs = container.state == ContainerState::running;
     const bool ran = seen_running_.contains(container.id);
-    const bool unwell =
+    const bool already_failing =
         !runs || container.health == Health::unhealthy || container.health == Health::starting;
-    if (!made_.contains(container.id) && ran && unwell) down = true;
+    if (!made_.contains(container.id) && ran && already_failing) down = true;
     if (runs) seen_running_.insert(container.id);
   }
   return down;
@@ -81,20 +81,20 @@ void Probation::forget_what_was(SteadyClock::time_point now) {
 std::optional<Failure> Probation::observe(const std::vector<Container>& containers,
                                           const std::set<std::string>& stopped,
                                           SteadyClock::time_point now) {
-  const bool excused = others_are_down(containers);
-  if (excused) forget_what_was(now);
+  const bool exempt_services = others_are_down(containers);
+  if (exempt_services) forget_what_was(now);
   std::vector<Container> judged;
   for (const Container& container : containers) {
     const bool well = container.state == ContainerState::running &&
                       (container.health == Health::none || container.health == Health::healthy);
-    if (well && !excused) recovering_.erase(container.id);
+    if (well && !exempt_services) recovering_.erase(container.id);
     const bool counts = made_.contains(container.id) && seen_running_.contains(container.id) &&
                         !recovering_.contains(container.id);
     if (counts && !ended_from_outside(container, stopped)) judged.push_back(container);
   }
   const GateVerdict verdict = gate_.observe(judged, {}, now);
   const bool broken =
-      verdict.state == GateVerdict::State::failed && verdict.cls == FailureClass::content;
+      verdict.state == GateVerdict::State::failed && verdict.cause == FailureCause::release;
   if (!broken) {
     broken_since_.reset();
     return std::nullopt;
@@ -114,7 +114,7 @@ std::chrono::milliseconds probation_left(WallTime until, WallTime now,
   return std::clamp(left, std::chrono::milliseconds(0), whole);
 }
 
-std::optional<SteadyClock::time_point> Probation::next_look() const {
+std::optional<SteadyClock::time_point> Probation::next_poll_at() const {
   if (!broken_since_) return std::nullopt;
   return *broken_since_ + confirmation;
 }

@@ -30,7 +30,7 @@ class Probation {
                                  const std::set<std::string>& stopped, SteadyClock::time_point now);
 
   // When observe() must be called again even if nothing happens; unset: at leisure.
-  [[nodiscard]] std::optional<SteadyClock::time_point> next_look() const;
+  [[nodiscard]] std::optional<SteadyClock::time_point> next_poll_at() const;
 
  private:
   bool others_are_down(const std::vector<Container>& containers);

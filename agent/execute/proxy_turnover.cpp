@@ -10,13 +10,13 @@
 namespace trimtab {
 namespace {
 
-constexpr std::size_t largest_hosts_file = 256 * 1024;
+constexpr std::size_t max_hosts_file = 256 * 1024;
 constexpr auto look_again = std::chrono::milliseconds(100);
 // A proxy has begun to use the new address when it has new processes. One that has no processes of
 // its own for that gets this long.
-constexpr auto reload_patience = std::chrono::seconds(5);
+constexpr auto reload_timeout = std::chrono::seconds(5);
 // What its old processes still hold may be a download of an hour.
-constexpr auto drain_patience = std::chrono::seconds(60);
+constexpr auto drain_timeout = std::chrono::seconds(60);
 // Without a connection for this long: a request that is being read opens one only afterwards.
 constexpr auto quiet_enough = std::chrono::seconds(1);
 
@@ -105,7 +105,7 @@ bool works(const Container& container) {
 Task<Result<void>> ProxyTurnover::point(std::vector<Proxy> proxies, std::vector<Container> from,
                                         std::vector<Container> to) {
   std::vector<Proxy> pointed;
-  std::set<std::string> leaving;
+  std::set<std::string> outgoing;
   for (const Proxy& proxy : proxies) {
     std::vector<std::string> addresses;
     std::set<std::string> theirs;
@@ -120,11 +120,11 @@ Task<Result<void>> ProxyTurnover::point(std::vector<Proxy> proxies, std::vector<
     for (const Container& container : from) {
       for (std::string& address : addresses_for(proxy, container)) theirs.insert(address);
     }
-    leaving.insert(theirs.begin(), theirs.end());
+    outgoing.insert(theirs.begin(), theirs.end());
     if (addresses.empty()) continue;
     pointed.push_back(proxy);
     if (theirs.empty() || proxy.container.hosts_path.empty()) continue;
-    const auto hosts = read_file(proxy.container.hosts_path, largest_hosts_file);
+    const auto hosts = read_file(proxy.container.hosts_path, max_hosts_file);
     Result<void> written;
     if (!hosts) written = hosts.error();
     if (written) {
@@ -132,26 +132,26 @@ Task<Result<void>> ProxyTurnover::point(std::vector<Proxy> proxies, std::vector<
                                  hosts_with(*hosts, wanted_.service, addresses, names));
     }
     // It then knows both, which loses nothing where the old one drains by itself.
-    if (!written) parts_.progress.remark(proxy.container.service + ": " + written.error().text());
+    if (!written) deps_.progress.note(proxy.container.service + ": " + written.error().text());
   }
   if (pointed.empty()) co_return Result<void>();
   const Result<void> reloaded = co_await reload(pointed);
   if (!reloaded) co_return reloaded;
   pointed_ = true;
-  co_return co_await drain(pointed, leaving);
+  co_return co_await drain(pointed, outgoing);
 }
 
 Task<Result<void>> ProxyTurnover::reload(std::vector<Proxy> proxies) {
   for (const Proxy& proxy : proxies) {
     workers_[proxy.container.id] = processes_of(proxy.container.pid);
     const Result<void> reloaded =
-        co_await reload_container(parts_.docker, proxy.container, proxy.reload);
+        co_await reload_container(deps_.docker, proxy.container, proxy.reload);
     if (reloaded) continue;
     if (!wanted_.going_back || is_transient(reloaded.error().code)) {
       // Where its files are as they were the release need not be at fault.
       const bool by_files = wanted_.with_new_files.contains(proxy.container.service);
       if (!is_transient(reloaded.error().code)) {
-        failure_ = Failure{by_files ? FailureClass::content : FailureClass::world,
+        failure_ = Failure{by_files ? FailureCause::release : FailureCause::host,
                            {},
                            reloaded.error().message,
                            {},
@@ -159,7 +159,7 @@ Task<Result<void>> ProxyTurnover::reload(std::vector<Proxy> proxies) {
       }
       co_return reloaded;
     }
-    parts_.progress.remark(reloaded.error().text());
+    deps_.progress.note(reloaded.error().text());
   }
   co_return Result<void>();
 }
@@ -181,20 +181,19 @@ Task<Result<void>> ProxyTurnover::drain(std::vector<Proxy> proxies,
     }
     const auto now = SteadyClock::now();
     if (open > 0 || receiving) busy_at = now;
-    const bool waited = now - begun >= reload_patience;
+    const bool waited = now - begun >= reload_timeout;
     if (open == 0 && over) co_return Result<void>();
     if (waited && now - busy_at >= quiet_enough) co_return Result<void>();
-    if (now - begun >= drain_patience) {
+    if (now - begun >= drain_timeout) {
       const auto waited_for = std::chrono::duration_cast<std::chrono::milliseconds>(now - begun);
-      parts_.progress.remark(wanted_.service + ": after " + human_duration(waited_for) +
-                             " the proxy still answers requests from before, " +
-                             std::to_string(open) +
-                             " of them with the old container: those are cut");
+      deps_.progress.note(wanted_.service + ": after " + human_duration(waited_for) +
+                          " the proxy still answers requests from before, " + std::to_string(open) +
+                          " of them with the old container: those are cut");
       co_return Result<void>();
     }
     const Result<void> slept = co_await sleep_for(look_again);
     if (!slept) co_return slept;
-    if (parts_.stop_requested) co_return Error{Errc::cancelled, "stopped while rolling", {}};
+    if (deps_.stop_requested) co_return Error{Errc::cancelled, "stopped while rolling", {}};
   }
 }
 
@@ -202,7 +201,7 @@ Task<Result<void>> ProxyTurnover::drain(std::vector<Proxy> proxies,
 Task<Result<void>> ProxyTurnover::free(std::vector<Proxy> proxies, std::size_t working) {
   for (const Proxy& proxy : proxies) {
     if (proxy.container.hosts_path.empty()) continue;
-    const auto hosts = read_file(proxy.container.hosts_path, largest_hosts_file);
+    const auto hosts = read_file(proxy.container.hosts_path, max_hosts_file);
     if (!hosts) continue;
     const std::string freed = hosts_without(*hosts, wanted_.service);
     if (freed == *hosts) continue;

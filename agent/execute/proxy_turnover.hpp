@@ -22,7 +22,7 @@ namespace trimtab {
 bool works(const Container& container);
 
 // All outlive the turnover.
-struct ProxyTurnoverParts {
+struct ProxyTurnoverDeps {
   Docker& docker;
   Progress& progress;
   const bool& stop_requested;
@@ -36,8 +36,8 @@ struct Turnover {
 
 class ProxyTurnover {
  public:
-  ProxyTurnover(ProxyTurnoverParts parts, Turnover wanted)
-      : parts_(parts), wanted_(std::move(wanted)) {}
+  ProxyTurnover(ProxyTurnoverDeps deps, Turnover wanted)
+      : deps_(deps), wanted_(std::move(wanted)) {}
 
   // From these containers to those, and until the last old request is answered. cancelled where a
   // stop was requested; failure() may say more of other errors.
@@ -51,7 +51,7 @@ class ProxyTurnover {
   Task<Result<void>> reload(std::vector<Proxy> proxies);
   Task<Result<void>> drain(std::vector<Proxy> proxies, std::set<std::string> addresses);
 
-  ProxyTurnoverParts parts_;
+  ProxyTurnoverDeps deps_;
   Turnover wanted_;
   bool pointed_ = false;  // whether a proxy was reloaded
   // Container → its processes before its reload, each with its parent.

@@ -14,14 +14,14 @@ namespace trimtab {
 
 namespace {
 
-constexpr int most_tries = 4;
+constexpr int max_tries = 4;
 constexpr std::chrono::seconds first_pause{1};
-constexpr std::chrono::seconds longest_pause{60};
+constexpr std::chrono::seconds max_pause{60};
 
 }  // namespace
 
-Puller::Puller(PullerParts parts, std::map<std::string, std::uint64_t> expected)
-    : parts_(parts), expected_(std::move(expected)) {}
+Puller::Puller(PullerDeps deps, std::map<std::string, std::uint64_t> expected)
+    : deps_(deps), expected_(std::move(expected)) {}
 
 Task<Result<void>> Puller::pull(std::map<std::string, ImagePin> images) {
   for (auto& [service, pin] : images) waiting_.push_back({service, std::move(pin)});
@@ -52,7 +52,7 @@ Task<void> Puller::work() {
 }
 
 Task<Result<void>> Puller::bring(Item item) {
-  const Result<Image> here = co_await parts_.docker.image(item.pin.pinned);
+  const Result<Image> here = co_await deps_.docker.image(item.pin.pinned);
   if (!here && here.error().code != Errc::not_found) co_return here.error();
   if (!here && item.pin.local) {
     co_return Error{Errc::not_found,
@@ -65,8 +65,8 @@ Task<Result<void>> Puller::bring(Item item) {
     if (!pulled) co_return pulled.error();
   }
   // An image pulled by digest has no tag, and anyone's `docker image prune` would take it.
-  const KeptTag tag = kept_tag(parts_.stack, item.service, item.pin);
-  co_return co_await parts_.docker.tag_image(item.pin.pinned, tag.repository, tag.tag);
+  const KeptTag tag = retention_tag(deps_.stack, item.service, item.pin);
+  co_return co_await deps_.docker.tag_image(item.pin.pinned, tag.repository, tag.tag);
 }
 
 Task<Result<void>> Puller::pull_patiently(ImagePin pin) {
@@ -81,33 +81,33 @@ Task<Result<void>> Puller::pull_patiently(ImagePin pin) {
     if (error.code == Errc::denied && !login_renewed) {
       // The login may have ended in the middle of a long pull.
       login_renewed = true;
-      parts_.registry.forget_login(reference->registry);
+      deps_.registry.forget_login(reference->registry);
       continue;
     }
     const bool curable = error.code == Errc::unavailable || error.code == Errc::timed_out;
-    if (!curable || tries == most_tries) co_return pulled;
-    const auto wait = std::clamp(error.retry_after, pause, longest_pause);
-    parts_.progress.remark(error.text() + "; pulled again in " + human_duration(wait));
+    if (!curable || tries == max_tries) co_return pulled;
+    const auto wait = std::clamp(error.retry_after, pause, max_pause);
+    deps_.progress.note(error.text() + "; pulled again in " + human_duration(wait));
     const Result<void> slept = co_await sleep_for(wait);
     if (!slept) co_return slept;
-    pause = std::min(pause * 2, longest_pause);
+    pause = std::min(pause * 2, max_pause);
   }
 }
 
 Task<Result<void>> Puller::pull_once(ImagePin pin, ImageReference reference) {
   // A broken file of logins does not keep public images from being pulled.
   std::optional<RegistryLogin> login;
-  const auto known = co_await parts_.registry.login_for(reference.registry);
+  const auto known = co_await deps_.registry.login_for(reference.registry);
   if (known) {
     login = *known;
   } else {
-    parts_.progress.remark(known.error().text());
+    deps_.progress.note(known.error().text());
   }
   std::function<void(const PullProgress&)> on_progress = [this, pin](const PullProgress& progress) {
     note(pin, progress);
   };
   const Result<void> pulled =
-      co_await parts_.docker.pull(reference.familiar_name(), reference.digest, login, on_progress);
+      co_await deps_.docker.pull(reference.familiar_name(), reference.digest, login, on_progress);
   // Refused for want of a login that can be had later.
   const bool wants_login = !pulled && pulled.error().code == Errc::denied;
   if (wants_login && !known && is_transient(known.error().code)) co_return known.error();
@@ -124,7 +124,7 @@ void Puller::note(const ImagePin& pin, const PullProgress& progress) {
     totals[pinned] = std::max(totals[pinned], known.total);
   }
   for (const auto& [pinned, total] : totals) sums.total += total;
-  parts_.progress.pulling(pin.reference, sums);
+  deps_.progress.pulling(pin.reference, sums);
 }
 
 }  // namespace trimtab

@@ -15,7 +15,7 @@
 namespace trimtab {
 
 // All outlive the puller.
-struct PullerParts {
+struct PullerDeps {
   const std::string& stack;
   Registry& registry;
   Docker& docker;
@@ -25,7 +25,7 @@ struct PullerParts {
 class Puller {
  public:
   // `expected`: bytes that an image will take, as far as they are known, by pinned reference.
-  Puller(PullerParts parts, std::map<std::string, std::uint64_t> expected);
+  Puller(PullerDeps deps, std::map<std::string, std::uint64_t> expected);
 
   // All of them, by service: present, and tagged so that no prune takes them. The first error ends
   // it; what is complete by then stays. Errors: those of Docker::pull; not_found for an image that
@@ -45,7 +45,7 @@ class Puller {
   Task<Result<void>> pull_once(ImagePin pin, ImageReference reference);
   void note(const ImagePin& pin, const PullProgress& progress);
 
-  PullerParts parts_;
+  PullerDeps deps_;
   std::map<std::string, std::uint64_t> expected_;
   std::map<std::string, PullProgress> progress_;  // by pinned reference
   std::deque<Item> waiting_;

@@ -7,22 +7,22 @@
 namespace trimtab {
 namespace {
 
-constexpr auto patience = std::chrono::seconds(30);
-constexpr std::size_t most_lines = 20;
+constexpr auto timeout = std::chrono::seconds(30);
+constexpr std::size_t max_lines = 20;
 
 // The command's exit code; its last lines into `lines`.
 Task<Result<int>> run_inside(Docker& docker, Container container, std::vector<std::string> argv,
                              std::vector<std::string>* lines) {
   std::function<void(std::string_view)> on_line = [lines](std::string_view line) {
     lines->push_back(printable(line));
-    if (lines->size() > most_lines) lines->erase(lines->begin());
+    if (lines->size() > max_lines) lines->erase(lines->begin());
   };
   std::string what = container.service + ": " + join(argv, " ");
   ExecRequest request;
   request.container = container.id;
   request.argv = std::move(argv);
   auto running = docker.exec(std::move(request), std::move(on_line));
-  const SteadyClock::time_point deadline = SteadyClock::now() + patience;
+  const SteadyClock::time_point deadline = SteadyClock::now() + timeout;
   const Result<int> exit = co_await with_deadline(deadline, std::move(what), std::move(running));
   co_return exit;
 }

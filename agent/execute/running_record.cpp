@@ -12,43 +12,43 @@ Result<void> note_touched(Store& store, const Plan& plan) {
 }
 
 // Containers that somebody created by hand next to the release are not part of it.
-Task<Result<void>> note_running(Deployment& deployment, int number, Plan plan) {
-  Store& store = deployment.parts.store;
-  const Result<Rendering> rendering = co_await deployment.stack.rendering(number);
+Task<Result<void>> note_running(DeploymentRun& run, int number, Plan plan) {
+  Store& store = run.deps.store;
+  const Result<Rendering> rendering = co_await run.stack.rendering(number);
   if (!rendering) co_return rendering.error();
-  const Result<ProjectContainers> found = co_await deployment.stack.found();
+  const Result<ProjectContainers> found = co_await run.stack.found();
   if (!found) co_return found.error();
   const std::vector<Container> present =
       without_hand_made_rest(found->own, found->signs, *rendering);
   // The plan leaves alone what was known to run when it was made: on a way back that is begun again
-  // that is what the first try has put back, and not what ran before the deployment.
+  // that is what the first try has put back, and not what ran before the run.
   const RunningSet running = running_after(*store.find(number), store.running(), plan, present);
-  const Result<void> saved = co_await save_boot_file(deployment, number, running.jobs());
+  const Result<void> saved = co_await save_boot_file(run, number, running.jobs());
   if (!saved) co_return saved;
   // Both count from now on, whether they can be written or not.
-  deployment.attempt.ran = running;
+  run.deployment.ran = running;
   const Result<void> noted = store.set_running(running);
-  const Result<void> recorded = store.save(deployment.attempt);
+  const Result<void> recorded = store.save(run.deployment);
   co_return noted ? recorded : noted;
 }
 
-Task<Result<void>> save_boot_file(Deployment& deployment, int number, std::set<std::string> jobs) {
-  const Result<Rendering> rendering = co_await deployment.stack.rendering(number);
+Task<Result<void>> save_boot_file(DeploymentRun& run, int number, std::set<std::string> jobs) {
+  const Result<Rendering> rendering = co_await run.stack.rendering(number);
   if (!rendering) co_return rendering.error();
-  const ExecutorParts& parts = deployment.parts;
-  const auto saved = co_await save_boot_files(parts.docker, parts.settings, parts.store, *rendering,
+  const DeploymentDeps& deps = run.deps;
+  const auto saved = co_await save_boot_files(deps.docker, deps.settings, deps.store, *rendering,
                                               number, std::move(jobs));
   if (!saved) co_return saved.error();
   co_return Result<void>();
 }
 
-Task<Result<Base>> base_of_plans(Deployment& deployment) {
-  const Store& store = deployment.parts.store;
+Task<Result<Base>> base_of_plans(DeploymentRun& run) {
+  const Store& store = run.deps.store;
   Base base;
   base.running = store.running();
   const std::set<int> numbers = releases_of(base.running);
   for (const int number : numbers) {
-    const Result<Rendering> rendering = co_await deployment.stack.rendering(number);
+    const Result<Rendering> rendering = co_await run.stack.rendering(number);
     const ReleaseRecord* const release = store.find(number);
     if (!rendering && is_transient(rendering.error().code)) co_return rendering.error();
     if (!rendering || release == nullptr) continue;

@@ -4,7 +4,7 @@
 #include <set>
 #include <string>
 
-#include "agent/execute/deployment.hpp"
+#include "agent/execute/deployment_run.hpp"
 #include "agent/plan/diff.hpp"
 
 namespace trimtab {
@@ -14,13 +14,13 @@ Result<void> note_touched(Store& store, const Plan& plan);
 
 // Notes which containers make up the release, which passed its gate after the plan was applied. The
 // deployment outlives the call, here and below. Errors: those of Docker and of the disk.
-Task<Result<void>> note_running(Deployment& deployment, int number, Plan plan);
+Task<Result<void>> note_running(DeploymentRun& run, int number, Plan plan);
 
 // Writes what the stack's unit reads of the release. `jobs`: services that are known to do their
 // work and exit.
-Task<Result<void>> save_boot_file(Deployment& deployment, int number, std::set<std::string> jobs);
+Task<Result<void>> save_boot_file(DeploymentRun& run, int number, std::set<std::string> jobs);
 
 // What runs, and the releases that it is of.
-Task<Result<Base>> base_of_plans(Deployment& deployment);
+Task<Result<Base>> base_of_plans(DeploymentRun& run);
 
 }  // namespace trimtab

@@ -13,7 +13,7 @@
 namespace trimtab {
 
 // All outlive the operations.
-struct ServiceOperationsParts {
+struct ServiceOperationsDeps {
   const StackSettings& settings;
   const std::string& project;
   const Store& store;
@@ -26,7 +26,7 @@ struct ServiceOperationsParts {
 // Errors of each: those of Docker, of Compose, and of reading the release.
 class ServiceOperations {
  public:
-  explicit ServiceOperations(ServiceOperationsParts parts) : parts_(parts) {}
+  explicit ServiceOperations(ServiceOperationsDeps deps) : deps_(deps) {}
 
   // Stops and removes what trimtab made for them; what was made by hand stays.
   Task<Result<void>> remove(std::vector<std::string> services);
@@ -42,7 +42,7 @@ class ServiceOperations {
  private:
   Task<Result<void>> remove_half_made(std::vector<std::string> services);
 
-  ServiceOperationsParts parts_;
+  ServiceOperationsDeps deps_;
 };
 
 }  // namespace trimtab

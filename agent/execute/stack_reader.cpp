@@ -6,24 +6,23 @@
 namespace trimtab {
 
 Task<Result<ProjectContainers>> StackReader::found() const {
-  co_return co_await project_containers(parts_.docker, parts_.settings, parts_.store,
-                                        parts_.project);
+  co_return co_await project_containers(deps_.docker, deps_.settings, deps_.store, deps_.project);
 }
 
 Task<Result<std::vector<Container>>> StackReader::containers() const {
-  co_return co_await own_containers(parts_.docker, parts_.settings, parts_.store, parts_.project);
+  co_return co_await own_containers(deps_.docker, deps_.settings, deps_.store, deps_.project);
 }
 
 Task<Result<Rendering>> StackReader::rendering(int number) const {
-  const Result<void> readable = co_await parts_.make_readable(number);
+  const Result<void> readable = co_await deps_.rerender_for_current_compose(number);
   if (!readable) co_return readable.error();
-  co_return read_rendering(parts_.store, number);
+  co_return read_rendering(deps_.store, number);
 }
 
 Task<Result<std::map<std::string, std::string>>> StackReader::image_ids(Release release) const {
   std::map<std::string, std::string> ids;
   for (const auto& [service, pin] : release.images) {
-    const Result<Image> image = co_await parts_.docker.image(pin.pinned);
+    const Result<Image> image = co_await deps_.docker.image(pin.pinned);
     if (!image) co_return image.error();
     ids[service] = image->id;
   }
@@ -33,7 +32,7 @@ Task<Result<std::map<std::string, std::string>>> StackReader::image_ids(Release 
 Task<Result<void>> StackReader::volumes_are_there(int number) const {
   const Result<Rendering> read = co_await rendering(number);
   if (!read) co_return read.error();
-  co_return co_await trimtab::volumes_are_there(parts_.docker, parts_.store, *read, number);
+  co_return co_await trimtab::volumes_are_there(deps_.docker, deps_.store, *read, number);
 }
 
 Task<Result<void>> StackReader::may_apply(int number, Plan plan) const {

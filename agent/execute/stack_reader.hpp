@@ -12,18 +12,18 @@
 namespace trimtab {
 
 // All outlive the reader.
-struct StackReaderParts {
+struct StackReaderDeps {
   const StackSettings& settings;
   const std::string& project;
   Docker& docker;
   const Store& store;
   // Makes sure that the release's compose.yaml is one that the present Compose can read.
-  const std::function<Task<Result<void>>(int release)>& make_readable;
+  const std::function<Task<Result<void>>(int release)>& rerender_for_current_compose;
 };
 
 class StackReader {
  public:
-  explicit StackReader(StackReaderParts parts) : parts_(parts) {}
+  explicit StackReader(StackReaderDeps deps) : deps_(deps) {}
 
   // The errors are those of Docker, and of reading or rendering a release.
   [[nodiscard]] Task<Result<ProjectContainers>> found() const;
@@ -38,7 +38,7 @@ class StackReader {
   [[nodiscard]] Task<Result<void>> may_apply(int number, Plan plan) const;
 
  private:
-  StackReaderParts parts_;
+  StackReaderDeps deps_;
 };
 
 }  // namespace trimtab

@@ -5,9 +5,9 @@
 namespace trimtab {
 namespace {
 
-constexpr std::size_t most_commits = 2;
+constexpr std::size_t max_commits = 2;
 // Some 200 KB.
-constexpr std::size_t most_entries = 1000;
+constexpr std::size_t max_entries = 1000;
 
 }  // namespace
 
@@ -20,9 +20,9 @@ const std::vector<TreeEntry>* CommitTrees::find(const std::string& commit) {
 }
 
 void CommitTrees::keep(const std::string& commit, const std::vector<TreeEntry>& entries) {
-  if (entries.size() > most_entries || find(commit) != nullptr) return;
+  if (entries.size() > max_entries || find(commit) != nullptr) return;
   trees_.emplace_front(commit, entries);
-  if (trees_.size() > most_commits) trees_.pop_back();
+  if (trees_.size() > max_commits) trees_.pop_back();
 }
 
 }  // namespace trimtab

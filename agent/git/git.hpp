@@ -42,10 +42,10 @@ class Git {
   virtual Task<Result<RefTip>> ask() = 0;
 
   // How it is asked: "https, protocol 2", or "git program: " and why; "" before the first question.
-  [[nodiscard]] virtual std::string asked_by() const = 0;
+  [[nodiscard]] virtual std::string transport_in_use() const = 0;
 
   // No question is expected for a while: closes the connection that is kept for the next one.
-  virtual void let_go() = 0;
+  virtual void close_idle_connection() = 0;
 
   // Brings the ref's history into the bare repository and gives the commit that it has there.
   virtual Task<Result<std::string>> fetch(RefTip tip) = 0;
@@ -73,9 +73,10 @@ class Git {
   // files are left alone; edits of tracked files are saved as a patch under `saved`; files named in
   // `in_place` (relative paths) keep their inode. Safe to repeat after a crash. conflict, and
   // nothing touched, where an untracked file stands where the commit has a different one.
-  virtual Task<Result<SwitchReport>> bring_to(std::filesystem::path directory, std::string from,
-                                              std::string to, std::vector<std::string> in_place,
-                                              std::filesystem::path saved) = 0;
+  virtual Task<Result<SwitchReport>> checkout_live(std::filesystem::path directory,
+                                                   std::string from, std::string to,
+                                                   std::vector<std::string> in_place,
+                                                   std::filesystem::path saved) = 0;
 
   // The untracked files that stand where `commit` has a different one, relative paths.
   virtual Task<Result<std::vector<std::string>>> collisions(std::filesystem::path directory,

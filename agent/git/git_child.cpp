@@ -8,7 +8,7 @@ namespace trimtab {
 namespace {
 
 // A list of all the files of a large repository.
-constexpr std::size_t largest_output = 64 * 1024 * 1024;
+constexpr std::size_t max_output = 64 * 1024 * 1024;
 
 }  // namespace
 
@@ -20,15 +20,14 @@ Task<Result<Exit>> run_git(GitCall call) {
   command.directory = std::move(call.directory);
   command.input = std::move(call.input);
   command.timeout = call.timeout;
-  command.output_limit = largest_output;
+  command.output_limit = max_output;
   // Holds what the server says, which is shown to people; more than this nobody reads.
   command.error_limit = 64 * 1024;
   auto exit = co_await run(std::move(command));
   if (exit && exit->out_truncated) {
-    co_return Error{
-        Errc::too_large,
-        "git " + call.arguments.front() + " gave more than " + human_size(largest_output),
-        {}};
+    co_return Error{Errc::too_large,
+                    "git " + call.arguments.front() + " gave more than " + human_size(max_output),
+                    {}};
   }
   co_return exit;
 }

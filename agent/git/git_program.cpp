@@ -36,7 +36,7 @@ void remove_leftovers(const fs::path& repository) {
   }
 }
 
-Task<Result<void>> make_empty_folder(fs::path folder) {
+Task<Result<void>> make_empty_directory(fs::path folder) {
   const auto make = [&folder] { return make_scratch_directory(folder); };
   co_return co_await on_disk_thread(make);
 }
@@ -53,12 +53,12 @@ GitProgram::GitProgram(GitAccess access, std::string ref, fs::path repository, f
   if (remote_) web_.emplace(access_, *remote_);
 }
 
-std::string GitProgram::asked_by() const {
-  return web_ ? web_->asked_by() : std::string();
+std::string GitProgram::transport_in_use() const {
+  return web_ ? web_->transport_in_use() : std::string();
 }
 
-void GitProgram::let_go() {
-  if (web_) web_->let_go();
+void GitProgram::close_idle_connection() {
+  if (web_) web_->close_idle_connection();
 }
 
 GitCall GitProgram::call(std::vector<std::string> arguments) const {
@@ -111,7 +111,7 @@ Task<Result<void>> GitProgram::put_in_place(fs::path fresh) {
 
 // In place of whatever is there; on the disk when this returns.
 Task<Result<void>> GitProgram::make_empty(fs::path repository) {
-  auto emptied = co_await make_empty_folder(repository);
+  auto emptied = co_await make_empty_directory(repository);
   if (!emptied) co_return emptied;
   auto init = call({"init", "-q", "--bare", "--template=", "--initial-branch=none"});
   init.environment["GIT_DIR"] = repository.string();
@@ -141,7 +141,7 @@ Task<Result<std::vector<AdvertisedRef>>> GitProgram::list(std::string prefix) {
 }
 
 Task<Error> GitProgram::missing_ref() {
-  constexpr std::size_t most_named = 5;
+  constexpr std::size_t max_named = 5;
   std::string all = wanted_->is_tag ? "refs/tags/" : "refs/heads/";
   auto refs = co_await list(std::move(all));
   if (!refs) co_return refs.error();
@@ -158,7 +158,7 @@ Task<Error> GitProgram::missing_ref() {
   if (names.empty()) {
     error.hint = "it has no " + kind + " at all: push one";
   } else {
-    const std::size_t shown = std::min(names.size(), most_named);
+    const std::size_t shown = std::min(names.size(), max_named);
     // The newest tags are the last ones.
     if (wanted_->is_tag) names.erase(names.begin(), names.end() - static_cast<long>(shown));
     names.resize(shown);
@@ -331,7 +331,7 @@ Task<Result<void>> GitProgram::drop(int release) {
 Task<Result<void>> GitProgram::stage_once(std::string commit, fs::path directory) {
   auto ready = co_await prepare();
   if (!ready) co_return ready.error();
-  auto emptied = co_await make_empty_folder(directory);
+  auto emptied = co_await make_empty_directory(directory);
   if (!emptied) co_return emptied;
   const fs::path index = state_ / "stage.index";
   std::error_code ignored;
@@ -360,7 +360,7 @@ Task<Result<SwitchReport>> GitProgram::bring_to_once(fs::path directory, std::st
   if (!wanted_) co_return wanted_.error();
   auto ready = co_await prepare();
   if (!ready) co_return ready.error();
-  auto report = co_await live_.bring_to(directory, from, to, std::move(in_place), saved);
+  auto report = co_await live_.checkout_live(directory, from, to, std::move(in_place), saved);
   if (!report) {
     prepared_ = false;
     co_return report.error();

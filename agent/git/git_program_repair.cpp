@@ -55,9 +55,10 @@ Task<Result<void>> GitProgram::stage(std::string commit, fs::path directory) {
   co_return co_await repairing(operation);
 }
 
-Task<Result<SwitchReport>> GitProgram::bring_to(fs::path directory, std::string from,
-                                                std::string to, std::vector<std::string> in_place,
-                                                fs::path saved) {
+Task<Result<SwitchReport>> GitProgram::checkout_live(fs::path directory, std::string from,
+                                                     std::string to,
+                                                     std::vector<std::string> in_place,
+                                                     fs::path saved) {
   const auto operation = [this, directory = std::move(directory), from = std::move(from),
                           to = std::move(to), in_place = std::move(in_place),
                           saved = std::move(saved)] {

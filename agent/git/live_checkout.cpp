@@ -27,7 +27,7 @@ bool is_there(const fs::path& path) {
   return ::lstat(path.c_str(), &info) == 0;
 }
 
-bool is_folder(const fs::path& path) {
+bool is_directory_entry(const fs::path& path) {
   struct stat info {};
   return ::lstat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
@@ -41,7 +41,8 @@ std::vector<std::string> files_below(const fs::path& top, const fs::path& folder
   std::vector<std::string> found;
   std::error_code ec;
   for (fs::recursive_directory_iterator it(folder, ec), end; !ec && it != end; it.increment(ec)) {
-    if (!is_folder(it->path())) found.push_back(it->path().lexically_relative(top).string());
+    if (!is_directory_entry(it->path()))
+      found.push_back(it->path().lexically_relative(top).string());
   }
   return found;
 }
@@ -53,11 +54,11 @@ std::vector<std::string> in_the_way(const fs::path& top, const std::string& path
   for (auto slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
     const std::string parent = path.substr(0, slash);
     if (!is_there(top / parent)) return {};
-    if (is_folder(top / parent)) continue;
+    if (is_directory_entry(top / parent)) continue;
     if (is_tracked(parent)) return {};
     return {parent};
   }
-  if (!is_folder(top / path)) return {};
+  if (!is_directory_entry(top / path)) return {};
   auto untracked = files_below(top, top / path);
   std::erase_if(untracked, is_tracked);
   return untracked;
@@ -109,7 +110,7 @@ GitCall LiveCheckout::call(const fs::path& directory, const fs::path& index,
   made.environment["GIT_INDEX_FILE"] = index.string();
   // What was checked out by hand may be a commit that only the clone has.
   const fs::path objects = directory / ".git/objects";
-  if (is_folder(objects)) {
+  if (is_directory_entry(objects)) {
     made.environment["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = objects.string();
   }
   made.directory = directory.string();
@@ -285,7 +286,7 @@ Task<Result<LiveCheckout::Survey>> LiveCheckout::survey(fs::path directory, std:
 Task<Result<std::vector<std::string>>> LiveCheckout::collisions(fs::path directory,
                                                                 std::string from,
                                                                 std::string commit) {
-  if (!is_folder(directory) || from == commit) co_return std::vector<std::string>();
+  if (!is_directory_entry(directory) || from == commit) co_return std::vector<std::string>();
   const auto before = co_await entries_of(directory, from);
   if (!before) co_return before.error();
   const auto after = co_await entries_of(directory, commit);
@@ -305,7 +306,7 @@ Task<Result<std::vector<std::string>>> LiveCheckout::collisions(fs::path directo
 Task<Result<std::vector<std::string>>> LiveCheckout::edits(fs::path directory, std::string from,
                                                            std::string commit) {
   std::vector<std::string> edited;
-  if (!is_folder(directory)) co_return edited;
+  if (!is_directory_entry(directory)) co_return edited;
   const auto found = co_await survey(std::move(directory), std::move(from), std::move(commit));
   if (!found) co_return found.error();
   for (const auto& [path, kind] : found->edits) {
@@ -368,8 +369,8 @@ Task<Result<void>> LiveCheckout::write(fs::path directory, std::string to,
   auto written = co_await on_disk_thread(put);
   if (!written) co_return written;
 
-  auto settle = call(directory, index(), {"update-index", "-q", "--refresh"});
-  auto settled = co_await git_output("read " + directory.string(), std::move(settle));
+  auto refresh_status = call(directory, index(), {"update-index", "-q", "--refresh"});
+  auto settled = co_await git_output("read " + directory.string(), std::move(refresh_status));
   if (!settled) co_return settled.error();
   co_return Result<void>();
 }
@@ -391,9 +392,10 @@ Result<void> LiveCheckout::finish() {
   return sync_directory(state_);
 }
 
-Task<Result<SwitchReport>> LiveCheckout::bring_to(fs::path directory, std::string from,
-                                                  std::string to, std::vector<std::string> in_place,
-                                                  fs::path saved) {
+Task<Result<SwitchReport>> LiveCheckout::checkout_live(fs::path directory, std::string from,
+                                                       std::string to,
+                                                       std::vector<std::string> in_place,
+                                                       fs::path saved) {
   if (auto made = ConfinedDirectory::make(directory); !made) co_return made.error();
 
   auto found = co_await survey(directory, from, to);

@@ -24,10 +24,10 @@ class LiveCheckout {
   // it.
   LiveCheckout(std::filesystem::path repository, std::filesystem::path state, CommitTrees& trees);
 
-  // As Git::bring_to says, but for the directory's own .git.
-  Task<Result<SwitchReport>> bring_to(std::filesystem::path directory, std::string from,
-                                      std::string to, std::vector<std::string> in_place,
-                                      std::filesystem::path saved);
+  // As Git::checkout_live says, but for the directory's own .git.
+  Task<Result<SwitchReport>> checkout_live(std::filesystem::path directory, std::string from,
+                                           std::string to, std::vector<std::string> in_place,
+                                           std::filesystem::path saved);
   // As Git::collisions says.
   Task<Result<std::vector<std::string>>> collisions(std::filesystem::path directory,
                                                     std::string from, std::string commit);
@@ -36,7 +36,7 @@ class LiveCheckout {
   Task<Result<std::vector<std::string>>> edits(std::filesystem::path directory, std::string from,
                                                std::string commit);
 
-  // The index file that describes the directory after bring_to.
+  // The index file that describes the directory after checkout_live.
   [[nodiscard]] std::filesystem::path index() const { return state_ / "live.index"; }
   // Forgets that a switch was begun: to be called when all of it is done.
   Result<void> finish();

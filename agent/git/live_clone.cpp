@@ -179,14 +179,14 @@ Task<Result<void>> give_objects(CloneUpdate update, const ConfinedDirectory* liv
 
 // No git at work holds a lock of a ref for longer than a moment: one that stays is of a git that
 // was killed.
-constexpr auto lock_patience = std::chrono::seconds(2);
+constexpr auto lock_timeout = std::chrono::seconds(2);
 
 // Writes HEAD or the file of a ref, under the lock that Git itself takes.
 Task<Result<void>> write_ref(const ConfinedDirectory* live, std::string name, std::string content) {
   const fs::path file = fs::path(".git") / name;
   const fs::path lock = file.string() + ".lock";
   auto locked = live->create_file(lock, content + "\n");
-  const SteadyClock::time_point deadline = SteadyClock::now() + lock_patience;
+  const SteadyClock::time_point deadline = SteadyClock::now() + lock_timeout;
   while (!locked && locked.error().code == Errc::conflict && SteadyClock::now() < deadline) {
     const Result<void> slept = co_await sleep_for(std::chrono::milliseconds(100));
     if (!slept) co_return slept.error();

@@ -8,7 +8,7 @@ namespace trimtab {
 namespace {
 
 constexpr std::size_t length_digits = 4;
-constexpr std::size_t longest_line = 65520;  // its length included
+constexpr std::size_t max_line = 65520;  // its length included
 
 }  // namespace
 
@@ -32,7 +32,7 @@ Result<std::vector<PktLine>> parse_pkt_lines(std::string_view bytes) {
       bytes.remove_prefix(length_digits);
       continue;
     }
-    if (length > longest_line) return malformed_answer("a line is too long");
+    if (length > max_line) return malformed_answer("a line is too long");
     if (length > bytes.size()) return malformed_answer("it ends within a line");
     std::string_view text = bytes.substr(length_digits, length - length_digits);
     if (text.ends_with('\n')) text.remove_suffix(1);

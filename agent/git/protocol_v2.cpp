@@ -12,22 +12,22 @@ namespace {
 
 using Kind = PktLine::Kind;
 
-constexpr std::size_t most_refs = 100'000;
-constexpr std::size_t longest_name = 1024;
-constexpr std::size_t longest_words = 200;
+constexpr std::size_t max_refs = 100'000;
+constexpr std::size_t max_name = 1024;
+constexpr std::size_t max_words = 200;
 constexpr std::string_view format_key = "object-format=";
 
 // The server's own word instead of an answer.
 Result<void> check_refusal(const PktLine& line) {
   if (!line.text.starts_with("ERR ")) return {};
-  std::string words = printable(line.text.substr(4, longest_words));
+  std::string words = printable(line.text.substr(4, max_words));
   std::replace(words.begin(), words.end(), '\n', ' ');
   return Error{Errc::invalid, "it says: " + words, {}};
 }
 
 // What Git lets a ref be named; the name becomes part of an argument of git fetch.
 bool is_ref_name(std::string_view name) {
-  return name.size() <= longest_name && (name == "HEAD" || name.starts_with("refs/")) &&
+  return name.size() <= max_name && (name == "HEAD" || name.starts_with("refs/")) &&
          name.find("..") == std::string_view::npos &&
          std::all_of(name.begin(), name.end(), [](char c) {
            const auto byte = static_cast<unsigned char>(c);
@@ -101,7 +101,7 @@ Result<std::vector<AdvertisedRef>> parse_refs(std::string_view body, const Adver
     if (words.size() < 2 || !is_id(words[0]) || !is_ref_name(words[1])) {
       return malformed_answer("a line of it is no ref");
     }
-    if (refs.size() >= most_refs) return Error{Errc::too_large, "it has too many refs", {}};
+    if (refs.size() >= max_refs) return Error{Errc::too_large, "it has too many refs", {}};
     refs.push_back({words[0], words[1]});
     for (std::size_t i = 2; i < words.size(); ++i) {
       if (!words[i].starts_with(peeled)) continue;

@@ -10,9 +10,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr int most_hops = 5;
-constexpr std::size_t largest_ref = 4096;
-constexpr std::size_t largest_list = 64 * 1024 * 1024;
+constexpr int max_hops = 5;
+constexpr std::size_t max_ref = 4096;
+constexpr std::size_t max_list = 64 * 1024 * 1024;
 constexpr std::string_view names_another = "ref: ";
 
 std::optional<std::string> text_of(const ConfinedDirectory& directory, const fs::path& path,
@@ -27,7 +27,7 @@ std::optional<std::string> text_of(const ConfinedDirectory& directory, const fs:
 // Refs that did not change for long are lines of one file: <id> SP <ref>.
 std::string id_in_list(const ConfinedDirectory& directory, const fs::path& git,
                        const std::string& ref) {
-  const auto list = text_of(directory, git / "packed-refs", largest_list);
+  const auto list = text_of(directory, git / "packed-refs", max_list);
   if (!list) return {};
   const std::string end_of_line = " " + ref + "\n";
   const auto end = list->find(end_of_line);
@@ -41,8 +41,8 @@ std::string id_in_list(const ConfinedDirectory& directory, const fs::path& git,
 }  // namespace
 
 std::string id_of_ref(const ConfinedDirectory& directory, const fs::path& git, std::string ref) {
-  for (int hop = 0; hop < most_hops; ++hop) {
-    const auto text = text_of(directory, git / ref, largest_ref);
+  for (int hop = 0; hop < max_hops; ++hop) {
+    const auto text = text_of(directory, git / ref, max_ref);
     if (!text) return id_in_list(directory, git, ref);
     const std::string_view content = trim(*text);
     if (!content.starts_with(names_another)) {
@@ -54,7 +54,7 @@ std::string id_of_ref(const ConfinedDirectory& directory, const fs::path& git, s
 }
 
 std::string branch_of_head(const ConfinedDirectory& directory, const fs::path& git) {
-  const auto text = text_of(directory, git / "HEAD", largest_ref);
+  const auto text = text_of(directory, git / "HEAD", max_ref);
   if (!text || !text->starts_with(names_another)) return {};
   return std::string(trim(text->substr(names_another.size())));
 }

@@ -17,7 +17,7 @@ namespace trimtab {
 
 namespace {
 
-constexpr std::size_t longest_url = 2048;
+constexpr std::size_t max_url = 2048;
 
 Error bad_url(const std::string& why, const std::string& hint = {}) {
   return Error{
@@ -119,7 +119,7 @@ Result<void> add_web_access(const GitAccess& access, const Remote& remote,
 
 Result<Remote> parse_remote(std::string_view url) {
   if (url.empty()) return bad_url("it is empty");
-  if (url.size() > longest_url) return bad_url("it is too long");
+  if (url.size() > max_url) return bad_url("it is too long");
   if (url.front() == '-') return bad_url("it starts with a dash, like an option");
   const auto control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
   if (std::any_of(url.begin(), url.end(), control)) {
@@ -227,7 +227,7 @@ void add_git_config(std::map<std::string, std::string>& environment, const std::
 }
 
 std::map<std::string, std::string> git_environment() {
-  auto environment = base_environment();
+  auto environment = minimal_environment();
   environment.insert({
       {"HOME", "/nonexistent"},
       {"GIT_CONFIG_NOSYSTEM", "1"},

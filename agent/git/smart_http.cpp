@@ -12,7 +12,7 @@ namespace {
 constexpr std::chrono::seconds question_time{30};
 constexpr std::chrono::hours program_time{1};
 // Some hundred thousand tags.
-constexpr std::size_t largest_answer = 16 * 1024 * 1024;
+constexpr std::size_t max_answer = 16 * 1024 * 1024;
 
 // The path below which the repository's services are.
 Result<http::Url> base_of(const Remote& remote) {
@@ -106,7 +106,7 @@ Task<Result<std::string>> SmartHttp::exchange(http::Request request, std::string
   request.headers.emplace_back("User-Agent", "trimtab/" TRIMTAB_VERSION);
   if (!authorization.empty()) request.headers.emplace_back("Authorization", authorization);
   http::Limits limits;
-  limits.body_bytes = largest_answer;
+  limits.body_bytes = max_answer;
   limits.timeout = question_time;
 
   auto used = std::exchange(kept_, std::nullopt);

@@ -26,10 +26,10 @@ class SmartHttp {
   Task<Result<std::optional<std::vector<AdvertisedRef>>>> list(std::string prefix);
 
   // "https, protocol 2", or "git program: WHY"; empty before the first question.
-  [[nodiscard]] std::string asked_by() const { return asked_by_; }
+  [[nodiscard]] std::string transport_in_use() const { return asked_by_; }
 
   // Closes the connection that is kept for the next question.
-  void let_go() { kept_.reset(); }
+  void close_idle_connection() { kept_.reset(); }
 
  private:
   using Refs = std::vector<AdvertisedRef>;

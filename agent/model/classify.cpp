@@ -100,13 +100,13 @@ bool is_fault_of_release(std::string_view words) {
   return says_any(words, words_of_release) || is_command_refused(words);
 }
 
-FailureClass classify(Phase phase, const Error& error) {
-  return is_known_to_be_wrong(phase, error) ? FailureClass::content : FailureClass::world;
+FailureCause classify(Phase phase, const Error& error) {
+  return is_known_to_be_wrong(phase, error) ? FailureCause::release : FailureCause::host;
 }
 
-FailureClass classify_rendering(const Error& error) {
+FailureCause classify_rendering(const Error& error) {
   const bool wrong = error.code == Errc::invalid || error.code == Errc::too_large;
-  return wrong ? FailureClass::content : FailureClass::world;
+  return wrong ? FailureCause::release : FailureCause::host;
 }
 
 }  // namespace trimtab

@@ -4,17 +4,17 @@
 
 #include <string_view>
 
-#include "agent/model/attempt.hpp"
+#include "agent/model/deployment.hpp"
 #include "common/result.hpp"
 
 namespace trimtab {
 
 // A failure of a phase. Errors that Compose or the Engine give for a start are told apart by their
 // words as well.
-FailureClass classify(Phase phase, const Error& error);
+FailureCause classify(Phase phase, const Error& error);
 
 // A failure to render the project, before there is a deployment with phases.
-FailureClass classify_rendering(const Error& error);
+FailureCause classify_rendering(const Error& error);
 
 // Whether a container cannot be made or started because of how the release describes it: Compose's
 // and the Engine's words. What the host lacks, and what is not known, is no fault of the release.

@@ -5,12 +5,12 @@
 namespace trimtab {
 namespace {
 
-constexpr std::chrono::milliseconds usual_interval = std::chrono::seconds(30);
+constexpr std::chrono::milliseconds default_interval = std::chrono::seconds(30);
 
 }  // namespace
 
 std::chrono::milliseconds health_known_after(const HealthCheck& check) {
-  const auto interval = check.interval.count() > 0 ? check.interval : usual_interval;
+  const auto interval = check.interval.count() > 0 ? check.interval : default_interval;
   if (check.start_period.count() <= 0) return interval;
   if (check.start_interval.count() > 0) return check.start_period + check.start_interval;
   // The first check at or after the end of the start period.

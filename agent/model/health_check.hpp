@@ -16,7 +16,7 @@ struct HealthCheck {
 };
 
 // No gate waits longer than this for a first answer.
-inline constexpr std::chrono::milliseconds longest_health_wait = std::chrono::hours(1);
+inline constexpr std::chrono::milliseconds max_health_wait = std::chrono::hours(1);
 
 // How long after the container's start its check has been made once with a result that counts.
 // Docker makes the first check an interval after the start, and until the end of the start period

@@ -12,8 +12,8 @@ namespace trimtab {
 namespace {
 
 // The Engine takes at most 127; the rest is somebody's joke.
-constexpr std::size_t most_layers = 1000;
-constexpr std::size_t most_platforms = 1000;
+constexpr std::size_t max_layers = 1000;
+constexpr std::size_t max_platforms = 1000;
 
 Platform platform_of(const Json& json) {
   return {json_string(json, "os"), json_string(json, "architecture")};
@@ -60,7 +60,7 @@ Result<ManifestIndex> parse_index(std::string_view body) {
     if (!is_digest(entry.digest)) return malformed("an entry without a digest");
     // Attestations that buildx adds are no images.
     if (entry.platform.os == "unknown" || entry.platform.architecture == "unknown") continue;
-    if (index.entries.size() == most_platforms) return malformed("too many entries");
+    if (index.entries.size() == max_platforms) return malformed("too many entries");
     index.entries.push_back(std::move(entry));
   }
   return index;
@@ -73,7 +73,7 @@ Result<ManifestDocument> parse_manifest(std::string_view body) {
   manifest.config = json_string(json_object(*parsed, "config"), "digest");
   if (!is_digest(manifest.config)) return malformed("it names no configuration");
   for (const Json& layer : json_array(*parsed, "layers")) {
-    if (manifest.layer_bytes.size() == most_layers) return malformed("too many layers");
+    if (manifest.layer_bytes.size() == max_layers) return malformed("too many layers");
     manifest.layer_bytes.push_back(size_of(layer));
   }
   return manifest;

@@ -31,7 +31,7 @@ struct ServiceFailure {
 };
 
 struct Failure {
-  FailureClass cls = FailureClass::content;
+  FailureCause cause = FailureCause::release;
   std::string phase;   // the phase that failed
   std::string reason;  // one sentence for people
   std::string hint;

@@ -51,9 +51,9 @@ struct Plan {
 };
 
 // What is at fault, and so what becomes of it.
-enum class FailureClass {
-  content,  // the release itself: not tried again until it changes
-  world,    // this host, network, registry, Docker, memory: tried again with backoff
+enum class FailureCause {
+  release,  // the release itself: not tried again until it changes
+  host,     // this host, network, registry, Docker, memory: tried again with backoff
 };
 
 // Something that a preflight check found.
@@ -61,7 +61,7 @@ struct PreflightFinding {
   enum class Severity { error, warning };
   std::string name;  // stable: "unset-variable", "host-port-taken", …
   Severity severity = Severity::error;
-  FailureClass cls = FailureClass::content;
+  FailureCause cause = FailureCause::release;
   std::string subject;  // what it is about, where one release may have several; not kept
   std::string message;  // what is wrong, where
   std::string hint;     // what to do

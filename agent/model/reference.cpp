@@ -11,8 +11,8 @@ namespace {
 constexpr std::string_view docker_hub = "docker.io";
 constexpr std::string_view official_images = "library/";
 constexpr std::string_view digest_prefix = "sha256:";
-constexpr std::size_t longest_name = 255;
-constexpr std::size_t longest_tag = 128;
+constexpr std::size_t max_name = 255;
+constexpr std::size_t max_tag = 128;
 constexpr std::size_t digest_digits = 64;
 
 // Not <cctype>: what a letter is must not depend on the locale.
@@ -82,8 +82,7 @@ bool is_path_component(std::string_view text) {
 }
 
 bool is_tag(std::string_view text) {
-  return !text.empty() && text.size() <= longest_tag && text.front() != '.' &&
-         text.front() != '-' &&
+  return !text.empty() && text.size() <= max_tag && text.front() != '.' && text.front() != '-' &&
          all(text, [](char c) { return is_alphanumeric(c) || c == '_' || c == '.' || c == '-'; });
 }
 
@@ -175,7 +174,7 @@ Result<ImageReference> parse_reference(std::string_view text) {
   if (reference.registry == docker_hub && components.size() == 1)
     reference.repository = official_images;
   reference.repository += rest;
-  if (reference.registry.size() + 1 + reference.repository.size() > longest_name)
+  if (reference.registry.size() + 1 + reference.repository.size() > max_name)
     return invalid_reference(text, "its name is longer than 255 characters");
   return reference;
 }

@@ -1,5 +1,5 @@
 // A release: what is to run, and where it came from. What becomes of it is its deployments'
-// (model/attempt.hpp).
+// (model/deployment.hpp).
 #pragma once
 
 #include <map>

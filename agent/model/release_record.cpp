@@ -7,12 +7,12 @@ namespace {
 constexpr int max_deployments_kept = 5;
 
 // Whether an operator has gone back from the release by it.
-bool has_left(const Attempt& deployment, int release) {
-  return deployment.kind == AttemptKind::operator_rollback && deployment.checkout == release &&
+bool has_left(const Deployment& deployment, int release) {
+  return deployment.kind == DeploymentKind::operator_rollback && deployment.checkout == release &&
          deployment.release != release && deployment.outcome == Outcome::good;
 }
 
-void add_outcome(ReleaseRecord& record, const Attempt& deployment) {
+void add_outcome(ReleaseRecord& record, const Deployment& deployment) {
   if (!deployment.ended_at) {
     if (is_return(deployment.kind)) return;
     record.outcome = Outcome::in_progress;
@@ -20,7 +20,7 @@ void add_outcome(ReleaseRecord& record, const Attempt& deployment) {
   } else {
     // An operator's rollback that did not work says nothing against the release it went to.
     const bool is_good = deployment.outcome == Outcome::good;
-    if (deployment.kind == AttemptKind::operator_rollback && !is_good) return;
+    if (deployment.kind == DeploymentKind::operator_rollback && !is_good) return;
     const bool is_open = deployment.outcome == Outcome::postponed;
     record.outcome = is_open ? Outcome::in_progress : deployment.outcome;
     record.failure = deployment.failure;
@@ -30,7 +30,7 @@ void add_outcome(ReleaseRecord& record, const Attempt& deployment) {
   record.probation_until = is_good ? deployment.probation_until : std::nullopt;
 }
 
-void add(ReleaseRecord& record, const Attempt& deployment) {
+void add(ReleaseRecord& record, const Deployment& deployment) {
   record.deployment = deployment.id;
   record.timeline = deployment.timeline;
   if (deployment.previous) record.previous = deployment.previous;
@@ -43,11 +43,11 @@ void add(ReleaseRecord& record, const Attempt& deployment) {
     record.notices = deployment.notices;
     record.hooks = deployment.hooks;
   }
-  if (deployment.kind != AttemptKind::probation_rollback) record.plan = deployment.plan;
+  if (deployment.kind != DeploymentKind::probation_rollback) record.plan = deployment.plan;
   add_outcome(record, deployment);
 }
 
-bool may_have_touched(const Attempt& deployment) {
+bool may_have_touched(const Deployment& deployment) {
   return deployment.outcome != Outcome::rejected && deployment.outcome != Outcome::superseded &&
          deployment.outcome != Outcome::postponed;
 }

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/model/attempt.hpp"
+#include "agent/model/deployment.hpp"
 #include "agent/model/release.hpp"
 
 namespace trimtab {
@@ -33,7 +33,7 @@ struct ReleaseRecord : Release {
 };
 
 using Releases = std::map<int, ReleaseRecord>;  // by number
-using Deployments = std::map<int, Attempt>;     // by id
+using Deployments = std::map<int, Deployment>;  // by id
 
 // `deployments`: all that are known, also of other releases, which may have gone back to this one.
 ReleaseRecord record_of(const Release& release, const Deployments& deployments);

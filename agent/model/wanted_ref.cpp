@@ -9,7 +9,7 @@
 namespace trimtab {
 namespace {
 
-constexpr std::size_t longest_ref = 255;
+constexpr std::size_t max_ref = 255;
 
 bool is_control_or_space(char c) {
   const auto byte = static_cast<unsigned char>(c);
@@ -18,7 +18,7 @@ bool is_control_or_space(char c) {
 
 // A branch's name or a tag's, after git-check-ref-format(1); `pattern` allows its wildcards.
 bool is_ref_name(std::string_view name, bool pattern) {
-  if (name.empty() || name.size() > longest_ref || name.front() == '-' || name == "@" ||
+  if (name.empty() || name.size() > max_ref || name.front() == '-' || name == "@" ||
       name == "HEAD" || name.ends_with('.') ||
       std::any_of(name.begin(), name.end(), is_control_or_space) ||
       name.find("..") != std::string_view::npos || name.find("@{") != std::string_view::npos ||
@@ -57,7 +57,7 @@ Result<WantedRef> parse_ref(std::string_view text) {
   }
   if (!is_ref_name(name, wanted.is_tag) || name.starts_with("refs/")) {
     return Error{Errc::invalid,
-                 "git.ref: \"" + printable(text.substr(0, longest_ref)) +
+                 "git.ref: \"" + printable(text.substr(0, max_ref)) +
                      "\" is neither the name of a branch nor a pattern of tags",
                  "write for example production, or v*"};
   }

@@ -43,7 +43,7 @@ std::string_view message_id(Milestone milestone) {
       return "6e78c33f2e3d403ebdaaaf2d4846ae08";
     case Milestone::unit_changed:
       return "bc425d7073ff44bf9147d400230e0257";
-    case Milestone::remark:
+    case Milestone::note:
       return "21da7417b44c4c78845805a2757d3303";
   }
   return {};

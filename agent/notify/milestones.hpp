@@ -20,7 +20,7 @@ enum class Milestone {
   resumed,  // what an ended daemon had begun
   operator_asked,
   unit_changed,
-  remark,
+  note,
 };
 
 // 128 bits in hexadecimal, the same for ever. Source: sd_journal_print(3).

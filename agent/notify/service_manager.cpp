@@ -14,7 +14,7 @@ namespace {
 constexpr int keep_environment = 0;
 constexpr int unset_environment = 1;
 
-void tell(const std::string& message) {
+void send_state(const std::string& message) {
   // That nobody listens is no failure of the daemon's.
   ::sd_notify(keep_environment, message.c_str());
 }
@@ -22,11 +22,11 @@ void tell(const std::string& message) {
 }  // namespace
 
 void tell_ready(const std::string& status) {
-  tell("READY=1\nSTATUS=" + one_line(status));
+  send_state("READY=1\nSTATUS=" + one_line(status));
 }
 
 void tell_status(const std::string& status) {
-  tell("STATUS=" + one_line(status));
+  send_state("STATUS=" + one_line(status));
 }
 
 void tell_reloading() {
@@ -34,16 +34,17 @@ void tell_reloading() {
   ::clock_gettime(CLOCK_MONOTONIC, &now);
   const std::int64_t microseconds =
       static_cast<std::int64_t>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1'000;
-  tell("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(microseconds));
+  send_state("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(microseconds));
 }
 
 void tell_stopping() {
-  tell("STOPPING=1\nSTATUS=stopping");
+  send_state("STOPPING=1\nSTATUS=stopping");
 }
 
 void ask_for_time(std::chrono::seconds duration) {
-  tell("EXTEND_TIMEOUT_USEC=" +
-       std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(duration).count()));
+  send_state(
+      "EXTEND_TIMEOUT_USEC=" +
+      std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(duration).count()));
 }
 
 std::optional<std::chrono::microseconds> watchdog_interval() {
@@ -53,7 +54,7 @@ std::optional<std::chrono::microseconds> watchdog_interval() {
 }
 
 void feed_watchdog() {
-  tell("WATCHDOG=1");
+  send_state("WATCHDOG=1");
 }
 
 std::optional<UniqueFd> inherited_socket() {

@@ -338,14 +338,14 @@ std::set<int> releases_of(const RunningSet& running) {
   return numbers;
 }
 
-std::set<std::string> unwell_services(const RunningSet& running, const Rendering& rendering,
-                                      const Observed& observed) {
-  std::set<std::string> unwell;
+std::set<std::string> failing_services(const RunningSet& running, const Rendering& rendering,
+                                       const Observed& observed) {
+  std::set<std::string> already_failing;
   for (const std::string& name : rendering.service_names()) {
     const bool may_be_job = !was_running_at_the_gate(running.find(name));
-    if (!all_at_work(containers_of(observed, name), may_be_job)) unwell.insert(name);
+    if (!all_at_work(containers_of(observed, name), may_be_job)) already_failing.insert(name);
   }
-  return unwell;
+  return already_failing;
 }
 
 bool is_stopped_by_hand(const Container& container) {
@@ -418,12 +418,12 @@ Plan make_return_plan(const Target& older, const Base& base, const Observed& obs
 }
 
 Plan make_rollback_plan(const Target& good, const Base& base, const Plan& failed,
-                        const std::set<std::string>& unwell, const Observed& observed) {
+                        const std::set<std::string>& already_failing, const Observed& observed) {
   Plan plan = make_plan(good, base, observed, false);
   for (Step& step : plan.steps) {
     const bool is_missing = containers_of(observed, step.service).empty() &&
                             was_running_at_the_gate(base.running.find(step.service));
-    if (step.action == Action::none && is_missing && !unwell.contains(step.service)) {
+    if (step.action == Action::none && is_missing && !already_failing.contains(step.service)) {
       step.action = Action::create;
     }
     if (step.action == Action::none) continue;

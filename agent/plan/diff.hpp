@@ -42,7 +42,7 @@ Plan make_plan(const Target& next, const Base& base, const Observed& observed, b
 // is not run again: it did its work when `good` was deployed; the container that `failed` made for
 // it goes away.
 Plan make_rollback_plan(const Target& good, const Base& base, const Plan& failed,
-                        const std::set<std::string>& unwell, const Observed& observed);
+                        const std::set<std::string>& already_failing, const Observed& observed);
 
 // For an operator's rollback to `older`: as make_plan with `repair`, but jobs that had done their
 // work then are not run again.
@@ -54,8 +54,8 @@ RunningSet running_after(const ReleaseRecord& release, const RunningSet& before,
                          const std::vector<Container>& containers);
 
 // The services of the rendering that do not work: gone, ended or unhealthy, for whatever reason.
-std::set<std::string> unwell_services(const RunningSet& running, const Rendering& rendering,
-                                      const Observed& observed);
+std::set<std::string> failing_services(const RunningSet& running, const Rendering& rendering,
+                                       const Observed& observed);
 
 // Whether an operator stopped this container: it has ended, and Docker would have started it again
 // had it ended by itself.

@@ -14,8 +14,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t largest_file = 256 * 1024;
-constexpr std::size_t most_files = 100;  // in one mounted folder
+constexpr std::size_t max_file = 256 * 1024;
+constexpr std::size_t max_files = 100;  // in one mounted folder
 constexpr auto validity = std::chrono::hours(30 * 24);
 constexpr auto renewed_before = std::chrono::hours(5 * 24);
 
@@ -26,7 +26,7 @@ std::vector<std::string> configurations(const fs::path& mounted) {
   if (fs::is_regular_file(mounted, ec)) files.push_back(mounted);
   if (fs::is_directory(mounted, ec)) {
     for (fs::directory_iterator entry(mounted, ec);
-         !ec && entry != fs::directory_iterator() && files.size() < most_files;
+         !ec && entry != fs::directory_iterator() && files.size() < max_files;
          entry.increment(ec)) {
       std::error_code unknown;
       const bool conf = entry->path().extension() == ".conf";
@@ -36,7 +36,7 @@ std::vector<std::string> configurations(const fs::path& mounted) {
   std::sort(files.begin(), files.end());
   std::vector<std::string> texts;
   for (const fs::path& file : files) {
-    auto text = read_file(file, largest_file);
+    auto text = read_file(file, max_file);
     if (text && text->find("ssl_certificate") != std::string::npos) {
       texts.push_back(std::move(*text));
     }
@@ -86,7 +86,7 @@ ServerCertificateFile look_at(const std::string& service, const std::vector<Moun
     file.problem = file.certificate + " is missing";
     return file;
   }
-  const auto text = read_file(file.certificate, largest_file);
+  const auto text = read_file(file.certificate, max_file);
   const auto found = text ? parse_certificate(*text) : Result<Certificate>(text.error());
   if (!found) {
     file.problem = found.error().context(file.certificate).text();

@@ -20,7 +20,7 @@ std::string text_of(const Json& value) {
   return value.is_string() ? value.get<std::string>() : std::string();
 }
 
-std::string folder_of(const std::string& path) {
+std::string directory_of(const std::string& path) {
   return fs::path(path).parent_path().string();
 }
 
@@ -32,7 +32,7 @@ void add_included(const Json& entry, const std::string& base, const Variables& v
   const auto first =
       paths.empty() ? std::nullopt : path_from(base, text_of(paths.front()), variables);
   if (!first) return;
-  std::string folder = folder_of(*first);
+  std::string folder = directory_of(*first);
   std::vector<std::string> env_files;
   if (is_long) {
     folder = path_from(base, json_string(entry, "project_directory"), variables).value_or(folder);
@@ -61,14 +61,14 @@ std::optional<std::string> path_from(const std::string& base, const std::string&
   return normal;
 }
 
-std::string project_folder(const std::vector<std::string>& files) {
-  return path_from("", folder_of(files.front()), {}).value_or(std::string());
+std::string project_directory(const std::vector<std::string>& files) {
+  return path_from("", directory_of(files.front()), {}).value_or(std::string());
 }
 
 std::vector<std::string> possible_env_files(const std::optional<std::string>& named,
                                             const std::vector<std::string>& files) {
   if (named) return {*named};
-  const std::string folder = project_folder(files);
+  const std::string folder = project_directory(files);
   if (folder.empty()) return {default_env_file};
   return {folder + "/" + default_env_file, default_env_file};
 }
@@ -109,7 +109,7 @@ std::vector<FurtherFile> further_files(const Json& raw, const std::string& base,
     if (!item.value().is_object()) continue;
     const auto path =
         path_from(base, json_string(json_object(item.value(), "extends"), "file"), variables);
-    if (path) files.push_back({*path, folder_of(*path), {}});
+    if (path) files.push_back({*path, directory_of(*path), {}});
   }
   return files;
 }

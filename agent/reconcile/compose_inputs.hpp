@@ -28,7 +28,7 @@ std::optional<std::string> path_from(const std::string& base, const std::string&
                                      const Variables& variables);
 
 // The folder of the first of a stack's compose files, which all their paths are relative to.
-std::string project_folder(const std::vector<std::string>& files);
+std::string project_directory(const std::vector<std::string>& files);
 
 // The env files that may fill in their variables, the one that counts first: what is named, else
 // the default one of their folder or of the checkout.

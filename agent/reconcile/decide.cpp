@@ -22,17 +22,17 @@ const ReleaseRecord* release_of_moved_tag(const Releases& releases, const RefTip
   return moved ? &newest->second : nullptr;
 }
 
-Situation situation_of_moved_tag(const Snapshot& now, const Release& known) {
+StackStatus status_of_moved_tag(const Snapshot& now, const Release& known) {
   const std::string tag = now.tip->name.substr(tag_prefix.size());
-  return Situation{now.current == nullptr ? StackState::waiting : StackState::synced,
-                   "the tag " + tag + " was moved from " + short_commit(known.commit) + " to " +
-                       short_commit(now.tip->commit) + ", which is not deployed by itself",
-                   "`trimtab deploy " + now.stack + "` deploys it; so does a newer tag"};
+  return StackStatus{now.current == nullptr ? StackState::waiting : StackState::synced,
+                     "the tag " + tag + " was moved from " + short_commit(known.commit) + " to " +
+                         short_commit(now.tip->commit) + ", which is not deployed by itself",
+                     "`trimtab deploy " + now.stack + "` deploys it; so does a newer tag"};
 }
 
-Situation situation_without_compose(const Error& error) {
-  return Situation{state_of(error), error.message,
-                   (error.hint.empty() ? "" : error.hint + "; ") + "looked at again by itself"};
+StackStatus status_without_compose(const Error& error) {
+  return StackStatus{state_of(error), error.message,
+                     (error.hint.empty() ? "" : error.hint + "; ") + "looked at again by itself"};
 }
 
 SteadyClock::time_point wake_of(const Snapshot& now) {
@@ -63,25 +63,25 @@ StackAction of_stopped_stack(const Snapshot& now) {
 StackAction of_commit(const Snapshot& now, Decision& decision) {
   if (!now.tip) return action::Rest{};
   // Only another commit is a reason not to go on going back.
-  if (now.is_suspended && now.commit_of_attempt == now.tip->commit) return action::Rest{};
+  if (now.is_suspended && now.commit_in_flight == now.tip->commit) return action::Rest{};
   if (now.tip->commit == now.held_commit) {
     // Nothing is decided anew, as after a start.
     if (now.verdict.state == StackState::starting) {
-      decision.verdict = Situation{StackState::synced, "", ""};
+      decision.verdict = StackStatus{StackState::synced, "", ""};
     }
     return action::Rest{};
   }
   if (const ReleaseRecord* const known = release_of_moved_tag(*now.releases, *now.tip)) {
-    decision.verdict = situation_of_moved_tag(now, *known);
+    decision.verdict = status_of_moved_tag(now, *known);
     decision.forgets_judgement = true;
     return action::Rest{};
   }
-  if (!decision.is_retry && now.present_key == now.judged_key) return action::Rest{};
+  if (!decision.is_retry && now.present_key == now.evaluated_key) return action::Rest{};
   if (now.is_as_deployed) return action::AcceptCurrent{};
-  Goal goal;
-  goal.tip = *now.tip;
-  goal.is_retry = decision.is_retry;
-  return action::Evaluate{goal};
+  DeployTarget deploy_target;
+  deploy_target.tip = *now.tip;
+  deploy_target.is_retry = decision.is_retry;
+  return action::Evaluate{deploy_target};
 }
 
 StackAction next_action(const Snapshot& now, Decision& decision) {
@@ -94,13 +94,13 @@ StackAction next_action(const Snapshot& now, Decision& decision) {
   }
   // A deployment that is begun without it fails and goes back, which fails too.
   if (now.compose_error && (now.is_to_resume || now.has_request || !now.has_known_compose)) {
-    decision.verdict = situation_without_compose(*now.compose_error);
+    decision.verdict = status_without_compose(*now.compose_error);
     return action::Rest{};
   }
   const bool is_due = now.retry_at && now.now >= *now.retry_at;
   const bool is_retry = is_due && !(now.is_suspended && now.docker_error);
   if (now.is_to_resume && (!now.is_suspended || is_retry)) return action::Resume{};
-  if (now.is_rendering_to_mend && !now.commit_of_attempt) return action::MendRendering{};
+  if (now.is_rendering_to_mend && !now.commit_in_flight) return action::MendRendering{};
   decision.is_retry = is_retry || now.has_all_names;
   decision.forgets_judgement = decision.is_retry;
   if (now.has_request && (decision.is_retry || !now.request_waits_for_images)) {
@@ -127,7 +127,7 @@ Decision decide(const Snapshot& now) {
   decision.action = now.is_ending ? action::Rest{} : next_action(now, decision);
   // One that fails at once must not keep the loop busy.
   const bool rests = std::holds_alternative<action::Rest>(decision.action);
-  decision.wake_at = rests ? wake_of(now) : now.now + shortest_wait;
+  decision.wake_at = rests ? wake_of(now) : now.now + min_wait;
   return decision;
 }
 

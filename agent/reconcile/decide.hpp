@@ -9,13 +9,13 @@
 
 #include "agent/model/facts.hpp"
 #include "agent/model/release_record.hpp"
-#include "agent/reconcile/situation.hpp"
+#include "agent/reconcile/stack_status.hpp"
 #include "common/async.hpp"
 
 namespace trimtab {
 
 // A commit that is to be looked at.
-struct Goal {
+struct DeployTarget {
   RefTip tip;
   bool is_retry = false;    // what was looked at before is looked at again
   bool is_fetched = false;  // the commit is here, and need not be where the ref points
@@ -41,13 +41,13 @@ struct Snapshot {
 
   // The record.
   const Releases* releases = nullptr;
-  const ReleaseRecord* current = nullptr;        // null before the first
-  std::optional<std::string> commit_of_attempt;  // of the one in flight
+  const ReleaseRecord* current = nullptr;       // null before the first
+  std::optional<std::string> commit_in_flight;  // of the one in flight
   bool is_paused = false;
   std::string held_commit;
 
   // What was begun.
-  bool is_to_resume = false;  // the attempt in flight
+  bool is_to_resume = false;  // the deployment in flight
   bool is_suspended = false;  // it goes on when the retry is due, and gives way to another commit
   bool was_cut = false;       // by the unit's stop
   std::optional<SteadyClock::time_point> record_end_at;  // of one whose end could not be written
@@ -61,8 +61,8 @@ struct Snapshot {
   bool request_waits_for_images = false;
 
   // What was decided before.
-  Situation verdict;  // on what Git and the registries ask for
-  std::string judged_key;
+  StackStatus verdict;  // on what Git and the registries ask for
+  std::string evaluated_key;
   std::string present_key;      // of the same inputs as they are now; "" where none were read
   bool is_as_deployed = false;  // the inputs are those of the release that runs well
   std::optional<SteadyClock::time_point> retry_at;
@@ -77,13 +77,13 @@ struct Snapshot {
 
 namespace action {
 struct Rest {};
-// Services that an attempt has started which the unit's stop has cut.
+// Services that a deployment has started which the unit's stop has cut.
 struct StopWhatWasStarted {};
 // Of requests that were accepted before the stack was stopped.
 struct EndRequests {};
 // Writes how a deployment has ended.
 struct RecordEnd {};
-// Goes on with the attempt in flight.
+// Goes on with the deployment in flight.
 struct Resume {};
 // Has the current release rendered again.
 struct MendRendering {};
@@ -101,7 +101,7 @@ struct TellBroken {
 // What runs is what is asked for: nothing need be looked at.
 struct AcceptCurrent {};
 struct Evaluate {
-  Goal goal;
+  DeployTarget deploy_target;
 };
 }  // namespace action
 
@@ -117,7 +117,7 @@ struct Decision {
   bool is_retry = false;
   // What was judged before no longer counts.
   bool forgets_judgement = false;
-  Situation verdict;
+  StackStatus verdict;
   // When to look again, unless something wakes. In the future; of an action that is not to rest,
   // not waited for.
   SteadyClock::time_point wake_at;

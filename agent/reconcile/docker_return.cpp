@@ -6,9 +6,9 @@
 
 namespace trimtab {
 
-std::vector<Container> left_down(const std::vector<Container>& now,
-                                 const std::vector<Container>& before,
-                                 const ReleaseRecord* release) {
+std::vector<Container> not_restarted_by_docker(const std::vector<Container>& now,
+                                               const std::vector<Container>& before,
+                                               const ReleaseRecord* release) {
   std::vector<Container> result;
   for (const Container& container : now) {
     const bool ran = std::any_of(before.begin(), before.end(), [&](const Container& known) {
@@ -21,8 +21,8 @@ std::vector<Container> left_down(const std::vector<Container>& now,
   return result;
 }
 
-std::vector<Container> brought_back(const std::vector<Container>& now, WallTime until,
-                                    const std::set<std::string>& by_hand) {
+std::vector<Container> restarted_by_docker(const std::vector<Container>& now, WallTime until,
+                                           const std::set<std::string>& by_hand) {
   std::vector<Container> result;
   for (const Container& container : now) {
     const bool runs =

@@ -4,37 +4,37 @@
 
 namespace trimtab {
 
-bool is_tried_again(AttemptEnd end, AttemptKind kind, const std::optional<Failure>& failure) {
-  const bool by_host = failure && failure->cls == FailureClass::world;
+bool is_tried_again(DeploymentEnd end, DeploymentKind kind, const std::optional<Failure>& failure) {
+  const bool by_host = failure && failure->cause == FailureCause::host;
   switch (end) {
-    case AttemptEnd::postponed:
+    case DeploymentEnd::postponed:
       // What an operator asked for is not done later, when nobody expects it any more.
-      return kind != AttemptKind::operator_rollback;
-    case AttemptEnd::suspended:
+      return kind != DeploymentKind::operator_rollback;
+    case DeploymentEnd::suspended:
       return true;
-    case AttemptEnd::rolled_back:
-    case AttemptEnd::failed:
+    case DeploymentEnd::rolled_back:
+    case DeploymentEnd::failed:
       return by_host;
-    case AttemptEnd::committed:
-    case AttemptEnd::rejected:
-    case AttemptEnd::superseded:
+    case DeploymentEnd::committed:
+    case DeploymentEnd::rejected:
+    case DeploymentEnd::superseded:
       return false;
   }
   return false;
 }
 
-Ending ending_of(AttemptEnd end, AttemptKind kind, const ReleaseRecord& release,
+Ending ending_of(DeploymentEnd end, DeploymentKind kind, const ReleaseRecord& release,
                  const Record& record, std::chrono::milliseconds next_try) {
   const std::string who = release_text(release.number) + " (" + short_commit(release.commit) + ")";
   const std::string why = release.failure ? release.failure->reason : std::string();
   switch (end) {
-    case AttemptEnd::committed:
-      return {"done", who + " is deployed", Situation{StackState::synced, "", ""},
+    case DeploymentEnd::committed:
+      return {"done", who + " is deployed", StackStatus{StackState::synced, "", ""},
               Milestone::deployed};
-    case AttemptEnd::rejected:
+    case DeploymentEnd::rejected:
       return {"rejected", who + " is rejected, nothing was touched: " + why,
-              situation_of_failed(record, release, Outcome::rejected), Milestone::rejected};
-    case AttemptEnd::postponed: {
+              status_of_failed(record, release, Outcome::rejected), Milestone::rejected};
+    case DeploymentEnd::postponed: {
       if (!is_tried_again(end, kind, release.failure)) {
         return {"failed", who + " cannot be gone back to now, nothing was touched: " + why,
                 std::nullopt, Milestone::waiting};
@@ -42,27 +42,27 @@ Ending ending_of(AttemptEnd end, AttemptKind kind, const ReleaseRecord& release,
       const std::string reason = who + " cannot be deployed now: " + why;
       const std::string next = "nothing was touched; it is tried again";
       return {"failed", reason + "; nothing was touched, it is tried again",
-              Situation{StackState::waiting, reason, next}, Milestone::waiting};
+              StackStatus{StackState::waiting, reason, next}, Milestone::waiting};
     }
-    case AttemptEnd::superseded:
+    case DeploymentEnd::superseded:
       return {"superseded", who + " gave way to a newer commit", std::nullopt,
               Milestone::superseded};
-    case AttemptEnd::rolled_back: {
+    case DeploymentEnd::rolled_back: {
       const std::string back =
           record.current == nullptr ? std::string() : release_text(record.current->number);
       return {"rolled_back", "rolled back to " + back + ": " + why,
-              situation_of_failed(record, release, Outcome::rolled_back), Milestone::rolled_back};
+              status_of_failed(record, release, Outcome::rolled_back), Milestone::rolled_back};
     }
-    case AttemptEnd::suspended: {
+    case DeploymentEnd::suspended: {
       const std::string reason = who + " failed: " + why;
       return {"failed", reason,
-              Situation{StackState::failed, reason,
-                        "going back is tried again in " + human_duration(next_try)},
+              StackStatus{StackState::failed, reason,
+                          "going back is tried again in " + human_duration(next_try)},
               Milestone::failed};
     }
-    case AttemptEnd::failed: {
-      const Situation situation = situation_of_failed(record, release, Outcome::failed);
-      return {"failed", situation.reason, situation, Milestone::failed};
+    case DeploymentEnd::failed: {
+      const StackStatus stack_status = status_of_failed(record, release, Outcome::failed);
+      return {"failed", stack_status.reason, stack_status, Milestone::failed};
     }
   }
   return {};

@@ -6,7 +6,7 @@ namespace trimtab {
 namespace {
 
 constexpr std::size_t kept_events = 200;
-constexpr std::size_t longest_queue = 500;
+constexpr std::size_t max_queue = 500;
 
 }  // namespace
 
@@ -41,7 +41,7 @@ void EventBus::publish(std::string type, std::string stack, Json data) {
   if (!whole.contains("message")) whole["message"] = "";
   AgentEvent event{std::move(type), std::move(stack), std::move(whole)};
   for (Follower* follower : followers_) {
-    if (follower->queue_.size() >= longest_queue) {
+    if (follower->queue_.size() >= max_queue) {
       follower->lost_ = true;
       continue;
     }

@@ -6,12 +6,12 @@ namespace trimtab {
 namespace {
 
 // What runs is read again this often even if no event came.
-constexpr auto longest_wait = std::chrono::seconds(30);
+constexpr auto max_wait = std::chrono::seconds(30);
 
 }  // namespace
 
 SteadyClock::time_point next_wake(const WakeInput& input) {
-  SteadyClock::time_point wake = input.now + longest_wait;
+  SteadyClock::time_point wake = input.now + max_wait;
   if (input.poll_at) wake = std::min(wake, *input.poll_at);
   if (!input.is_suspended) {
     for (const auto& due : {input.retry_at, input.names_at}) {
@@ -23,7 +23,7 @@ SteadyClock::time_point next_wake(const WakeInput& input) {
       if (due) wake = std::min(wake, *due);
     }
   }
-  return std::max(wake, input.now + shortest_wait);
+  return std::max(wake, input.now + min_wait);
 }
 
 }  // namespace trimtab

@@ -7,7 +7,7 @@
 
 namespace trimtab {
 
-inline constexpr std::chrono::milliseconds shortest_wait{100};
+inline constexpr std::chrono::milliseconds min_wait{100};
 
 struct WakeInput {
   SteadyClock::time_point now;

@@ -16,7 +16,7 @@ std::vector<Container> Observer::of_release(const ProjectContainers& found) cons
   return rendering ? without_hand_made_rest(found.own, found.signs, *rendering) : found.own;
 }
 
-Task<Result<Observation>> Observer::look(std::string project, Observation before) {
+Task<Result<Observation>> Observer::observe(std::string project, Observation before) {
   auto found = co_await project_containers(docker_, settings_, store_, std::move(project));
   if (!found) co_return found.error();
   Observation now;
@@ -35,16 +35,16 @@ Task<Result<Observation>> Observer::look(std::string project, Observation before
     co_return now;
   }
   now.lost_volumes =
-      co_await look_at_volumes(&*rendering, now.own.containers, std::move(before.lost_volumes));
+      co_await check_volumes(&*rendering, now.own.containers, std::move(before.lost_volumes));
   if (store_.running().release == number) {
     now.drift = drift(store_.running(), *rendering, now.of_release);
   }
   co_return now;
 }
 
-Task<std::vector<LostVolume>> Observer::look_at_volumes(const Rendering* rendering,
-                                                        std::vector<Container> own,
-                                                        std::vector<LostVolume> before) {
+Task<std::vector<LostVolume>> Observer::check_volumes(const Rendering* rendering,
+                                                      std::vector<Container> own,
+                                                      std::vector<LostVolume> before) {
   const ReleaseRecord current = *store_.current();
   if (current.seen.empty()) co_return std::vector<LostVolume>();
   // The Engine keeps what a container mounts, so that it need not be asked for that each time.

@@ -32,16 +32,16 @@ class Observer {
   // What the Engine tells of the project now. Its volumes are asked for every half a minute, or
   // each time where one seems lost; what it does not tell of them stays as it was `before`. Errors:
   // those of Docker.
-  Task<Result<Observation>> look(std::string project, Observation before);
+  Task<Result<Observation>> observe(std::string project, Observation before);
 
   // `found` without what was made by hand beside the current release; all of it where that release
   // cannot be read.
   [[nodiscard]] std::vector<Container> of_release(const ProjectContainers& found) const;
 
  private:
-  Task<std::vector<LostVolume>> look_at_volumes(const Rendering* rendering,
-                                                std::vector<Container> own,
-                                                std::vector<LostVolume> before);
+  Task<std::vector<LostVolume>> check_volumes(const Rendering* rendering,
+                                              std::vector<Container> own,
+                                              std::vector<LostVolume> before);
 
   Docker& docker_;
   const StackSettings& settings_;

@@ -24,23 +24,24 @@ void ProbationWatch::on_deployment(const ReleaseRecord* current,
   find_end(current, length);
 }
 
-ProbationWatch::Look ProbationWatch::look(const ReleaseRecord* current, const ReleaseRecord* before,
-                                          const std::vector<Container>& containers,
-                                          std::chrono::milliseconds length) {
+ProbationWatch::Check ProbationWatch::check(const ReleaseRecord* current,
+                                            const ReleaseRecord* before,
+                                            const std::vector<Container>& containers,
+                                            std::chrono::milliseconds length) {
   const SteadyClock::time_point now = SteadyClock::now();
   find_end(current, length);
-  Look look;
-  look.is_over = end_ && now >= end_->at;
+  Check check;
+  check.is_over = end_ && now >= end_->at;
   const bool seen_by_gate = std::exchange(gate_was_watched_, false);
-  if (!end_ || look.is_over || before == nullptr) {
+  if (!end_ || check.is_over || before == nullptr) {
     probation_.reset();
-    return look;
+    return check;
   }
   if (!probation_ || probation_->release() != current->number) {
     probation_.emplace(*current, *before, seen_by_gate, now);
   }
-  look.broken = probation_->observe(containers, stopped_, now);
-  return look;
+  check.broken = probation_->observe(containers, stopped_, now);
+  return check;
 }
 
 void ProbationWatch::give_up(int release) {
@@ -60,8 +61,8 @@ void ProbationWatch::on_engine_change() {
   engine_changed_at_ = SteadyClock::now();
 }
 
-std::optional<SteadyClock::time_point> ProbationWatch::next_look() const {
-  return probation_ ? probation_->next_look() : std::nullopt;
+std::optional<SteadyClock::time_point> ProbationWatch::next_poll_at() const {
+  return probation_ ? probation_->next_poll_at() : std::nullopt;
 }
 
 std::optional<SteadyClock::time_point> ProbationWatch::end() const {

@@ -14,14 +14,14 @@ namespace trimtab {
 
 class ProbationWatch {
  public:
-  struct Look {
+  struct Check {
     bool is_over = false;  // it has passed: the record is to say so
     std::optional<Failure> broken;
   };
   // `current`: null before the first; `before`: what it would go back to, null: nothing. `length`:
   // of a whole probation.
-  Look look(const ReleaseRecord* current, const ReleaseRecord* before,
-            const std::vector<Container>& containers, std::chrono::milliseconds length);
+  Check check(const ReleaseRecord* current, const ReleaseRecord* before,
+              const std::vector<Container>& containers, std::chrono::milliseconds length);
   // No more of this release, although its record still has it on probation.
   void give_up(int release);
 
@@ -31,13 +31,13 @@ class ProbationWatch {
   void on_engine_change();
   // A deployment has ended, on `current` (null: there is none yet), be it in going back: whose
   // containers these are is looked at anew. `gate_began`: when this process began to watch the gate
-  // of a new release; unset: it did not. `length`: as for look().
+  // of a new release; unset: it did not. `length`: as for check().
   void on_deployment(const ReleaseRecord* current,
                      std::optional<SteadyClock::time_point> gate_began,
                      std::chrono::milliseconds length);
 
-  // When look() is to be called even if nothing happens.
-  [[nodiscard]] std::optional<SteadyClock::time_point> next_look() const;
+  // When check() is to be called even if nothing happens.
+  [[nodiscard]] std::optional<SteadyClock::time_point> next_poll_at() const;
   [[nodiscard]] std::optional<SteadyClock::time_point> end() const;
   // How much is left to this release; 0: nothing.
   [[nodiscard]] std::chrono::milliseconds left(int release) const;

@@ -24,22 +24,22 @@ std::map<std::string, ImageReference> watched_of(const Release& release) {
 
 }  // namespace
 
-Reconciler::Reconciler(ReconcilerParts parts)
-    : parts_(std::move(parts)),
-      renderings_(parts_.store),
-      unit_keeper_(parts_.units, parts_.paths.unit_directory, parts_.settings.unit, parts_.store),
-      staging_turn_(parts_.executor),
-      observer_(parts_.docker, parts_.settings, parts_.store, renderings_),
-      reporter_(parts_.settings, parts_.store, parts_.events),
-      upkeep_(draft_parts(), renderings_, reporter_),
-      wake_(parts_.executor),
-      engine_changed_(parts_.executor),
-      git_watcher_(parts_.executor, *parts_.git, parts_.settings.git.interval, facts_.tip,
+Reconciler::Reconciler(ReconcilerDeps deps)
+    : deps_(std::move(deps)),
+      renderings_(deps_.store),
+      unit_keeper_(deps_.units, deps_.paths.unit_directory, deps_.settings.unit, deps_.store),
+      workspace_lock_(deps_.executor),
+      observer_(deps_.docker, deps_.settings, deps_.store, renderings_),
+      reporter_(deps_.settings, deps_.store, deps_.events),
+      upkeep_(candidate_deps(), renderings_, reporter_),
+      wake_(deps_.executor),
+      engine_changed_(deps_.executor),
+      git_watcher_(deps_.executor, *deps_.git, deps_.settings.git.interval, facts_.tip,
                    [this] { on_facts_asked(); }),
-      image_watcher_(parts_.executor, parts_.registry, parts_.settings.images.interval,
-                     facts_.digests, [this] { on_facts_asked(); }) {
-  const StackSettings& settings = parts_.settings;
-  const Store& store = parts_.store;
+      image_watcher_(deps_.executor, deps_.registry, deps_.settings.images.interval, facts_.digests,
+                     [this] { on_facts_asked(); }) {
+  const StackSettings& settings = deps_.settings;
+  const Store& store = deps_.store;
   project_ = settings.project.empty() ? settings.name : settings.project;
   if (const ReleaseRecord* const current = store.current()) {
     project_ = current->project;
@@ -48,61 +48,61 @@ Reconciler::Reconciler(ReconcilerParts parts)
   // What runs already, or is being deployed for the first time, goes before what other stacks'
   // commits may say; what settings say is claimed before.
   const ReleaseRecord* known = store.current();
-  if (known == nullptr && store.attempt()) known = store.find(store.attempt()->release);
-  if (known != nullptr) parts_.projects.claim(known->project, settings.name);
+  if (known == nullptr && store.in_flight()) known = store.find(store.in_flight()->release);
+  if (known != nullptr) deps_.projects.claim(known->project, settings.name);
   for (const std::string& problem : store.problems()) {
     spdlog::warn("{}: {}", settings.name, problem);
   }
-  flight_.resumes = store.attempt().has_value();
-  if (parts_.units != nullptr) {
-    parts_.units->watch(settings.unit,
-                        [this](const std::string& active) { on_unit_change(active); });
+  flight_.resumes = store.in_flight().has_value();
+  if (deps_.units != nullptr) {
+    deps_.units->watch(settings.unit,
+                       [this](const std::string& active) { on_unit_change(active); });
   }
 }
 
-DraftParts Reconciler::draft_parts() {
-  return DraftParts{parts_.settings, *parts_.git,    parts_.registry,
-                    parts_.docker,   parts_.compose, parts_.store};
+CandidateDeps Reconciler::candidate_deps() {
+  return CandidateDeps{deps_.settings, *deps_.git,    deps_.registry,
+                       deps_.docker,   deps_.compose, deps_.store};
 }
 
 Task<void> Reconciler::run() {
   while (!stop_requested_) {
-    reporter_.show_sign();
-    const Snapshot now = co_await look();
+    reporter_.beat();
+    const Snapshot now = co_await take_snapshot();
     const Decision decision = decide(now);
-    judged_.verdict = decision.verdict;
+    last_assessment_.verdict = decision.verdict;
     if (decision.is_retry) backoff_.retry_at.reset();
-    if (decision.forgets_judgement) judged_.key.clear();
+    if (decision.forgets_judgement) last_assessment_.key.clear();
     co_await perform(decision.action);
     co_await upkeep_.keep_commits_anew();
-    co_await upkeep_.retire_releases(!parts_.engine.error());
-    settle();
+    co_await upkeep_.prune_releases(!deps_.engine.error());
+    refresh_status();
     if (stop_requested_) break;
     co_await rest(decision.wake_at);
   }
 }
 
-Task<Snapshot> Reconciler::look() {
-  const Result<void> compose = co_await parts_.compose.look();
+Task<Snapshot> Reconciler::take_snapshot() {
+  const Result<void> compose = co_await deps_.compose.refresh();
   // Before the unit may be started.
-  if (!parts_.engine.error()) co_await upkeep_.keep_boot_files(observation_.foreign);
-  co_await unit_keeper_.look(stack_unit(), !parts_.engine.error());
+  if (!deps_.engine.error()) co_await upkeep_.keep_boot_files(observation_.foreign);
+  co_await unit_keeper_.check(stack_unit(), !deps_.engine.error());
   co_await observe();
-  if (!parts_.engine.error()) co_await upkeep_.keep_boot_files(observation_.foreign);
+  if (!deps_.engine.error()) co_await upkeep_.keep_boot_files(observation_.foreign);
   Snapshot now;
   now.now = SteadyClock::now();
-  now.stack = parts_.settings.name;
+  now.stack = deps_.settings.name;
   now.is_ending = stop_requested_;
   now.docker_error = docker_error();
   if (!compose) now.compose_error = compose.error();
-  now.has_known_compose = !parts_.compose.tool().version.empty();
+  now.has_known_compose = !deps_.compose.tool().version.empty();
   now.is_stopped = unit_keeper_.is_stopped();
   now.is_moving = unit_keeper_.is_moving();
   now.tip = facts_.tip.value;
-  const Store& store = parts_.store;
+  const Store& store = deps_.store;
   now.releases = &store.releases();
   now.current = store.current();
-  if (store.attempt()) now.commit_of_attempt = store.find(store.attempt()->release)->commit;
+  if (store.in_flight()) now.commit_in_flight = store.find(store.in_flight()->release)->commit;
   now.is_paused = store.intent().paused;
   now.held_commit = store.intent().held_commit;
   flight_.was_cut = flight_.was_cut && (now.is_stopped || now.is_moving);
@@ -113,19 +113,19 @@ Task<Snapshot> Reconciler::look() {
   now.has_request = requests_.waiting().has_value();
   now.has_open_result = requests_.last() && requests_.last()->outcome == "in_progress";
   now.request_waits_for_images = requests_.is_waiting_for_images(now.tip);
-  now.verdict = judged_.verdict;
+  now.verdict = last_assessment_.verdict;
   now.retry_at = backoff_.retry_at;
-  now.lacks_names = judged_.lacks_names.has_value();
-  now.goes_back_by_itself = parts_.settings.rollback == RollbackMode::automatic;
+  now.lacks_names = last_assessment_.lacks_names.has_value();
+  now.goes_back_by_itself = deps_.settings.rollback == RollbackMode::automatic;
   now.is_rendering_to_mend =
       upkeep_.is_rendering_to_mend(now.tip ? now.tip->commit : std::string());
-  now.has_renewed_files = upkeep_.look_for_renewed_files();
-  const ProbationWatch::Look probation = look_at_probation();
+  now.has_renewed_files = upkeep_.find_renewed_files();
+  const ProbationWatch::Check probation = check_probation();
   now.is_probation_over = probation.is_over;
   now.broken_on_probation = probation.broken;
-  now.probation_look = probation_.next_look();
+  now.probation_look = probation_.next_poll_at();
   now.probation_end = probation_.end();
-  look_at_inputs(&now);
+  check_inputs(&now);
   now.has_all_names = co_await has_all_names_now();
   co_return now;
 }
@@ -134,15 +134,16 @@ Task<Snapshot> Reconciler::look() {
 // read.
 Task<void> Reconciler::rest(SteadyClock::time_point until) {
   const auto stamp = [this] {
-    return judged_.evaluated ? stamp_of_files(parts_.settings.directory, *judged_.evaluated)
-                             : std::string();
+    return last_assessment_.evaluated
+               ? stamp_of_files(deps_.settings.directory, *last_assessment_.evaluated)
+               : std::string();
   };
-  const std::string before = std::exchange(judged_.file_stamp, stamp());
-  if (before != judged_.file_stamp && !before.empty()) co_return;
+  const std::string before = std::exchange(last_assessment_.file_stamp, stamp());
+  if (before != last_assessment_.file_stamp && !before.empty()) co_return;
   while (SteadyClock::now() < until) {
     const bool woken =
         co_await wake_.wait_until(std::min(until, SteadyClock::now() + file_interval));
-    if (woken || stamp() != judged_.file_stamp) co_return;
+    if (woken || stamp() != last_assessment_.file_stamp) co_return;
   }
 }
 
@@ -160,20 +161,20 @@ Task<void> Reconciler::perform(action::Rest) {
 Task<void> Reconciler::perform(action::StopWhatWasStarted) {
   flight_.was_cut = unit_keeper_.is_moving();
   const auto found =
-      co_await project_containers(parts_.docker, parts_.settings, parts_.store, project_);
+      co_await project_containers(deps_.docker, deps_.settings, deps_.store, project_);
   if (!found) co_return;
   const std::vector<Container> running =
-      brought_back(observer_.of_release(*found), WallTime::max(), {});
+      restarted_by_docker(observer_.of_release(*found), WallTime::max(), {});
   for (const Container& container : running) {
-    reporter_.remark(container.service + " was started while " + parts_.settings.unit +
-                     " stopped the stack: it is stopped");
-    const Result<void> stopped = co_await parts_.docker.stop(container.id);
-    if (!stopped) spdlog::warn("{}: {}", parts_.settings.name, stopped.error().text());
+    reporter_.note(container.service + " was started while " + deps_.settings.unit +
+                   " stopped the stack: it is stopped");
+    const Result<void> stopped = co_await deps_.docker.stop(container.id);
+    if (!stopped) spdlog::warn("{}: {}", deps_.settings.name, stopped.error().text());
   }
 }
 
 Task<void> Reconciler::perform(action::EndRequests) {
-  const std::string why = parts_.settings.unit + " was stopped before it was done";
+  const std::string why = deps_.settings.unit + " was stopped before it was done";
   if (requests_.waiting()) {
     const std::string id = requests_.waiting()->id;
     end_request(id, "failed", std::nullopt, why);
@@ -194,28 +195,28 @@ Task<void> Reconciler::perform(action::RecordEnd) {
   }
   const Unrecorded ended = *std::exchange(flight_.unrecorded, std::nullopt);
   co_await observe();
-  after(ended.result, ended.begun);
+  on_deployment_ended(ended.result, ended.begun);
 }
 
 Task<void> Reconciler::perform(action::Resume) {
   backoff_.retry_at.reset();
   // A commit whose look failed for the host's sake shared that time, and is looked at after this.
-  judged_.key.clear();
+  last_assessment_.key.clear();
   flight_.resumes = false;
   flight_.is_suspended = false;
-  if (!parts_.store.attempt()) co_return;
-  const Attempt found = *parts_.store.attempt();
-  reporter_.tell(Milestone::resumed, spdlog::level::info,
-                 "goes on with " + release_text(found.release) + ", found in phase " +
-                     std::string(to_string(found.phase)),
-                 parts_.store.find(found.release));
+  if (!deps_.store.in_flight()) co_return;
+  const Deployment found = *deps_.store.in_flight();
+  reporter_.report(Milestone::resumed, spdlog::level::info,
+                   "goes on with " + release_text(found.release) + ", found in phase " +
+                       std::string(to_string(found.phase)),
+                   deps_.store.find(found.release));
   requests_.resume(found.request, found.release);
-  Turn::Holder host = co_await wait_for_host();
-  co_await attempt(found, true, std::move(host), {});
+  AsyncMutex::Guard host = co_await wait_for_host();
+  co_await run_deployment(found, true, std::move(host), {});
 }
 
 Task<void> Reconciler::perform(action::MendRendering) {
-  const Turn::Holder turn = co_await wait_for(staging_turn_);
+  const AsyncMutex::Guard turn = co_await wait_for(workspace_lock_);
   const std::string tip = facts_.tip.value ? facts_.tip.value->commit : std::string();
   co_await upkeep_.mend_rendering(tip);
 }
@@ -223,9 +224,9 @@ Task<void> Reconciler::perform(action::MendRendering) {
 Task<void> Reconciler::perform(action::ServeRequest) {
   const Request request = requests_.take();
   co_await serve(request);
-  requests_.let_go();
+  requests_.close_idle_connection();
   // What it found is due is done after the newer one.
-  if (requests_.is_superseded(request.id)) judged_.key.clear();
+  if (requests_.is_superseded(request.id)) last_assessment_.key.clear();
 }
 
 Task<void> Reconciler::perform(action::ReloadRenewed) {
@@ -233,22 +234,22 @@ Task<void> Reconciler::perform(action::ReloadRenewed) {
 }
 
 Task<void> Reconciler::perform(action::AcceptCurrent) {
-  const ReleaseRecord& current = *parts_.store.current();
-  judged_.evaluated = inputs_of(parts_.settings, current);
-  judged_.key = current.inputs_key;
-  judged_.verdict = Situation{StackState::synced, "", ""};
+  const ReleaseRecord& current = *deps_.store.current();
+  last_assessment_.evaluated = inputs_of(deps_.settings, current);
+  last_assessment_.key = current.inputs_key;
+  last_assessment_.verdict = StackStatus{StackState::synced, "", ""};
   co_return;
 }
 
 Task<void> Reconciler::perform(action::Evaluate action) {
-  co_await consider(std::move(action.goal));
+  co_await consider(std::move(action.deploy_target));
 }
 
 // --- from outside
 
 void Reconciler::request_stop() {
   stop_requested_ = true;
-  if (parts_.units != nullptr) parts_.units->unwatch(parts_.settings.unit);
+  if (deps_.units != nullptr) deps_.units->unwatch(deps_.settings.unit);
   if (flight_.executing) flight_.executing->request_stop();
   wake_.notify();
 }
@@ -265,7 +266,7 @@ void Reconciler::on_engine_event(const EngineEvent& event) {
 }
 
 void Reconciler::on_engine_change() {
-  if (parts_.engine.error()) docker_return_.was_lost = true;
+  if (deps_.engine.error()) docker_return_.was_lost = true;
   probation_.on_engine_change();
   engine_changed_.notify();
   wake_.notify();
@@ -288,9 +289,9 @@ void Reconciler::on_unit_change(const std::string& active) {
   wake_.notify();
 }
 
-SignsOfLife Reconciler::signs_of_life() const {
-  return {reporter_.last_sign(), waits_for_turn_, git_watcher_.next_look(),
-          image_watcher_.next_look()};
+Heartbeats Reconciler::heartbeats() const {
+  return {reporter_.last_heartbeat(), is_queued_, git_watcher_.next_poll_at(),
+          image_watcher_.next_poll_at()};
 }
 
 }  // namespace trimtab

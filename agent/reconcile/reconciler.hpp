@@ -8,26 +8,26 @@
 #include <string>
 #include <vector>
 
-#include "agent/execute/executor.hpp"
+#include "agent/execute/deployment_runner.hpp"
+#include "agent/reconcile/assessment.hpp"
+#include "agent/reconcile/candidate.hpp"
 #include "agent/reconcile/decide.hpp"
-#include "agent/reconcile/draft.hpp"
-#include "agent/reconcile/examination.hpp"
+#include "agent/reconcile/heartbeats.hpp"
 #include "agent/reconcile/inputs.hpp"
-#include "agent/reconcile/judgement.hpp"
 #include "agent/reconcile/observer.hpp"
+#include "agent/reconcile/preflight_report.hpp"
 #include "agent/reconcile/probation_watch.hpp"
 #include "agent/reconcile/projects.hpp"
 #include "agent/reconcile/renderings.hpp"
 #include "agent/reconcile/reporter.hpp"
 #include "agent/reconcile/requests.hpp"
-#include "agent/reconcile/signs_of_life.hpp"
-#include "agent/reconcile/situation.hpp"
+#include "agent/reconcile/stack_status.hpp"
 #include "agent/reconcile/unit_keeper.hpp"
 #include "agent/reconcile/upkeep.hpp"
 #include "agent/sources/engine_watcher.hpp"
 #include "agent/sources/git_watcher.hpp"
 #include "agent/sources/image_watcher.hpp"
-#include "common/turn.hpp"
+#include "common/async_mutex.hpp"
 
 namespace trimtab {
 
@@ -49,7 +49,7 @@ struct HostPaths {
   std::filesystem::path empty_file;
 };
 
-struct ReconcilerParts {
+struct ReconcilerDeps {
   asio::any_io_executor executor;
   StackSettings settings;
   std::unique_ptr<Git> git;
@@ -61,13 +61,13 @@ struct ReconcilerParts {
   HostPaths paths;
   Store store;
   EventBus& events;
-  Turn& host_turn;     // one deployment at a time on the host
-  Projects& projects;  // of all stacks
+  AsyncMutex& deploy_lock;  // one deployment at a time on the host
+  Projects& projects;       // of all stacks
 };
 
 class Reconciler final {
  public:
-  explicit Reconciler(ReconcilerParts parts);
+  explicit Reconciler(ReconcilerDeps deps);
 
   // Ends after request_stop(), between two phases of a deployment, or by cancellation.
   Task<void> run();
@@ -89,22 +89,24 @@ class Reconciler final {
   std::string check();
   // Something was pushed: the remote and the registries are asked at once. Unlike check(), what was
   // judged before is not judged anew.
-  void look_now();
+  void poll_now();
   // What a deploy would do now. Asks the remote and renders; changes nothing that runs.
   Task<Result<PlanAnswer>> plan();
 
   // For the status.
-  [[nodiscard]] const StackSettings& settings() const { return parts_.settings; }
-  [[nodiscard]] const Store& store() const { return parts_.store; }
-  [[nodiscard]] const Situation& situation() const { return reporter_.situation(); }
+  [[nodiscard]] const StackSettings& settings() const { return deps_.settings; }
+  [[nodiscard]] const Store& store() const { return deps_.store; }
+  [[nodiscard]] const StackStatus& stack_status() const { return reporter_.stack_status(); }
   [[nodiscard]] const Facts& facts() const { return facts_; }
-  // As Git::asked_by says.
-  [[nodiscard]] std::string git_asked_by() const { return parts_.git->asked_by(); }
+  // As Git::transport_in_use says.
+  [[nodiscard]] std::string git_transport() const { return deps_.git->transport_in_use(); }
   [[nodiscard]] const Observation& observation() const { return observation_; }
   [[nodiscard]] const std::vector<ServerCertificateFile>& certificates() const {
     return upkeep_.certificates();
   }
-  [[nodiscard]] const std::optional<AttemptView>& attempt() const { return reporter_.attempt(); }
+  [[nodiscard]] const std::optional<DeploymentView>& deployment() const {
+    return reporter_.deployment();
+  }
   [[nodiscard]] const std::optional<RequestResult>& last_request() const {
     return requests_.last();
   }
@@ -113,11 +115,11 @@ class Reconciler final {
   [[nodiscard]] std::vector<std::string> notices() const;
   // Absent where no unit is kept.
   [[nodiscard]] const std::optional<UnitView>& unit() const { return unit_keeper_.view(); }
-  [[nodiscard]] SignsOfLife signs_of_life() const;
+  [[nodiscard]] Heartbeats heartbeats() const;
 
  private:
   // --- the loop: look, decide, act (reconciler.cpp)
-  Task<Snapshot> look();
+  Task<Snapshot> take_snapshot();
   Task<void> perform(StackAction action);
   Task<void> perform(action::Rest action);
   Task<void> perform(action::StopWhatWasStarted action);
@@ -140,57 +142,58 @@ class Reconciler final {
   // --- looking (reconciler_look.cpp)
   Task<void> observe();
   Task<bool> put_right_after_docker(std::vector<Container> containers);
-  [[nodiscard]] ProbationWatch::Look look_at_probation();
-  void look_at_inputs(Snapshot* now);
+  [[nodiscard]] ProbationWatch::Check check_probation();
+  void check_inputs(Snapshot* now);
   Task<bool> has_all_names_now();
   [[nodiscard]] std::optional<Error> docker_error() const;
   [[nodiscard]] Record record() const;
   StackUnit stack_unit() const;
-  void settle();
+  void refresh_status();
 
   // --- evaluating a commit (reconciler_evaluate.cpp)
   // A deployment that is to be begun.
   struct Due {
-    AttemptKind kind = AttemptKind::deploy;
-    Draft draft;
+    DeploymentKind kind = DeploymentKind::deploy;
+    Candidate candidate;
     Plan plan;
-    Examination examination;
+    PreflightReport preflight_report;
   };
-  Task<void> consider(Goal goal);
+  Task<void> consider(DeployTarget deploy_target);
   // The deployment that is due; nothing where none is, or it was said why not.
-  Task<std::optional<Due>> evaluate(Goal goal);
-  Task<std::optional<Due>> judge_made(Goal goal, Draft draft);
-  void note_that_nothing_is_due(const Goal& goal);
+  Task<std::optional<Due>> evaluate(DeployTarget deploy_target);
+  Task<std::optional<Due>> assess_made(DeployTarget deploy_target, Candidate candidate);
+  void note_that_nothing_is_due(const DeployTarget& deploy_target);
   Task<Result<void>> prepare_current();
-  Task<Examination> examine_draft(const Draft* draft);
+  Task<PreflightReport> run_preflight_for(const Candidate* candidate);
   // Gives up rolling where there is no memory for it; a line on each for people.
   Task<std::vector<std::string>> fit_memory(const Rendering* rendering, Plan* plan);
-  [[nodiscard]] Observed observed_for(const Draft& draft) const;
-  Result<void> record_rejection(const Goal& goal, Release release,
+  [[nodiscard]] Observed observed_for(const Candidate& candidate) const;
+  Result<void> record_rejection(const DeployTarget& deploy_target, Release release,
                                 std::vector<PreflightFinding> findings);
-  void wait_for_images(const Goal& goal, const Release& release,
+  void wait_for_images(const DeployTarget& deploy_target, const Release& release,
                        const std::vector<std::string>& missing);
-  void try_later(const Goal& goal, const Error& error);
+  void try_later(const DeployTarget& deploy_target, const Error& error);
   // Has the same looked at again, each time later; gives after how long.
   std::chrono::milliseconds back_off();
 
   // --- deploying (reconciler_deploy.cpp)
   // The turn of the host, and what runs then.
-  Task<Turn::Holder> wait_for_host();
-  Task<Turn::Holder> wait_for(Turn& turn);
-  Task<void> carry_out(Goal goal, Due due, Turn::Holder host);
+  Task<AsyncMutex::Guard> wait_for_host();
+  Task<AsyncMutex::Guard> wait_for(AsyncMutex& turn);
+  Task<void> carry_out(DeployTarget deploy_target, Due due, AsyncMutex::Guard host);
   // `bytes`: that each image to be pulled transfers, by its pinned name, as far as known.
   using PullBytes = std::map<std::string, std::uint64_t>;
-  Task<void> attempt(Attempt attempt, bool resumed, Turn::Holder host, PullBytes bytes);
+  Task<void> run_deployment(Deployment deployment, bool resumed, AsyncMutex::Guard host,
+                            PullBytes bytes);
   // A deployment, for what is told of its end.
   struct Begun {
     int release = 0;
-    AttemptKind kind = AttemptKind::deploy;
+    DeploymentKind kind = DeploymentKind::deploy;
     std::string request;  // id of the operator's, if one asked for it
     // When this process began to watch the gate of a new release; unset: it did not.
     std::optional<SteadyClock::time_point> gate_began;
   };
-  void after(const AttemptResult& result, const Begun& begun);
+  void on_deployment_ended(const DeploymentResult& result, const Begun& begun);
   void tell_unrecorded();
 
   // --- what operators ask (reconciler_requests.cpp)
@@ -210,12 +213,12 @@ class Reconciler final {
 
   void on_facts_asked();
   void on_unit_change(const std::string& active);
-  DraftParts draft_parts();
+  CandidateDeps candidate_deps();
 
-  ReconcilerParts parts_;
+  ReconcilerDeps deps_;
   Renderings renderings_;
   UnitKeeper unit_keeper_;
-  Turn staging_turn_;  // the staging folder has one user at a time
+  AsyncMutex workspace_lock_;  // the staging folder has one user at a time
   Facts facts_;
   Observer observer_;
   Observation observation_;
@@ -226,15 +229,15 @@ class Reconciler final {
   std::string project_;
 
   // What the last look at a commit came to.
-  struct Judged {
+  struct LastAssessment {
     std::string key;                  // inputs that need no second look
     std::optional<Inputs> evaluated;  // that were read, fit or not
     std::string file_stamp;           // of the files among them
-    Situation verdict;
+    StackStatus verdict;
     // Project and rendering of a commit that waits for what the host lacks by name.
     std::optional<std::pair<std::string, Rendering>> lacks_names;
   };
-  Judged judged_;
+  LastAssessment last_assessment_;
   struct Backoff {
     std::optional<SteadyClock::time_point> retry_at;
     int failures = 0;
@@ -256,21 +259,21 @@ class Reconciler final {
   DockerReturn docker_return_;
   // A deployment that has ended, of which the end could not be written yet.
   struct Unrecorded {
-    std::unique_ptr<Executor> executor;
-    AttemptResult result;
+    std::unique_ptr<DeploymentRunner> executor;
+    DeploymentResult result;
     Begun begun;
     SteadyClock::time_point next_try{};
   };
   struct Flight {
-    std::unique_ptr<Executor> executing;
+    std::unique_ptr<DeploymentRunner> executing;
     std::optional<Unrecorded> unrecorded;
-    bool resumes = false;       // an attempt in flight is to go on
+    bool resumes = false;       // a deployment in flight is to go on
     bool is_suspended = false;  // it goes on when the retry is due, and gives way to another commit
     bool was_cut = false;       // between two phases; not looked at since
   };
   Flight flight_;
   bool stop_requested_ = false;
-  bool waits_for_turn_ = false;
+  bool is_queued_ = false;
 
   WakeEvent wake_;
   WakeEvent engine_changed_;

@@ -41,48 +41,48 @@ Task<void> Reconciler::perform(action::EndProbation) {
 
 // Of the current release, which is good by a deployment. `notice`: for people; "": none.
 void Reconciler::end_probation(const std::string& notice) {
-  const ReleaseRecord& passed = *parts_.store.current();
+  const ReleaseRecord& passed = *deps_.store.current();
   probation_.give_up(passed.number);
-  Attempt ended = parts_.store.deployments().at(passed.made_good_by);
+  Deployment ended = deps_.store.deployments().at(passed.made_good_by);
   ended.probation_until.reset();
   if (!notice.empty()) add_notice(ended, notice);
-  const Result<void> saved = parts_.store.save(ended);
-  if (!saved) spdlog::warn("{}: {}", parts_.settings.name, saved.error().text());
+  const Result<void> saved = deps_.store.save(ended);
+  if (!saved) spdlog::warn("{}: {}", deps_.settings.name, saved.error().text());
 }
 
 Task<void> Reconciler::perform(action::TellBroken action) {
   Failure failure = std::move(action.failure);
   co_await add_logs_of_broken(&failure);
-  const Release told = *parts_.store.current();
+  const Release told = *deps_.store.current();
   const std::string notice =
-      failure.reason + "; `trimtab rollback " + parts_.settings.name + "` goes back from it";
+      failure.reason + "; `trimtab rollback " + deps_.settings.name + "` goes back from it";
   end_probation(notice);
-  reporter_.tell(Milestone::failed, spdlog::level::warn,
-                 release_text(told.number) + " (" + short_commit(told.commit) + ") " + notice,
-                 &told);
+  reporter_.report(Milestone::failed, spdlog::level::warn,
+                   release_text(told.number) + " (" + short_commit(told.commit) + ") " + notice,
+                   &told);
 }
 
 Task<void> Reconciler::perform(action::GoBack action) {
   Failure failure = std::move(action.failure);
   co_await add_logs_of_broken(&failure);
-  const Store& store = parts_.store;
+  const Store& store = deps_.store;
   const ReleaseRecord current = *store.current();
   const ReleaseRecord& before = *store.last_good_before(current);
-  Attempt next;
+  Deployment next;
   next.release = current.number;
   next.fallback = before.number;
-  next.kind = AttemptKind::probation_rollback;
+  next.kind = DeploymentKind::probation_rollback;
   next.cause = failure.reason;
   next.plan = plan_of_content(store, current, before);
   const Result<Rendering> rendering = renderings_.of(current.number);
   next.checkout = current.number;
   next.from = store.running();
-  if (rendering) next.unwell = unwell_services(next.from, *rendering, observation_.own);
+  if (rendering) next.already_failing = failing_services(next.from, *rendering, observation_.own);
   next.phase = Phase::rolling_back;
   next.failure = std::move(failure);
   next.started_at = wall_now();
-  Turn::Holder host = co_await wait_for_host();
-  co_await attempt(std::move(next), false, std::move(host), {});
+  AsyncMutex::Guard host = co_await wait_for_host();
+  co_await run_deployment(std::move(next), false, std::move(host), {});
 }
 
 Task<void> Reconciler::add_logs_of_broken(Failure* failure) {
@@ -90,10 +90,10 @@ Task<void> Reconciler::add_logs_of_broken(Failure* failure) {
   for (ServiceFailure& service : failure->services) {
     for (const Container& container : containers) {
       if (container.service != service.service) continue;
-      co_await add_last_lines(parts_.docker, container.id, &service);
+      co_await add_last_lines(deps_.docker, container.id, &service);
     }
   }
-  hide_values(known_values_of(parts_.store, {parts_.store.current()->number}), *failure);
+  hide_values(known_values_of(deps_.store, {deps_.store.current()->number}), *failure);
 }
 
 }  // namespace trimtab

@@ -13,9 +13,9 @@ namespace trimtab {
 
 Result<std::string> Reconciler::enqueue(Request request) {
   AdmissionInput input;
-  input.stack = parts_.settings.name;
-  input.unit = parts_.settings.unit;
-  input.is_paused = parts_.store.intent().paused;
+  input.stack = deps_.settings.name;
+  input.unit = deps_.settings.unit;
+  input.is_paused = deps_.store.intent().paused;
   input.is_stopped = unit_keeper_.is_stopped();
   input.is_deploying = flight_.executing != nullptr;
   input.has_open_request = !requests_.open().empty();
@@ -36,26 +36,26 @@ Result<std::string> Reconciler::deploy(std::string commit) {
 }
 
 Result<std::string> Reconciler::rollback(int release) {
-  const ReleaseRecord* const current = parts_.store.current();
+  const ReleaseRecord* const current = deps_.store.current();
   if (current == nullptr) {
-    return Error{Errc::conflict, parts_.settings.name + " has no release yet", {}};
+    return Error{Errc::conflict, deps_.settings.name + " has no release yet", {}};
   }
   Request request;
   request.kind = Request::Kind::rollback;
   request.is_named = release != 0;
   if (release == 0) {
-    const ReleaseRecord* const good = parts_.store.last_good_before(*current);
+    const ReleaseRecord* const good = deps_.store.last_good_before(*current);
     if (good == nullptr) {
       return Error{Errc::conflict,
-                   parts_.settings.name + " has no earlier good release to go back to",
-                   "`trimtab history " + parts_.settings.name + "` shows what there is"};
+                   deps_.settings.name + " has no earlier good release to go back to",
+                   "`trimtab history " + deps_.settings.name + "` shows what there is"};
     }
     release = good->number;
   }
-  const ReleaseRecord* const target = parts_.store.find(release);
+  const ReleaseRecord* const target = deps_.store.find(release);
   if (target == nullptr) {
-    return Error{Errc::not_found, parts_.settings.name + " has no " + release_text(release),
-                 "`trimtab history " + parts_.settings.name + "` shows what there is"};
+    return Error{Errc::not_found, deps_.settings.name + " has no " + release_text(release),
+                 "`trimtab history " + deps_.settings.name + "` shows what there is"};
   }
   if (target->seen.empty()) {
     return Error{Errc::conflict, release_text(release) + " never ran well",
@@ -71,57 +71,56 @@ Result<std::string> Reconciler::rollback(int release) {
 // What operators said, to be written anew. Where it could not be read, a unit of a release that has
 // run was brought up once, so that what became of it is left as it is.
 Intent Reconciler::known_intent() const {
-  Intent intent = parts_.store.intent();
+  Intent intent = deps_.store.intent();
   if (!intent.is_unknown) return intent;
   intent.is_unknown = false;
-  const ReleaseRecord* const current = parts_.store.current();
-  if (current != nullptr && !current->seen.empty()) intent.unit = parts_.settings.unit;
+  const ReleaseRecord* const current = deps_.store.current();
+  if (current != nullptr && !current->seen.empty()) intent.unit = deps_.settings.unit;
   return intent;
 }
 
 Result<std::string> Reconciler::pause(std::string why) {
   if (requests_.waiting()) {
     const std::string id = requests_.waiting()->id;
-    end_request(id, "failed", std::nullopt,
-                parts_.settings.name + " was paused before it was done");
+    end_request(id, "failed", std::nullopt, deps_.settings.name + " was paused before it was done");
   }
   Intent intent = known_intent();
   intent.paused = true;
   intent.paused_why = printable(why);
   intent.paused_at = wall_now();
-  if (auto saved = parts_.store.set_intent(intent); !saved) return saved.error();
+  if (auto saved = deps_.store.set_intent(intent); !saved) return saved.error();
   engine_changed_.notify();
   const std::string id = new_request_id();
-  settle();
-  end_request(id, "done", std::nullopt, parts_.settings.name + " is paused");
+  refresh_status();
+  end_request(id, "done", std::nullopt, deps_.settings.name + " is paused");
   return id;
 }
 
 Result<std::string> Reconciler::resume() {
-  if (auto accepted = parts_.store.accept_rejected(); !accepted) return accepted.error();
+  if (auto accepted = deps_.store.accept_rejected(); !accepted) return accepted.error();
   Intent intent = known_intent();
   intent.paused = false;
   intent.paused_why.clear();
-  if (auto saved = parts_.store.set_intent(intent); !saved) return saved.error();
+  if (auto saved = deps_.store.set_intent(intent); !saved) return saved.error();
   const std::string id = new_request_id();
   check();
-  settle();
-  end_request(id, "done", std::nullopt, parts_.settings.name + " is watched again");
+  refresh_status();
+  end_request(id, "done", std::nullopt, deps_.settings.name + " is watched again");
   return id;
 }
 
 std::string Reconciler::check() {
-  judged_.key.clear();
+  last_assessment_.key.clear();
   if (flight_.is_suspended) backoff_.retry_at = SteadyClock::now();
-  git_watcher_.look_now();
-  image_watcher_.look_now();
+  git_watcher_.poll_now();
+  image_watcher_.poll_now();
   wake_.notify();
   return new_request_id();
 }
 
-void Reconciler::look_now() {
-  git_watcher_.look_now();
-  image_watcher_.look_now();
+void Reconciler::poll_now() {
+  git_watcher_.poll_now();
+  image_watcher_.poll_now();
   if (image_wait_.commit.empty() || !backoff_.retry_at) return;
   // What was pushed may be the image that is waited for.
   backoff_.retry_at = SteadyClock::now();
@@ -139,55 +138,55 @@ Task<void> Reconciler::serve(Request request) {
     co_await serve_rollback(request);
     co_return;
   }
-  Goal goal;
-  goal.is_asked = true;
-  goal.request = request.id;
+  DeployTarget deploy_target;
+  deploy_target.is_asked = true;
+  deploy_target.request = request.id;
   // What the remote says now, not at the last interval.
-  Result<RefTip> tip = co_await parts_.git->ask();
+  Result<RefTip> tip = co_await deps_.git->ask();
   if (tip) facts_.tip.succeed(*tip);
   if (!tip && request.commit.empty()) {
     end_request(request.id, "failed", std::nullopt, tip.error().text());
     co_return;
   }
   for (const auto& [text, reference] : image_watcher_.watched()) {
-    const Result<std::string> digest = co_await parts_.registry.digest_of(reference);
+    const Result<std::string> digest = co_await deps_.registry.digest_of(reference);
     if (digest) facts_.digests[text].succeed(*digest);
   }
   std::string held_commit;
   if (request.commit.empty()) {
-    goal.tip = *tip;
-    goal.cause = "asked for by an operator";
+    deploy_target.tip = *tip;
+    deploy_target.cause = "asked for by an operator";
   } else {
     if (tip) {
-      const Result<std::string> fetched = co_await parts_.git->fetch(*tip);
-      if (!fetched) spdlog::warn("{}: {}", parts_.settings.name, fetched.error().text());
+      const Result<std::string> fetched = co_await deps_.git->fetch(*tip);
+      if (!fetched) spdlog::warn("{}: {}", deps_.settings.name, fetched.error().text());
     }
-    const Result<std::string> commit = co_await parts_.git->find_commit(request.commit);
+    const Result<std::string> commit = co_await deps_.git->find_commit(request.commit);
     if (!commit) {
       end_request(request.id, "failed", std::nullopt, commit.error().text());
       co_return;
     }
-    goal.tip.name = tip ? tip->name : parts_.settings.git.ref;
-    goal.tip.commit = *commit;
-    goal.is_fetched = true;
-    goal.cause = "commit " + short_commit(*commit) + " asked for by an operator";
-    const Release* const current = parts_.store.current();
+    deploy_target.tip.name = tip ? tip->name : deps_.settings.git.ref;
+    deploy_target.tip.commit = *commit;
+    deploy_target.is_fetched = true;
+    deploy_target.cause = "commit " + short_commit(*commit) + " asked for by an operator";
+    const Release* const current = deps_.store.current();
     const std::string deployed = current == nullptr ? std::string() : current->commit;
     held_commit = commit_to_hold(*commit, facts_.tip, deployed);
   }
   if (requests_.is_superseded(request.id)) co_return;
   // Read only now: an operator may have paused the stack meanwhile.
-  Intent intent = parts_.store.intent();
+  Intent intent = deps_.store.intent();
   intent.held_commit = held_commit;
-  if (auto saved = parts_.store.set_intent(intent); !saved) {
+  if (auto saved = deps_.store.set_intent(intent); !saved) {
     end_request(request.id, "failed", std::nullopt, saved.error().text());
     co_return;
   }
-  co_await consider(goal);
-  if (!requests_.is_looked_at() || image_wait_.commit.empty()) co_return;
-  if (parts_.store.intent().paused) {
+  co_await consider(deploy_target);
+  if (!requests_.is_evaluated() || image_wait_.commit.empty()) co_return;
+  if (deps_.store.intent().paused) {
     end_request(request.id, "failed", std::nullopt,
-                parts_.settings.name + " was paused before it was done");
+                deps_.settings.name + " was paused before it was done");
     co_return;
   }
   // It waits for an image, and the request with it.
@@ -200,7 +199,8 @@ Task<Result<Reconciler::Way>> Reconciler::find_way_back(Request request) {
   Way way;
   way.release = request.release;
   for (;;) {
-    const Result<void> readable = co_await make_readable(draft_parts(), way.release, false);
+    const Result<void> readable =
+        co_await rerender_for_current_compose(candidate_deps(), way.release, false);
     Result<Rendering> rendering = Error{Errc::failed, "was not read", {}};
     if (readable) rendering = renderings_.of(way.release);
     if (rendering) {
@@ -209,8 +209,8 @@ Task<Result<Reconciler::Way>> Reconciler::find_way_back(Request request) {
     }
     const Error error = readable ? rendering.error() : readable.error();
     const ReleaseRecord* const older =
-        request.is_named ? nullptr : parts_.store.last_good_before(*parts_.store.find(way.release));
-    const bool lost = !parts_.compose.problem() && is_lost(parts_.store, way.release, error);
+        request.is_named ? nullptr : deps_.store.last_good_before(*deps_.store.find(way.release));
+    const bool lost = !deps_.compose.problem() && is_lost(deps_.store, way.release, error);
     if (!lost || older == nullptr) co_return error;
     way.notices.push_back("it could not go back to " + release_text(way.release) + ", but to " +
                           release_text(older->number) + ": " + error.text());
@@ -219,19 +219,19 @@ Task<Result<Reconciler::Way>> Reconciler::find_way_back(Request request) {
 }
 
 Task<void> Reconciler::serve_rollback(Request request) {
-  Turn::Holder host = co_await wait_for_host();
-  std::optional<Turn::Holder> staging;
+  AsyncMutex::Guard host = co_await wait_for_host();
+  std::optional<AsyncMutex::Guard> staging;
   {
-    Turn::Holder turn = co_await wait_for(staging_turn_);
+    AsyncMutex::Guard turn = co_await wait_for(workspace_lock_);
     staging.emplace(std::move(turn));
   }
   if (requests_.is_superseded(request.id)) co_return;
-  const ReleaseRecord* const current = parts_.store.current();
-  const ReleaseRecord* const target = parts_.store.find(request.release);
+  const ReleaseRecord* const current = deps_.store.current();
+  const ReleaseRecord* const target = deps_.store.find(request.release);
   // Since it was asked for another deployment may have ended.
   if (current == nullptr || target == nullptr || target->number == current->number) {
     end_request(request.id, "failed", std::nullopt,
-                parts_.settings.name + " has no " + release_text(request.release) +
+                deps_.settings.name + " has no " + release_text(request.release) +
                     " to go back to any more");
     co_return;
   }
@@ -247,53 +247,53 @@ Task<void> Reconciler::serve_rollback(Request request) {
   }
   const Rendering* const rendering = &way->rendering;
   const Result<void> there =
-      co_await volumes_are_there(parts_.docker, parts_.store, *rendering, way->release);
+      co_await volumes_are_there(deps_.docker, deps_.store, *rendering, way->release);
   if (!there) {
     end_request(request.id, "failed", std::nullopt, there.error().text());
     co_return;
   }
-  const ReleaseRecord older = *parts_.store.find(way->release);
-  const ReleaseRecord* const ran = release_to_go_back_to(parts_.store);
+  const ReleaseRecord older = *deps_.store.find(way->release);
+  const ReleaseRecord* const ran = release_to_go_back_to(deps_.store);
   Result<Rendering> before = Error{Errc::not_found, "nothing ran well", {}};
   if (ran != nullptr) before = renderings_.of(ran->number);
-  Attempt next;
+  Deployment next;
   next.release = older.number;
   next.fallback = !before || ran->number == older.number ? 0 : ran->number;
-  next.checkout = parts_.store.current()->number;
-  next.kind = AttemptKind::operator_rollback;
-  next.from = parts_.store.running();
+  next.checkout = deps_.store.current()->number;
+  next.kind = DeploymentKind::operator_rollback;
+  next.from = deps_.store.running();
   Observed own = observation_.own;
   own.containers =
       without_hand_made_rest(observation_.own.containers, observation_.signs, *rendering);
   next.plan = make_return_plan(target_of(older, *rendering), renderings_.base_of_plans(), own);
-  if (before) next.unwell = unwell_services(next.from, *before, observation_.own);
-  for (const std::string& notice : way->notices) reporter_.remark(notice);
+  if (before) next.already_failing = failing_services(next.from, *before, observation_.own);
+  for (const std::string& notice : way->notices) reporter_.note(notice);
   next.notices = way->notices;
   next.cause = "an operator went back to it";
   next.request = request.id;
   next.started_at = wall_now();
   staging.reset();
-  co_await attempt(std::move(next), false, std::move(host), {});
+  co_await run_deployment(std::move(next), false, std::move(host), {});
 }
 
 Task<Result<PlanAnswer>> Reconciler::plan() {
   // A deployment keeps the staging folder to its end, for which nobody wants to wait here.
-  if (flight_.executing) co_return busy_with_deployment(parts_.settings.name);
-  const Turn::Holder turn = co_await staging_turn_.take();
-  if (flight_.executing) co_return busy_with_deployment(parts_.settings.name);
+  if (flight_.executing) co_return busy_with_deployment(deps_.settings.name);
+  const AsyncMutex::Guard turn = co_await workspace_lock_.lock();
+  if (flight_.executing) co_return busy_with_deployment(deps_.settings.name);
   if (const std::optional<Error> error = docker_error()) co_return *error;
-  Result<RefTip> tip = co_await parts_.git->ask();
+  Result<RefTip> tip = co_await deps_.git->ask();
   if (!tip) co_return tip.error();
-  const Result<std::string> fetched = co_await parts_.git->fetch(*tip);
+  const Result<std::string> fetched = co_await deps_.git->fetch(*tip);
   if (!fetched) co_return fetched.error();
   tip->commit = *fetched;
   const Result<void> prepared = co_await prepare_current();
   if (!prepared) co_return prepared.error();
   Facts facts;  // of its own: what is asked for here is asked now
-  DraftResult made = co_await make_draft(draft_parts(), *tip, &facts);
+  CandidateResult made = co_await build_candidate(candidate_deps(), *tip, &facts);
   if (made.world) co_return *made.world;
   PlanAnswer answer;
-  if (const ReleaseRecord* const current = parts_.store.current()) answer.from = current->number;
+  if (const ReleaseRecord* const current = deps_.store.current()) answer.from = current->number;
   answer.commit = made.release.commit;
   answer.subject = made.release.subject;
   if (made.rejected) {
@@ -301,25 +301,25 @@ Task<Result<PlanAnswer>> Reconciler::plan() {
     answer.findings.push_back(*made.rejected);
     co_return answer;
   }
-  Draft& draft = *made.draft;
-  if (!draft.missing_images.empty()) {
+  Candidate& candidate = *made.candidate;
+  if (!candidate.missing_images.empty()) {
     answer.verdict = "waiting";
     PreflightFinding finding;
     finding.name = "image-missing";
     finding.severity = PreflightFinding::Severity::warning;
-    finding.message = "not in the registry yet: " + join(draft.missing_images, ", ");
+    finding.message = "not in the registry yet: " + join(candidate.missing_images, ", ");
     answer.findings.push_back(finding);
     co_return answer;
   }
-  Examination examination = co_await examine_draft(&draft);
-  answer.findings = std::move(examination.findings);
-  answer.pulls = std::move(examination.pulls);
-  answer.free_bytes = examination.free_bytes;
-  answer.plan = make_plan(target_of(draft.release, draft.rendering), renderings_.base_of_plans(),
-                          observed_for(draft), true);
-  co_await fit_memory(&draft.rendering, &answer.plan);
+  PreflightReport preflight_report = co_await run_preflight_for(&candidate);
+  answer.findings = std::move(preflight_report.findings);
+  answer.pulls = std::move(preflight_report.pulls);
+  answer.free_bytes = preflight_report.free_bytes;
+  answer.plan = make_plan(target_of(candidate.release, candidate.rendering),
+                          renderings_.base_of_plans(), observed_for(candidate), true);
+  co_await fit_memory(&candidate.rendering, &answer.plan);
   const bool rejected =
-      has_errors(answer.findings) || parts_.store.rejected().contains(draft.release.content_key);
+      has_errors(answer.findings) || deps_.store.rejected().contains(candidate.release.content_key);
   answer.verdict = answer.plan.empty() ? "nothing to do" : rejected ? "rejected" : "would deploy";
   co_return answer;
 }

@@ -16,7 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // A folder of uploads may be mounted too.
-constexpr int most_entries = 2000;
+constexpr int max_entries = 2000;
 
 bool is_certificate(const fs::path& path) {
   constexpr std::array<std::string_view, 4> endings{".pem", ".crt", ".cer", ".key"};
@@ -33,8 +33,8 @@ std::optional<std::string> mark_of(const fs::path& path) {
 
 }  // namespace
 
-std::set<std::string> RenewedFiles::look(const Release& release, const Rendering& rendering,
-                                         const fs::path& live) {
+std::set<std::string> RenewedFiles::find_renewed(const Release& release, const Rendering& rendering,
+                                                 const fs::path& live) {
   std::set<std::string> renewed = std::exchange(due_, {});
   std::map<std::string, Marks> found;
   for (const std::string& name : rendering.service_names()) {
@@ -59,7 +59,7 @@ std::set<std::string> RenewedFiles::look(const Release& release, const Rendering
       int entries = 0;
       fs::recursive_directory_iterator entry(mount.source,
                                              fs::directory_options::skip_permission_denied, ec);
-      for (; !ec && entry != fs::recursive_directory_iterator() && entries < most_entries;
+      for (; !ec && entry != fs::recursive_directory_iterator() && entries < max_entries;
            entry.increment(ec), ++entries) {
         if (is_certificate(entry->path())) note(entry->path());
       }

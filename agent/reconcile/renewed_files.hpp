@@ -16,8 +16,8 @@ class RenewedFiles {
   // first one gives none. Looked at are files that Git does not track (what it tracks, a release
   // brings): those that are mounted alone and read-only, and certificates and keys (.pem, .crt,
   // .cer, .key) in mounted folders. `live`: the stack's directory.
-  std::set<std::string> look(const Release& release, const Rendering& rendering,
-                             const std::filesystem::path& live);
+  std::set<std::string> find_renewed(const Release& release, const Rendering& rendering,
+                                     const std::filesystem::path& live);
 
   // The service did not take them: the next look gives it again.
   void was_not_reloaded(const std::string& service) { due_.insert(service); }

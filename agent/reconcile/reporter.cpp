@@ -18,33 +18,34 @@ bool is_the_same(Errc before, Errc now) {
 
 }  // namespace
 
-void Reporter::tell(Milestone milestone, spdlog::level::level_enum level,
-                    const std::string& message, const Release* release) {
+void Reporter::report(Milestone milestone, spdlog::level::level_enum level,
+                      const std::string& message, const Release* release) {
   MilestoneFields fields;
   fields.stack = settings_.name;
   if (release != nullptr) {
     fields.release = release->number;
     fields.commit = release->commit;
   }
-  if (attempt_) fields.phase = to_string(attempt_->attempt.phase);
+  if (deployment_) fields.phase = to_string(deployment_->deployment.phase);
   log_milestone(milestone, level, fields, message);
 }
 
-void Reporter::situate(Situation now) {
-  if (now == situation_) return;
-  const Situation before = std::exchange(situation_, std::move(now));
+void Reporter::set_status(StackStatus now) {
+  if (now == stack_status_) return;
+  const StackStatus before = std::exchange(stack_status_, std::move(now));
   // The phases of a deployment have events of their own.
-  const bool same_deployment =
-      situation_.state == StackState::deploying || situation_.state == StackState::rolling_back;
-  if (before.state == situation_.state && (same_deployment || before.reason == situation_.reason)) {
+  const bool same_deployment = stack_status_.state == StackState::deploying ||
+                               stack_status_.state == StackState::rolling_back;
+  if (before.state == stack_status_.state &&
+      (same_deployment || before.reason == stack_status_.reason)) {
     return;
   }
   Json data;
   data["old"] = to_string(before.state);
-  data["new"] = to_string(situation_.state);
-  data["reason"] = situation_.reason;
-  data["message"] = std::string(to_string(situation_.state)) +
-                    (situation_.reason.empty() ? "" : ": " + situation_.reason);
+  data["new"] = to_string(stack_status_.state);
+  data["reason"] = stack_status_.reason;
+  data["message"] = std::string(to_string(stack_status_.state)) +
+                    (stack_status_.reason.empty() ? "" : ": " + stack_status_.reason);
   events_.publish("state", settings_.name, std::move(data));
 }
 
@@ -52,12 +53,12 @@ void Reporter::situate(Situation now) {
 bool Reporter::tell_of_remote(const std::optional<Error>& error) {
   if (!error) {
     if (!std::exchange(told_.remote_error, std::nullopt)) return false;
-    tell(Milestone::remark, spdlog::level::info, settings_.git.url + " answers again");
+    report(Milestone::note, spdlog::level::info, settings_.git.url + " answers again");
     return true;
   }
   const bool is_told = told_.remote_error && is_the_same(*told_.remote_error, error->code);
   told_.remote_error = error->code;
-  if (!is_told) tell(Milestone::waiting, spdlog::level::warn, error->text());
+  if (!is_told) report(Milestone::waiting, spdlog::level::warn, error->text());
   return false;
 }
 
@@ -77,11 +78,11 @@ void Reporter::tell_of_registries(const Facts& facts,
     const bool is_told =
         told != told_.registry_errors.end() && is_the_same(told->second, error.code);
     told_.registry_errors[registry] = error.code;
-    if (!is_told) tell(Milestone::waiting, spdlog::level::warn, error.text());
+    if (!is_told) report(Milestone::waiting, spdlog::level::warn, error.text());
   }
   std::erase_if(told_.registry_errors, [&](const auto& told) {
     if (errors.contains(told.first)) return false;
-    tell(Milestone::remark, spdlog::level::info, told.first + " answers again");
+    report(Milestone::note, spdlog::level::info, told.first + " answers again");
     return true;
   });
 }
@@ -140,7 +141,7 @@ void Reporter::observation(const Observation& before, const Observation& now) {
   for (const LostVolume& lost : now.lost_volumes) {
     const auto& told = before.lost_volumes;
     if (std::find(told.begin(), told.end(), lost) != told.end()) continue;
-    tell(Milestone::failed, spdlog::level::err, lost.text() + " (" + lost.hint() + ")");
+    report(Milestone::failed, spdlog::level::err, lost.text() + " (" + lost.hint() + ")");
   }
 }
 
@@ -163,33 +164,34 @@ void Reporter::request_ended(const RequestResult& result) {
   events_.publish("finished", settings_.name, std::move(data));
 }
 
-void Reporter::phase_begun(const Attempt& attempt) {
-  show_sign();
-  AttemptView view;
-  view.attempt = attempt;
+void Reporter::phase_begun(const Deployment& deployment) {
+  beat();
+  DeploymentView view;
+  view.deployment = deployment;
   view.phase_started_at = wall_now();
-  if (attempt_) view.gate_began_at = attempt_->gate_began_at;
-  if (attempt.phase == Phase::gating && !is_return(attempt.kind)) {
+  if (deployment_) view.gate_began_at = deployment_->gate_began_at;
+  if (deployment.phase == Phase::gating && !is_return(deployment.kind)) {
     view.gate_began_at = SteadyClock::now();
   }
-  attempt_ = std::move(view);
-  const bool back = attempt.phase == Phase::rolling_back || attempt.phase == Phase::gating_rollback;
-  const std::string phase(to_string(attempt.phase));
-  const std::string message = release_text(attempt.release) + ": " + phase;
-  situate({back ? StackState::rolling_back : StackState::deploying, message, ""});
-  tell(Milestone::phase_begun, spdlog::level::info, message, store_.find(attempt.release));
+  deployment_ = std::move(view);
+  const bool back =
+      deployment.phase == Phase::rolling_back || deployment.phase == Phase::gating_rollback;
+  const std::string phase(to_string(deployment.phase));
+  const std::string message = release_text(deployment.release) + ": " + phase;
+  set_status({back ? StackState::rolling_back : StackState::deploying, message, ""});
+  report(Milestone::phase_begun, spdlog::level::info, message, store_.find(deployment.release));
   Json data;
-  data["release"] = attempt.release;
+  data["release"] = deployment.release;
   data["phase"] = phase;
   data["message"] = message;
   events_.publish("phase", settings_.name, std::move(data));
 }
 
 void Reporter::pulling(const std::string& image, const PullProgress& progress) {
-  show_sign();
-  if (attempt_) {
-    attempt_->pull_image = image;
-    attempt_->pull = progress;
+  beat();
+  if (deployment_) {
+    deployment_->pull_image = image;
+    deployment_->pull = progress;
   }
   const bool whole = progress.total != 0 && progress.current == progress.total;
   if (!whole && SteadyClock::now() - last_pull_event_ < pull_event_spacing) return;
@@ -203,35 +205,35 @@ void Reporter::pulling(const std::string& image, const PullProgress& progress) {
 }
 
 void Reporter::waiting_for(const std::map<std::string, std::string>& services) {
-  show_sign();
-  if (!attempt_ || attempt_->waiting_for == services) return;
+  beat();
+  if (!deployment_ || deployment_->waiting_for == services) return;
   for (const auto& [service, words] : services) {
-    const auto before = attempt_->waiting_for.find(service);
-    if (before != attempt_->waiting_for.end() && before->second == words) continue;
+    const auto before = deployment_->waiting_for.find(service);
+    if (before != deployment_->waiting_for.end() && before->second == words) continue;
     Json data;
-    data["release"] = attempt_->attempt.release;
+    data["release"] = deployment_->deployment.release;
     data["service"] = service;
     data["state"] = words;
     data["health"] = words;
     data["message"] = service + ": " + words;
     events_.publish("service", settings_.name, std::move(data));
   }
-  attempt_->waiting_for = services;
+  deployment_->waiting_for = services;
 }
 
-void Reporter::remark(const std::string& words) {
+void Reporter::note(const std::string& words) {
   const std::string line = values_.hide_in(words);
-  tell(Milestone::remark, spdlog::level::info, line);
+  report(Milestone::note, spdlog::level::info, line);
   Json data;
   data["message"] = line;
   events_.publish("log", settings_.name, std::move(data));
 }
 
 void Reporter::hook_begun(const std::string& name, std::chrono::milliseconds at_most) {
-  remark("hook " + name + " begins");
+  note("hook " + name + " begins");
   waiting_for({{name, "hook runs"}});
   // So long it may be silent without hanging.
-  last_sign_ = SteadyClock::now() + at_most;
+  last_heartbeat_ = SteadyClock::now() + at_most;
 }
 
 }  // namespace trimtab

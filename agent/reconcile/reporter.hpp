@@ -7,12 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "agent/execute/executor.hpp"
+#include "agent/execute/deployment_runner.hpp"
 #include "agent/notify/milestones.hpp"
 #include "agent/reconcile/events.hpp"
 #include "agent/reconcile/observer.hpp"
 #include "agent/reconcile/requests.hpp"
-#include "agent/reconcile/situation.hpp"
+#include "agent/reconcile/stack_status.hpp"
 
 namespace trimtab {
 
@@ -29,8 +29,8 @@ std::vector<ServiceChange> service_changes(const std::vector<Container>& before,
                                            const std::vector<Container>& now);
 
 // The deployment that goes on, for status.
-struct AttemptView {
-  Attempt attempt;
+struct DeploymentView {
+  Deployment deployment;
   WallTime phase_started_at;
   std::string pull_image;
   PullProgress pull;
@@ -44,10 +44,10 @@ class Reporter final : public Progress {
   Reporter(const StackSettings& settings, const Store& store, EventBus& events)
       : settings_(settings), store_(store), events_(events) {}
 
-  void tell(Milestone milestone, spdlog::level::level_enum level, const std::string& message,
-            const Release* release = nullptr);
-  void situate(Situation now);
-  [[nodiscard]] const Situation& situation() const { return situation_; }
+  void report(Milestone milestone, spdlog::level::level_enum level, const std::string& message,
+              const Release* release = nullptr);
+  void set_status(StackStatus now);
+  [[nodiscard]] const StackStatus& stack_status() const { return stack_status_; }
 
   // A watcher has asked. Gives whether a remote that was away answers again.
   bool facts(const Facts& facts, const std::map<std::string, ImageReference>& watched);
@@ -58,19 +58,19 @@ class Reporter final : public Progress {
   void request_ended(const RequestResult& result);
 
   // From now on a deployment goes on, whose values nobody is to read.
-  void attempt_begins(KnownValues values) { values_ = std::move(values); }
-  void attempt_ends() { attempt_.reset(); }
-  [[nodiscard]] const std::optional<AttemptView>& attempt() const { return attempt_; }
+  void deployment_begins(KnownValues values) { values_ = std::move(values); }
+  void deployment_ends() { deployment_.reset(); }
+  [[nodiscard]] const std::optional<DeploymentView>& deployment() const { return deployment_; }
 
   // When something last showed that the stack's keeping goes on; in the future where a step was
   // said to take its time.
-  [[nodiscard]] SteadyClock::time_point last_sign() const { return last_sign_; }
-  void show_sign() { last_sign_ = SteadyClock::now(); }
+  [[nodiscard]] SteadyClock::time_point last_heartbeat() const { return last_heartbeat_; }
+  void beat() { last_heartbeat_ = SteadyClock::now(); }
 
-  void phase_begun(const Attempt& attempt) override;
+  void phase_begun(const Deployment& deployment) override;
   void pulling(const std::string& image, const PullProgress& progress) override;
   void waiting_for(const std::map<std::string, std::string>& services) override;
-  void remark(const std::string& words) override;
+  void note(const std::string& words) override;
   void hook_begun(const std::string& name, std::chrono::milliseconds at_most) override;
 
  private:
@@ -80,7 +80,7 @@ class Reporter final : public Progress {
   const StackSettings& settings_;
   const Store& store_;
   EventBus& events_;
-  Situation situation_;
+  StackStatus stack_status_;
   // What the log and events have told of the facts.
   struct Told {
     std::optional<Errc> remote_error;
@@ -89,10 +89,10 @@ class Reporter final : public Progress {
     std::map<std::string, std::string> digests;  // by image
   };
   Told told_;
-  std::optional<AttemptView> attempt_;
+  std::optional<DeploymentView> deployment_;
   KnownValues values_;
   SteadyClock::time_point last_pull_event_{};
-  SteadyClock::time_point last_sign_ = SteadyClock::now();
+  SteadyClock::time_point last_heartbeat_ = SteadyClock::now();
 };
 
 }  // namespace trimtab

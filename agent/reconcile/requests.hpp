@@ -48,8 +48,8 @@ class Requests {
   // The one that waits is looked at from now on.
   Request take();
   // The one that was looked at has begun, or is done: none can take its place any more.
-  void let_go() { looked_at_.clear(); }
-  [[nodiscard]] bool is_looked_at() const { return !looked_at_.empty(); }
+  void close_idle_connection() { looked_at_.clear(); }
+  [[nodiscard]] bool is_evaluated() const { return !looked_at_.empty(); }
   // The one that is looked at waits for the images of this commit.
   void wait_for_images(Request request, std::string commit);
   // Whether it is too early to look at the one that waits. Another commit than the one whose images

@@ -15,8 +15,8 @@ bool has_tracked_below(const std::set<std::string>& tracked, const std::string& 
   return next != tracked.end() && next->rfind(folder + "/", 0) == 0;
 }
 
-Result<void> link_folder(const fs::path& live, const fs::path& staged, const std::string& relative,
-                         const std::set<std::string>& tracked) {
+Result<void> link_directory(const fs::path& live, const fs::path& staged,
+                            const std::string& relative, const std::set<std::string>& tracked) {
   std::error_code ec;
   int links = 0;
   fs::directory_iterator entries(live, ec);
@@ -29,15 +29,16 @@ Result<void> link_folder(const fs::path& live, const fs::path& staged, const std
     const std::string path = relative.empty() ? name : relative + "/" + name;
     if (tracked.contains(path)) continue;
     std::error_code unknown;
-    const bool is_folder = entry.is_directory(unknown) && !entry.is_symlink(unknown);
+    const bool is_directory_entry = entry.is_directory(unknown) && !entry.is_symlink(unknown);
     const fs::file_status there = fs::symlink_status(staged / name, unknown);
     // Never through a link of the commit's own, which may lead anywhere.
     if (fs::exists(there) && !fs::is_directory(there)) continue;
-    const bool mixed = is_folder && (fs::exists(there) || has_tracked_below(tracked, path));
+    const bool mixed =
+        is_directory_entry && (fs::exists(there) || has_tracked_below(tracked, path));
     if (mixed) {
       const bool made = fs::create_directory(staged / name, ec);
       if (ec) return os_error("make", staged / name, ec.value());
-      const Result<void> linked = link_folder(entry.path(), staged / name, path, tracked);
+      const Result<void> linked = link_directory(entry.path(), staged / name, path, tracked);
       if (!linked) return linked;
       // Nothing is left of a folder whose files all leave with the commit.
       if (made && fs::is_empty(staged / name, unknown)) fs::remove(staged / name, unknown);
@@ -78,7 +79,7 @@ Result<void> put_file(const fs::path& staging, const fs::path& path, std::string
   });
 }
 
-Result<void> put_folder(const fs::path& staging, const fs::path& path) {
+Result<void> put_directory(const fs::path& staging, const fs::path& path) {
   return put(staging, path, [](const ConfinedDirectory& top, const fs::path& inside) {
     return top.make_directories(inside);
   });
@@ -91,7 +92,7 @@ Result<void> put_build_contexts(const fs::path& staging, const fs::path& live, c
   for (const std::string& context : build_contexts_of(raw)) {
     const auto path = path_from(base, context, variables);
     if (!path || path->empty() || !fs::is_directory(input_path(live, *path), ec)) continue;
-    const auto put = put_folder(staging, input_path(checkout, *path));
+    const auto put = put_directory(staging, input_path(checkout, *path));
     if (!put) return put;
   }
   return {};
@@ -111,7 +112,7 @@ Result<void> take_file(const fs::path& staging, const fs::path& path) {
 
 Result<void> link_untracked(const fs::path& live, const fs::path& staged,
                             const std::set<std::string>& tracked) {
-  return link_folder(live, staged, "", tracked);
+  return link_directory(live, staged, "", tracked);
 }
 
 }  // namespace trimtab

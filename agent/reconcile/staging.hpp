@@ -21,7 +21,7 @@ std::filesystem::path staged_checkout(const std::filesystem::path& staging,
 // with this content, or an empty folder.
 Result<void> put_file(const std::filesystem::path& staging, const std::filesystem::path& path,
                       std::string_view content);
-Result<void> put_folder(const std::filesystem::path& staging, const std::filesystem::path& path);
+Result<void> put_directory(const std::filesystem::path& staging, const std::filesystem::path& path);
 
 // The folders of the live directory that images are built from, empty: docker-compose 1 asks for
 // them, and does not look into them. `base`: what the compose file's paths are relative to.

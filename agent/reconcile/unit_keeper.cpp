@@ -7,7 +7,7 @@
 namespace trimtab {
 namespace {
 
-constexpr std::size_t largest_unit_file = 256 * 1024;
+constexpr std::size_t max_unit_file = 256 * 1024;
 constexpr unsigned unit_file_mode = 0644;
 constexpr std::chrono::milliseconds first_restart = std::chrono::seconds(30);
 
@@ -44,12 +44,12 @@ UnitKeeper::UnitKeeper(Units* units, std::filesystem::path unit_directory, std::
       store_(store),
       is_moving_(units != nullptr) {}
 
-Task<void> UnitKeeper::look(StackUnit unit, bool docker_answers) {
+Task<void> UnitKeeper::check(StackUnit unit, bool docker_answers) {
   if (units_ == nullptr) co_return;
   UnitFacts facts;
   UnitView view;
   view.name = name_;
-  const Result<void> retired = co_await retire_earlier(unit.stack);
+  const Result<void> retired = co_await remove_earlier_unit(unit.stack);
   if (!retired) view.problem = retired.error().text();
   const Result<UnitState> state = co_await units_->state(name_);
   if (!state) {
@@ -68,7 +68,7 @@ Task<void> UnitKeeper::look(StackUnit unit, bool docker_answers) {
   facts.docker_answers = docker_answers;
   facts.reload_is_due = reload_is_due_;
   facts.wanted_text = stack_unit_text(unit);
-  const Result<std::string> text = read_file(path_, largest_unit_file);
+  const Result<std::string> text = read_file(path_, max_unit_file);
   if (text) facts.file_text = *text;
   view.active = state->active;
   view.enabled = state->enabled == "enabled";
@@ -101,11 +101,11 @@ void UnitKeeper::show(UnitView view, const std::string& stack) {
 }
 
 // The settings named another unit before: it would go on booting the stack beside this one.
-Task<Result<void>> UnitKeeper::retire_earlier(std::string stack) {
+Task<Result<void>> UnitKeeper::remove_earlier_unit(std::string stack) {
   const std::string earlier = store_.intent().unit;
   if (earlier.empty() || earlier == name_) co_return Result<void>();
   const std::filesystem::path file = path_.parent_path() / earlier;
-  const Result<std::string> text = read_file(file, largest_unit_file);
+  const Result<std::string> text = read_file(file, max_unit_file);
   if (text && is_unit_of(*text, stack)) {
     const Result<void> disabled = co_await units_->disable(earlier);
     if (!disabled) co_return disabled;

@@ -51,7 +51,7 @@ class UnitKeeper {
   UnitKeeper(Units* units, std::filesystem::path unit_directory, std::string name, Store& store);
 
   // One look, and at most one step on. `unit`: what its file is to say.
-  Task<void> look(StackUnit unit, bool docker_answers);
+  Task<void> check(StackUnit unit, bool docker_answers);
 
   // An operator stopped the stack: nothing is to be started until it is started again.
   [[nodiscard]] bool is_stopped() const { return is_stopped_; }
@@ -61,7 +61,7 @@ class UnitKeeper {
 
  private:
   Task<Result<void>> take(UnitStep step, UnitFacts facts);
-  Task<Result<void>> retire_earlier(std::string stack);
+  Task<Result<void>> remove_earlier_unit(std::string stack);
   Task<Result<void>> reload();
   void show(UnitView view, const std::string& stack);
 

@@ -17,52 +17,52 @@ constexpr auto certificates_interval = std::chrono::minutes(1);
 }  // namespace
 
 Task<void> Upkeep::keep_boot_files(std::vector<Container> foreign) {
-  const ReleaseRecord* const current = parts_.store.current();
+  const ReleaseRecord* const current = deps_.store.current();
   if (current == nullptr) co_return;
   const bool is_kept =
-      boots_without_ == services_taken_by(foreign) && parts_.store.has_boot_files(current->number);
+      boots_without_ == services_taken_by(foreign) && deps_.store.has_boot_files(current->number);
   const Result<Rendering> rendering = is_kept ? Rendering() : renderings_.of(current->number);
   if (is_kept || !rendering) co_return;
-  const auto saved = co_await save_boot_files(parts_.docker, parts_.settings, parts_.store,
-                                              *rendering, current->number, current->jobs);
+  const auto saved = co_await save_boot_files(deps_.docker, deps_.settings, deps_.store, *rendering,
+                                              current->number, current->jobs);
   if (saved) boots_without_ = *saved;
-  if (!saved) spdlog::warn("{}: {}", parts_.settings.name, saved.error().text());
+  if (!saved) spdlog::warn("{}: {}", deps_.settings.name, saved.error().text());
 }
 
-void Upkeep::look_at_certificates() {
-  const StackSettings& settings = parts_.settings;
-  const ReleaseRecord* const current = parts_.store.current();
+void Upkeep::check_certificates() {
+  const StackSettings& settings = deps_.settings;
+  const ReleaseRecord* const current = deps_.store.current();
   const auto now = SteadyClock::now();
   if (current == nullptr || now < certificates_until_) return;
   const Result<Rendering> rendering = renderings_.of(current->number);
   if (!rendering) return;
   certificates_until_ = now + certificates_interval;
   certificates_ = find_certificates(*rendering, settings.directory, settings.directory);
-  if (!settings.certs.self_signed_until_issued || parts_.store.intent().paused) return;
+  if (!settings.certs.self_signed_until_issued || deps_.store.intent().paused) return;
   const auto made = provide_certificates(certificates_, settings.directory);
   if (!made) spdlog::warn("{}: {}", settings.name, made.error().text());
   if (!made || made->empty()) return;
   for (const std::string& line : *made) {
-    reporter_.tell(Milestone::remark, spdlog::level::info, line);
+    reporter_.report(Milestone::note, spdlog::level::info, line);
   }
   certificates_ = find_certificates(*rendering, settings.directory, settings.directory);
 }
 
-bool Upkeep::look_for_renewed_files() {
-  const ReleaseRecord* const current = parts_.store.current();
+bool Upkeep::find_renewed_files() {
+  const ReleaseRecord* const current = deps_.store.current();
   const auto now = SteadyClock::now();
   if (current == nullptr || now < renewed_until_) return !renewed_.empty();
   renewed_until_ = now + renewal_interval;
   const Result<Rendering> rendering = renderings_.of(current->number);
   if (rendering) {
-    renewed_.merge(renewed_files_.look(*current, *rendering, parts_.settings.directory));
+    renewed_.merge(renewed_files_.find_renewed(*current, *rendering, deps_.settings.directory));
   }
   return !renewed_.empty();
 }
 
 Task<void> Upkeep::reload_renewed(std::vector<Container> containers) {
   const std::set<std::string> services = std::exchange(renewed_, {});
-  const ReleaseRecord* const current = parts_.store.current();
+  const ReleaseRecord* const current = deps_.store.current();
   if (current == nullptr) co_return;
   const Result<Rendering> rendering = renderings_.of(current->number);
   if (!rendering) co_return;
@@ -70,22 +70,22 @@ Task<void> Upkeep::reload_renewed(std::vector<Container> containers) {
     if (!services.contains(container.service)) continue;
     const auto how = reload_of(rendering->service(container.service));
     if (!how || container.state != ContainerState::running) continue;
-    const Result<void> reloaded = co_await reload_container(parts_.docker, container, *how);
+    const Result<void> reloaded = co_await reload_container(deps_.docker, container, *how);
     if (reloaded) {
-      reporter_.tell(
-          Milestone::remark, spdlog::level::info,
+      reporter_.report(
+          Milestone::note, spdlog::level::info,
           container.service + " was reloaded: certificates or other files of it were renewed");
     } else {
       renewed_files_.was_not_reloaded(container.service);
-      reporter_.tell(
-          Milestone::remark, spdlog::level::warn,
+      reporter_.report(
+          Milestone::note, spdlog::level::warn,
           "files that " + container.service + " mounts were renewed: " + reloaded.error().text());
     }
   }
 }
 
 bool Upkeep::is_rendering_to_mend(const std::string& tip) {
-  const ReleaseRecord* const current = parts_.store.current();
+  const ReleaseRecord* const current = deps_.store.current();
   const bool is_readable = current == nullptr || renderings_.of(current->number).has_value();
   if (is_readable) {
     unmended_.clear();
@@ -97,25 +97,25 @@ bool Upkeep::is_rendering_to_mend(const std::string& tip) {
 
 // All that the outcome depends on.
 std::string Upkeep::what_mends(int release, const std::string& tip) const {
-  return std::to_string(release) + " " + tip + " " + parts_.compose.tool().display();
+  return std::to_string(release) + " " + tip + " " + deps_.compose.tool().display();
 }
 
 Task<void> Upkeep::mend_rendering(std::string tip) {
-  const ReleaseRecord* const current = parts_.store.current();
+  const ReleaseRecord* const current = deps_.store.current();
   if (current == nullptr) co_return;
   const int number = current->number;
   const Result<Rendering> damaged = renderings_.of(number);
   if (damaged) co_return;
   const std::string what = what_mends(number, tip);
-  const Result<void> mended = co_await make_readable(parts_, number, false);
+  const Result<void> mended = co_await rerender_for_current_compose(deps_, number, false);
   if (mended) {
-    reporter_.tell(Milestone::remark, spdlog::level::warn,
-                   damaged.error().text() + "; it was rendered again from its commit");
+    reporter_.report(Milestone::note, spdlog::level::warn,
+                     damaged.error().text() + "; it was rendered again from its commit");
     unmended_.clear();
     co_return;
   }
   if (unmended_.empty()) {
-    reporter_.tell(Milestone::failed, spdlog::level::err, mended.error().text());
+    reporter_.report(Milestone::failed, spdlog::level::err, mended.error().text());
   }
   unmended_ = mended.error().text();
   mend_tries_.note_failure(what, SteadyClock::now(), random_jitter());
@@ -123,41 +123,41 @@ Task<void> Upkeep::mend_rendering(std::string tip) {
 
 Task<std::vector<std::string>> Upkeep::keep_commits_anew() {
   std::vector<std::string> lines;
-  std::string repaired = parts_.git.take_repair_notice();
+  std::string repaired = deps_.git.take_repair_notice();
   if (repaired.empty()) co_return lines;
   lines.push_back(std::move(repaired));
   std::map<int, std::string> commits;
-  for (const auto& [number, release] : parts_.store.releases()) commits[number] = release.commit;
+  for (const auto& [number, release] : deps_.store.releases()) commits[number] = release.commit;
   std::vector<std::string> lost;
   for (const auto& [number, commit] : commits) {
-    const Result<void> kept = co_await parts_.git.keep(commit, number);
+    const Result<void> kept = co_await deps_.git.keep(commit, number);
     if (!kept) lost.push_back(std::to_string(number) + " (" + short_commit(commit) + ")");
   }
   if (!lost.empty()) {
-    lines.push_back("the commits of these releases are lost, since " + parts_.settings.git.url +
+    lines.push_back("the commits of these releases are lost, since " + deps_.settings.git.url +
                     " no longer has them; they cannot be gone back to: " + join(lost, ", "));
   }
   for (const std::string& line : lines) {
-    reporter_.tell(Milestone::remark, spdlog::level::warn, line);
+    reporter_.report(Milestone::note, spdlog::level::warn, line);
   }
   co_return lines;
 }
 
-Task<void> Upkeep::retire_releases(bool docker_answers) {
-  const std::string& stack = parts_.settings.name;
-  const Result<std::vector<int>> retired = parts_.store.retire(parts_.settings.keep);
+Task<void> Upkeep::prune_releases(bool docker_answers) {
+  const std::string& stack = deps_.settings.name;
+  const Result<std::vector<int>> retired = deps_.store.prune(deps_.settings.keep);
   if (!retired) spdlog::warn("{}: {}", stack, retired.error().text());
   if (!retired) co_return;
   for (const int number : *retired) {
-    const Result<void> dropped = co_await parts_.git.drop(number);
+    const Result<void> dropped = co_await deps_.git.drop(number);
     if (!dropped) spdlog::warn("{}: {}", stack, dropped.error().text());
   }
-  images_are_tidy_ = images_are_tidy_ && retired->empty();
-  if (images_are_tidy_ || !docker_answers) co_return;
-  const auto tidy = co_await remove_retired_images(parts_.docker, parts_.store, stack);
+  images_pruned_ = images_pruned_ && retired->empty();
+  if (images_pruned_ || !docker_answers) co_return;
+  const auto tidy = co_await remove_retired_images(deps_.docker, deps_.store, stack);
   if (!tidy) spdlog::warn("{}: {}", stack, tidy.error().text());
   // What is in use for a moment longer is tried again in a later round.
-  images_are_tidy_ = tidy && *tidy;
+  images_pruned_ = tidy && *tidy;
 }
 
 }  // namespace trimtab

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "agent/model/server_certificate.hpp"
-#include "agent/reconcile/draft.hpp"
+#include "agent/reconcile/candidate.hpp"
 #include "agent/reconcile/mend_tries.hpp"
 #include "agent/reconcile/renderings.hpp"
 #include "agent/reconcile/renewed_files.hpp"
@@ -19,8 +19,8 @@ namespace trimtab {
 class Upkeep {
  public:
   // All outlive this.
-  Upkeep(DraftParts parts, const Renderings& renderings, Reporter& reporter)
-      : parts_(parts), renderings_(renderings), reporter_(reporter) {}
+  Upkeep(CandidateDeps deps, const Renderings& renderings, Reporter& reporter)
+      : deps_(deps), renderings_(renderings), reporter_(reporter) {}
 
   // What the unit boots is not what it should be where an earlier trimtab has left it, where the
   // release was rendered again, and where a foreign container came or went.
@@ -33,13 +33,13 @@ class Upkeep {
   }
 
   // Once a minute: which there are, and self-signed ones in place of those that are missing.
-  void look_at_certificates();
+  void check_certificates();
   [[nodiscard]] const std::vector<ServerCertificateFile>& certificates() const {
     return certificates_;
   }
 
   // Every few seconds: whether files that services are to be reloaded for were renewed.
-  bool look_for_renewed_files();
+  bool find_renewed_files();
   Task<void> reload_renewed(std::vector<Container> containers);
 
   // Whether the current release cannot be read, and it is time to have it rendered again. `tip`:
@@ -54,12 +54,12 @@ class Upkeep {
   // told of it.
   Task<std::vector<std::string>> keep_commits_anew();
   // Whatever outlived its retention goes.
-  Task<void> retire_releases(bool docker_answers);
+  Task<void> prune_releases(bool docker_answers);
 
  private:
   [[nodiscard]] std::string what_mends(int release, const std::string& tip) const;
 
-  DraftParts parts_;
+  CandidateDeps deps_;
   const Renderings& renderings_;
   Reporter& reporter_;
   std::optional<std::set<std::string>> boots_without_;
@@ -70,7 +70,7 @@ class Upkeep {
   SteadyClock::time_point renewed_until_{};  // then they are looked at again
   std::string unmended_;
   MendTries mend_tries_;
-  bool images_are_tidy_ = false;  // none is left of releases that are kept no more
+  bool images_pruned_ = false;  // none is left of releases that are kept no more
 };
 
 }  // namespace trimtab

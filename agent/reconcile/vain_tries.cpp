@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
-#include "agent/model/attempt.hpp"
+#include "agent/model/deployment.hpp"
 
 namespace trimtab {
 
 bool is_vain(const ReleaseRecord& release) {
   const bool failed = release.outcome == Outcome::rolled_back || release.outcome == Outcome::failed;
-  const bool by_host = release.failure && release.failure->cls == FailureClass::world;
+  const bool by_host = release.failure && release.failure->cause == FailureCause::host;
   return failed && by_host &&
          std::any_of(
              release.timeline.begin(), release.timeline.end(),

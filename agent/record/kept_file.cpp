@@ -12,7 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int most_set_aside = 1000;
+constexpr int max_set_aside = 1000;
 
 struct Reading {
   std::optional<Json> json;  // whole
@@ -44,7 +44,7 @@ Result<Reading> read_one(const fs::path& path) {
 }  // namespace
 
 Result<fs::path> keep_aside(const fs::path& path) {
-  for (int i = 1; i < most_set_aside; ++i) {
+  for (int i = 1; i < max_set_aside; ++i) {
     const fs::path aside = path.string() + ".broken" + (i == 1 ? "" : "." + std::to_string(i));
     if (::link(path.c_str(), aside.c_str()) == 0) return aside;
     if (errno != EEXIST) return os_error("set aside", path, errno);

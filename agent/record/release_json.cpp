@@ -43,12 +43,15 @@ Plan plan_from_json(const Json& json) {
   return plan;
 }
 
-std::string_view text_of(FailureClass cls) {
-  return cls == FailureClass::world ? "world" : "content";
+std::string_view text_of(FailureCause cause) {
+  return cause == FailureCause::host ? "host" : "release";
 }
 
-FailureClass class_of(const Json& json) {
-  return json_string(json, "class") == "world" ? FailureClass::world : FailureClass::content;
+// Earlier versions wrote a class: "content" or "world".
+FailureCause cause_of(const Json& json) {
+  const bool is_of_host =
+      json_string(json, "cause") == "host" || json_string(json, "class") == "world";
+  return is_of_host ? FailureCause::host : FailureCause::release;
 }
 
 std::vector<PreflightFinding> findings_from_json(const Json& json) {
@@ -59,7 +62,7 @@ std::vector<PreflightFinding> findings_from_json(const Json& json) {
     finding.severity = json_string(item, "severity") == "warning"
                            ? PreflightFinding::Severity::warning
                            : PreflightFinding::Severity::error;
-    finding.cls = class_of(item);
+    finding.cause = cause_of(item);
     finding.message = json_string(item, "message");
     finding.hint = json_string(item, "hint");
     findings.push_back(std::move(finding));
@@ -70,7 +73,7 @@ std::vector<PreflightFinding> findings_from_json(const Json& json) {
 std::optional<Failure> failure_from_json(const Json& json) {
   if (!json.is_object() || json.empty()) return std::nullopt;
   Failure failure;
-  failure.cls = class_of(json);
+  failure.cause = cause_of(json);
   failure.phase = json_string(json, "phase");
   failure.reason = json_string(json, "reason");
   failure.hint = json_string(json, "hint");
@@ -157,7 +160,7 @@ Json to_json(const std::vector<PreflightFinding>& findings) {
     item["name"] = finding.name;
     item["severity"] =
         finding.severity == PreflightFinding::Severity::warning ? "warning" : "error";
-    item["class"] = text_of(finding.cls);
+    item["cause"] = text_of(finding.cause);
     item["message"] = finding.message;
     item["hint"] = finding.hint;
     list.push_back(std::move(item));
@@ -167,7 +170,7 @@ Json to_json(const std::vector<PreflightFinding>& findings) {
 
 Json to_json(const Failure& failure) {
   Json json;
-  json["class"] = text_of(failure.cls);
+  json["cause"] = text_of(failure.cause);
   json["phase"] = failure.phase;
   json["reason"] = failure.reason;
   json["hint"] = failure.hint;
@@ -236,35 +239,35 @@ Json to_json(const Release& release) {
   return json;
 }
 
-Json to_json(const Attempt& attempt) {
+Json to_json(const Deployment& deployment) {
   Json json;
   json["schema"] = record_schema;
-  json["id"] = attempt.id;
-  json["release"] = attempt.release;
-  json["fallback"] = attempt.fallback;
-  json["checkout"] = attempt.checkout;
-  json["kind"] = to_string(attempt.kind);
-  json["from"] = to_json(attempt.from);
-  json["plan"] = to_json(attempt.plan);
-  json["unwell"] = attempt.unwell;
-  json["request"] = attempt.request;
-  json["phase"] = to_string(attempt.phase);
-  json["entries"] = attempt.entries;
-  json["return_plan"] = to_json(attempt.return_plan);
-  json["leaving"] = attempt.leaving ? Json(*attempt.leaving) : Json(nullptr);
-  json["hook_mark"] = attempt.hook_mark;
-  json["previous"] = attempt.previous ? Json(*attempt.previous) : Json(nullptr);
-  json["cause"] = attempt.cause;
-  json["findings"] = to_json(attempt.findings);
-  json["started_at"] = format_time(attempt.started_at);
-  json["timeline"] = to_json(attempt.timeline);
-  json["hooks"] = to_json(attempt.hooks);
-  json["notices"] = list_of(attempt.notices);
-  json["failure"] = attempt.failure ? to_json(*attempt.failure) : Json(nullptr);
-  json["ran"] = to_json(attempt.ran);
-  json["ended_at"] = time_or_null(attempt.ended_at);
-  json["outcome"] = to_string(attempt.outcome);
-  json["probation_until"] = time_or_null(attempt.probation_until);
+  json["id"] = deployment.id;
+  json["release"] = deployment.release;
+  json["fallback"] = deployment.fallback;
+  json["checkout"] = deployment.checkout;
+  json["kind"] = to_string(deployment.kind);
+  json["from"] = to_json(deployment.from);
+  json["plan"] = to_json(deployment.plan);
+  json["unwell"] = deployment.already_failing;
+  json["request"] = deployment.request;
+  json["phase"] = to_string(deployment.phase);
+  json["entries"] = deployment.phase_attempts;
+  json["return_plan"] = to_json(deployment.return_plan);
+  json["leaving"] = deployment.outgoing ? Json(*deployment.outgoing) : Json(nullptr);
+  json["hook_mark"] = deployment.hook_mark;
+  json["previous"] = deployment.previous ? Json(*deployment.previous) : Json(nullptr);
+  json["cause"] = deployment.cause;
+  json["findings"] = to_json(deployment.findings);
+  json["started_at"] = format_time(deployment.started_at);
+  json["timeline"] = to_json(deployment.timeline);
+  json["hooks"] = to_json(deployment.hooks);
+  json["notices"] = list_of(deployment.notices);
+  json["failure"] = deployment.failure ? to_json(*deployment.failure) : Json(nullptr);
+  json["ran"] = to_json(deployment.ran);
+  json["ended_at"] = time_or_null(deployment.ended_at);
+  json["outcome"] = to_string(deployment.outcome);
+  json["probation_until"] = time_or_null(deployment.probation_until);
   return json;
 }
 
@@ -314,57 +317,58 @@ Result<Release> release_from_json(const Json& json) {
   return release;
 }
 
-Result<Attempt> attempt_from_json(const Json& json) {
+Result<Deployment> deployment_from_json(const Json& json) {
   if (const auto checked = check_schema(json, "the deployment"); !checked) return checked.error();
   const std::optional<Phase> phase = phase_from(json_string(json, "phase"));
   const std::optional<Outcome> outcome = outcome_from(json_string(json, "outcome"));
-  Attempt attempt;
-  attempt.id = static_cast<int>(json_int(json, "id"));
-  attempt.release = static_cast<int>(json_int(json, "release"));
-  if (!phase || !outcome || attempt.id < 1 || attempt.release < 1) {
+  Deployment deployment;
+  deployment.id = static_cast<int>(json_int(json, "id"));
+  deployment.release = static_cast<int>(json_int(json, "release"));
+  if (!phase || !outcome || deployment.id < 1 || deployment.release < 1) {
     return Error{
         Errc::invalid, "the deployment has no id, no release, or no known phase or outcome", {}};
   }
-  attempt.outcome = *outcome;
-  attempt.phase = *phase;
-  attempt.fallback = static_cast<int>(json_int(json, "fallback"));
-  attempt.checkout = static_cast<int>(json_int(json, "checkout"));
-  attempt.kind = attempt_kind_from(json_string(json, "kind")).value_or(AttemptKind::deploy);
+  deployment.outcome = *outcome;
+  deployment.phase = *phase;
+  deployment.fallback = static_cast<int>(json_int(json, "fallback"));
+  deployment.checkout = static_cast<int>(json_int(json, "checkout"));
+  deployment.kind =
+      deployment_kind_from(json_string(json, "kind")).value_or(DeploymentKind::deploy);
   for (const auto& [key, set] :
-       {std::pair("from", &attempt.from), std::pair("ran", &attempt.ran)}) {
+       {std::pair("from", &deployment.from), std::pair("ran", &deployment.ran)}) {
     if (!json.contains(key)) continue;
     Result<RunningSet> read = running_set_from_json(json[key]);
     if (!read) return read.error();
     *set = std::move(*read);
   }
   if (json.contains("previous") && json["previous"].is_number_integer()) {
-    attempt.previous = static_cast<int>(json_int(json, "previous"));
+    deployment.previous = static_cast<int>(json_int(json, "previous"));
   }
-  attempt.cause = json_string(json, "cause");
-  attempt.findings = findings_from_json(json_array(json, "findings"));
-  attempt.plan = plan_from_json(json_array(json, "plan"));
+  deployment.cause = json_string(json, "cause");
+  deployment.findings = findings_from_json(json_array(json, "findings"));
+  deployment.plan = plan_from_json(json_array(json, "plan"));
   for (std::string& name : strings_of(json_array(json, "unwell"))) {
-    attempt.unwell.insert(std::move(name));
+    deployment.already_failing.insert(std::move(name));
   }
-  attempt.request = json_string(json, "request");
-  attempt.return_plan = plan_from_json(json_array(json, "return_plan"));
-  attempt.entries = static_cast<int>(json_int(json, "entries"));
+  deployment.request = json_string(json, "request");
+  deployment.return_plan = plan_from_json(json_array(json, "return_plan"));
+  deployment.phase_attempts = static_cast<int>(json_int(json, "entries"));
   if (json.contains("leaving") && json["leaving"].is_object()) {
-    attempt.leaving = SeenContainers();
+    deployment.outgoing = SeenContainers();
     for (const auto& item : json["leaving"].items()) {
       const std::vector<std::string> ids = strings_of(item.value());
-      (*attempt.leaving)[item.key()] = std::set<std::string>(ids.begin(), ids.end());
+      (*deployment.outgoing)[item.key()] = std::set<std::string>(ids.begin(), ids.end());
     }
   }
-  attempt.hook_mark = json_string(json, "hook_mark");
-  attempt.started_at = time_of(json, "started_at");
-  attempt.timeline = timeline_from_json(json_array(json, "timeline"));
-  attempt.hooks = hooks_from_json(json_array(json, "hooks"));
-  attempt.notices = strings_of(json_array(json, "notices"));
-  attempt.ended_at = parse_time(json_string(json, "ended_at"));
-  attempt.probation_until = parse_time(json_string(json, "probation_until"));
-  attempt.failure = failure_from_json(json_object(json, "failure"));
-  return attempt;
+  deployment.hook_mark = json_string(json, "hook_mark");
+  deployment.started_at = time_of(json, "started_at");
+  deployment.timeline = timeline_from_json(json_array(json, "timeline"));
+  deployment.hooks = hooks_from_json(json_array(json, "hooks"));
+  deployment.notices = strings_of(json_array(json, "notices"));
+  deployment.ended_at = parse_time(json_string(json, "ended_at"));
+  deployment.probation_until = parse_time(json_string(json, "probation_until"));
+  deployment.failure = failure_from_json(json_object(json, "failure"));
+  return deployment;
 }
 
 Result<RunningSet> running_set_from_json(const Json& json) {

@@ -1,7 +1,7 @@
 // Releases and deployments as JSON: the form of the files, parts of which the status socket shows.
 #pragma once
 
-#include "agent/model/attempt.hpp"
+#include "agent/model/deployment.hpp"
 #include "agent/model/release_record.hpp"
 #include "agent/model/running_set.hpp"
 #include "common/json.hpp"
@@ -15,7 +15,7 @@ Json to_json(const Failure& failure);
 Json to_json(const std::vector<TimelineEntry>& timeline);
 Json to_json(const std::vector<HookRun>& hooks);
 Json to_json(const Release& release);
-Json to_json(const Attempt& attempt);
+Json to_json(const Deployment& deployment);
 Json to_json(const RunningSet& running);
 
 // Of every file below the state directory.
@@ -28,7 +28,7 @@ bool is_newer(const Json& json);
 
 // invalid where a file's schema is not ours or a needed member is missing.
 Result<Release> release_from_json(const Json& json);
-Result<Attempt> attempt_from_json(const Json& json);
+Result<Deployment> deployment_from_json(const Json& json);
 Result<RunningSet> running_set_from_json(const Json& json);
 
 }  // namespace trimtab

@@ -34,7 +34,7 @@ bool is_of_it(const Json& json) {
   return json.is_object() && json_int(json, "schema") == 1;
 }
 
-Result<Attempt> deployment_in(const Json& release) {
+Result<Deployment> deployment_in(const Json& release) {
   Json json = release;
   json["id"] = json_int(release, "number");
   json["release"] = json_int(release, "number");
@@ -44,11 +44,11 @@ Result<Attempt> deployment_in(const Json& release) {
   if (!json_object(release, "seen").empty()) json["ran"] = ran_in(release);
   const bool is_open = json_string(release, "outcome") == to_string(Outcome::in_progress);
   if (is_open) json["outcome"] = to_string(Outcome::postponed);
-  return attempt_from_json(json);
+  return deployment_from_json(json);
 }
 
-std::optional<Attempt> last_of_journal(std::string_view journal) {
-  std::optional<Attempt> last;
+std::optional<Deployment> last_of_journal(std::string_view journal) {
+  std::optional<Deployment> last;
   for (const std::string& line : split(journal, '\n')) {
     Result<Json> json = parse_json(line);
     if (!json || !is_of_it(*json)) continue;
@@ -56,20 +56,20 @@ std::optional<Attempt> last_of_journal(std::string_view journal) {
     (*json)["outcome"] = to_string(Outcome::in_progress);
     // Versions before it had it went by what they would go back to.
     if (!json->contains("checkout")) (*json)["checkout"] = json_int(*json, "fallback");
-    Result<Attempt> attempt = attempt_from_json(*json);
-    if (attempt) last = std::move(*attempt);
+    Result<Deployment> deployment = deployment_from_json(*json);
+    if (deployment) last = std::move(*deployment);
   }
   return last;
 }
 
-Attempt in_flight(Attempt journalled, const Attempt* of_release, int next_id) {
+Deployment in_flight(Deployment journalled, const Deployment* of_release, int next_id) {
   const bool is_first = of_release != nullptr && of_release->outcome != Outcome::good &&
-                        journalled.kind != AttemptKind::operator_rollback;
+                        journalled.kind != DeploymentKind::operator_rollback;
   journalled.id = next_id;
   if (!is_first) {
     // A deployment that had passed its gate was begun again where it broke on probation.
-    if (journalled.kind == AttemptKind::deploy && journalled.phase >= Phase::rolling_back) {
-      journalled.kind = AttemptKind::probation_rollback;
+    if (journalled.kind == DeploymentKind::deploy && journalled.phase >= Phase::rolling_back) {
+      journalled.kind = DeploymentKind::probation_rollback;
     }
     return journalled;
   }

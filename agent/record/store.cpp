@@ -63,7 +63,7 @@ Result<Store> Store::open(fs::path directory) {
   return store;
 }
 
-void Store::set_aside(const fs::path& path, const std::string& why) {
+void Store::quarantine(const fs::path& path, const std::string& why) {
   const fs::path aside = path.string() + ".broken";
   std::error_code ec;
   fs::rename(path, aside, ec);
@@ -86,28 +86,28 @@ Result<void> Store::load_releases() {
   return {};
 }
 
-void Store::load_release(int number, bool is_folder) {
+void Store::load_release(int number, bool is_directory_entry) {
   remove_temporary_files(release_directory(number));
   const fs::path file = release_directory(number) / "release.json";
   const Result<Json> json = read_json(file);
   if (!json && json.error().code == Errc::not_found) {
     // A release whose first write was cut off has no file yet: it never began.
-    if (is_folder) unfinished_.insert(number);
+    if (is_directory_entry) unfinished_.insert(number);
     return;
   }
-  if (!json) return set_aside(file, json.error().message);
+  if (!json) return quarantine(file, json.error().message);
   const Result<Release> release = release_from_json(*json);
   if (!release && is_newer(*json)) {
     problems_.push_back(file.string() + " cannot be read (" + release.error().message + ")");
     return;
   }
-  if (!release) return set_aside(file, release.error().message);
+  if (!release) return quarantine(file, release.error().message);
   if (release->number != number) {
-    return set_aside(file, "it is of release " + std::to_string(release->number));
+    return quarantine(file, "it is of release " + std::to_string(release->number));
   }
   if (schema_1::is_of_it(*json)) {
-    Result<Attempt> deployment = schema_1::deployment_in(*json);
-    if (!deployment) return set_aside(file, deployment.error().message);
+    Result<Deployment> deployment = schema_1::deployment_in(*json);
+    if (!deployment) return quarantine(file, deployment.error().message);
     of_schema_1_[number] = std::move(*deployment);
   }
   releases_[number] = record_of(*release, {});
@@ -123,15 +123,16 @@ Result<void> Store::load_deployments() {
     if (id == 0) continue;
     last_deployment_ = std::max(last_deployment_, id);
     const Result<Json> json = read_json(file);
-    Result<Attempt> deployment = json ? attempt_from_json(*json) : Result<Attempt>(json.error());
+    Result<Deployment> deployment =
+        json ? deployment_from_json(*json) : Result<Deployment>(json.error());
     if (deployment && deployment->id == id) {
       deployments_[id] = std::move(*deployment);
     } else if (json && is_newer(*json)) {
       // It may be in flight, and another version's to go on with.
       hold(file.string() + " cannot be read (" + deployment.error().message + ")");
     } else {
-      set_aside(file, deployment ? "it is of deployment " + std::to_string(deployment->id)
-                                 : deployment.error().message);
+      quarantine(file, deployment ? "it is of deployment " + std::to_string(deployment->id)
+                                  : deployment.error().message);
     }
   }
   if (ec) return os_error("read", folder, ec.value());
@@ -144,13 +145,13 @@ void Store::take_over_schema_1() {
   const fs::path journal = directory_ / "journal";
   const Result<std::string> lines = read_file(journal);
   Result<void> written;
-  const auto keep = [&](const Attempt& deployment) {
+  const auto keep = [&](const Deployment& deployment) {
     remember(deployment);
     if (written) written = write_json(deployment_file(deployment.id), to_json(deployment));
   };
   const bool is_begun = std::any_of(deployments_.begin(), deployments_.end(),
                                     [](const auto& known) { return !known.second.ended_at; });
-  std::optional<Attempt> in_flight;
+  std::optional<Deployment> in_flight;
   if (lines && !is_begun) in_flight = schema_1::last_of_journal(*lines);
   for (const auto& [number, deployment] : of_schema_1_) {
     if (!deployments_.contains(deployment.id)) keep(deployment);
@@ -161,7 +162,7 @@ void Store::take_over_schema_1() {
                              found == of_schema_1_.end() ? nullptr : &found->second,
                              next_deployment()));
   } else if (lines && !is_begun) {
-    set_aside(journal, in_flight ? "its release is not there" : "no line of it can be read");
+    quarantine(journal, in_flight ? "its release is not there" : "no line of it can be read");
   }
   for (const auto& [number, deployment] : of_schema_1_) {
     if (written) {
@@ -179,22 +180,22 @@ void Store::take_over_schema_1() {
 void Store::find_in_flight() {
   for (auto& [id, deployment] : deployments_) {
     if (deployment.ended_at) continue;
-    if (attempt_) {
-      Attempt& older = deployments_.at(attempt_->id);
+    if (in_flight_) {
+      Deployment& older = deployments_.at(in_flight_->id);
       older.outcome = Outcome::failed;
       older.ended_at = deployment.started_at;
     }
-    attempt_ = deployment;
+    in_flight_ = deployment;
   }
-  if (attempt_ && !releases_.contains(attempt_->release)) {
-    set_aside(deployment_file(attempt_->id), "its release is not there");
-    deployments_.erase(attempt_->id);
-    attempt_.reset();
+  if (in_flight_ && !releases_.contains(in_flight_->release)) {
+    quarantine(deployment_file(in_flight_->id), "its release is not there");
+    deployments_.erase(in_flight_->id);
+    in_flight_.reset();
   }
-  if (attempt_ && attempt_->fallback != 0 && !releases_.contains(attempt_->fallback)) {
-    problems_.push_back("release " + std::to_string(attempt_->fallback) + ", to which release " +
-                        std::to_string(attempt_->release) + " would go back, cannot be read");
-    attempt_->fallback = 0;
+  if (in_flight_ && in_flight_->fallback != 0 && !releases_.contains(in_flight_->fallback)) {
+    problems_.push_back("release " + std::to_string(in_flight_->fallback) + ", to which release " +
+                        std::to_string(in_flight_->release) + " would go back, cannot be read");
+    in_flight_->fallback = 0;
   }
   for (auto& [number, release] : releases_) release = record_of(release, deployments_);
 }
@@ -248,7 +249,7 @@ std::set<std::string> Store::rejected_by_releases() const {
   std::set<std::string> keys;
   for (const auto& [number, release] : releases_) {
     const std::string& key = release.content_key.empty() ? release.inputs_key : release.content_key;
-    const bool by_host = release.failure && release.failure->cls == FailureClass::world;
+    const bool by_host = release.failure && release.failure->cause == FailureCause::host;
     if (release.outcome == Outcome::good) keys.erase(key);
     const bool failed = release.outcome == Outcome::rejected ||
                         release.outcome == Outcome::rolled_back ||
@@ -288,7 +289,7 @@ void Store::load_running() {
     if (!releases_.contains(running_.release)) running_.release = 0;
     return;
   }
-  if (running.error().code != Errc::not_found) set_aside(file, running.error().message);
+  if (running.error().code != Errc::not_found) quarantine(file, running.error().message);
   running_ = running_by_deployments(deployments_);
   const int newest = deployments_.empty() ? 0 : deployments_.rbegin()->first;
   if (newest == last_deployment_) return;
@@ -393,10 +394,10 @@ Result<void> Store::set_current(int number) {
   return {};
 }
 
-Result<std::vector<int>> Store::retire(int keep) {
+Result<std::vector<int>> Store::prune(int keep) {
   std::set<int> kept{current_};
-  if (attempt_) kept.insert({attempt_->release, attempt_->fallback, attempt_->checkout});
-  for (const RunningSet* running : {&running_, attempt_ ? &attempt_->from : &running_}) {
+  if (in_flight_) kept.insert({in_flight_->release, in_flight_->fallback, in_flight_->checkout});
+  for (const RunningSet* running : {&running_, in_flight_ ? &in_flight_->from : &running_}) {
     kept.insert(running->release);
     for (const auto& [name, service] : running->services) kept.insert(service.release);
   }
@@ -485,7 +486,7 @@ Result<void> Store::reject(const std::string& key) {
   return write_rejected(std::move(keys));
 }
 
-Result<void> Store::pardon(const std::string& key) {
+Result<void> Store::clear_rejection(const std::string& key) {
   if (!rejected_.contains(key)) return {};
   std::set<std::string> keys = rejected_;
   keys.erase(key);
@@ -534,14 +535,14 @@ Result<void> Store::write_kept(KeptFile& file, Json json) {
   return {};
 }
 
-Result<void> Store::save(const Attempt& deployment) {
+Result<void> Store::save(const Deployment& deployment) {
   const auto written = write_json(deployment_file(deployment.id), to_json(deployment));
   if (!written) return written;
   remember(deployment);
   if (!deployment.ended_at) {
-    attempt_ = deployment;
-  } else if (attempt_ && attempt_->id == deployment.id) {
-    attempt_.reset();
+    in_flight_ = deployment;
+  } else if (in_flight_ && in_flight_->id == deployment.id) {
+    in_flight_.reset();
   }
   for (const int number : {deployment.release, deployment.ran.release, deployment.checkout}) {
     const auto found = releases_.find(number);
@@ -550,7 +551,7 @@ Result<void> Store::save(const Attempt& deployment) {
   return {};
 }
 
-void Store::remember(const Attempt& deployment) {
+void Store::remember(const Deployment& deployment) {
   last_deployment_ = std::max(last_deployment_, deployment.id);
   deployments_[deployment.id] = deployment;
 }

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/model/attempt.hpp"
+#include "agent/model/deployment.hpp"
 #include "agent/model/release_record.hpp"
 #include "agent/record/kept_file.hpp"
 #include "common/result.hpp"
@@ -77,11 +77,11 @@ class Store {
   // to, and what runs, and beyond `keep` that repeat one of those, and rejected keys that no kept
   // release has, and deployments that say nothing of one, and what was left of releases whose
   // writing or removal was cut off; gives the numbers that are gone.
-  Result<std::vector<int>> retire(int keep);
+  Result<std::vector<int>> prune(int keep);
 
   [[nodiscard]] const std::set<std::string>& rejected() const { return rejected_; }
   Result<void> reject(const std::string& key);
-  Result<void> pardon(const std::string& key);
+  Result<void> clear_rejection(const std::string& key);
   // An operator goes on although it was not known for certain what was rejected: what is known of
   // it is written.
   Result<void> accept_rejected();
@@ -97,10 +97,10 @@ class Store {
   [[nodiscard]] const Deployments& deployments() const { return deployments_; }
   [[nodiscard]] int next_deployment() const { return last_deployment_ + 1; }
   // The deployment in flight: the one that has not ended.
-  [[nodiscard]] const std::optional<Attempt>& attempt() const { return attempt_; }
+  [[nodiscard]] const std::optional<Deployment>& in_flight() const { return in_flight_; }
   // Writes the deployment as far as it has come: its phase before the phase's effects, and its end.
   // It has an id, and no other is in flight.
-  Result<void> save(const Attempt& deployment);
+  Result<void> save(const Deployment& deployment);
 
  private:
   explicit Store(std::filesystem::path directory)
@@ -111,10 +111,10 @@ class Store {
   Result<std::vector<int>> remove_unfinished();
   Result<void> prune_deployments();
   Result<void> load_releases();
-  void load_release(int number, bool is_folder);
+  void load_release(int number, bool is_directory_entry);
   Result<void> load_deployments();
   void take_over_schema_1();
-  void remember(const Attempt& deployment);
+  void remember(const Deployment& deployment);
   void find_in_flight();
   void load_current();
   Result<void> load_rejected();
@@ -125,14 +125,14 @@ class Store {
   Result<void> write_rejected(std::set<std::string> keys);
   Result<void> write_kept(KeptFile& file, Json json);
   void hold(const std::string& why);
-  void set_aside(const std::filesystem::path& path, const std::string& why);
+  void quarantine(const std::filesystem::path& path, const std::string& why);
 
   std::filesystem::path directory_;
   std::vector<std::string> problems_;
   Releases releases_;
   Deployments deployments_;
   int last_deployment_ = 0;
-  std::map<int, Attempt> of_schema_1_;  // what releases' files of it tell, by release
+  std::map<int, Deployment> of_schema_1_;  // what releases' files of it tell, by release
   int current_ = 0;
   int highest_ = 0;
   std::set<int> unfinished_;  // folders of releases without a record, found at the start
@@ -141,7 +141,7 @@ class Store {
   std::set<std::string> rejected_;
   Intent intent_;
   RunningSet running_;
-  std::optional<Attempt> attempt_;
+  std::optional<Deployment> in_flight_;
 };
 
 }  // namespace trimtab

@@ -13,7 +13,7 @@ namespace trimtab {
 
 namespace {
 
-constexpr std::size_t largest_file = 1024 * 1024;
+constexpr std::size_t max_file = 1024 * 1024;
 
 std::string variable(const char* name) {
   const char* const value = std::getenv(name);
@@ -105,7 +105,7 @@ Result<AwsKeys> find_aws_keys(const RegistrySettings& settings) {
   if (profile.empty()) profile = "default";
   const auto file =
       settings.aws_credentials_file.empty() ? default_file() : settings.aws_credentials_file;
-  const auto text = read_file(file, largest_file);
+  const auto text = read_file(file, max_file);
   if (!text) {
     if (text.error().code != Errc::not_found) return text.error();
     return Error{Errc::not_found, "there are no AWS keys: " + file.string() + " does not exist",

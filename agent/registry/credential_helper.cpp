@@ -13,8 +13,8 @@ namespace trimtab {
 
 namespace {
 
-constexpr std::chrono::seconds longest_run{10};
-constexpr std::size_t largest_helper_answer = 64 * 1024;
+constexpr std::chrono::seconds max_run{10};
+constexpr std::size_t max_helper_answer = 64 * 1024;
 constexpr std::string_view prefix = "docker-credential-";
 
 // A part of a file's name, not of a path.
@@ -29,7 +29,7 @@ bool is_helper_name(std::string_view name) {
 std::map<std::string, std::string> helper_environment(const http::Proxies& proxies) {
   constexpr std::string_view names[] = {"HOME", "GNUPGHOME", "PASSWORD_STORE_DIR"};
   constexpr std::string_view families[] = {"AWS_", "AZURE_", "CLOUDSDK_", "GOOGLE_"};
-  auto environment = base_environment();
+  auto environment = minimal_environment();
   environment["HOME"] = "/root";
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text = *entry;
@@ -102,9 +102,9 @@ Task<Result<std::optional<RegistryLogin>>> ask_helper(std::string name, std::str
   command.argv = {std::string(prefix) + name, "get"};
   command.environment = helper_environment(proxies);
   command.input = server;
-  command.timeout = longest_run;
-  command.output_limit = largest_helper_answer;
-  command.error_limit = largest_helper_answer;
+  command.timeout = max_run;
+  command.output_limit = max_helper_answer;
+  command.error_limit = max_helper_answer;
   const auto exit = co_await run(std::move(command));
   if (!exit) {
     Error error = exit.error();

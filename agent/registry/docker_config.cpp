@@ -15,7 +15,7 @@ namespace trimtab {
 
 namespace {
 
-constexpr std::size_t largest_config = 1024 * 1024;
+constexpr std::size_t max_config = 1024 * 1024;
 constexpr std::string_view docker_hub = "docker.io";
 constexpr std::string_view docker_hub_key = "https://index.docker.io/v1/";
 
@@ -128,7 +128,7 @@ void DockerConfigFile::refresh() {
   ++generation_;
   problem_.reset();
 
-  auto text = read_file(path_, largest_config);
+  auto text = read_file(path_, max_config);
   if (!text) {
     problem_ = text.error();
   } else if (auto parsed = parse_json(*text); !parsed) {

@@ -15,8 +15,8 @@ namespace trimtab {
 
 namespace {
 
-constexpr std::chrono::seconds longest_question{20};
-constexpr std::size_t largest_token_answer = 256 * 1024;
+constexpr std::chrono::seconds max_question{20};
+constexpr std::size_t max_token_answer = 256 * 1024;
 
 bool is_of(std::string_view text, std::string_view allowed) {
   return !text.empty() && text.find_first_not_of(allowed) == text.npos;
@@ -165,8 +165,8 @@ Task<Result<EcrLogin>> get_ecr_login(EcrRegistry registry, AwsKeys keys, http::P
   // After the signature, which a proxy that rewrites it would break.
   request.headers.emplace_back("User-Agent", "trimtab/" TRIMTAB_VERSION);
   http::Limits limits;
-  limits.body_bytes = largest_token_answer;
-  limits.timeout = longest_question;
+  limits.body_bytes = max_token_answer;
+  limits.timeout = max_question;
   http::Connection connection(*endpoint);
   const auto response = co_await connection.exchange(std::move(request), limits);
   if (!response) co_return response.error();

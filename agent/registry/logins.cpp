@@ -18,8 +18,8 @@ constexpr std::chrono::minutes answer_life{5};
 // So that one that hangs does not hold up every look.
 constexpr std::chrono::minutes hang_life{1};
 // Before AWS is asked again when it gave no login although the last one nears its end.
-constexpr std::chrono::minutes aws_patience{5};
-constexpr std::chrono::hours longest_aws_login{12};
+constexpr std::chrono::minutes aws_timeout{5};
+constexpr std::chrono::hours max_aws_login{12};
 
 Result<std::optional<RegistryLogin>> from_file(const RegistrySettings& settings) {
   auto password = read_secret_file(settings.password_file);
@@ -42,7 +42,7 @@ struct Logins::Kept {
     return answer && source == wanted && SteadyClock::now() < renew_at;
   }
 
-  Turn turn;           // one maker at a time
+  AsyncMutex turn;     // one maker at a time
   std::string source;  // of the answer
   std::optional<Result<Login>> answer;
   SteadyClock::time_point renew_at;
@@ -125,7 +125,7 @@ Task<Result<std::optional<RegistryLogin>>> Logins::from_helper(std::string regis
                                                                std::string helper) {
   const auto executor = co_await asio::this_coro::executor;
   Kept& kept = kept_for(registry, executor);
-  const auto turn = co_await kept.turn.take();
+  const auto turn = co_await kept.turn.lock();
   // `docker login` writes config.json even where the login goes to a store.
   const std::string source = helper + " " + std::to_string(docker_config_.generation());
   if (kept.serves(source)) co_return *kept.answer;
@@ -145,7 +145,7 @@ Task<Result<std::optional<RegistryLogin>>> Logins::from_aws(std::string registry
                                                             RegistrySettings settings) {
   const auto executor = co_await asio::this_coro::executor;
   Kept& kept = kept_for(registry, executor);
-  const auto turn = co_await kept.turn.take();
+  const auto turn = co_await kept.turn.lock();
   const std::string source =
       "AWS " + settings.aws_credentials_file.string() + " " + settings.aws_profile;
   if (kept.serves(source)) co_return *kept.answer;
@@ -161,15 +161,15 @@ Task<Result<std::optional<RegistryLogin>>> Logins::from_aws(std::string registry
   if (!made) {
     if (!kept.answer || kept.source != source || now >= kept.ends_at) co_return made.error();
     spdlog::warn("no new login for {}, the last one is used on: {}", registry, made.error().text());
-    kept.renew_at = std::min(now + aws_patience, kept.ends_at);
+    kept.renew_at = std::min(now + aws_timeout, kept.ends_at);
     co_return *kept.answer;
   }
   RegistryLogin login;
   login.username = std::move(made->username);
   login.password = std::move(made->password);
   login.server = docker_server(registry);
-  const auto life = std::clamp<SteadyClock::duration>(
-      made->expires_at - wall_now(), SteadyClock::duration::zero(), longest_aws_login);
+  const auto life = std::clamp<SteadyClock::duration>(made->expires_at - wall_now(),
+                                                      SteadyClock::duration::zero(), max_aws_login);
   kept.source = source;
   kept.answer = Login(std::move(login));
   // Half of it is left for the longest pull, and for hours in which AWS cannot be asked.

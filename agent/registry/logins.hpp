@@ -12,8 +12,8 @@
 #include "agent/registry/docker_config.hpp"
 #include "agent/registry/ecr.hpp"
 #include "common/async.hpp"
+#include "common/async_mutex.hpp"
 #include "common/proxy.hpp"
-#include "common/turn.hpp"
 
 namespace trimtab {
 

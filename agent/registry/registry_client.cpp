@@ -25,12 +25,12 @@ constexpr std::chrono::seconds question_time{30};
 constexpr std::chrono::seconds idle_time{90};
 // A GET of a manifest costs a pull where those are counted.
 constexpr std::chrono::hours head_retry{1};
-constexpr std::size_t largest_manifest = 4 * 1024 * 1024;  // the specification's bound
-constexpr int most_redirects = 3;
+constexpr std::size_t max_manifest = 4 * 1024 * 1024;  // the specification's bound
+constexpr int max_redirects = 3;
 constexpr auto npos = std::string::npos;
-constexpr std::size_t most_validators = 1000;
+constexpr std::size_t max_validators = 1000;
 // After a 429 that names no time.
-constexpr std::chrono::seconds usual_patience{10};
+constexpr std::chrono::seconds default_timeout{10};
 
 // All kinds in one line: for a kind that is not accepted, a registry answers with another manifest
 // or with none, and some proxies keep only the first of several lines.
@@ -59,7 +59,7 @@ std::string tag_or_digest(const ImageReference& reference) {
 
 http::Limits answer_limits() {
   http::Limits limits;
-  limits.body_bytes = largest_manifest;
+  limits.body_bytes = max_manifest;
   limits.timeout = question_time;
   return limits;
 }
@@ -136,12 +136,12 @@ struct RegistryClient::Server {
   };
   std::map<std::string, Validator> validators;
   // It asked to be left alone until then.
-  SteadyClock::time_point quiet_until = SteadyClock::time_point::min();
+  SteadyClock::time_point backoff_until = SteadyClock::time_point::min();
   Error quiet_because;
   // No pull is left until then; questions by HEAD cost none.
   SteadyClock::time_point no_pulls_until = SteadyClock::time_point::min();
 
-  Turn turn;                // to use the connection
+  AsyncMutex turn;          // to use the connection
   asio::steady_timer idle;  // drops the connection
 };
 
@@ -220,9 +220,9 @@ Result<RegistryClient::ServerPtr> RegistryClient::server_for(
   return server;
 }
 
-Task<Result<std::shared_ptr<Turn::Holder>>> RegistryClient::take_turn(ServerPtr server) {
-  auto holder = co_await server->turn.take();
-  co_return std::make_shared<Turn::Holder>(std::move(holder));
+Task<Result<std::shared_ptr<AsyncMutex::Guard>>> RegistryClient::take_turn(ServerPtr server) {
+  auto holder = co_await server->turn.lock();
+  co_return std::make_shared<AsyncMutex::Guard>(std::move(holder));
 }
 
 Task<Result<std::string>> RegistryClient::digest_of(ImageReference reference) {
@@ -300,7 +300,7 @@ Task<Result<std::string>> RegistryClient::ask_digest(ServerPtr server, ImageRefe
       std::max(server->get_until[reference.repository], now + head_retry);
   server->validators.erase(target);
   const auto etag = get->response.header("ETag");
-  if (!etag.empty() && server->validators.size() < most_validators)
+  if (!etag.empty() && server->validators.size() < max_validators)
     server->validators[target] = Server::Validator{std::string(etag), *digest};
   co_return digest;
 }
@@ -502,7 +502,7 @@ Task<Result<http::Response>> RegistryClient::exchange(ServerPtr server, http::Re
   auto response = co_await exchange_here(server, request);
   http::Url here{server->endpoint.tls, server->endpoint.host, server->endpoint.port,
                  request.target};
-  for (int i = 0; i < most_redirects && response && is_redirect(response->status); ++i) {
+  for (int i = 0; i < max_redirects && response && is_redirect(response->status); ++i) {
     const auto there = http::resolve_reference(here, response->header("Location"));
     if (!there) break;
     const bool same_server =
@@ -538,8 +538,8 @@ Task<Result<http::Response>> RegistryClient::exchange_here(ServerPtr server,
 }
 
 Task<Result<http::Response>> RegistryClient::send(ServerPtr server, http::Request request) {
-  if (const auto now = SteadyClock::now(); now < server->quiet_until) {
-    const auto quiet = server->quiet_until - now;
+  if (const auto now = SteadyClock::now(); now < server->backoff_until) {
+    const auto quiet = server->backoff_until - now;
     Error error = server->quiet_because;
     error.retry_after = std::chrono::ceil<std::chrono::seconds>(quiet);
     co_return error;
@@ -566,8 +566,8 @@ Task<Result<http::Response>> RegistryClient::send(ServerPtr server, http::Reques
   if (quiet_wanted && response->status >= 400) {
     server->quiet_because = busy(server->registry, *response);
     const auto asked_for = server->quiet_because.retry_after;
-    const auto patience = asked_for.count() == 0 ? usual_patience : asked_for;
-    server->quiet_until = SteadyClock::now() + patience;
+    const auto timeout = asked_for.count() == 0 ? default_timeout : asked_for;
+    server->backoff_until = SteadyClock::now() + timeout;
   }
   if (response) {
     const auto pause = pause_of_pulls(response->headers, wall_now());

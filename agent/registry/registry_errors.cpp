@@ -11,7 +11,7 @@ namespace trimtab {
 
 namespace {
 
-constexpr std::size_t longest_message = 300;
+constexpr std::size_t max_message = 300;
 
 std::string with_message(std::string text, const http::Response& response) {
   const auto message = registry_message(response.body);
@@ -60,16 +60,16 @@ bool is_busy(int status) {
 }  // namespace
 
 Error busy(const std::string& host, const http::Response& response) {
-  const auto patience = http::retry_after(response.header("Retry-After"), wall_now());
+  const auto timeout = http::retry_after(response.header("Retry-After"), wall_now());
   std::string text = host + (response.status == 429 ? " is asked too often (429)"
                                                     : " has a problem of its own (" +
                                                           std::to_string(response.status) + ")");
-  if (patience.count() > 0) {
+  if (timeout.count() > 0) {
     text += " and asks to come back in " +
-            human_duration(std::chrono::duration_cast<std::chrono::milliseconds>(patience));
+            human_duration(std::chrono::duration_cast<std::chrono::milliseconds>(timeout));
   }
   return Error{Errc::unavailable, with_message(std::move(text), response),
-               "it is asked again later", patience};
+               "it is asked again later", timeout};
 }
 
 std::string image_in_registry(const ImageReference& reference) {
@@ -79,7 +79,7 @@ std::string image_in_registry(const ImageReference& reference) {
 }
 
 std::string short_message(std::string_view text) {
-  return std::string(trim(one_line(text.substr(0, longest_message))));
+  return std::string(trim(one_line(text.substr(0, max_message))));
 }
 
 std::string registry_message(std::string_view body) {

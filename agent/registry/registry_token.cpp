@@ -13,7 +13,7 @@ namespace {
 // What the specification says for answers that do not tell.
 constexpr std::chrono::seconds default_lifetime{60};
 // Nobody gives more than a day; a larger number must not overflow a point of time.
-constexpr std::int64_t longest_lifetime = 7 * 24 * 3600;
+constexpr std::int64_t max_lifetime = 7 * 24 * 3600;
 
 std::string scope_of(const Challenge& challenge, const std::string& repository) {
   const auto scope = challenge.parameter("scope");
@@ -56,7 +56,7 @@ Result<Token> parse_token(std::string_view body) {
   if (token.text.empty() || !is_visible_ascii(token.text))
     return Error{Errc::invalid, "the answer holds no token", {}};
   const auto lifetime = json_int(*answer, "expires_in", default_lifetime.count());
-  token.lifetime = std::chrono::seconds(std::clamp<std::int64_t>(lifetime, 0, longest_lifetime));
+  token.lifetime = std::chrono::seconds(std::clamp<std::int64_t>(lifetime, 0, max_lifetime));
   return token;
 }
 

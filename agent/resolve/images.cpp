@@ -71,7 +71,7 @@ std::string kept_tag_prefix(const std::string& stack) {
   return "trimtab.local/" + path_component(stack) + "/";
 }
 
-KeptTag kept_tag(const std::string& stack, const std::string& service, const ImagePin& pin) {
+KeptTag retention_tag(const std::string& stack, const std::string& service, const ImagePin& pin) {
   const auto at = pin.pinned.find("sha256:");
   return {kept_tag_prefix(stack) + path_component(service),
           at == std::string::npos ? "kept" : short_digest(pin.pinned.substr(at))};
@@ -82,7 +82,7 @@ std::vector<std::string> stale_tags(const std::vector<std::string>& tags, const 
   std::set<std::string> wanted;
   for (const auto& [number, release] : releases) {
     for (const auto& [service, pin] : release.images) {
-      wanted.insert(kept_tag(stack, service, pin).text());
+      wanted.insert(retention_tag(stack, service, pin).text());
     }
   }
   std::vector<std::string> stale;

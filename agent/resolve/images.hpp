@@ -50,7 +50,7 @@ struct KeptTag {
 
   [[nodiscard]] std::string text() const { return repository + ":" + tag; }
 };
-KeptTag kept_tag(const std::string& stack, const std::string& service, const ImagePin& pin);
+KeptTag retention_tag(const std::string& stack, const std::string& service, const ImagePin& pin);
 
 // Those of `tags`, all of them kept tags of the stack's, that none of the releases names.
 std::vector<std::string> stale_tags(const std::vector<std::string>& tags, const std::string& stack,

@@ -7,7 +7,7 @@ namespace trimtab {
 
 namespace {
 
-constexpr std::size_t most_blocks = 100;  // inside each other
+constexpr std::size_t max_blocks = 100;  // inside each other
 
 // nginx's words, one after another: ";", "{" and "}" are words of their own.
 class Words {
@@ -90,7 +90,7 @@ std::vector<ServerCertificate> server_certificates(std::string_view configuratio
   Words words(configuration);
   while (const auto word = words.next()) {
     if (*word == "{") {
-      if (blocks.size() == most_blocks) return found;
+      if (blocks.size() == max_blocks) return found;
       blocks.push_back(blocks.back());
       blocks.back().names.clear();
     } else if (*word == "}") {

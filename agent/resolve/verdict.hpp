@@ -9,10 +9,10 @@
 namespace trimtab {
 
 enum class Verdict {
-  nothing,  // it is the current release
-  record,   // other commit, same content: the checkout moves, nothing restarts
-  deploy,   // new content
-  held,     // its content was rejected
+  nothing,   // it is the current release
+  record,    // other commit, same content: the checkout moves, nothing restarts
+  deploy,    // new content
+  rejected,  // its content was rejected
 };
 
 struct Content {
@@ -22,7 +22,7 @@ struct Content {
 
 // `current` is null before the first good release. `again`: an operator asked for it explicitly, so
 // that rejected content is tried once more.
-Verdict judge(const Content& content, const Release* current, const std::set<std::string>& rejected,
-              bool again);
+Verdict assess(const Content& content, const Release* current,
+               const std::set<std::string>& rejected, bool again);
 
 }  // namespace trimtab

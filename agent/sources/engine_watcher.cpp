@@ -7,7 +7,7 @@ namespace trimtab {
 namespace {
 
 constexpr std::chrono::milliseconds first_wait = std::chrono::seconds(1);
-constexpr int most_doublings = 5;  // 32 s: Docker comes back within a minute or a person acts
+constexpr int max_doublings = 5;  // 32 s: Docker comes back within a minute or a person acts
 
 }  // namespace
 
@@ -46,8 +46,7 @@ Task<void> EngineWatcher::run() {
       error_ = ended.error();
       on_lost_();
     }
-    const auto wait =
-        next_interval(first_wait, std::min(failures, most_doublings), random_jitter());
+    const auto wait = next_interval(first_wait, std::min(failures, max_doublings), random_jitter());
     ++failures;
     co_await wake_.wait_until(SteadyClock::now() + wait);
   }

@@ -18,7 +18,7 @@ class EngineWatcher {
                 std::function<void()> on_connected, std::function<void()> on_lost);
   Task<void> run();
   // Tries to connect at once, where Docker was away.
-  void look_now() { wake_.notify(); }
+  void poll_now() { wake_.notify(); }
 
   [[nodiscard]] const std::optional<EngineInfo>& engine() const { return engine_; }
   [[nodiscard]] const std::optional<Error>& error() const { return error_; }

@@ -7,7 +7,7 @@ namespace trimtab {
 namespace {
 
 // Servers close a connection that is idle for longer.
-constexpr std::chrono::seconds longest_idle{60};
+constexpr std::chrono::seconds max_idle{60};
 
 }  // namespace
 
@@ -21,24 +21,24 @@ GitWatcher::GitWatcher(asio::any_io_executor executor, Git& git, std::chrono::mi
 
 Task<void> GitWatcher::run() {
   for (;;) {
-    next_look_ = SteadyClock::now();
+    next_poll_at_ = SteadyClock::now();
     Result<RefTip> tip = co_await git_.ask();
-    std::chrono::milliseconds patience{0};
+    std::chrono::milliseconds timeout{0};
     if (tip) {
       fact_.succeed(std::move(*tip));
     } else {
-      patience = tip.error().retry_after;
+      timeout = tip.error().retry_after;
       fact_.fail(tip.error());
     }
     asked_();
-    const auto wait = std::max(patience, next_interval(interval_, fact_.failures, random_jitter()));
-    if (wait > longest_idle) git_.let_go();
+    const auto wait = std::max(timeout, next_interval(interval_, fact_.failures, random_jitter()));
+    if (wait > max_idle) git_.close_idle_connection();
     const auto now = SteadyClock::now();
-    next_look_ = now + wait;
-    bool woken = co_await wake_.wait_until(next_look_);
+    next_poll_at_ = now + wait;
+    bool woken = co_await wake_.wait_until(next_poll_at_);
     // A hint is no reason to ask a server that wants to be left alone.
-    while (woken && SteadyClock::now() < now + patience) {
-      woken = co_await wake_.wait_until(now + patience);
+    while (woken && SteadyClock::now() < now + timeout) {
+      woken = co_await wake_.wait_until(now + timeout);
     }
   }
 }

@@ -16,9 +16,9 @@ class GitWatcher {
              Fact<RefTip>& fact, std::function<void()> asked);
   Task<void> run();
   // Asks at once instead of at the next interval.
-  void look_now() { wake_.notify(); }
+  void poll_now() { wake_.notify(); }
   // When it asks next, or began to.
-  [[nodiscard]] SteadyClock::time_point next_look() const { return next_look_; }
+  [[nodiscard]] SteadyClock::time_point next_poll_at() const { return next_poll_at_; }
 
  private:
   Git& git_;
@@ -26,7 +26,7 @@ class GitWatcher {
   Fact<RefTip>& fact_;
   std::function<void()> asked_;
   WakeEvent wake_;
-  SteadyClock::time_point next_look_ = SteadyClock::now();
+  SteadyClock::time_point next_poll_at_ = SteadyClock::now();
 };
 
 }  // namespace trimtab

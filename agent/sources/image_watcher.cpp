@@ -44,27 +44,27 @@ Task<void> ImageWatcher::run() {
       const auto mine = due.find(text);
       const bool early = mine != due.end() && mine->second.time > begun;
       if (early && (!all || mine->second.is_told)) continue;
-      next_look_ = SteadyClock::now();
+      next_poll_at_ = SteadyClock::now();
       Result<std::string> digest = co_await registry_.digest_of(reference);
       if (!images_.contains(text)) continue;
       Fact<std::string>& fact = facts_[text];
-      std::chrono::milliseconds patience{0};
+      std::chrono::milliseconds timeout{0};
       if (digest) {
         fact.succeed(std::move(*digest));
       } else {
         fact.fail(digest.error());
-        patience = digest.error().retry_after;
+        timeout = digest.error().retry_after;
       }
       const bool answered = digest || digest.error().code == Errc::not_found;
       const int failures = answered ? std::min(fact.failures, max_missing_backoff) : fact.failures;
       const auto usual = begun + next_interval(interval_, failures, jitter);
-      const auto told = SteadyClock::now() + patience;
+      const auto told = SteadyClock::now() + timeout;
       due[text] = Due{std::max(usual, told), told > usual};
     }
     asked_();
-    next_look_ = begun + next_interval(interval_, 0, jitter);
-    for (const auto& [text, mine] : due) next_look_ = std::min(next_look_, mine.time);
-    all = co_await wake_.wait_until(next_look_);
+    next_poll_at_ = begun + next_interval(interval_, 0, jitter);
+    for (const auto& [text, mine] : due) next_poll_at_ = std::min(next_poll_at_, mine.time);
+    all = co_await wake_.wait_until(next_poll_at_);
   }
 }
 

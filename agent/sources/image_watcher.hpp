@@ -18,9 +18,9 @@ class ImageWatcher {
                std::chrono::milliseconds interval, std::map<std::string, Fact<std::string>>& facts,
                std::function<void()> asked);
   Task<void> run();
-  void look_now() { wake_.notify(); }
+  void poll_now() { wake_.notify(); }
   // When it asks next, or began to ask for the image that it is at.
-  [[nodiscard]] SteadyClock::time_point next_look() const { return next_look_; }
+  [[nodiscard]] SteadyClock::time_point next_poll_at() const { return next_poll_at_; }
 
   // The images to watch from now on, as the compose file writes them. Facts of others are
   // forgotten.
@@ -34,7 +34,7 @@ class ImageWatcher {
   std::function<void()> asked_;
   std::map<std::string, ImageReference> images_;
   WakeEvent wake_;
-  SteadyClock::time_point next_look_ = SteadyClock::now();
+  SteadyClock::time_point next_poll_at_ = SteadyClock::now();
 };
 
 }  // namespace trimtab

@@ -23,8 +23,8 @@ constexpr const char* manager_interface = "org.freedesktop.systemd1.Manager";
 constexpr const char* unit_interface = "org.freedesktop.systemd1.Unit";
 constexpr const char* properties_interface = "org.freedesktop.DBus.Properties";
 
-constexpr auto usual_patience = std::chrono::seconds(10);
-constexpr auto reload_patience = std::chrono::seconds(90);
+constexpr auto default_timeout = std::chrono::seconds(10);
+constexpr auto reload_timeout = std::chrono::seconds(90);
 
 using Properties = std::map<std::string, sdbus::Variant>;
 
@@ -124,14 +124,14 @@ Task<Result<UnitState>> SystemdUnits::state(std::string unit) {
       calls_->object(manager_path)
           ->callMethod("LoadUnit")
           .onInterface(manager_interface)
-          .withTimeout(usual_patience)
+          .withTimeout(default_timeout)
           .withArguments(unit)
           .storeResultsTo(path);
       Properties properties;
       calls_->object(path)
           ->callMethod("GetAll")
           .onInterface(properties_interface)
-          .withTimeout(usual_patience)
+          .withTimeout(default_timeout)
           .withArguments(std::string(unit_interface))
           .storeResultsTo(properties);
       UnitState state;
@@ -161,7 +161,7 @@ Task<Result<void>> SystemdUnits::reload() {
       calls_->object(manager_path)
           ->callMethod("Reload")
           .onInterface(manager_interface)
-          .withTimeout(reload_patience);
+          .withTimeout(reload_timeout);
       return {};
     });
   };
@@ -176,7 +176,7 @@ Task<Result<void>> SystemdUnits::enable(std::string unit) {
       calls_->object(manager_path)
           ->callMethod("EnableUnitFiles")
           .onInterface(manager_interface)
-          .withTimeout(reload_patience)
+          .withTimeout(reload_timeout)
           .withArguments(std::vector<std::string>{unit}, false, false)
           .storeResultsTo(carries_install_info, changes);
       return {};
@@ -192,7 +192,7 @@ Task<Result<void>> SystemdUnits::disable(std::string unit) {
       calls_->object(manager_path)
           ->callMethod("DisableUnitFiles")
           .onInterface(manager_interface)
-          .withTimeout(reload_patience)
+          .withTimeout(reload_timeout)
           .withArguments(std::vector<std::string>{unit}, false)
           .storeResultsTo(changes);
       return {};
@@ -208,7 +208,7 @@ Task<Result<void>> SystemdUnits::start(std::string unit) {
       calls_->object(manager_path)
           ->callMethod("StartUnit")
           .onInterface(manager_interface)
-          .withTimeout(usual_patience)
+          .withTimeout(default_timeout)
           .withArguments(unit, std::string("replace"))
           .storeResultsTo(job);
       return {};
@@ -222,7 +222,7 @@ void SystemdUnits::watch(std::string unit, std::function<void(std::string active
   signals_wanted_ = true;
 }
 
-void SystemdUnits::tell(const std::string& unit, const std::string& active) {
+void SystemdUnits::publish(const std::string& unit, const std::string& active) {
   const auto found = watched_.find(unit);
   if (found != watched_.end()) found->second(active);
 }
@@ -240,7 +240,7 @@ Task<void> SystemdUnits::follow_signals() {
   signals_ = connected ? *connected : nullptr;
   if (!signals_) signals_wanted_ = true;
   if (!lost) co_return;
-  for (const std::string& unit : units) tell(unit, "");
+  for (const std::string& unit : units) publish(unit, "");
 }
 
 std::shared_ptr<SystemdUnits::Signals> SystemdUnits::connect_signals(
@@ -250,12 +250,12 @@ std::shared_ptr<SystemdUnits::Signals> SystemdUnits::connect_signals(
     signals->connection = sdbus::createSystemBusConnection();
     auto manager =
         sdbus::createProxy(*signals->connection, systemd_name, sdbus::ObjectPath{manager_path});
-    manager->callMethod("Subscribe").onInterface(manager_interface).withTimeout(usual_patience);
+    manager->callMethod("Subscribe").onInterface(manager_interface).withTimeout(default_timeout);
     for (const std::string& unit : units) {
       sdbus::ObjectPath path;
       manager->callMethod("LoadUnit")
           .onInterface(manager_interface)
-          .withTimeout(usual_patience)
+          .withTimeout(default_timeout)
           .withArguments(unit)
           .storeResultsTo(path);
       auto proxy = sdbus::createProxy(*signals->connection, systemd_name, path);
@@ -265,7 +265,7 @@ std::shared_ptr<SystemdUnits::Signals> SystemdUnits::connect_signals(
                              const std::vector<std::string>&) {
             const std::string active = text_of(properties, "ActiveState");
             if (interface != unit_interface || active.empty()) return;
-            asio::post(loop_, [this, unit, active] { tell(unit, active); });
+            asio::post(loop_, [this, unit, active] { publish(unit, active); });
           });
 #if SDBUSCPP_MAJOR < 2
       proxy->finishRegistration();

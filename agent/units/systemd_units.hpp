@@ -30,7 +30,7 @@ class SystemdUnits final : public Units {
   struct Signals;
   template <class T>
   Task<Result<T>> on_call_thread(std::function<Result<T>()> call);
-  void tell(const std::string& unit, const std::string& active);
+  void publish(const std::string& unit, const std::string& active);
   Task<void> follow_signals();
   std::shared_ptr<Signals> connect_signals(const std::vector<std::string>& units);
 

@@ -13,7 +13,7 @@
 namespace trimtab {
 
 // GitHub's limit, the highest of all senders'. Bodies are not kept, so that it costs no memory.
-constexpr std::size_t largest_hook_body = 25 * 1024 * 1024;
+constexpr std::size_t max_hook_body = 25 * 1024 * 1024;
 
 struct HookRefusal {
   int status = 0;

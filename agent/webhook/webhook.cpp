@@ -9,13 +9,13 @@ namespace trimtab {
 namespace {
 
 // Few senders have something to say at a time, and each connection costs two buffers.
-constexpr std::size_t most_connections = 16;
+constexpr std::size_t max_connections = 16;
 constexpr auto idle_timeout = std::chrono::seconds(10);
 // What holds the port, or lacks the address, may go away.
 constexpr auto listen_interval = std::chrono::seconds(10);
 // Calls that come closer together cause one look more, at the end of it.
-constexpr auto look_interval = std::chrono::seconds(1);
-constexpr int most_refusals_in_second = 10;
+constexpr auto poll_interval = std::chrono::seconds(1);
+constexpr int max_refusals_in_second = 10;
 constexpr auto warning_interval = std::chrono::minutes(1);
 
 }  // namespace
@@ -48,8 +48,8 @@ Task<void> Webhook::listen() {
     Result<UniqueFd> listener = http::listen_tcp(settings_.listen);
     if (listener) {
       http::ServerLimits limits;
-      limits.connections = most_connections;
-      limits.body_bytes = largest_hook_body;
+      limits.connections = max_connections;
+      limits.body_bytes = max_hook_body;
       limits.idle_timeout = idle_timeout;
       server_ = std::make_unique<http::Server>(
           executor_, std::move(*listener), limits,
@@ -78,8 +78,8 @@ Result<std::string> Webhook::read_secret() {
   return secret;
 }
 
-http::Reception Webhook::receive(const http::Request& head) {
-  http::Reception reception;
+http::BodySink Webhook::receive(const http::Request& head) {
+  http::BodySink reception;
   const Result<std::string> secret = read_secret();
   if (!secret) {
     reception.at_once = http::problem(503, "the secret cannot be read; trimtabd's log says why");
@@ -128,7 +128,7 @@ http::Response Webhook::refuse(const HookRefusal& refusal) {
     second_began_ = now;
     refused_in_second_ = 0;
   }
-  if (++refused_in_second_ > most_refusals_in_second) {
+  if (++refused_in_second_ > max_refusals_in_second) {
     http::Response response = http::problem(429, "too many calls that are refused");
     response.headers.emplace_back("Retry-After", "1");
     return response;
@@ -140,28 +140,28 @@ http::Response Webhook::refuse(const HookRefusal& refusal) {
 }
 
 void Webhook::wake(const std::string& stack) {
-  const auto found = looks_.find(stack);
+  const auto found = polls_.find(stack);
   // One that is due may come a little late: then a call does not look before it.
-  if (found != looks_.end() && found->second.again) return;
+  if (found != polls_.end() && found->second.again) return;
   const auto since =
-      SteadyClock::now() - (found == looks_.end() ? SteadyClock::time_point() : found->second.at);
-  if (found == looks_.end() || since >= look_interval) {
-    look(stack);
+      SteadyClock::now() - (found == polls_.end() ? SteadyClock::time_point() : found->second.at);
+  if (found == polls_.end() || since >= poll_interval) {
+    poll(stack);
     return;
   }
   found->second.again = true;
-  tasks_.spawn("webhook: look at " + stack, look_later(stack, look_interval - since));
+  tasks_.spawn("webhook: look at " + stack, poll_later(stack, poll_interval - since));
 }
 
-Task<void> Webhook::look_later(std::string stack, SteadyClock::duration wait) {
+Task<void> Webhook::poll_later(std::string stack, SteadyClock::duration wait) {
   const Result<void> slept = co_await sleep_for(wait);
-  if (slept) look(stack);
+  if (slept) poll(stack);
 }
 
-void Webhook::look(const std::string& stack) {
-  looks_[stack] = Look{SteadyClock::now(), false};
+void Webhook::poll(const std::string& stack) {
+  polls_[stack] = Look{SteadyClock::now(), false};
   spdlog::info("{}: looks now, since the webhook was called", stack);
-  stacks_.look_now(stack);
+  stacks_.poll_now(stack);
 }
 
 }  // namespace trimtab

@@ -24,7 +24,7 @@ class Webhook {
   // What it wakes.
   struct Stacks {
     std::function<std::vector<std::string>()> names;
-    std::function<void(const std::string&)> look_now;  // nothing where the stack is gone
+    std::function<void(const std::string&)> poll_now;  // nothing where the stack is gone
   };
 
   Webhook(asio::any_io_executor executor, DaemonSettings::Webhook settings, Stacks stacks);
@@ -46,12 +46,12 @@ class Webhook {
   };
   Task<void> listen();
   Result<std::string> read_secret();
-  http::Reception receive(const http::Request& head);
+  http::BodySink receive(const http::Request& head);
   http::Response answer(HookCall& call);
   http::Response refuse(const HookRefusal& refusal);
   void wake(const std::string& stack);
-  Task<void> look_later(std::string stack, SteadyClock::duration wait);
-  void look(const std::string& stack);
+  Task<void> poll_later(std::string stack, SteadyClock::duration wait);
+  void poll(const std::string& stack);
 
   asio::any_io_executor executor_;
   DaemonSettings::Webhook settings_;
@@ -61,7 +61,7 @@ class Webhook {
   std::optional<Error> listen_error_;
   std::optional<Error> secret_error_;
   std::optional<WallTime> called_at_;
-  std::map<std::string, Look> looks_;
+  std::map<std::string, Look> polls_;
   // Of calls without the secret.
   SteadyClock::time_point second_began_;
   int refused_in_second_ = 0;

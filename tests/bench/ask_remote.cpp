@@ -36,7 +36,7 @@ Task<void> ask(GitProgram* git, int count, int* exit_code) {
     }
     if (i == 0) begun = cpu_seconds();
   }
-  std::printf("%.9f %s\n", (cpu_seconds() - begun) / count, git->asked_by().c_str());
+  std::printf("%.9f %s\n", (cpu_seconds() - begun) / count, git->transport_in_use().c_str());
   *exit_code = 0;
 }
 

@@ -32,7 +32,7 @@ Conformance::Conformance() : project(project_of_test()), parts(make_parts(GetPar
   watching_.emplace(parts->loop().get_executor());
   watching_->spawn("events", watch(&parts->docker(), &seen_, &connected));
   if (!parts->turn_until([&] { return connected; })) throw std::runtime_error("no events");
-  const auto looked = await(parts->compose().look());
+  const auto looked = await(parts->compose().refresh());
   if (!looked) throw std::runtime_error(looked.error().text());
   fs::create_directories(parts->folder() / "live");
 }

@@ -11,9 +11,9 @@ void run(std::string_view input) {
     const auto again = release_from_json(to_json(*release));
     require(again.has_value() && to_json(*again) == to_json(*release));
   }
-  if (const auto attempt = attempt_from_json(*json)) {
-    const auto again = attempt_from_json(to_json(*attempt));
-    require(again.has_value() && to_json(*again) == to_json(*attempt));
+  if (const auto deployment = deployment_from_json(*json)) {
+    const auto again = deployment_from_json(to_json(*deployment));
+    require(again.has_value() && to_json(*again) == to_json(*deployment));
   }
 }
 

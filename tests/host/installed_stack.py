@@ -141,7 +141,7 @@ class InstalledStack:
 
     def wait_phase(self, phase):
         """Waits until a deployment is in the phase."""
-        self.wait_status(lambda s: s["attempt"] and s["attempt"]["phase"] == phase, phase)
+        self.wait_status(lambda s: s["deployment"] and s["deployment"]["phase"] == phase, phase)
 
     def push_and_wait_for_gate(self, stable="8s"):
         """Pushes a version that is watched for long, and returns its commit once that goes on."""

@@ -119,7 +119,7 @@ class Shop(InstalledStack):
             release = self.release(number)
             return release if release["outcome"] not in ("waiting", "in_progress") else None
         release = self.host.wait_for(ended, f"release {number} ends", seconds, GENTLY)
-        self.host.wait_for(lambda: self.status()["attempt"] is None, "nothing is being deployed",
+        self.host.wait_for(lambda: self.status()["deployment"] is None, "nothing is being deployed",
                            pause=GENTLY)
         return release
 

@@ -183,10 +183,10 @@ def test_stopping_the_unit_in_the_middle_of_a_deployment_stops_it(shop):
     shop.wait_synced(commit)
     # While services are being started.
     commit = shop.push()
-    shop.wait_status(lambda s: s["attempt"] and s["attempt"]["phase"] in ("switching", "starting"),
+    shop.wait_status(lambda s: s["deployment"] and s["deployment"]["phase"] in ("switching", "starting"),
                      "it starts services")
     host.run(["systemctl", "stop", "shop"])
-    host.wait_for(lambda: shop.status()["attempt"] is None and shop.states() <= {
+    host.wait_for(lambda: shop.status()["deployment"] is None and shop.states() <= {
         "created", "exited"}, "the stack is down")
     shop.wait_looks(2)
     assert shop.states() <= {"created", "exited"}
@@ -283,7 +283,7 @@ def test_daemons_that_are_killed_or_hang_come_back_and_go_on(shop):
     assert daemon_pid(host) != first
     # Docker, while services are started.
     commit = shop.push()
-    shop.wait_status(lambda s: s["attempt"] and s["attempt"]["phase"] in ("starting", "gating"),
+    shop.wait_status(lambda s: s["deployment"] and s["deployment"]["phase"] in ("starting", "gating"),
                      "it starts services")
     host.run(["systemctl", "restart", "docker.service"])
     shop.wait_synced(commit, seconds=150)
@@ -341,7 +341,7 @@ def test_a_reboot_in_the_middle_of_a_deployment_ends_with_one_whole_release(shop
     host.crash()
     host.boot()
     # The remote cannot be reached, and nothing is pulled.
-    shop.wait_status(lambda s: s["attempt"] is None and (s["release"], s["commit"]) == (2, commit)
+    shop.wait_status(lambda s: s["deployment"] is None and (s["release"], s["commit"]) == (2, commit)
                      and s["healthy"] == s["services"] == 4, "the new release is whole")
     assert shop.version_served("api") == "2"
     host.restore_network()

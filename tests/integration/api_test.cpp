@@ -176,7 +176,7 @@ struct Visit {
   std::size_t route = 0;
   std::size_t sent = std::string::npos;      // bytes of the request; the rest never comes
   std::size_t expected = std::string::npos;  // bytes of the answer, then it hangs up
-  SteadyClock::duration patience{};          // then it hangs up too
+  SteadyClock::duration timeout{};           // then it hangs up too
 };
 
 Visit roll_visit(Dice& dice) {
@@ -184,7 +184,7 @@ Visit roll_visit(Dice& dice) {
   visit.route = static_cast<std::size_t>(dice.up_to(static_cast<int>(routes.size()) - 1));
   if (dice.one_in(10)) visit.sent = static_cast<std::size_t>(dice.up_to(40));
   if (dice.one_in(3)) visit.expected = static_cast<std::size_t>(dice.up_to(2000));
-  visit.patience = std::chrono::milliseconds(dice.one_in(3) ? dice.up_to(2) : dice.up_to(60));
+  visit.timeout = std::chrono::milliseconds(dice.one_in(3) ? dice.up_to(2) : dice.up_to(60));
   return visit;
 }
 
@@ -224,7 +224,7 @@ Task<void> visit(fs::path path, Visit visit, Seen* seen) {
   if (ec) co_return;  // the daemon has stopped
   std::string answer;
   auto conversation = converse(&socket, &visit, &answer);
-  const auto deadline = SteadyClock::now() + visit.patience;
+  const auto deadline = SteadyClock::now() + visit.timeout;
   const auto ended = co_await with_deadline(deadline, "the visit", std::move(conversation));
   static_cast<void>(ended);
   if (answer.size() >= 12) {
@@ -251,7 +251,7 @@ class Daemon {
         docker_(std::make_unique<DockerEngine>((folder / "docker.sock").string())),
         registry_(RegistryClientOptions{folder / "none", folder / "none", {}, {}}),
         compose_((folder / "docker.sock").string(), folder / "empty"),
-        host_turn_(loop_.get_executor()),
+        deploy_lock_(loop_.get_executor()),
         engine_(
             loop_.get_executor(), *docker_,
             [this](const EngineEvent& event) { stacks_.at("shop")->on_engine_event(event); },
@@ -282,19 +282,19 @@ class Daemon {
     access.url = url;
     auto git = std::make_unique<GitProgram>(access, settings.git.ref, store->repository(),
                                             store->directory());
-    ReconcilerParts parts{loop_.get_executor(),
-                          settings,
-                          std::move(git),
-                          registry_,
-                          *docker_,
-                          engine_,
-                          compose_,
-                          nullptr,
-                          {},
-                          std::move(*store),
-                          events_,
-                          host_turn_,
-                          projects_};
+    ReconcilerDeps parts{loop_.get_executor(),
+                         settings,
+                         std::move(git),
+                         registry_,
+                         *docker_,
+                         engine_,
+                         compose_,
+                         nullptr,
+                         {},
+                         std::move(*store),
+                         events_,
+                         deploy_lock_,
+                         projects_};
     StackSettings blog;
     blog.name = "blog";
     unavailable_["blog"] = {blog, Error{Errc::failed, "its directory is broken", {}},
@@ -342,7 +342,7 @@ class Daemon {
   RegistryClient registry_;
   ComposeProgram compose_;
   EventBus events_;
-  Turn host_turn_;
+  AsyncMutex deploy_lock_;
   Projects projects_;
   Api::Stacks stacks_;
   UnavailableStacks unavailable_;
@@ -360,7 +360,7 @@ class Daemon {
 enum class Stop { while_clients_are_there, once_a_log_was_read, after_the_last_client };
 
 Task<bool> live(Daemon* daemon, std::vector<Visit> visits, Stop stop, Dice* dice, Seen* seen) {
-  constexpr std::size_t most_clients = 40;
+  constexpr std::size_t max_clients = 40;
   while (!daemon->is_ready()) {
     const Result<void> slept = co_await sleep_for(1ms);
     if (!slept) co_return false;
@@ -368,7 +368,7 @@ Task<bool> live(Daemon* daemon, std::vector<Visit> visits, Stop stop, Dice* dice
   const int lines_before = seen->log_lines;
   for (const Visit& next : visits) {
     daemon->enter(next, *seen);
-    while (daemon->clients() >= most_clients || dice->one_in(2)) {
+    while (daemon->clients() >= max_clients || dice->one_in(2)) {
       const Result<void> slept = co_await sleep_for(1ms);
       if (!slept) co_return false;
     }
@@ -420,7 +420,7 @@ TEST_F(StatusSocket, AFollowerOfLogsMayHangUp) {
   Visit visit;
   visit.route = number_of("GET /v1/stacks/shop/logs?follow=true");
   visit.expected = 1000;
-  visit.patience = 10s;
+  visit.timeout = 10s;
   live_once(1, {visit, visit, visit}, Stop::after_the_last_client);
   EXPECT_EQ(seen_.log_lines, 3);
 }
@@ -430,7 +430,7 @@ TEST_F(StatusSocket, ADaemonWithFollowersMayStop) {
   for (const char* request : {"GET /v1/stacks/shop/logs?follow=true", "GET /v1/events"}) {
     Visit visit;
     visit.route = number_of(request);
-    visit.patience = 10s;
+    visit.timeout = 10s;
     visits.push_back(visit);
   }
   live_once(2, visits, Stop::while_clients_are_there);
@@ -440,7 +440,7 @@ TEST_F(StatusSocket, HealthIsThatEveryStackGetsOn) {
   Visit visit;
   visit.route = number_of("GET /healthz");
   visit.expected = 12;
-  visit.patience = 10s;
+  visit.timeout = 10s;
   live_once(4, {visit}, Stop::after_the_last_client);
   EXPECT_EQ(seen_.statuses["GET /healthz"], std::set<std::string>{"200"});
   stalled_ = "shop: its reconciliation";
@@ -454,7 +454,7 @@ TEST_F(StatusSocket, AnswersOnEachRoute) {
     Visit visit;
     visit.route = route;
     visit.expected = 12;
-    visit.patience = 20s;
+    visit.timeout = 20s;
     visits.push_back(visit);
   }
   live_once(3, visits, Stop::after_the_last_client);
@@ -478,7 +478,7 @@ TEST_F(StatusSocket, StandsClientsThatHangUpAtRandom) {
     Visit patient;
     patient.route = number_of("GET /v1/stacks/shop/logs?follow=true");
     patient.expected = 500;
-    patient.patience = 20s;
+    patient.timeout = 20s;
     visits.push_back(patient);
     live_once(seed, visits, Stop::once_a_log_was_read);
   }

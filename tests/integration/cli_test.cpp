@@ -134,11 +134,11 @@ class Cli : public testing::Test {
   Options options_;
 };
 
-std::string stack_text(const std::string& state, const std::string& attempt,
+std::string stack_text(const std::string& state, const std::string& deployment,
                        const std::string& request) {
   return R"({"name":"shop","release":43,"commit":"3f2c1ab0","ref":"main","healthy":1,"services":1,)"
          R"("reason":"","state":")" +
-         state + R"(","attempt":)" + attempt + R"(,"last_request":)" + request + "}";
+         state + R"(","deployment":)" + deployment + R"(,"last_request":)" + request + "}";
 }
 
 std::string request_text(const std::string& id, const std::string& outcome,

@@ -25,7 +25,7 @@ using namespace std::chrono_literals;
 using test::digest_of;
 using test::setting;
 
-constexpr auto patience = 40s;
+constexpr auto timeout = 40s;
 
 // Debian's client against the Engine at `socket`; its output.
 std::string docker(const std::string& socket, const std::vector<std::string>& arguments) {
@@ -95,7 +95,7 @@ class Docker : public ::testing::Test {
   // The container once `condition` holds.
   template <class Condition>
   Container wait_for(const std::string& id, Condition condition) {
-    const auto deadline = SteadyClock::now() + patience;
+    const auto deadline = SteadyClock::now() + timeout;
     for (;;) {
       for (const auto& container : containers()) {
         if (container.id == id && condition(container)) return container;
@@ -345,12 +345,12 @@ TEST_F(Docker, ACommandInAContainerIsEndedByItsMark) {
   int ended = 0;
   const auto exit = await(engine_.exec(std::move(request), [&](std::string_view line) {
     EXPECT_EQ(line, "ready");
-    ended = end_marked("TRIMTAB_TEST_MARK=" + id);
+    ended = kill_by_environment("TRIMTAB_TEST_MARK=" + id);
   }));
   ASSERT_TRUE(exit) << exit.error().text();
   EXPECT_EQ(*exit, 137);
   EXPECT_GE(ended, 2);
-  EXPECT_EQ(end_marked("TRIMTAB_TEST_MARK=" + id), 0);
+  EXPECT_EQ(kill_by_environment("TRIMTAB_TEST_MARK=" + id), 0);
 }
 
 TEST_F(Docker, GivesTheLogOfATerminal) {
@@ -401,7 +401,7 @@ class EventWatch {
 
   template <class Condition>
   bool turn_until(Condition condition) {
-    const auto deadline = SteadyClock::now() + patience;
+    const auto deadline = SteadyClock::now() + timeout;
     while (!condition() && SteadyClock::now() < deadline) {
       loop_.restart();
       loop_.run_one_for(1s);
@@ -497,7 +497,7 @@ class OwnEngine {
   }
 
   void wait_until_up(asio::io_context& loop, DockerEngine& engine) const {
-    const auto deadline = SteadyClock::now() + patience;
+    const auto deadline = SteadyClock::now() + timeout;
     for (auto info = test::await(loop, engine.info()); !info;
          info = test::await(loop, engine.info())) {
       const bool dead = ::waitpid(pid_, nullptr, WNOHANG) != 0;
@@ -549,7 +549,7 @@ TEST(DockerRestart, EndsTheStreamAndWhatHappenedMeanwhileIsToldLater) {
   own.begin();
   own.wait_until_up(loop, engine);
   // The Engine starts the container by itself, before anybody watches.
-  const auto deadline = SteadyClock::now() + patience;
+  const auto deadline = SteadyClock::now() + timeout;
   for (;;) {
     auto there = test::await(loop, engine.project_containers("shop"));
     ASSERT_TRUE(there) << there.error().text();

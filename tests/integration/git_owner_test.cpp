@@ -83,7 +83,7 @@ class GitOwner : public testing::Test {
     if (!tip) return tip.error();
     if (const auto fetched = await(repository.fetch(*tip)); !fetched) return fetched.error();
     std::vector<std::string> in_place = {"conf/nginx.conf", "conf/mime.types"};
-    return await(repository.bring_to(live, first, second, in_place, folder / "state/saved"));
+    return await(repository.checkout_live(live, first, second, in_place, folder / "state/saved"));
   }
   // In place of whatever is there, a link of the directory's owner.
   void link(const fs::path& relative, const fs::path& target) {

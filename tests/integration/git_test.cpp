@@ -57,7 +57,7 @@ class GitOnDisk : public testing::Test {
   }
   SwitchReport bring(GitProgram& repository, const std::string& from, const std::string& to,
                      const std::vector<std::string>& in_place = {}) {
-    const auto report = await(repository.bring_to(live, from, to, in_place, saved));
+    const auto report = await(repository.checkout_live(live, from, to, in_place, saved));
     EXPECT_TRUE(report) << report.error().text();
     return report ? *report : SwitchReport{};
   }
@@ -598,7 +598,7 @@ TEST_F(GitOnDisk, TouchesNothingWhereUntrackedFilesStandInTheWay) {
   fetch(repository);
   const std::vector<std::string> expected = {".env", "data/deep/file", "plain", "uploads"};
   EXPECT_EQ(await(repository.collisions(live, first, second)).value(), expected);
-  const auto report = await(repository.bring_to(live, first, second, {}, saved));
+  const auto report = await(repository.checkout_live(live, first, second, {}, saved));
   ASSERT_FALSE(report);
   EXPECT_EQ(report.error().code, Errc::conflict);
   EXPECT_NE(report.error().message.find(".env, data/deep/file, plain, uploads"), std::string::npos)
@@ -674,7 +674,8 @@ TEST_F(GitOnDisk, FinishesOrUndoesASwitchThatWasCutOff) {
 Task<void> bring_in_group(GitProgram* repository, fs::path live, std::string from, std::string to,
                           fs::path saved, bool* whole) {
   std::vector<std::string> in_place = {"a"};
-  const auto report = co_await repository->bring_to(live, from, to, std::move(in_place), saved);
+  const auto report =
+      co_await repository->checkout_live(live, from, to, std::move(in_place), saved);
   *whole = report.has_value();
 }
 
@@ -881,7 +882,7 @@ TEST_F(GitOverNetwork, AsksManyTimesOnOneConnectionAndStartsNoGit) {
   access.token_file = secret(servers["TOKEN"]);
   access.ca_file = servers["CA_FILE"];
   auto repository = program(access);
-  EXPECT_EQ(repository.asked_by(), "");
+  EXPECT_EQ(repository.transport_in_use(), "");
   for (int i = 0; i < 4; ++i) {
     put(developer / "a", std::to_string(i));
     const RefTip pushed{"refs/heads/production", developer.push("next")};
@@ -889,7 +890,7 @@ TEST_F(GitOverNetwork, AsksManyTimesOnOneConnectionAndStartsNoGit) {
     ASSERT_TRUE(tip) << tip.error().text();
     EXPECT_EQ(*tip, pushed);
   }
-  EXPECT_EQ(repository.asked_by(), "https, protocol 2");
+  EXPECT_EQ(repository.transport_in_use(), "https, protocol 2");
   const auto requests = own_requests(5);
   ASSERT_EQ(requests.size(), 5U) << join(requests, "\n");
   std::set<std::string> connections;
@@ -903,7 +904,7 @@ TEST_F(GitOverNetwork, AsksManyTimesOnOneConnectionAndStartsNoGit) {
   EXPECT_EQ(connections.size(), 1U);
   EXPECT_EQ(foreign_requests, 0U);
 
-  repository.let_go();
+  repository.close_idle_connection();
   ASSERT_TRUE(await(loop, repository.ask()));
   const auto later = own_requests(1);
   ASSERT_EQ(later.size(), 1U) << join(later, "\n");
@@ -952,7 +953,7 @@ TEST_F(GitOverNetwork, SaysTheSameAsTheProgramGit) {
     ASSERT_TRUE(tip) << row.ref << ": " << tip.error().text();
     EXPECT_EQ(tip->name, row.name);
     EXPECT_EQ(tip->commit + "\t" + row.by_git, by_git(access.url, row.by_git));
-    EXPECT_EQ(repository.asked_by(), "http, protocol 2");
+    EXPECT_EQ(repository.transport_in_use(), "http, protocol 2");
   }
   // A prefix of names that exist is no name.
   auto missing = program(access, "mai");
@@ -984,14 +985,14 @@ TEST_F(GitOverNetwork, ReadsRefsOfARepositoryWithSha256) {
   ASSERT_TRUE(tip) << tip.error().text();
   EXPECT_EQ(tip->commit, git(work, {"rev-parse", "HEAD"}));
   EXPECT_EQ(tip->commit.size(), 64U);
-  EXPECT_EQ(repository.asked_by(), "http, protocol 2");
+  EXPECT_EQ(repository.transport_in_use(), "http, protocol 2");
 }
 
 TEST_F(GitOverNetwork, LeavesToGitWhatItAloneCanAsk) {
   git(developer.bare(), {"update-server-info"});
   const struct {
     std::string base;
-    std::string asked_by;
+    std::string transport_in_use;
   } rows[] = {
       {"HTTP_VERSION_0", "git program: it does not speak version 2 of Git's protocol"},
       {"HTTP_DUMB", "git program: it does not speak Git's smart protocol"},
@@ -1005,14 +1006,14 @@ TEST_F(GitOverNetwork, LeavesToGitWhatItAloneCanAsk) {
       ASSERT_TRUE(tip) << tip.error().text();
       EXPECT_EQ(tip->commit, commit);
     }
-    EXPECT_EQ(repository.asked_by(), row.asked_by);
+    EXPECT_EQ(repository.transport_in_use(), row.transport_in_use);
     EXPECT_EQ(own_requests(1).size(), 1U) << row.base;  // it is not tried at each question
   }
   GitAccess moved;
   moved.url = servers["HTTP_MOVED"] + "/shop.git";
   auto repository = program(moved);
   EXPECT_EQ(await(loop, repository.ask()).error().code, Errc::denied);
-  EXPECT_EQ(repository.asked_by(), "git program: it redirects");
+  EXPECT_EQ(repository.transport_in_use(), "git program: it redirects");
 }
 
 TEST_F(GitOverNetwork, SaysHowLongABusyServerWantsToBeLeftAlone) {
@@ -1046,7 +1047,7 @@ TEST_F(GitOverNetwork, IsWatchedAsOftenAsTheServerWants) {
     const auto on_answer = [&] {
       if (++answers >= 4) return group.cancel();
       hint.expires_after(std::chrono::milliseconds(20));
-      hint.async_wait([&](const boost::system::error_code&) { hinted->look_now(); });
+      hint.async_wait([&](const boost::system::error_code&) { hinted->poll_now(); });
     };
     GitWatcher watcher(loop.get_executor(), repository, std::chrono::hours(1), fact, on_answer);
     hinted = &watcher;
@@ -1077,7 +1078,7 @@ TEST_F(GitOverNetwork, SeesATokenThatIsRevokedAndANewOne) {
   EXPECT_EQ(await(loop, repository.ask()).error().code, Errc::denied);
   secret(servers["TOKEN"]);
   EXPECT_EQ(await(loop, repository.ask()).value().commit, commit);
-  EXPECT_EQ(repository.asked_by(), "http, protocol 2");
+  EXPECT_EQ(repository.transport_in_use(), "http, protocol 2");
   own_requests(3);
   EXPECT_EQ(foreign_requests, 0U);
 }
@@ -1096,7 +1097,7 @@ TEST_F(GitOverNetwork, AsksAgainWhereTheRepositoryBecameAnotherOne) {
   git(work, {"commit", "-q", "-m", "one"});
   git(folder.path(), {"clone", "-q", "--bare", work.string(), developer.bare().string()});
   EXPECT_EQ(await(loop, repository.ask()).value().commit.size(), 64U);
-  EXPECT_EQ(repository.asked_by(), "http, protocol 2");
+  EXPECT_EQ(repository.transport_in_use(), "http, protocol 2");
 }
 
 TEST_F(GitOverNetwork, Ssh) {

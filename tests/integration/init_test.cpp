@@ -57,7 +57,7 @@ class Init : public testing::Test {
   Exit init(const std::vector<std::string>& options) const {
     Command command;
     command.argv = command_line(options);
-    command.environment = base_environment();
+    command.environment = minimal_environment();
     command.environment["TMPDIR"] = temporary.string();
     const auto exit = await(run(std::move(command)));
     EXPECT_TRUE(exit) << exit.error().text();
@@ -210,7 +210,7 @@ class InitOnServers : public Init {
   static std::string fingerprint(const fs::path& key) {
     Command command;
     command.argv = {"ssh-keygen", "-lf", key.string()};
-    command.environment = base_environment();
+    command.environment = minimal_environment();
     const auto exit = await(run(std::move(command)));
     return split(exit->out, ' ').at(1);
   }
@@ -266,7 +266,7 @@ TEST_F(InitOnServers, RefusesAKeyWithAPassphrase) {
   const fs::path key = folder / "locked";
   Command command;
   command.argv = {"ssh-keygen", "-q", "-t", "ed25519", "-N", "secret", "-f", key.string()};
-  command.environment = base_environment();
+  command.environment = minimal_environment();
   ASSERT_TRUE(await(run(std::move(command))));
   const Exit exit = init({"--url", ssh_url(), "--host-fingerprint", host_fingerprint(), "--key",
                           key.string(), "--yes"});

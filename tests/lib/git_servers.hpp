@@ -31,7 +31,7 @@ inline std::string git(const std::filesystem::path& directory, std::vector<std::
   Command command;
   command.argv = {"git"};
   command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
-  command.environment = base_environment();
+  command.environment = minimal_environment();
   command.environment.insert({{"HOME", "/nonexistent"},
                               {"GIT_CONFIG_NOSYSTEM", "1"},
                               {"GIT_CONFIG_COUNT", "2"},

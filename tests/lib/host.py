@@ -364,11 +364,11 @@ class Stack:
         return self.host.wait(reached, f"{self.name} is {' or '.join(states)}", seconds, SELDOM)
 
     def wait_phase(self, phase, seconds=60):
-        """Waits until an attempt is in this phase."""
+        """Waits until a deployment is in this phase."""
         def reached():
-            attempt = self.status()["attempt"]
-            assert attempt and attempt["phase"] == phase, attempt
-            return attempt
+            deployment = self.status()["deployment"]
+            assert deployment and deployment["phase"] == phase, deployment
+            return deployment
         return self.host.wait(reached, f"{self.name} is {phase}", seconds)
 
     def wait_commit(self, commit, seconds=60):

@@ -24,8 +24,8 @@ inline RunningSet running_set_of(const ReleaseRecord& release) {
 }
 
 // The deployment, which has ended, that the record tells of.
-inline Attempt deployment_of(const ReleaseRecord& release, int id) {
-  Attempt ended;
+inline Deployment deployment_of(const ReleaseRecord& release, int id) {
+  Deployment ended;
   ended.id = id;
   ended.release = release.number;
   ended.previous = release.previous;

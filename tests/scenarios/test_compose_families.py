@@ -61,7 +61,7 @@ def test_another_compose_changes_nothing_and_deploys_and_goes_back(make_host):
         assert ups(runs) == used
 
     def check(release, version, site, state="synced"):
-        host.wait(lambda: stack.status()["attempt"] is None, "it is done")
+        host.wait(lambda: stack.status()["deployment"] is None, "it is done")
         status = stack.wait_state(state)
         assert (status["release"], status["drift"]) == (release, [])
         assert stack.version("web") == version

@@ -57,7 +57,7 @@ def test_a_push_that_breaks_the_application_is_rolled_back(host):
     host.push("api", "2", version="2", behaviour="needs-key")
     stack.push(services(host, api="2", restart="always"), message="Needs a key")
     release = stack.wait_outcome(2, "rolled_back")
-    assert release["failure"]["class"] == "content"
+    assert release["failure"]["cause"] == "release"
     failing = {entry["service"]: entry for entry in release["failure"]["services"]}
     assert "SECRET_KEY: field required" in "\n".join(failing["api"]["log"])
 
@@ -258,7 +258,7 @@ def test_a_port_that_something_else_holds_is_told_with_its_holder(host):
         stack.push(services(host, ports=[f"127.0.0.1:{port}:8080"]), message="Another port")
         failure = stack.wait_outcome(4, "rejected")["failure"]
         assert f"publishes port {port}/tcp, which is held by container {name}" in failure["reason"]
-        assert failure["class"] == "world"
+        assert failure["cause"] == "host"
         assert stack.instances() == runs
         # Asked to look again, it says the same, and notes it once.
         host.post("/v1/stacks/shop/check")
@@ -295,7 +295,7 @@ def test_what_the_host_lacks_by_name_is_told_and_deployed_once_it_is_there(host)
         findings = stack.releases()[0]["findings"]
         messages = " ".join(finding["message"] for finding in findings)
         assert all(words in messages for words in (network, volume, name)), messages
-        assert all(finding["class"] == "world" for finding in findings)
+        assert all(finding["cause"] == "host" for finding in findings)
         assert stack.instances() == before and network in status["reason"]
         docker("network", "create", network)
         docker("volume", "create", volume)
@@ -446,7 +446,7 @@ def test_what_shares_the_network_of_another_service_goes_with_it(any_compose_hos
     assert stack.container("vpn")["Id"] == vpn and stack.version("app") == "2"
     # … and going back.
     stack.push(services("3"), message="Break")
-    assert stack.wait_outcome(4, "rolled_back")["failure"]["class"] == "content"
+    assert stack.wait_outcome(4, "rolled_back")["failure"]["cause"] == "release"
     stack.wait_state("failed")
     assert stack.version("app") == "2"
     assert stack.status()["drift"] == []

@@ -46,7 +46,7 @@ def test_what_does_not_work_is_rolled_back(host):
         host.push("api", str(number), version=str(number), behaviour=behaviour)
         stack.push(services(host, api=str(number), **more), message=behaviour)
         release = stack.wait_outcome(number, "rolled_back")
-        assert release["failure"]["class"] == "content", behaviour
+        assert release["failure"]["cause"] == "release", behaviour
         assert release["failure"]["phase"] == "gating", behaviour
         assert words in release["failure"]["reason"], behaviour
         assert list(the_failing(release)) == ["api"], behaviour
@@ -181,7 +181,7 @@ def test_a_release_that_failed_is_never_good_without_its_gate(host):
     stack = host.stack("shop", {"web": {"image": host.image("web", "1"), **slow}},
                        gate={"timeout": "2s", "stable": "1s"})
     host.start()
-    assert stack.wait_outcome(1, "failed")["failure"]["class"] == "world"
+    assert stack.wait_outcome(1, "failed")["failure"]["cause"] == "host"
     runs = stack.instances()
     said = host.trimtab("deploy", "shop", "--wait", code=1).stdout
     tries = stack.releases()
@@ -249,5 +249,5 @@ def test_an_application_that_ends_until_another_answers_has_time_and_no_other(ho
                 "web": {"image": host.image("web", "1"), "restart": "always",
                         "entrypoint": ["/bin/sh", "-c", "exit 7"]}}, message="Break")
     release = stack.wait_outcome(2, "rolled_back")
-    assert (release["failure"]["class"], "exited with 7" in release["failure"]["reason"]) == (
-        "content", True)
+    assert (release["failure"]["cause"], "exited with 7" in release["failure"]["reason"]) == (
+        "release", True)

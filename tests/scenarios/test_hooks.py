@@ -121,7 +121,7 @@ def test_a_hook_that_fails_or_is_late_stops_the_deployment_and_nothing_is_touche
     assert "release 2" in status["reason"] and "hook db: sh exited with 3" in status["reason"]
     assert_untouched(stack, before, 1, commit)
     release = stack.release(2)
-    assert release["outcome"] == "in_progress" and release["failure"]["class"] == "world"
+    assert release["outcome"] == "in_progress" and release["failure"]["cause"] == "host"
     assert release["hooks"][0]["output"] == ["no room"] and release["hooks"][0]["exit"] == 3
     # Late, with a child of its own.
     stack.execute("db", "touch", "/data/late")
@@ -159,7 +159,7 @@ def test_a_migration_is_run_by_the_new_image_and_its_failure_leaves_the_old_one(
     push_version(host, stack, "2", environment={"BROKEN": "4"})
     release = stack.wait_outcome(2, "rejected")
     assert release["failure"]["reason"] == "hook api: sh exited with 4"
-    assert release["failure"]["class"] == "content" and release["failure"]["phase"] == "before"
+    assert release["failure"]["cause"] == "release" and release["failure"]["phase"] == "before"
     assert release["hooks"][0]["output"][:2] == ["migrating to 2", "1"]
     stack.wait_state("failed")
     stack.wait_polls(2)
@@ -188,10 +188,10 @@ def test_a_hook_that_a_kill_cut_off_is_run_again_and_not_beside_itself(host):
     commit = push_version(host, stack, "2")
 
     def runs():
-        attempt = stack.status()["attempt"]
-        if attempt is None or attempt["phase"] != "before" or not attempt["services"]:
+        deployment = stack.status()["deployment"]
+        if deployment is None or deployment["phase"] != "before" or not deployment["services"]:
             return []
-        assert attempt["services"] == [{"service": "db: sh", "health": "hook runs"}]
+        assert deployment["services"] == [{"service": "db: sh", "health": "hook runs"}]
         # Told a moment before it begins.
         return stack.execute("db", "sh", "-c", "cat /data/runs 2>/dev/null; true").split()
 

@@ -182,7 +182,7 @@ def test_a_transfer_that_breaks_off_is_tried_again_while_the_old_version_runs(ho
         commit = stack.push(services(host, "2", at=cutter.address))
         stack.wait_phase("pulling")
         host.wait(lambda: cutter.cuts > 0, "it is cut")
-        pull = stack.status()["attempt"]["pull"]
+        pull = stack.status()["deployment"]["pull"]
         assert 5_000_000 < pull["total"] < 8_000_000  # known before all layers were begun
         assert stack.instances() == before
         cutter.limit = None

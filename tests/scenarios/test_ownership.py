@@ -312,4 +312,4 @@ def test_an_operator_goes_back_from_and_past_what_cannot_be_read_any_more(host):
     assert stack.release(3)["outcome"] == "rolled_back"
     # And it stays so.
     stack.wait_polls(2)
-    assert stack.status()["release"] == 1 and stack.status()["attempt"] is None
+    assert stack.status()["release"] == 1 and stack.status()["deployment"] is None

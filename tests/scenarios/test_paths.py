@@ -87,7 +87,7 @@ def test_nothing_of_the_state_directory_is_mounted_or_read(host):
         stack.push({"web": {**web, **case}}, message=f"Case {number}")
         failure = stack.wait_outcome(number, "rejected")["failure"]
         assert "trimtab's own state directory" in failure["reason"], (case, failure)
-        assert failure["class"] == "content"
+        assert failure["cause"] == "release"
     assert stack.instances() == runs
 
 
@@ -168,7 +168,7 @@ def test_a_link_of_the_directory_s_owner_opens_nothing_that_he_may_not_read(any_
         link.unlink(missing_ok=True)
         link.symlink_to(secret)
         os.lchown(link, OWNER, OWNER)
-        assert stack.wait_outcome(number, "rejected")["failure"]["class"] == "world"
+        assert stack.wait_outcome(number, "rejected")["failure"]["cause"] == "host"
         status = stack.status()
         assert f"link {link} belongs to user {OWNER}" in status["reason"], status
         assert str(secret) in status["reason"], status

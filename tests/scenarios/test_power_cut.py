@@ -163,7 +163,7 @@ class Shop:
 
         def at_rest():
             status = stack.status()
-            assert status["attempt"] is None, status["attempt"]
+            assert status["deployment"] is None, status["deployment"]
             assert status["state"] in ("synced", "failed"), (status["state"], status["reason"])
             assert status["git"]["commit"] == self.head
             runs_head = status["commit"] == self.head
@@ -223,7 +223,7 @@ class Shop:
                 assert may and told["outcome"] == "good", (told, now)
         # But for what the host was the cause of: Docker that did not answer yet.
         tried = [r["commit"] for r in releases.values()
-                 if not r["failure"] or r["failure"]["class"] == "content"]
+                 if not r["failure"] or r["failure"]["cause"] == "release"]
         assert len(tried) == len(set(tried)), releases
         # The files are whole.
         assert not list(self.host.state.rglob("*.broken*"))

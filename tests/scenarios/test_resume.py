@@ -70,10 +70,10 @@ class Shop:
                                message=f"Version {version}")
 
     def wait_end(self, number, outcome):
-        """Waits until the attempt is over and the stack at rest, and returns the release."""
+        """Waits until the deployment is over and the stack at rest, and returns the release."""
         def ended():
             status = self.stack.status()
-            assert status["attempt"] is None and status["state"] in ("synced", "failed"), status
+            assert status["deployment"] is None and status["state"] in ("synced", "failed"), status
             release = self.stack.release(number)
             if release["outcome"] not in ("in_progress", outcome):
                 raise real.PartFailed(f"release {number} is {release['outcome']}: "
@@ -128,7 +128,7 @@ def test_every_point_where_the_daemon_can_be_killed_is_tried():
     found = set()
     for file in (ROOT / "agent").rglob("*.cpp"):
         found.update(re.findall(r'failpoint\("([a-z_:]+)"\)', file.read_text()))
-    enum = re.search(r"enum class Phase \{(.*?)\};", (ROOT / "agent/model/attempt.hpp").read_text(),
+    enum = re.search(r"enum class Phase \{(.*?)\};", (ROOT / "agent/model/deployment.hpp").read_text(),
                      re.DOTALL).group(1)
     phases = re.findall(r"^\s*([a-z_]+),", enum, re.MULTILINE)
     assert phases == [*FORWARD, *DONE, *BACK]

@@ -202,7 +202,7 @@ def test_a_repair_that_fails_says_nothing_against_what_runs(host):
     stack.docker("rm", "api", "-f")
     host.trimtab("deploy", "shop", "--wait", code=None)
     failure = stack.release(3)["failure"]
-    assert (failure["class"], failure["services"][0]["service"]) == ("content", "api")
+    assert (failure["cause"], failure["services"][0]["service"]) == ("release", "api")
     # What had worked until the database was down is gone back to.
     (database / "down").unlink()
     push("4")

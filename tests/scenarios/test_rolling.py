@@ -282,7 +282,7 @@ def test_a_broken_configuration_of_the_proxy_is_refused_in_its_own_words(host, s
     shop.push(None, {"nginx.conf": NGINX.format(more="lissten 81;")}, "A slip")
     release = shop.wait_outcome(2, "rejected")
     assert 'unknown directive "lissten"' in release["failure"]["reason"]
-    assert release["failure"]["class"] == "content"
+    assert release["failure"]["cause"] == "release"
     assert (shop.directory / "nginx.conf").read_text() == NGINX.format(more="")
     assert shop.instances() == before
     assert host.engine.docker("ps", "-aq", "--filter", "name=trimtab[.]") == ""
@@ -310,7 +310,7 @@ def test_a_broken_file_that_is_new_in_a_mounted_folder_is_not_tried_again(host, 
     services["api"]["image"] = host.image("api", "2")
     shop.push(services, {"sites/second.conf": "lissten 81;\n"}, "A slip")
     release = shop.wait_outcome(3, "rolled_back")
-    assert release["failure"]["class"] == "content"
+    assert release["failure"]["cause"] == "release"
     assert 'unknown directive "lissten"' in release["failure"]["reason"]
     assert shop.wait_state("failed")["release"] == 2
     assert get(shop.port) == "1" and shop.version("api") == "1"

@@ -117,7 +117,7 @@ class Client:
         stack = self.ask("GET", "/v1/stacks/{name}", 200)
         for release in self.ask("GET", "/v1/stacks/{name}/releases", 200)["releases"]:
             self.ask("GET", "/v1/stacks/{name}/releases/{number}", 200, number=release["number"])
-        if stack["attempt"] is None:
+        if stack["deployment"] is None:
             self.ask("GET", "/v1/stacks/{name}/plan", 200)
         else:
             self.ask("GET", "/v1/stacks/{name}/plan", 409)
@@ -163,7 +163,7 @@ def test_every_answer_is_as_documented_in_every_state(host):
     stack.push(services(host, "3"))
     failure = stack.wait_outcome(3, "rolled_back")["failure"]
     assert failure["services"][0]["log"]
-    host.wait(lambda: stack.status()["attempt"] is None, "it has rolled back")
+    host.wait(lambda: stack.status()["deployment"] is None, "it has rolled back")
     client.ask_all()
     # Rejected before anything is touched.
     stack.push({"web": {"build": "."}})

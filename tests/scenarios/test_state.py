@@ -69,7 +69,7 @@ def test_an_end_that_cannot_be_written_is_written_later(host, few_inodes):
     def is_told():
         status = stack.wait_state("waiting")
         assert "how release 2 ended cannot be written" in status["reason"], status["reason"]
-        assert "No space left on device" in status["reason"] and status["attempt"] is None
+        assert "No space left on device" in status["reason"] and status["deployment"] is None
         return status
     host.wait(is_told, "it is told that the end cannot be written")
     # Nothing else is begun meanwhile, nor after a start, which needs no inode either.

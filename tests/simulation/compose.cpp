@@ -93,7 +93,7 @@ Task<Result<void>> SimulatedCompose::answer() {
 }
 
 // Each round of the loop begins with it.
-Task<Result<void>> SimulatedCompose::look() {
+Task<Result<void>> SimulatedCompose::refresh() {
   ++world_.rounds;
   co_return Result<void>();
 }
@@ -103,12 +103,12 @@ Task<Result<Rendered>> SimulatedCompose::render(RenderRequest request) {
   if (!answered) co_return answered.error();
   std::map<std::string, std::string> variables{{"TRIMTAB_COMMIT", request.commit}};
   if (!request.env_file.empty()) {
-    const auto text = read_file(request.directory / request.env_file, most_bytes);
+    const auto text = read_file(request.directory / request.env_file, max_bytes);
     for (const EnvEntry& entry : read_env_file(text ? *text : "")) {
       variables[entry.name] = entry.value;
     }
   }
-  const auto text = read_file(request.directory / request.files.front(), most_bytes);
+  const auto text = read_file(request.directory / request.files.front(), max_bytes);
   if (!text) co_return Error{Errc::invalid, text.error().message, {}};
   Result<Json> model = parse_compose_file(*text);
   if (!model) co_return Error{Errc::invalid, model.error().message, {}};
@@ -222,7 +222,7 @@ Task<Result<void>> SimulatedCompose::up(UpRequest request) {
   if (world_.faults.compose_fails) {
     co_return Error{Errc::failed, "failed to set up container networking", {}};
   }
-  const auto text = read_file(request.file, most_bytes);
+  const auto text = read_file(request.file, max_bytes);
   if (!text) co_return Error{Errc::failed, text.error().message, {}};
   Result<Json> model = parse_compose_file(*text);
   if (!model) co_return Error{Errc::failed, model.error().message, {}};

@@ -12,7 +12,7 @@ class SimulatedCompose final : public Compose {
   explicit SimulatedCompose(World& world);
 
   [[nodiscard]] const ComposeTool& tool() const override { return tool_; }
-  Task<Result<void>> look() override;
+  Task<Result<void>> refresh() override;
   [[nodiscard]] const std::optional<Error>& problem() const override { return problem_; }
   Task<Result<Rendered>> render(RenderRequest request) override;
   Task<Result<void>> up(UpRequest request) override;

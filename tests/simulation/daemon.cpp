@@ -21,7 +21,7 @@ Daemon::Daemon(World& world)
       engine_(world, loop_.get_executor()),
       compose_(world),
       registry_(world),
-      host_turn_(loop_.get_executor()),
+      deploy_lock_(loop_.get_executor()),
       engine_watcher_(
           loop_.get_executor(), engine_,
           [this](const EngineEvent& event) { stack_->on_engine_event(event); },
@@ -34,19 +34,19 @@ Daemon::Daemon(World& world)
   paths.unit_directory = world.state() / "units";
   paths.docker_socket = "/run/docker.sock";
   paths.empty_file = world.state() / "empty";
-  ReconcilerParts parts{loop_.get_executor(),
-                        simulated_stack(world),
-                        std::make_unique<SimulatedGit>(world),
-                        registry_,
-                        engine_,
-                        engine_watcher_,
-                        compose_,
-                        nullptr,
-                        std::move(paths),
-                        std::move(*store),
-                        events_,
-                        host_turn_,
-                        projects_};
+  ReconcilerDeps parts{loop_.get_executor(),
+                       simulated_stack(world),
+                       std::make_unique<SimulatedGit>(world),
+                       registry_,
+                       engine_,
+                       engine_watcher_,
+                       compose_,
+                       nullptr,
+                       std::move(paths),
+                       std::move(*store),
+                       events_,
+                       deploy_lock_,
+                       projects_};
   stack_ = std::make_shared<Reconciler>(std::move(parts));
   tasks_.spawn("Docker's events", engine_watcher_.run());
   tasks_.spawn("shop", stack_->run());

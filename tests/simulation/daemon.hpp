@@ -37,7 +37,7 @@ class Daemon {
   SimulatedCompose compose_;
   SimulatedRegistry registry_;
   EventBus events_;
-  Turn host_turn_;
+  AsyncMutex deploy_lock_;
   Projects projects_;
   std::shared_ptr<Reconciler> stack_;
   EngineWatcher engine_watcher_;

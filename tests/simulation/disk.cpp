@@ -124,10 +124,11 @@ bool is_file_here(int fd) {
   return daemon_runs && ::fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_dev == device;
 }
 
-using Roll = std::function<std::uint64_t(std::uint64_t)>;
+using RollingUpdateSpec = std::function<std::uint64_t(std::uint64_t)>;
 
 // Of what was written since it was synced, any part may have reached the disk.
-std::string left_of(const std::string& synced, const std::string& written, const Roll& roll) {
+std::string left_of(const std::string& synced, const std::string& written,
+                    const RollingUpdateSpec& roll) {
   if (!written.starts_with(synced)) return roll(2) == 0 ? synced : written;
   const std::size_t more = written.size() - synced.size();
   const std::uint64_t kind = roll(3);
@@ -135,7 +136,7 @@ std::string left_of(const std::string& synced, const std::string& written, const
   return written.substr(0, synced.size() + (kind == 1 ? more : roll(more + 1)));
 }
 
-void tear(const fs::path& path, const Roll& roll, std::map<ino_t, std::string>* left) {
+void tear(const fs::path& path, const RollingUpdateSpec& roll, std::map<ino_t, std::string>* left) {
   for (const auto& entry : fs::directory_iterator(path)) {
     struct stat info {};
     if (::lstat(entry.path().c_str(), &info) != 0) continue;
@@ -225,7 +226,7 @@ void set_full(bool is_full) {
   full = is_full;
 }
 
-void cut_power(const Roll& roll) {
+void cut_power(const RollingUpdateSpec& roll) {
   // Names are kept in the order in which they were changed: here all of those that were not synced,
   // or none. A cut at another moment is another place in that order.
   const bool are_names_kept = roll(2) == 0;

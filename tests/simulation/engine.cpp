@@ -212,7 +212,7 @@ Task<Result<void>> SimulatedEngine::signal(std::string container, std::string) {
   co_return must_run(container);
 }
 
-Task<Result<TrialEnd>> SimulatedEngine::try_command(TrialRequest) {
+Task<Result<TrialEnd>> SimulatedEngine::run_throwaway(ThrowawayRequest) {
   const Result<void> answered = co_await answer();
   if (!answered) co_return answered.error();
   co_return TrialEnd{};

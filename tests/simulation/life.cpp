@@ -11,11 +11,11 @@ namespace {
 using namespace std::chrono_literals;
 
 // Longer than any fault lasts, and than the time after which whatever is tried again is.
-constexpr WorldTime longest_fault = 11min;
-constexpr WorldTime longest_absence = 10s;  // of the daemon, once it was killed
-constexpr WorldTime longest_patience = 35min;
+constexpr WorldTime max_fault = 11min;
+constexpr WorldTime max_absence = 10s;  // of the daemon, once it was killed
+constexpr WorldTime max_timeout = 35min;
 constexpr WorldTime least_peace = 10min;
-constexpr WorldTime most_peace = 1h;
+constexpr WorldTime max_peace = 1h;
 constexpr WorldTime night = 8h;
 
 // In some lives peace lasts, whether something goes on or not.
@@ -23,9 +23,9 @@ bool has_night(std::uint64_t seed) {
   return seed % 32 == 0;
 }
 
-constexpr int most_polls_without_time = 2000;
+constexpr int max_polls_without_time = 2000;
 // A deployment makes about a hundred.
-constexpr std::uint64_t most_changes = 300;
+constexpr std::uint64_t max_changes = 300;
 
 const char* const web_image = "acme/web:latest";
 
@@ -157,12 +157,12 @@ void Life::happen(const StoryEvent& event) {
     case Happening::kill_daemon:
       return end_daemon(false);
     case Happening::kill_between_changes:
-      return disk::kill_after(event.detail % most_changes);
+      return disk::kill_after(event.detail % max_changes);
     case Happening::cut_power:
       return end_daemon(true);
     case Happening::cut_power_between_changes:
       loses_power_ = true;
-      return disk::kill_after(event.detail % most_changes);
+      return disk::kill_after(event.detail % max_changes);
     case Happening::fill_disk:
       trial_.was_hindered = true;
       disk::set_full(true);
@@ -183,7 +183,7 @@ void Life::end_daemon(bool with_power) {
     ++hands_;
     world_.restart_engine(world_.between(1s, 20s));
   }
-  world_.after(world_.between(1ms, longest_absence), [this] { start_daemon(); });
+  world_.after(world_.between(1ms, max_absence), [this] { start_daemon(); });
 }
 
 void Life::by_operator(const StoryEvent& event) {
@@ -201,8 +201,8 @@ void Life::by_operator(const StoryEvent& event) {
 }
 
 bool Life::compose_works() const {
-  if (!daemon_ || !daemon_->stack().attempt()) return false;
-  const Phase phase = daemon_->stack().attempt()->attempt.phase;
+  if (!daemon_ || !daemon_->stack().deployment()) return false;
+  const Phase phase = daemon_->stack().deployment()->deployment.phase;
   return phase == Phase::starting || phase == Phase::rolling_back;
 }
 
@@ -270,7 +270,7 @@ void Life::live_until(WorldTime end) {
     check_always();
     WorldTime next = std::min(world_.next_event(), virtual_clock::next_timer());
     if (done > 0 && next <= world_.now()) {
-      if (++idle_polls_ > most_polls_without_time) {
+      if (++idle_polls_ > max_polls_without_time) {
         return break_promise("the loop turns without an end, and time does not go on");
       }
     }
@@ -285,18 +285,18 @@ void Life::live_until(WorldTime end) {
 // As Git asks for it, or as it has come to be and will not change: nothing is done any more.
 WorldTime Life::peace_needed() const {
   const Reconciler& stack = daemon_->stack();
-  const StackState state = stack.situation().state;
+  const StackState state = stack.stack_status().state;
   const ReleaseRecord* const current = stack.store().current();
   const bool is_up_to_date = state == StackState::synced && current != nullptr &&
                              current->commit == world_.tip && !current->probation_until;
-  if (stack.store().attempt() || state == StackState::waiting) return most_peace;
-  return is_up_to_date ? least_peace : longest_patience;
+  if (stack.store().in_flight() || state == StackState::waiting) return max_peace;
+  return is_up_to_date ? least_peace : max_timeout;
 }
 
 void Life::live_in_peace() {
   peace_began_ = world_.now();
   rounds_before_peace_ = world_.rounds;
-  const WorldTime end = peace_began_ + (has_night_ ? night : most_peace);
+  const WorldTime end = peace_began_ + (has_night_ ? night : max_peace);
   WorldTime quiet_since = peace_began_;
   int deeds = world_.deeds;
   while (!broken_ && world_.now() < end) {
@@ -314,15 +314,15 @@ std::optional<std::string> Life::run() {
     if (broken_) return broken_;
     happen(event);
   }
-  live_until(world_.now() + longest_fault);
+  live_until(world_.now() + max_fault);
   // It may have been killed a moment ago.
-  if (!daemon_) live_until(world_.now() + longest_absence);
+  if (!daemon_) live_until(world_.now() + max_absence);
   if (broken_) return broken_;
   world_.tell("» from here on nothing goes wrong");
   disk::start();
   loses_power_ = false;
   if (daemon_->stack().store().intent().paused) by_operator({{}, Happening::resume, 0});
-  live_until(world_.now() + longest_fault);
+  live_until(world_.now() + max_fault);
   live_in_peace();
   if (!broken_) check_at_rest();
   return broken_;

@@ -80,7 +80,7 @@ class Life {
   struct Trial {
     std::optional<WallTime> since;
     int release = 0;
-    AttemptKind kind = AttemptKind::deploy;
+    DeploymentKind kind = DeploymentKind::deploy;
     int hands = 0;
     int kills = 0;
     bool was_hindered = false;  // by a pause, or a full disk

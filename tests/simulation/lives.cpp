@@ -22,9 +22,9 @@ namespace {
 
 // A life takes well below a second of the processor's time, with sanitizers some of them. On a busy
 // machine that may be long.
-constexpr rlim_t most_seconds = 60;
-constexpr int most_milliseconds = 20 * 60'000;
-constexpr std::chrono::seconds most_shortening(60);
+constexpr rlim_t max_seconds = 60;
+constexpr int max_milliseconds = 20 * 60'000;
+constexpr std::chrono::seconds max_shortening(60);
 
 // What the daemon logs is part of the story.
 class StorySink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
@@ -60,7 +60,7 @@ std::string live_here(std::uint64_t seed, const std::vector<StoryEvent>& story) 
 }
 
 [[noreturn]] void be_life(int out, std::uint64_t seed, const std::vector<StoryEvent>& story) {
-  const rlimit limit{most_seconds, most_seconds};
+  const rlimit limit{max_seconds, max_seconds};
   ::setrlimit(RLIMIT_CPU, &limit);
   std::string outcome;
   try {
@@ -82,7 +82,7 @@ std::string live_here(std::uint64_t seed, const std::vector<StoryEvent>& story) 
 std::string read_outcome(int in) {
   std::string text;
   pollfd readable{in, POLLIN, 0};
-  while (::poll(&readable, 1, most_milliseconds) > 0) {
+  while (::poll(&readable, 1, max_milliseconds) > 0) {
     char bytes[65536];
     const ssize_t count = ::read(in, bytes, sizeof bytes);
     if (count <= 0) return text;
@@ -127,7 +127,7 @@ Lived live(std::uint64_t seed, const std::vector<StoryEvent>& story) {
 }
 
 std::vector<StoryEvent> shortened(std::uint64_t seed, std::vector<StoryEvent> story) {
-  const auto end = std::chrono::steady_clock::now() + most_shortening;
+  const auto end = std::chrono::steady_clock::now() + max_shortening;
   for (std::size_t size = std::max<std::size_t>(1, story.size() / 2); size > 0; size /= 2) {
     for (std::size_t at = 0; at + size <= story.size();) {
       if (std::chrono::steady_clock::now() > end) return story;

@@ -15,14 +15,14 @@ namespace {
 using namespace std::chrono_literals;
 
 // Of one definition, in one life: its own tries, and those of whoever asks for it again.
-constexpr int most_creations = 12;
+constexpr int max_creations = 12;
 constexpr int releases_per_event = 4;
 const char* const does_not_run = "does not run";
 const char* const is_unhealthy = "is unhealthy";
 // Where a name is waited for it is looked for each three seconds.
-constexpr int most_rounds_in_an_hour = 1500;
+constexpr int max_rounds_in_an_hour = 1500;
 // Those of their own content, those that repeat one, and what runs or may be gone back to.
-constexpr std::size_t most_releases_kept = 2 * releases_kept + 6;
+constexpr std::size_t max_releases_kept = 2 * releases_kept + 6;
 
 // Without whatever follows the gate.
 bool passes_gate(const Behaviour& behaviour) {
@@ -30,7 +30,7 @@ bool passes_gate(const Behaviour& behaviour) {
   return behaviour.starts && !ends && !behaviour.ails_after;
 }
 
-bool was_gated(const Attempt& deployment) {
+bool was_gated(const Deployment& deployment) {
   return std::any_of(deployment.timeline.begin(), deployment.timeline.end(),
                      [](const TimelineEntry& entry) { return entry.phase == "gating"; });
 }
@@ -53,7 +53,7 @@ void Life::check_always() {
   check_volumes();
   check_what_is_not_ours();
   for (const auto& [definition, count] : world_.creations) {
-    if (count <= most_creations + excused_creations_) continue;
+    if (count <= max_creations + excused_creations_) continue;
     break_promise("a container was made " + std::to_string(count) + " times of one definition");
   }
 }
@@ -71,8 +71,8 @@ std::map<std::string, std::string> Life::what_runs() const {
 }
 
 void Life::follow_deployments() {
-  const std::optional<Attempt>& attempt = daemon_->stack().store().attempt();
-  const auto since = attempt ? std::optional(attempt->started_at) : std::nullopt;
+  const std::optional<Deployment>& deployment = daemon_->stack().store().in_flight();
+  const auto since = deployment ? std::optional(deployment->started_at) : std::nullopt;
   if (since == deploys_since_) return;
   if (deploys_since_) check_way_back(deployed_release_);
   const ReleaseRecord* const disturbed = daemon_->stack().store().find(deployed_release_);
@@ -83,24 +83,26 @@ void Life::follow_deployments() {
   if (!since) return;
   ++deployments_;
   const Store& store = daemon_->stack().store();
-  if (attempt->kind == AttemptKind::operator_rollback && store.find(attempt->checkout) != nullptr) {
-    gone_back_from_.insert(store.find(attempt->checkout)->commit);
+  if (deployment->kind == DeploymentKind::operator_rollback &&
+      store.find(deployment->checkout) != nullptr) {
+    gone_back_from_.insert(store.find(deployment->checkout)->commit);
   }
   // On probation it goes back to what ran before it was deployed.
-  const ReleaseRecord* const tried = store.find(attempt->release);
+  const ReleaseRecord* const tried = store.find(deployment->release);
   if (tried->outcome == Outcome::good && tried->number == deployed_release_) {
     // Before a repair the same content ran, which has not stood the test of time either.
-    const Attempt& made_good_by = store.deployments().at(tried->made_good_by);
-    if (made_good_by.kind == AttemptKind::repair) deployed_release_ = 0;
+    const Deployment& made_good_by = store.deployments().at(tried->made_good_by);
+    if (made_good_by.kind == DeploymentKind::repair) deployed_release_ = 0;
     return;
   }
   // What a deployment that failed has left is nothing to go back to.
   const ReleaseRecord* const current = store.current();
   const bool was_good =
-      current != nullptr && current->outcome == Outcome::good && attempt->from.is_whole();
-  const bool is_new = attempt->kind == AttemptKind::deploy || attempt->kind == AttemptKind::repair;
+      current != nullptr && current->outcome == Outcome::good && deployment->from.is_whole();
+  const bool is_new =
+      deployment->kind == DeploymentKind::deploy || deployment->kind == DeploymentKind::repair;
   const bool may_go_back = is_new && tried->outcome != Outcome::good && was_good;
-  deployed_release_ = may_go_back ? attempt->release : 0;
+  deployed_release_ = may_go_back ? deployment->release : 0;
   hands_before_ = hands_;
   people_before_ = people_;
   ran_before_ = what_runs();
@@ -124,8 +126,8 @@ void Life::check_operator() {
   const Store& store = daemon_->stack().store();
   if (is_paused_ && !store.intent().paused) break_promise("a pause was forgotten");
   const bool goes_on =
-      store.attempt() || (daemon_->stack().last_request() &&
-                          daemon_->stack().last_request()->outcome == "in_progress");
+      store.in_flight() || (daemon_->stack().last_request() &&
+                            daemon_->stack().last_request()->outcome == "in_progress");
   if (!is_paused_ || goes_on) return deeds_while_paused_.reset();
   if (!deeds_while_paused_) deeds_while_paused_ = world_.deeds;
   if (*deeds_while_paused_ != world_.deeds) break_promise("something was done while it was paused");
@@ -238,13 +240,13 @@ bool Life::is_vain() const {
 }
 
 std::string Life::said() const {
-  const Situation& situation = daemon_->stack().situation();
-  return std::string(to_string(situation.state)) + " (" + situation.reason + ")";
+  const StackStatus& stack_status = daemon_->stack().stack_status();
+  return std::string(to_string(stack_status.state)) + " (" + stack_status.reason + ")";
 }
 
 void Life::check_at_rest() {
   world_.tell("at rest: status says " + said());
-  if (!daemon_->stack().store().attempt()) check_status();
+  if (!daemon_->stack().store().in_flight()) check_status();
   check_convergence();
   check_bounds();
   check_tidiness();
@@ -257,19 +259,20 @@ void Life::check_status() {
   if (current == nullptr) return break_promise("no release is current: status says " + said());
   const Result<Rendering> rendering = read_rendering(stack.store(), current->number);
   if (!rendering) return break_promise(rendering.error().text());
-  const std::string told = stack.situation().reason + " " + join(stack.observation().drift, " ");
+  const std::string told = stack.stack_status().reason + " " + join(stack.observation().drift, " ");
   bool any = false;
   for (const std::string& name : rendering->service_names()) {
     const std::string fault = fault_of(name, definition_of(rendering->service(name)));
     any = any || !fault.empty();
     // What has failed is told first; the rest is told container by container.
     const bool is_listed = fault == does_not_run || fault == is_unhealthy;
-    if (stack.situation().state == StackState::failed && (is_listed || needs_a_person())) continue;
+    if (stack.stack_status().state == StackState::failed && (is_listed || needs_a_person()))
+      continue;
     if (fault.empty() || told.find(name) != std::string::npos) continue;
     break_promise("status says " + said() + ", but " + name + " " + fault);
   }
   const bool is_alarmed =
-      stack.situation().state == StackState::degraded || !stack.observation().drift.empty();
+      stack.stack_status().state == StackState::degraded || !stack.observation().drift.empty();
   if (is_alarmed && !any && !needs_a_person()) {
     break_promise("everything runs as it should, but status says " + said() + " " + told);
   }
@@ -287,7 +290,7 @@ void Life::check_convergence() {
   if (current->outcome != Outcome::good) {
     break_promise("what runs is no good release: status says " + said());
   }
-  if (store.attempt()) break_promise("a deployment has no end: status says " + said());
+  if (store.in_flight()) break_promise("a deployment has no end: status says " + said());
   const auto& request = daemon_->stack().last_request();
   if (request && request->outcome == "in_progress") {
     break_promise("a request has no end: status says " + said());
@@ -323,14 +326,14 @@ void Life::check_content() {
 }
 
 void Life::check_bounds() {
-  const int most_releases = 4 + releases_per_event * static_cast<int>(story_.size());
+  const int max_releases = 4 + releases_per_event * static_cast<int>(story_.size());
   const int releases = daemon_->stack().store().next_number() - 1;
-  if (releases > most_releases) {
+  if (releases > max_releases) {
     break_promise("there have been " + std::to_string(releases) + " releases");
   }
   const auto lasted = std::chrono::duration<double, std::ratio<3600>>(world_.now() - peace_began_);
   const auto rounds = static_cast<int>((world_.rounds - rounds_before_peace_) / lasted.count());
-  if (rounds > most_rounds_in_an_hour) {
+  if (rounds > max_rounds_in_an_hour) {
     break_promise("at rest there are " + std::to_string(rounds) + " rounds in an hour");
   }
 }
@@ -342,7 +345,7 @@ void Life::check_tidiness() {
     break_promise(std::to_string(store.deployments().size()) + " deployments are kept");
   }
   for (const auto& [id, deployment] : store.deployments()) {
-    const bool is_in_flight = store.attempt() && store.attempt()->id == id;
+    const bool is_in_flight = store.in_flight() && store.in_flight()->id == id;
     if (!deployment.ended_at && !is_in_flight) {
       break_promise("deployment " + std::to_string(id) + " has no end and is not in flight");
     }
@@ -352,7 +355,7 @@ void Life::check_tidiness() {
       break_promise("deployment " + std::to_string(id) + " is good without a gate");
     }
   }
-  if (store.releases().size() > most_releases_kept) {
+  if (store.releases().size() > max_releases_kept) {
     break_promise(std::to_string(store.releases().size()) + " releases are kept");
   }
   std::set<std::string> known;

@@ -7,7 +7,7 @@ namespace trimtab::simulation {
 namespace {
 
 // In one phase of a deployment, whereupon it counts as what ends the daemon.
-constexpr int most_kills = 3;
+constexpr int max_kills = 3;
 
 }  // namespace
 
@@ -27,36 +27,36 @@ void Life::check_rejections() {
   const Store& store = daemon_->stack().store();
   if (store.rejected() != trial_.rejected) check_new_rejections();
   const std::set<std::string> rejected = std::exchange(trial_.rejected, store.rejected());
-  const std::optional<Attempt>& attempt = store.attempt();
-  if (!attempt || attempt->started_at == trial_.since) return;
-  trial_.since = attempt->started_at;
-  trial_.kind = attempt->kind;
-  const ReleaseRecord& tried = *store.find(attempt->release);
+  const std::optional<Deployment>& deployment = store.in_flight();
+  if (!deployment || deployment->started_at == trial_.since) return;
+  trial_.since = deployment->started_at;
+  trial_.kind = deployment->kind;
+  const ReleaseRecord& tried = *store.find(deployment->release);
   // What breaks on probation has had since its deployment to do so.
-  if (attempt->kind == AttemptKind::probation_rollback) return;
-  trial_.release = attempt->release;
+  if (deployment->kind == DeploymentKind::probation_rollback) return;
+  trial_.release = deployment->release;
   trial_.hands = hands_;
   trial_.kills = kills_;
   trial_.was_hindered = is_paused_;
-  const bool is_unasked = attempt->kind == AttemptKind::deploy && attempt->request.empty();
+  const bool is_unasked = deployment->kind == DeploymentKind::deploy && deployment->request.empty();
   if (!is_unasked || !rejected.contains(tried.content_key)) return;
-  break_promise("release " + std::to_string(attempt->release) +
+  break_promise("release " + std::to_string(deployment->release) +
                 " is tried, though its content was rejected and nobody has asked for it");
 }
 
 // Since it was deployed, until now.
 bool Life::was_left_to_itself(const Release& release) const {
-  return trial_.release == release.number && trial_.kind == AttemptKind::deploy &&
+  return trial_.release == release.number && trial_.kind == DeploymentKind::deploy &&
          hands_ == trial_.hands && kills_ == trial_.kills && !trial_.was_hindered;
 }
 
 // A host's failures, and what people do, are nothing that content is rejected for.
 void Life::check_new_rejections() {
   const Store& store = daemon_->stack().store();
-  const bool is_disturbed = hands_ != trial_.hands || kills_ - trial_.kills >= most_kills ||
+  const bool is_disturbed = hands_ != trial_.hands || kills_ - trial_.kills >= max_kills ||
                             needs_a_person() || !store.problems().empty();
   // Somebody went back from it.
-  if (is_disturbed || trial_.kind == AttemptKind::operator_rollback) return;
+  if (is_disturbed || trial_.kind == DeploymentKind::operator_rollback) return;
   for (const auto& [number, release] : store.releases()) {
     const std::string& key = release.content_key;
     if (!store.rejected().contains(key) || trial_.rejected.contains(key)) continue;

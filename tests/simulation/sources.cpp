@@ -120,20 +120,20 @@ Task<Result<void>> SimulatedGit::stage(std::string commit, fs::path directory) {
   co_return write_files(*found, directory);
 }
 
-Task<Result<SwitchReport>> SimulatedGit::bring_to(fs::path directory, std::string from,
-                                                  std::string to, std::vector<std::string>,
-                                                  fs::path) {
+Task<Result<SwitchReport>> SimulatedGit::checkout_live(fs::path directory, std::string from,
+                                                       std::string to, std::vector<std::string>,
+                                                       fs::path) {
   const Result<void> worked = co_await work();
   if (!worked) co_return worked.error();
-  const WorldCommit* const goal = world_.find_commit(to);
-  if (goal == nullptr) co_return no_commit(to);
+  const WorldCommit* const deploy_target = world_.find_commit(to);
+  if (deploy_target == nullptr) co_return no_commit(to);
   SwitchReport report;
   for (const auto& [path, text] : files_of(world_, from)) {
-    if (goal->files.contains(path)) continue;
+    if (deploy_target->files.contains(path)) continue;
     const Result<void> removed = remove_tree(directory / path);
     if (!removed) co_return removed.error();
   }
-  const Result<void> written = write_files(*goal, directory);
+  const Result<void> written = write_files(*deploy_target, directory);
   if (!written) co_return written.error();
   co_return report;
 }
@@ -146,7 +146,7 @@ Task<Result<std::vector<std::string>>> SimulatedGit::collisions(fs::path directo
   const auto tracked = files_of(world_, from);
   std::vector<std::string> paths;
   for (const auto& [path, text] : files_of(world_, commit)) {
-    const auto here = read_file(directory / path, most_bytes);
+    const auto here = read_file(directory / path, max_bytes);
     if (here && *here != text && !tracked.contains(path)) paths.push_back(path);
   }
   co_return paths;
@@ -159,7 +159,7 @@ Task<Result<std::vector<std::string>>> SimulatedGit::edits(fs::path directory, s
   const auto next = files_of(world_, commit);
   std::vector<std::string> paths;
   for (const auto& [path, text] : files_of(world_, from)) {
-    const auto here = read_file(directory / path, most_bytes);
+    const auto here = read_file(directory / path, max_bytes);
     const auto there = next.find(path);
     const bool is_edited = here && *here != text;
     if (is_edited && (there == next.end() || there->second != *here)) paths.push_back(path);

@@ -12,8 +12,8 @@ class SimulatedGit final : public Git {
   explicit SimulatedGit(World& world) : world_(world) {}
 
   Task<Result<RefTip>> ask() override;
-  [[nodiscard]] std::string asked_by() const override { return "simulated"; }
-  void let_go() override {}
+  [[nodiscard]] std::string transport_in_use() const override { return "simulated"; }
+  void close_idle_connection() override {}
   Task<Result<std::string>> fetch(RefTip tip) override;
   Task<Result<std::string>> find_commit(std::string text) override;
   Task<Result<CommitInfo>> describe(std::string commit) override;
@@ -22,9 +22,9 @@ class SimulatedGit final : public Git {
   Task<Result<void>> keep(std::string commit, int release) override;
   Task<Result<void>> drop(int release) override;
   Task<Result<void>> stage(std::string commit, std::filesystem::path directory) override;
-  Task<Result<SwitchReport>> bring_to(std::filesystem::path directory, std::string from,
-                                      std::string to, std::vector<std::string> in_place,
-                                      std::filesystem::path saved) override;
+  Task<Result<SwitchReport>> checkout_live(std::filesystem::path directory, std::string from,
+                                           std::string to, std::vector<std::string> in_place,
+                                           std::filesystem::path saved) override;
   Task<Result<std::vector<std::string>>> collisions(std::filesystem::path directory,
                                                     std::string from, std::string commit) override;
   Task<Result<std::vector<std::string>>> edits(std::filesystem::path directory, std::string from,

@@ -18,7 +18,7 @@
 namespace trimtab::simulation {
 
 // Of a file in this world.
-inline constexpr std::size_t most_bytes = 1 << 20;
+inline constexpr std::size_t max_bytes = 1 << 20;
 
 // What a container does once it runs, as far as its image decides it.
 struct Behaviour {

@@ -6,14 +6,14 @@
 namespace trimtab {
 namespace {
 
-constexpr FailureClass release = FailureClass::content;
-constexpr FailureClass host = FailureClass::world;
+constexpr FailureCause release = FailureCause::release;
+constexpr FailureCause host = FailureCause::host;
 
 TEST(Classify, Phases) {
   struct Row {
     Phase phase;
     Errc code;
-    FailureClass expected;
+    FailureCause expected;
   };
   for (const Row& row : {
            Row{Phase::pulling, Errc::invalid, release},    // made for other machines
@@ -63,7 +63,7 @@ TEST(Classify, Rendering) {
 TEST(Classify, WhatTheEngineSaysOfAStart) {
   struct Row {
     const char* words;
-    FailureClass expected;
+    FailureCause expected;
   };
   for (const Row& row : {
            Row{"driver failed programming external connectivity on endpoint shop-web-1: (iptables "

@@ -58,7 +58,7 @@ Json shop() {
     "images": {"watched": 2, "checked_at": "2026-11-23T11:59:20Z", "interval_seconds": 60,
                "errors": []},
     "drift": [], "next": "nothing to do: release 42 is what Git and the registry ask for",
-    "checked_at": "2026-11-23T11:59:48Z", "attempt": null, "last_request": null
+    "checked_at": "2026-11-23T11:59:48Z", "deployment": null, "last_request": null
   })");
 }
 
@@ -78,7 +78,7 @@ Json release_44() {
       {"phase": "starting", "started_at": "2026-11-23T11:58:06.300Z", "seconds": 2},
       {"phase": "gating", "started_at": "2026-11-23T11:58:08.300Z", "seconds": 10.7},
       {"phase": "rolling_back", "started_at": "2026-11-23T11:58:19.000Z", "seconds": 2}],
-    "failure": {"class": "content", "phase": "gating",
+    "failure": {"cause": "release", "phase": "gating",
       "reason": "backend exited with 1, 3 times in 12 s",
       "services": [{"service": "backend", "reason": "exited with 1, 3 times",
                     "log": ["SECRET_KEY: field required"]}]},
@@ -292,7 +292,7 @@ TEST(Render, ForeignTextCannotDriveTheTerminal) {
   plan["findings"] = {{{"severity", evil}, {"message", evil}, {"hint", evil}}};
   Json request = {{"outcome", evil}, {"message", evil}, {"release", 3}};
   Json event = {{"at", evil}, {"stack", evil}, {"message", evil}};
-  Json attempt = {{"phase", "gating"}, {"services", {{{"service", evil}, {"health", evil}}}}};
+  Json deployment = {{"phase", "gating"}, {"services", {{{"service", evil}, {"health", evil}}}}};
 
   Lines lines = render_stack(stack, screen());
   append(lines, {summary_line(stack)});
@@ -300,7 +300,7 @@ TEST(Render, ForeignTextCannotDriveTheTerminal) {
   append(lines, render_history({{"releases", {release}}}, screen()));
   append(lines, render_plan(plan, screen()));
   append(lines, deploy_outcome("shop", request, release, screen()));
-  append(lines, live_phase(attempt, deploy_label, screen()));
+  append(lines, live_phase(deployment, deploy_label, screen()));
   append(lines, {deploy_heading("shop", release), render_event(event, screen())});
   for (const std::string& line : lines) {
     for (const char c : line) EXPECT_GE(static_cast<unsigned char>(c), 0x20) << line;
@@ -476,26 +476,27 @@ TEST(Deploy, APhaseThatWasBegunAgainIsToldOnce) {
 }
 
 TEST(Deploy, ShowsThePhaseInFlight) {
-  Json attempt = json(R"({"release": 44, "phase": "pulling", "started_at": "2026-11-23T11:59:50Z",
+  Json deployment =
+      json(R"({"release": 44, "phase": "pulling", "started_at": "2026-11-23T11:59:50Z",
     "phase_started_at": "2026-11-23T11:59:54Z",
     "pull": {"current": 0, "total": 0, "image": ""}, "services": []})");
-  EXPECT_EQ(text(live_phase(attempt, deploy_label, screen())), R"(
+  EXPECT_EQ(text(live_phase(deployment, deploy_label, screen())), R"(
   pulling    release 44, for 6 s)");
-  attempt["pull"] = json(R"({"current": 19000000, "total": 38000000, "image": "acme/backend"})");
-  EXPECT_EQ(text(live_phase(attempt, deploy_label, screen())), R"(
+  deployment["pull"] = json(R"({"current": 19000000, "total": 38000000, "image": "acme/backend"})");
+  EXPECT_EQ(text(live_phase(deployment, deploy_label, screen())), R"(
   pulling    ██████████░░░░░░░░░░ 19 MB of 38 MB  acme/backend)");
-  EXPECT_EQ(text(live_phase(attempt, deploy_label, screen(40))), R"(
+  EXPECT_EQ(text(live_phase(deployment, deploy_label, screen(40))), R"(
   pulling    ██████████░░░░░░░░░░ 19 MB…)");
-  attempt["pull"]["current"] = 38000000;
-  EXPECT_EQ(text(live_phase(attempt, deploy_label, screen())), R"(
+  deployment["pull"]["current"] = 38000000;
+  EXPECT_EQ(text(live_phase(deployment, deploy_label, screen())), R"(
   pulling    ████████████████████ 38 MB of 38 MB, unpacking  acme/backend)");
-  attempt["phase"] = "gating_rollback";
-  EXPECT_EQ(text(live_phase(attempt, deploy_label, screen())), R"(
+  deployment["phase"] = "gating_rollback";
+  EXPECT_EQ(text(live_phase(deployment, deploy_label, screen())), R"(
   checking   what was put back, for 6 s)");
-  attempt["phase"] = "gating";
-  attempt["services"] = json(R"([{"service": "backend", "health": "starting, 12 s"},
+  deployment["phase"] = "gating";
+  deployment["services"] = json(R"([{"service": "backend", "health": "starting, 12 s"},
                                  {"service": "db", "health": "healthy"}])");
-  EXPECT_EQ(text(live_phase(attempt, deploy_label, screen())), R"(
+  EXPECT_EQ(text(live_phase(deployment, deploy_label, screen())), R"(
   checking   release 44, for 6 s
     backend  starting, 12 s
     db       healthy)");
@@ -526,7 +527,7 @@ TEST(Deploy, OutcomeSaysWhatRunsAndWhatNext) {
       | SECRET_KEY: field required
 Release 44 is not tried again until something in it changes; `trimtab show shop 44` has all of it)");
   Json world = release_44();
-  world["failure"]["class"] = "world";
+  world["failure"]["cause"] = "host";
   EXPECT_EQ(text(deploy_outcome("shop", request("failed", "", 44), world, screen(60))), R"(
   failed: backend exited with 1, 3 times in 12 s
     backend: exited with 1, 3 times

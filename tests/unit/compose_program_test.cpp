@@ -23,7 +23,7 @@ std::string says(const std::string& version) {
 }
 
 // %s: the commit.
-constexpr const char* usual_project = R"({"services": {"web": {"image": "web:%s"}}})";
+constexpr const char* default_project = R"({"services": {"web": {"image": "web:%s"}}})";
 
 // A host whose PATH has these scripts alone.
 class ComposeHost : public testing::Test {
@@ -38,7 +38,7 @@ class ComposeHost : public testing::Test {
 
   // `version`: what it does when it is asked for its version.
   void install(const std::string& name, const std::string& version,
-               const std::string& project = usual_project) const {
+               const std::string& project = default_project) const {
     const fs::path written = programs_ / (name + ".new");
     std::ofstream(written) << "#!/bin/sh\nfor word; do [ \"$word\" != version ] || {\n"
                            << version << "\nexit; }; done\n"
@@ -48,8 +48,8 @@ class ComposeHost : public testing::Test {
   }
   void remove(const std::string& name) const { fs::remove(programs_ / name); }
   // "docker compose 2.26.1", or the kind of error.
-  std::string look() {
-    const Result<void> found = await(compose_.look());
+  std::string refresh() {
+    const Result<void> found = await(compose_.refresh());
     if (found) return compose_.tool().display();
     EXPECT_EQ(compose_.problem(), found.error());
     return found.error().code == Errc::not_found     ? "none"
@@ -66,7 +66,7 @@ class ComposeHost : public testing::Test {
 TEST_F(ComposeHost, ThePluginGoesBeforeTheOldProgram) {
   install("docker", says("v2.26.1"));
   install("docker-compose", says("1.29.2"));
-  EXPECT_EQ(look(), "docker compose 2.26.1");
+  EXPECT_EQ(refresh(), "docker compose 2.26.1");
 }
 
 TEST_F(ComposeHost, OnlyADockerThatHasNoPluginMeansTheOther) {
@@ -74,37 +74,37 @@ TEST_F(ComposeHost, OnlyADockerThatHasNoPluginMeansTheOther) {
   for (const char* reason : {"kill -KILL $$", "echo 'cannot allocate memory' >&2; exit 1", "exit 1",
                              "echo 'no version'"}) {
     install("docker", reason);
-    EXPECT_EQ(look(), "cannot tell") << reason;
+    EXPECT_EQ(refresh(), "cannot tell") << reason;
     EXPECT_TRUE(compose_.tool().version.empty()) << reason;
   }
   install("docker", no_plugin);
-  EXPECT_EQ(look(), "docker-compose 1.29.2");
+  EXPECT_EQ(refresh(), "docker-compose 1.29.2");
 }
 
 TEST_F(ComposeHost, NoneOrOneThatIsTooOld) {
-  EXPECT_EQ(look(), "none");
+  EXPECT_EQ(refresh(), "none");
   install("docker-compose", says("1.25.0"));
-  EXPECT_EQ(look(), "none");
+  EXPECT_EQ(refresh(), "none");
   install("docker-compose", says("2.40.3"));
-  EXPECT_EQ(look(), "docker-compose 2.40.3");
+  EXPECT_EQ(refresh(), "docker-compose 2.40.3");
   EXPECT_EQ(compose_.problem(), std::nullopt);
 }
 
 TEST_F(ComposeHost, AnUpgradeIsNoticed) {
   install("docker", says("2.26.1"));
-  EXPECT_EQ(look(), "docker compose 2.26.1");
+  EXPECT_EQ(refresh(), "docker compose 2.26.1");
   install("docker", says("2.40.3"));
-  EXPECT_EQ(look(), "docker compose 2.40.3");
+  EXPECT_EQ(refresh(), "docker compose 2.40.3");
 }
 
 TEST_F(ComposeHost, WhatIsGoneForAMomentIsWaitedFor) {
   install("docker", says("2.26.1"));
   install("docker-compose", says("1.29.2"));
-  EXPECT_EQ(look(), "docker compose 2.26.1");
+  EXPECT_EQ(refresh(), "docker compose 2.26.1");
   install("docker", no_plugin);
-  EXPECT_EQ(look(), "cannot tell");
+  EXPECT_EQ(refresh(), "cannot tell");
   install("docker", says("2.26.1"));
-  EXPECT_EQ(look(), "docker compose 2.26.1");
+  EXPECT_EQ(refresh(), "docker compose 2.26.1");
 }
 
 TEST_F(ComposeHost, RendersWithTheIdOfTheCommit) {
@@ -112,7 +112,7 @@ TEST_F(ComposeHost, RendersWithTheIdOfTheCommit) {
   ::setenv("TRIMTAB_COMMIT", "of-the-daemon", 1);
   for (const char* version : {"1.29.2", "2.40.3"}) {
     install("docker-compose", says(version));
-    EXPECT_EQ(look(), std::string("docker-compose ") + version);
+    EXPECT_EQ(refresh(), std::string("docker-compose ") + version);
     RenderRequest request;
     request.directory = folder_.path();
     request.files = {"compose.yaml"};
@@ -130,7 +130,7 @@ TEST_F(ComposeHost, AnOldComposeCanReadTheRangesOfPortsThatItWrites) {
           R"({"services": {"db": {"image": "%s"}, "web": {"ports": [
       {"published": "8000-8005", "target": 80}, {"published": 90, "target": 90}, "1-2:3/udp",
       {"published": "9000-9001", "target": 81, "protocol": "udp"}, {"target": 7}]}}})");
-  EXPECT_EQ(look(), "docker-compose 1.29.2");
+  EXPECT_EQ(refresh(), "docker-compose 1.29.2");
   RenderRequest request;
   request.directory = folder_.path();
   request.files = {"compose.yaml"};

@@ -4,9 +4,9 @@
 #include <functional>
 #include <random>
 
+#include "agent/reconcile/assessment.hpp"
 #include "agent/reconcile/decide.hpp"
 #include "agent/reconcile/ending.hpp"
-#include "agent/reconcile/judgement.hpp"
 #include "agent/reconcile/requests.hpp"
 #include "agent/reconcile/vain_tries.hpp"
 
@@ -33,7 +33,8 @@ std::string name_of(const StackAction& action) {
     }
     std::string operator()(const action::AcceptCurrent&) { return "accept current"; }
     std::string operator()(const action::Evaluate& evaluate) {
-      return "evaluate " + evaluate.goal.tip.commit + (evaluate.goal.is_retry ? " again" : "");
+      return "evaluate " + evaluate.deploy_target.tip.commit +
+             (evaluate.deploy_target.is_retry ? " again" : "");
     }
   };
   return std::visit(Names(), action);
@@ -61,8 +62,8 @@ class ADecision : public testing::Test {
     now_.tip = RefTip{"refs/heads/main", "b"};
     now_.releases = &releases_;
     now_.current = &releases_.at(1);
-    now_.verdict = Situation{StackState::synced, "", ""};
-    now_.judged_key = "inputs of a";
+    now_.verdict = StackStatus{StackState::synced, "", ""};
+    now_.evaluated_key = "inputs of a";
     now_.present_key = "inputs of b";
   }
 
@@ -85,22 +86,22 @@ TEST_F(ADecision, TakesWhatComesFirst) {
   const std::vector<Row> rows{
       {"another commit", [](Snapshot&) {}, "evaluate b"},
       {"nothing is known of the remote", [](Snapshot& s) { s.tip.reset(); }, "rest"},
-      {"it was judged", [](Snapshot& s) { s.present_key = s.judged_key; }, "rest"},
+      {"it was judged", [](Snapshot& s) { s.present_key = s.evaluated_key; }, "rest"},
       {"judged, and its retry is due",
        [](Snapshot& s) {
-         s.present_key = s.judged_key;
+         s.present_key = s.evaluated_key;
          s.retry_at = s.now;
        },
        "evaluate b again"},
       {"judged, and its retry is due later",
        [](Snapshot& s) {
-         s.present_key = s.judged_key;
+         s.present_key = s.evaluated_key;
          s.retry_at = s.now + seconds(1);
        },
        "rest"},
       {"what the host lacked is there",
        [](Snapshot& s) {
-         s.present_key = s.judged_key;
+         s.present_key = s.evaluated_key;
          s.has_all_names = true;
        },
        "evaluate b again"},
@@ -179,7 +180,7 @@ TEST_F(ADecision, TakesWhatComesFirst) {
       {"the journal has an attempt",
        [](Snapshot& s) {
          s.is_to_resume = true;
-         s.commit_of_attempt = "b";
+         s.commit_in_flight = "b";
          s.has_request = true;
          s.is_paused = true;
        },
@@ -187,21 +188,21 @@ TEST_F(ADecision, TakesWhatComesFirst) {
       {"going back is suspended, for the commit that is asked for",
        [](Snapshot& s) {
          s.is_to_resume = s.is_suspended = true;
-         s.commit_of_attempt = "b";
+         s.commit_in_flight = "b";
          s.retry_at = s.now + seconds(1);
        },
        "rest"},
       {"going back is suspended, and due",
        [](Snapshot& s) {
          s.is_to_resume = s.is_suspended = true;
-         s.commit_of_attempt = "b";
+         s.commit_in_flight = "b";
          s.retry_at = s.now;
        },
        "resume"},
       {"going back is suspended, and due, without Docker",
        [&](Snapshot& s) {
          s.is_to_resume = s.is_suspended = true;
-         s.commit_of_attempt = "b";
+         s.commit_in_flight = "b";
          s.retry_at = s.now;
          s.docker_error = no_docker;
        },
@@ -209,13 +210,13 @@ TEST_F(ADecision, TakesWhatComesFirst) {
       {"going back is suspended, and another commit was pushed",
        [](Snapshot& s) {
          s.is_to_resume = s.is_suspended = true;
-         s.commit_of_attempt = "a";
+         s.commit_in_flight = "a";
        },
        "evaluate b"},
       {"going back is suspended, and an operator asks",
        [](Snapshot& s) {
          s.is_to_resume = s.is_suspended = true;
-         s.commit_of_attempt = "b";
+         s.commit_in_flight = "b";
          s.has_request = true;
        },
        "serve request"},
@@ -270,12 +271,12 @@ TEST_F(ADecision, LeavesAMovedTagToAPerson) {
 TEST_F(ADecision, SaysWhatKeepsItFromActing) {
   now_.compose_error = Error{Errc::unavailable, "there is no Compose", "install it"};
   now_.has_known_compose = false;
-  EXPECT_EQ(decide(now_).verdict, (Situation{StackState::waiting, "there is no Compose",
-                                             "install it; looked at again by itself"}));
+  EXPECT_EQ(decide(now_).verdict, (StackStatus{StackState::waiting, "there is no Compose",
+                                               "install it; looked at again by itself"}));
   now_.compose_error.reset();
   now_.held_commit = "b";
-  now_.verdict = Situation{};
-  EXPECT_EQ(decide(now_).verdict, (Situation{StackState::synced, "", ""}));
+  now_.verdict = StackStatus{};
+  EXPECT_EQ(decide(now_).verdict, (StackStatus{StackState::synced, "", ""}));
 }
 
 // Whatever is the case: nothing is done to containers of a stack that is stopped, moving or paused
@@ -336,80 +337,80 @@ ReleaseRecord release_with(int number, const std::string& commit, const std::str
   return release;
 }
 
-TEST(Judgement, OfADraft) {
+TEST(Assessment, OfADraft) {
   struct Row {
     const char* what;
     std::string commit, content;
     bool is_asked, is_plan_empty;
     Outcome current;
-    Judgement expected;
+    Assessment expected;
   };
   const std::set<std::string> rejected{"rejected"};
   const std::vector<Row> rows{
-      {"the same", "a", "runs", false, true, Outcome::good, Judgement::nothing},
+      {"the same", "a", "runs", false, true, Outcome::good, Assessment::nothing},
       {"the same, but something of it does not run", "a", "runs", false, false, Outcome::good,
-       Judgement::deploy},
-      {"another commit of the same", "b", "runs", false, true, Outcome::good, Judgement::record},
+       Assessment::deploy},
+      {"another commit of the same", "b", "runs", false, true, Outcome::good, Assessment::record},
       {"another commit of the same, which does not run", "b", "runs", false, false, Outcome::good,
-       Judgement::deploy},
-      {"another content", "b", "new", false, true, Outcome::good, Judgement::deploy},
-      {"what was rejected", "b", "rejected", false, false, Outcome::good, Judgement::held},
+       Assessment::deploy},
+      {"another content", "b", "new", false, true, Outcome::good, Assessment::deploy},
+      {"what was rejected", "b", "rejected", false, false, Outcome::good, Assessment::rejected},
       {"what was rejected, and an operator asks for", "b", "rejected", true, false, Outcome::good,
-       Judgement::deploy},
+       Assessment::deploy},
       // Only on top of what is good may a gate be left out.
       {"another commit of what has failed", "b", "runs", false, true, Outcome::failed,
-       Judgement::deploy},
+       Assessment::deploy},
   };
   for (const Row& row : rows) {
     const Releases releases{{1, release_with(1, "a", "runs", row.current)}};
-    const ReleaseRecord draft = release_with(0, row.commit, row.content, Outcome::in_progress);
-    JudgementInput input;
-    input.draft = &draft;
+    const ReleaseRecord candidate = release_with(0, row.commit, row.content, Outcome::in_progress);
+    AssessmentInput input;
+    input.candidate = &candidate;
     input.is_asked = row.is_asked;
     input.is_plan_empty = row.is_plan_empty;
     input.current = &releases.at(1);
     input.rejected = &rejected;
     input.releases = &releases;
-    EXPECT_EQ(judge_draft(input), row.expected) << row.what;
+    EXPECT_EQ(assess_candidate(input), row.expected) << row.what;
   }
 }
 
-TEST(Judgement, WhatTheHostMakesFailIsTriedAFewTimesAlone) {
+TEST(Assessment, WhatTheHostMakesFailIsTriedAFewTimesAlone) {
   Releases releases;
   const WallTime now = wall_now();
   for (int number = 1; number <= max_vain_tries; ++number) {
     ReleaseRecord failed = release_with(number, "b", "new", Outcome::failed);
     failed.created_at = now;
     failed.failure = failure_of("no memory");
-    failed.failure->cls = FailureClass::world;
+    failed.failure->cause = FailureCause::host;
     TimelineEntry begun;
     begun.phase = "starting";
     failed.timeline.push_back(begun);
     releases[number] = failed;
   }
   const std::set<std::string> rejected;
-  const ReleaseRecord draft = release_with(0, "b", "new", Outcome::in_progress);
-  JudgementInput input;
-  input.draft = &draft;
+  const ReleaseRecord candidate = release_with(0, "b", "new", Outcome::in_progress);
+  AssessmentInput input;
+  input.candidate = &candidate;
   input.rejected = &rejected;
   input.releases = &releases;
-  EXPECT_EQ(judge_draft(input), Judgement::vain);
+  EXPECT_EQ(assess_candidate(input), Assessment::vain);
   const Record record{"shop", &releases, &rejected, nullptr};
-  EXPECT_EQ(situation_of_vain(record, draft).state, StackState::failed);
+  EXPECT_EQ(status_of_vain(record, candidate).state, StackState::failed);
   input.is_asked = true;
-  EXPECT_EQ(judge_draft(input), Judgement::deploy);
+  EXPECT_EQ(assess_candidate(input), Assessment::deploy);
   input.is_asked = false;
   input.tries_count_since = now + seconds(1);  // Docker was started anew
-  EXPECT_EQ(judge_draft(input), Judgement::deploy);
+  EXPECT_EQ(assess_candidate(input), Assessment::deploy);
 }
 
 // ---- Ends -------------------------------------------------------------------------------------
 
 TEST(Ending, IsToldAndTriedAgainAsItIs) {
-  using enum AttemptEnd;
+  using enum DeploymentEnd;
   struct Row {
-    AttemptEnd end;
-    AttemptKind kind;
+    DeploymentEnd end;
+    DeploymentKind kind;
     std::string failure;  // "": none; "host: …": the host's
     bool is_tried_again;
     std::string outcome, message;
@@ -418,25 +419,26 @@ TEST(Ending, IsToldAndTriedAgainAsItIs) {
   const std::string show = "`trimtab show shop 2` has the whole log";
   const std::string untried = "it is not tried again until it changes; " + show;
   const std::vector<Row> rows{
-      {committed, AttemptKind::deploy, "", false, "done", "release 2 (b) is deployed", "synced: "},
-      {rejected, AttemptKind::deploy, "bad file", false, "rejected",
+      {committed, DeploymentKind::deploy, "", false, "done", "release 2 (b) is deployed",
+       "synced: "},
+      {rejected, DeploymentKind::deploy, "bad file", false, "rejected",
        "release 2 (b) is rejected, nothing was touched: bad file", "failed: " + untried},
-      {postponed, AttemptKind::deploy, "host: no network", true, "failed",
+      {postponed, DeploymentKind::deploy, "host: no network", true, "failed",
        "release 2 (b) cannot be deployed now: no network; nothing was touched, it is tried again",
        "waiting: nothing was touched; it is tried again"},
-      {postponed, AttemptKind::operator_rollback, "host: no network", false, "failed",
+      {postponed, DeploymentKind::operator_rollback, "host: no network", false, "failed",
        "release 2 (b) cannot be gone back to now, nothing was touched: no network", ""},
-      {superseded, AttemptKind::deploy, "", false, "superseded",
+      {superseded, DeploymentKind::deploy, "", false, "superseded",
        "release 2 (b) gave way to a newer commit", ""},
-      {rolled_back, AttemptKind::deploy, "web exited", false, "rolled_back",
+      {rolled_back, DeploymentKind::deploy, "web exited", false, "rolled_back",
        "rolled back to release 1: web exited", "failed: " + untried},
-      {rolled_back, AttemptKind::deploy, "host: no memory", true, "rolled_back",
+      {rolled_back, DeploymentKind::deploy, "host: no memory", true, "rolled_back",
        "rolled back to release 1: no memory", "waiting: it is tried again later"},
-      {suspended, AttemptKind::deploy, "host: Docker is away", true, "failed",
+      {suspended, DeploymentKind::deploy, "host: Docker is away", true, "failed",
        "release 2 (b) failed: Docker is away", "failed: going back is tried again in 30 s"},
-      {failed, AttemptKind::deploy, "web exited", false, "failed",
+      {failed, DeploymentKind::deploy, "web exited", false, "failed",
        "release 2 (b) failed: web exited", "failed: what runs was left as it is; " + show},
-      {failed, AttemptKind::deploy, "host: no memory", true, "failed",
+      {failed, DeploymentKind::deploy, "host: no memory", true, "failed",
        "release 2 (b) failed: no memory", "failed: what runs was left as it is; " + show},
   };
   const Releases releases{{1, release_with(1, "a", "old", Outcome::good)}};
@@ -447,7 +449,7 @@ TEST(Ending, IsToldAndTriedAgainAsItIs) {
     const bool by_host = row.failure.starts_with("host: ");
     if (!row.failure.empty()) {
       release.failure = failure_of(by_host ? row.failure.substr(6) : row.failure);
-      release.failure->cls = by_host ? FailureClass::world : FailureClass::content;
+      release.failure->cause = by_host ? FailureCause::host : FailureCause::release;
     }
     EXPECT_EQ(is_tried_again(row.end, row.kind, release.failure), row.is_tried_again)
         << row.message;
@@ -488,7 +490,7 @@ TEST(Requests, ANewerOneTakesThePlaceOfOneThatHasNotBegun) {
   const std::string third = requests.add({});
   // Once it has begun, nothing is open.
   EXPECT_EQ(requests.take().id, third);
-  requests.let_go();
+  requests.close_idle_connection();
   EXPECT_EQ(requests.open(), "");
   EXPECT_TRUE(requests.end({third, "done", 2, "release 2 is deployed"}));
   EXPECT_EQ(requests.last()->message, "release 2 is deployed");
@@ -542,7 +544,7 @@ TEST(Requests, PausingSaysNothingOfADeploymentThatGoesOn) {
   Requests requests;
   const std::string deploy = requests.add({});
   requests.take();
-  requests.let_go();
+  requests.close_idle_connection();
   EXPECT_TRUE(requests.end({"pause", "done", std::nullopt, "shop is paused"}));
   EXPECT_EQ(requests.last()->id, deploy);
   EXPECT_EQ(requests.last()->outcome, "in_progress");
@@ -565,7 +567,7 @@ TEST(Requests, EachHasOneEnd) {
     };
     const auto end_served = [&] {
       end(served->id);
-      requests.let_go();
+      requests.close_idle_connection();
       served.reset();
       has_begun = false;
     };
@@ -580,9 +582,9 @@ TEST(Requests, EachHasOneEnd) {
         served = requests.take();
       } else if (what == 3 && served && !has_begun && !requests.is_superseded(served->id)) {
         ASSERT_EQ(ends.at(served->id), 0) << story << ": it was given up, and is carried out";
-        requests.let_go();
+        requests.close_idle_connection();
         has_begun = true;
-      } else if (what == 4 && served && !has_begun && requests.is_looked_at()) {
+      } else if (what == 4 && served && !has_begun && requests.is_evaluated()) {
         requests.wait_for_images(*served, "a");
         served.reset();
       } else if (what == 5 && served) {

@@ -295,7 +295,7 @@ TEST(EngineJson, TrialIsLikeAContainerButForItsCommandPortsAndFiles) {
                   "RW": true},
                  {"Type": "tmpfs", "Source": "", "Destination": "/run", "RW": true}]})");
   ASSERT_TRUE(like);
-  TrialRequest request;
+  ThrowawayRequest request;
   request.image = "sha256:1";
   request.argv = {"nginx", "-t"};
   request.files = {{"/etc/nginx/nginx.conf", "/trial/nginx.conf"}};

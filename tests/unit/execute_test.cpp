@@ -8,7 +8,7 @@
 #include "agent/execute/mounted_files.hpp"
 #include "agent/execute/operations.hpp"
 #include "agent/execute/probe.hpp"
-#include "agent/execute/roller.hpp"
+#include "agent/execute/rolling_update.hpp"
 #include "common/text.hpp"
 #include "tests/lib/loop.hpp"
 
@@ -258,14 +258,14 @@ INSTANTIATE_TEST_SUITE_P(
     Rolls, Turns,
     testing::Values(
         TurnCase{"a new one comes first", {1, 0, 1, 1}, {RollTurn::Kind::add, 2}},
-        TurnCase{"then the old one goes", {1, 1, 1, 1}, {RollTurn::Kind::retire, 1}},
+        TurnCase{"then the old one goes", {1, 1, 1, 1}, {RollTurn::Kind::prune, 1}},
         TurnCase{"then it is done", {0, 1, 1, 1}, {RollTurn::Kind::finish, 0}},
         TurnCase{"one at a time", {3, 0, 3, 1}, {RollTurn::Kind::add, 4}},
-        TurnCase{"and one goes for it", {3, 1, 3, 1}, {RollTurn::Kind::retire, 1}},
+        TurnCase{"and one goes for it", {3, 1, 3, 1}, {RollTurn::Kind::prune, 1}},
         TurnCase{"two at a time", {3, 0, 3, 2}, {RollTurn::Kind::add, 5}},
-        TurnCase{"and two go for them", {3, 2, 3, 2}, {RollTurn::Kind::retire, 2}},
+        TurnCase{"and two go for them", {3, 2, 3, 2}, {RollTurn::Kind::prune, 2}},
         TurnCase{"the last of them", {1, 2, 3, 2}, {RollTurn::Kind::add, 4}},
-        TurnCase{"fewer are wanted", {3, 1, 1, 1}, {RollTurn::Kind::retire, 3}},
+        TurnCase{"fewer are wanted", {3, 1, 1, 1}, {RollTurn::Kind::prune, 3}},
         TurnCase{"one is missing that was there", {0, 1, 2, 1}, {RollTurn::Kind::add, 2}},
         TurnCase{
             "more than are wanted, none of them old", {0, 3, 2, 1}, {RollTurn::Kind::finish, 0}}));
@@ -301,10 +301,10 @@ TEST(Leaving, IsAllOfRolledServicesButWhatIsKept) {
   const std::vector<Container> present{running("api", "a1"), running("api", "a2"),
                                        running("web", "w1")};
   const SeenContainers all{{"api", {"a1", "a2"}}};
-  EXPECT_EQ(leaving_of({"api"}, present, {}), all);
+  EXPECT_EQ(outgoing_of({"api"}, present, {}), all);
   const SeenContainers newer{{"api", {"a2"}}};
-  EXPECT_EQ(leaving_of({"api"}, present, {{"api", {"a1"}}}), newer);
-  EXPECT_EQ(leaving_of({}, present, {}), SeenContainers());
+  EXPECT_EQ(outgoing_of({"api"}, present, {{"api", {"a1"}}}), newer);
+  EXPECT_EQ(outgoing_of({}, present, {}), SeenContainers());
 }
 
 TEST(VerifiedAmong, LeavesOutWhatCameSince) {
@@ -389,8 +389,8 @@ class FailureOfStart : public testing::TestWithParam<StartCase> {};
 TEST_P(FailureOfStart, IsReadOffTheContainers) {
   const StartCase& row = GetParam();
   const Failure failure =
-      failure_of_start(Error{Errc::failed, "up failed", {}}, FailureClass::world, row.present);
-  std::string told = failure.cls == FailureClass::content ? "release" : "host";
+      failure_of_start(Error{Errc::failed, "up failed", {}}, FailureCause::host, row.present);
+  std::string told = failure.cause == FailureCause::release ? "release" : "host";
   for (const ServiceFailure& service : failure.services) {
     told += ", " + service.service + ": " + service.reason;
   }
@@ -438,9 +438,9 @@ ReleaseRecord release_of(int number, const std::string& key, Outcome outcome) {
 
 struct EndCase {
   std::string name;
-  AttemptEnd end;
-  std::optional<FailureClass> failed = {};
-  AttemptKind kind = AttemptKind::deploy;
+  DeploymentEnd end;
+  std::optional<FailureCause> failed = {};
+  DeploymentKind kind = DeploymentKind::deploy;
   std::string fallback_key = "old";  // "": there is none
   std::string left_key = "old";
   std::string expected;  // what becomes of the release, then what else is written
@@ -457,13 +457,13 @@ TEST_P(EndRecords, IsWrittenAsItWas) {
   const ReleaseRecord release = release_of(2, "new", Outcome::in_progress);
   const ReleaseRecord fallback = release_of(1, row.fallback_key, Outcome::good);
   const ReleaseRecord left = release_of(3, row.left_key, Outcome::good);
-  Attempt attempt;
-  attempt.release = 2;
-  attempt.kind = row.kind;
-  if (row.failed) attempt.failure = Failure{*row.failed, "gating", "web is away", {}, {}};
+  Deployment deployment;
+  deployment.release = 2;
+  deployment.kind = row.kind;
+  if (row.failed) deployment.failure = Failure{*row.failed, "gating", "web is away", {}, {}};
   EndRecordInput input;
   input.end = row.end;
-  input.attempt = &attempt;
+  input.deployment = &deployment;
   input.release = &release;
   if (!row.fallback_key.empty()) input.fallback = &fallback;
   input.left = &left;
@@ -480,24 +480,24 @@ TEST_P(EndRecords, IsWrittenAsItWas) {
   EXPECT_EQ(told, row.expected);
 }
 
-constexpr auto by_release = FailureClass::content;
-constexpr auto by_host = FailureClass::world;
+constexpr auto by_release = FailureCause::release;
+constexpr auto by_host = FailureCause::host;
 
 // What ran for a part of its probation alone begins it anew once it runs again.
 TEST(EndRecord, BeginsTheProbationOfWhatIsGoneBackToAnew) {
   const ReleaseRecord release = release_of(2, "new", Outcome::in_progress);
   ReleaseRecord fallback = release_of(1, "old", Outcome::good);
-  Attempt attempt;
-  attempt.release = 2;
+  Deployment deployment;
+  deployment.release = 2;
   EndRecordInput input;
-  input.attempt = &attempt;
+  input.deployment = &deployment;
   input.release = &release;
   input.fallback = &fallback;
   input.probation = std::chrono::minutes(10);
   input.now = WallTime(std::chrono::hours(1));
-  input.end = AttemptEnd::rolled_back;
+  input.end = DeploymentEnd::rolled_back;
   EXPECT_FALSE(end_record_of(input).runs_again);  // it had passed
-  Attempt made_fallback;
+  Deployment made_fallback;
   made_fallback.release = 1;
   input.made_fallback = &made_fallback;
   EXPECT_FALSE(end_record_of(input).runs_again);
@@ -506,7 +506,8 @@ TEST(EndRecord, BeginsTheProbationOfWhatIsGoneBackToAnew) {
   ASSERT_TRUE(record.runs_again);
   EXPECT_EQ(record.runs_again->release, 1);
   EXPECT_EQ(record.runs_again->probation_until, input.now + input.probation);
-  for (const AttemptEnd end : {AttemptEnd::committed, AttemptEnd::failed, AttemptEnd::suspended}) {
+  for (const DeploymentEnd end :
+       {DeploymentEnd::committed, DeploymentEnd::failed, DeploymentEnd::suspended}) {
     input.end = end;
     EXPECT_FALSE(end_record_of(input).runs_again);
   }
@@ -515,61 +516,62 @@ TEST(EndRecord, BeginsTheProbationOfWhatIsGoneBackToAnew) {
 INSTANTIATE_TEST_SUITE_P(
     Ends, EndRecords,
     testing::Values(EndCase{"good",
-                            AttemptEnd::committed,
+                            DeploymentEnd::committed,
                             {},
-                            AttemptKind::deploy,
+                            DeploymentKind::deploy,
                             "old",
                             "old",
                             "good, on probation, pardons new"},
                     EndCase{"good, with nothing to go back to",
-                            AttemptEnd::committed,
+                            DeploymentEnd::committed,
                             {},
-                            AttemptKind::deploy,
+                            DeploymentKind::deploy,
                             "",
                             "old",
                             "good, pardons new"},
                     EndCase{"only recorded",
-                            AttemptEnd::committed,
+                            DeploymentEnd::committed,
                             {},
-                            AttemptKind::record_only,
+                            DeploymentKind::record_only,
                             "old",
                             "old",
                             "good, pardons new"},
-                    EndCase{"rejected", AttemptEnd::rejected, by_release, AttemptKind::deploy,
+                    EndCase{"rejected", DeploymentEnd::rejected, by_release, DeploymentKind::deploy,
                             "old", "old", "rejected, told why, rejects new"},
-                    EndCase{"postponed", AttemptEnd::postponed, by_host, AttemptKind::deploy, "old",
-                            "old", "postponed, told why"},
+                    EndCase{"postponed", DeploymentEnd::postponed, by_host, DeploymentKind::deploy,
+                            "old", "old", "postponed, told why"},
                     EndCase{"superseded",
-                            AttemptEnd::superseded,
+                            DeploymentEnd::superseded,
                             {},
-                            AttemptKind::deploy,
+                            DeploymentKind::deploy,
                             "old",
                             "old",
                             "superseded"},
-                    EndCase{"rolled back", AttemptEnd::rolled_back, by_release, AttemptKind::deploy,
-                            "old", "old", "rolled_back, told why, rejects new"},
-                    EndCase{"rolled back for the host", AttemptEnd::rolled_back, by_host,
-                            AttemptKind::deploy, "old", "old", "rolled_back, told why"},
-                    EndCase{"a repair that failed", AttemptEnd::rolled_back, by_release,
-                            AttemptKind::deploy, "new", "old", "rolled_back, told why"},
-                    EndCase{"failed", AttemptEnd::failed, by_release, AttemptKind::deploy, "",
+                    EndCase{"rolled back", DeploymentEnd::rolled_back, by_release,
+                            DeploymentKind::deploy, "old", "old",
+                            "rolled_back, told why, rejects new"},
+                    EndCase{"rolled back for the host", DeploymentEnd::rolled_back, by_host,
+                            DeploymentKind::deploy, "old", "old", "rolled_back, told why"},
+                    EndCase{"a repair that failed", DeploymentEnd::rolled_back, by_release,
+                            DeploymentKind::deploy, "new", "old", "rolled_back, told why"},
+                    EndCase{"failed", DeploymentEnd::failed, by_release, DeploymentKind::deploy, "",
                             "old", "failed, told why, rejects new"},
                     EndCase{"an operator went back",
-                            AttemptEnd::committed,
+                            DeploymentEnd::committed,
                             {},
-                            AttemptKind::operator_rollback,
+                            DeploymentKind::operator_rollback,
                             "old",
                             "bad",
                             "good, rejects bad, pardons new"},
                     EndCase{"an operator went back to the same content",
-                            AttemptEnd::committed,
+                            DeploymentEnd::committed,
                             {},
-                            AttemptKind::operator_rollback,
+                            DeploymentKind::operator_rollback,
                             "old",
                             "new",
                             "good, pardons new"},
-                    EndCase{"an operator could not go back", AttemptEnd::rolled_back, by_release,
-                            AttemptKind::operator_rollback, "old", "bad",
+                    EndCase{"an operator could not go back", DeploymentEnd::rolled_back, by_release,
+                            DeploymentKind::operator_rollback, "old", "bad",
                             "rolled_back, told why, noticed"}));
 
 }  // namespace

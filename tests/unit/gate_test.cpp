@@ -91,7 +91,7 @@ std::ostream& operator<<(std::ostream& out, const GateCase& row) {
 std::string text(const GateVerdict& verdict) {
   if (verdict.state == State::passed) return "passed";
   if (verdict.state == State::failed) {
-    return (verdict.cls == FailureClass::world ? "world: " : "content: ") + verdict.reason;
+    return (verdict.cause == FailureCause::host ? "world: " : "content: ") + verdict.reason;
   }
   std::vector<std::string> words;
   for (const auto& [who, what] : verdict.waiting_for) words.push_back(who + " " + what);
@@ -431,12 +431,12 @@ TEST(Gate, LooksAgainInTimeForWhatHasNoEvent) {
   const SteadyClock::time_point start{};
   Gate gate(demand, start);
   gate.observe({up()}, {}, start);
-  EXPECT_EQ(gate.next_look(start), start + milliseconds(1000));
-  EXPECT_EQ(gate.next_look(start + milliseconds(9'600)), start + milliseconds(10'000));
+  EXPECT_EQ(gate.next_poll_at(start), start + milliseconds(1000));
+  EXPECT_EQ(gate.next_poll_at(start + milliseconds(9'600)), start + milliseconds(10'000));
   gate.observe({}, {}, start + milliseconds(9'700));
-  EXPECT_EQ(gate.next_look(start + milliseconds(59'800)), start + milliseconds(60'000));
+  EXPECT_EQ(gate.next_poll_at(start + milliseconds(59'800)), start + milliseconds(60'000));
   // Never a busy loop, even when the moment has passed.
-  EXPECT_EQ(gate.next_look(start + milliseconds(61'000)), start + milliseconds(61'050));
+  EXPECT_EQ(gate.next_poll_at(start + milliseconds(61'000)), start + milliseconds(61'050));
 }
 
 // ---- What is demanded -----------------------------------------------------------------------

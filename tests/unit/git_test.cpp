@@ -582,7 +582,7 @@ TEST(GitTree, ReadsEntriesWithAnyPath) {
 
 TEST(GitProgram, SaysWhyTheProgramAsks) {
   const TemporaryFolder folder;
-  for (const auto& [url, asked_by] : std::vector<std::pair<std::string, std::string>>{
+  for (const auto& [url, transport_in_use] : std::vector<std::pair<std::string, std::string>>{
            {"git@github.com:acme/shop.git", "git program: it is asked over SSH"},
            {"/srv/shop.git", "git program: it is a path"},
            {"https://x.example/shop?a=b", "git program: its URL is an unusual one"},
@@ -591,7 +591,7 @@ TEST(GitProgram, SaysWhyTheProgramAsks) {
     GitAccess access;
     access.url = url;
     const GitProgram git(access, "main", folder / "repo.git", folder / "state");
-    EXPECT_EQ(git.asked_by(), asked_by) << url;
+    EXPECT_EQ(git.transport_in_use(), transport_in_use) << url;
   }
 }
 

@@ -38,7 +38,7 @@ Task<void> store(Task<T> task, std::optional<T>* into) {
 }
 
 // Every test must come to its end: what hangs is cut off.
-constexpr auto patience = 20s;
+constexpr auto timeout = 20s;
 
 class Http : public ::testing::Test {
  protected:
@@ -59,7 +59,7 @@ class Http : public ::testing::Test {
       loop_.stop();
     });
     loop_.restart();
-    loop_.run_for(patience);
+    loop_.run_for(timeout);
     if (failure) std::rethrow_exception(failure);
     return std::move(result).value();
   }
@@ -667,7 +667,7 @@ Task<Reply> handle(Request request, Peer peer, Feed* feed) {
 }
 
 Task<bool> wait_for(WakeEvent* event) {
-  const auto deadline = SteadyClock::now() + patience;
+  const auto deadline = SteadyClock::now() + timeout;
   const bool notified = co_await event->wait_until(deadline);
   co_return notified;
 }
@@ -712,7 +712,7 @@ class HttpServer : public Http {
   }
   template <class T>
   T when_ready(std::future<T>& future) {
-    const auto deadline = SteadyClock::now() + patience;
+    const auto deadline = SteadyClock::now() + timeout;
     loop_.restart();
     while (future.wait_for(0s) != std::future_status::ready && SteadyClock::now() < deadline) {
       loop_.run_for(1ms);

@@ -9,21 +9,21 @@
 namespace trimtab {
 namespace {
 
-std::string_view end_text(AttemptEnd end) {
+std::string_view end_text(DeploymentEnd end) {
   switch (end) {
-    case AttemptEnd::committed:
+    case DeploymentEnd::committed:
       return "committed";
-    case AttemptEnd::rejected:
+    case DeploymentEnd::rejected:
       return "rejected";
-    case AttemptEnd::postponed:
+    case DeploymentEnd::postponed:
       return "postponed";
-    case AttemptEnd::superseded:
+    case DeploymentEnd::superseded:
       return "superseded";
-    case AttemptEnd::rolled_back:
+    case DeploymentEnd::rolled_back:
       return "rolled_back";
-    case AttemptEnd::failed:
+    case DeploymentEnd::failed:
       return "failed";
-    case AttemptEnd::suspended:
+    case DeploymentEnd::suspended:
       return "suspended";
   }
   return "?";
@@ -41,32 +41,32 @@ struct Row {
 
 // What the executor does around the machine: begin, journal, perform, and after a kill resume.
 std::string drive(const Row& row) {
-  const Course course{row.fallback, row.automatic, row.hooks, row.hooks};
+  const DeploymentPolicy policy{row.fallback, row.automatic, row.hooks, row.hooks};
   std::map<Phase, int> crashes = row.crashes;
   std::vector<std::string> way;
   Phase journalled = Phase::pulling;
-  int entries = 0;
+  int phase_attempts = 0;
   Next next{Phase::pulling, std::nullopt};
   while (next.phase && way.size() < 50) {
-    entries = journalled == *next.phase ? entries + 1 : 1;
+    phase_attempts = journalled == *next.phase ? phase_attempts + 1 : 1;
     journalled = *next.phase;
     way.emplace_back(to_string(journalled));
     if (crashes[journalled] > 0) {
       --crashes[journalled];
       way.back() += "!";
-      next = resume_phase(journalled, entries, course);
+      next = resume_phase(journalled, phase_attempts, policy);
       continue;
     }
     const auto failure = row.fails.find(journalled);
     const PhaseResult result = failure == row.fails.end() ? PhaseResult::done : failure->second;
-    next = next_phase(journalled, result, course);
+    next = next_phase(journalled, result, policy);
   }
   if (next.end) way.emplace_back(end_text(*next.end));
   return join(way, " ");
 }
 
-constexpr auto content = PhaseResult::failed_by_content;
-constexpr auto world = PhaseResult::failed_by_world;
+constexpr auto content = PhaseResult::failed_by_release;
+constexpr auto world = PhaseResult::failed_by_host;
 constexpr const char* whole_way = "pulling switching starting gating committing committed";
 
 TEST(PhaseMachine, FailuresLeadBackOrEnd) {
@@ -310,8 +310,8 @@ TEST(PhaseMachine, HooksHaveTheirPlaceOnTheWayForward) {
 
 TEST(PhaseMachine, DoesNotGoOnBackToAReleaseThatIsGone) {
   for (const Phase phase : {Phase::rolling_back, Phase::gating_rollback}) {
-    EXPECT_EQ(resume_phase(phase, 1, Course{false, true}),
-              (Next{std::nullopt, AttemptEnd::failed}));
+    EXPECT_EQ(resume_phase(phase, 1, DeploymentPolicy{false, true}),
+              (Next{std::nullopt, DeploymentEnd::failed}));
   }
 }
 
@@ -322,7 +322,8 @@ TEST(PhaseMachine, EveryPhaseAndResultHasExactlyOneAnswer) {
     for (const PhaseResult result : {PhaseResult::done, content, world, PhaseResult::superseded}) {
       for (const bool fallback : {true, false}) {
         for (const bool automatic : {true, false}) {
-          const Next next = next_phase(phase, result, Course{fallback, automatic, true, true});
+          const Next next =
+              next_phase(phase, result, DeploymentPolicy{fallback, automatic, true, true});
           EXPECT_NE(next.phase.has_value(), next.end.has_value()) << to_string(phase);
           // Without a release to go back to nothing goes back.
           if (!fallback) {
@@ -338,51 +339,53 @@ TEST(PhaseMachine, EveryPhaseAndResultHasExactlyOneAnswer) {
 TEST(PhaseMachine, WhatEndsWellHasPassedAGate) {
   struct At {
     Phase phase;
-    int entries;
+    int phase_attempts;
     bool passed_gate;  // that of the release, or of the one it goes back to
     auto operator<=>(const At&) const = default;
   };
   for (const bool fallback : {true, false}) {
     for (const bool automatic : {true, false}) {
-      const Course course{fallback, automatic, true, true};
+      const DeploymentPolicy policy{fallback, automatic, true, true};
       std::set<At> seen;
       std::vector<At> open{{Phase::pulling, 1, false}, {Phase::rolling_back, 1, false}};
-      std::set<AttemptEnd> ends;
+      std::set<DeploymentEnd> ends;
       while (!open.empty()) {
         const At at = open.back();
         open.pop_back();
         if (!seen.insert(at).second) continue;
         std::vector<std::pair<Next, bool>> ways{
-            {resume_phase(at.phase, at.entries, course), at.passed_gate}};
+            {resume_phase(at.phase, at.phase_attempts, policy), at.passed_gate}};
         for (const PhaseResult result :
              {PhaseResult::done, content, world, PhaseResult::superseded}) {
           const bool passes = result == PhaseResult::done &&
                               (at.phase == Phase::gating || at.phase == Phase::gating_rollback);
-          ways.emplace_back(next_phase(at.phase, result, course), at.passed_gate || passes);
+          ways.emplace_back(next_phase(at.phase, result, policy), at.passed_gate || passes);
         }
         for (const auto& [next, passed] : ways) {
           if (next.phase) {
             // A gate on the way there says nothing of what it goes back to.
             const bool counts = passed && *next.phase != Phase::rolling_back;
-            open.push_back({*next.phase, *next.phase == at.phase ? at.entries + 1 : 1, counts});
+            open.push_back(
+                {*next.phase, *next.phase == at.phase ? at.phase_attempts + 1 : 1, counts});
             continue;
           }
           ends.insert(*next.end);
           const bool well =
-              *next.end == AttemptEnd::committed || *next.end == AttemptEnd::rolled_back;
+              *next.end == DeploymentEnd::committed || *next.end == DeploymentEnd::rolled_back;
           EXPECT_TRUE(!well || passed) << to_string(at.phase) << " " << end_text(*next.end);
         }
       }
-      EXPECT_TRUE(ends.contains(AttemptEnd::committed));
+      EXPECT_TRUE(ends.contains(DeploymentEnd::committed));
     }
   }
 }
 
 TEST(PhaseMachine, OnlyWhatIsRecordedAloneNeedsNoGate) {
-  for (const AttemptKind kind : {AttemptKind::deploy, AttemptKind::repair, AttemptKind::record_only,
-                                 AttemptKind::operator_rollback, AttemptKind::probation_rollback}) {
-    EXPECT_EQ(is_gated(kind), kind != AttemptKind::record_only);
-    EXPECT_EQ(attempt_kind_from(to_string(kind)), kind);
+  for (const DeploymentKind kind :
+       {DeploymentKind::deploy, DeploymentKind::repair, DeploymentKind::record_only,
+        DeploymentKind::operator_rollback, DeploymentKind::probation_rollback}) {
+    EXPECT_EQ(is_gated(kind), kind != DeploymentKind::record_only);
+    EXPECT_EQ(deployment_kind_from(to_string(kind)), kind);
   }
 }
 

@@ -852,7 +852,7 @@ struct BackCase {
   SeenContainers seen = {{"web", {"w1"}}, {"db", {"d1"}}};
   std::set<std::string> jobs = {};
   MountedFiles mounted = {};
-  std::set<std::string> unwell = {};
+  std::set<std::string> already_failing = {};
 };
 
 std::ostream& operator<<(std::ostream& out, const BackCase& row) {
@@ -874,8 +874,8 @@ TEST_P(Rollback, PutsBackWhatTheFailedReleaseTouched) {
   for (const Step& step : row.failed.steps) {
     if (step.action != Action::none) touched.insert(step.service);
   }
-  const Plan plan = make_rollback_plan(good.target(), good.base(touched), row.failed, row.unwell,
-                                       observe(row.containers));
+  const Plan plan = make_rollback_plan(good.target(), good.base(touched), row.failed,
+                                       row.already_failing, observe(row.containers));
   EXPECT_EQ(lines(plan), row.expected);
 }
 
@@ -1133,14 +1133,14 @@ TEST(UnwellServices, AreGoneOrEndedOrUnhealthy) {
       observe({running("web", "w1"), unhealthy("api", "a1"), stopped("db", "d1"),
                job("cron", "c1", 1), job("migrate", "m1")});
   RunningSet known;
-  EXPECT_EQ(unwell_services(known, current.rendering, observed),
+  EXPECT_EQ(failing_services(known, current.rendering, observed),
             (std::set<std::string>{"api", "cron", "db", "gone"}));
   known.services["migrate"] = {1, {"m1"}, true, false};
-  EXPECT_EQ(unwell_services(known, current.rendering, observed),
+  EXPECT_EQ(failing_services(known, current.rendering, observed),
             (std::set<std::string>{"api", "cron", "db", "gone"}));
   // It ran on after the gate, so that it is no job that has done its work.
   known.services["migrate"].is_job = false;
-  EXPECT_EQ(unwell_services(known, current.rendering, observed),
+  EXPECT_EQ(failing_services(known, current.rendering, observed),
             (std::set<std::string>{"api", "cron", "db", "gone", "migrate"}));
 }
 

@@ -621,7 +621,7 @@ TEST(PreflightDisk, SaysWhatTheImagesNeedAndWhatIsFree) {
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found[0].name, "disk-space");
   EXPECT_EQ(found[0].severity, Severity::error);
-  EXPECT_EQ(found[0].cls, FailureClass::world);
+  EXPECT_EQ(found[0].cause, FailureCause::host);
   EXPECT_EQ(found[0].message,
             "the images need 1.3 GB (1300000000 bytes) in /var/lib/docker, where 1.3 GB "
             "(1299999999 bytes) are free: 300 MB to transfer, and room to unpack them");

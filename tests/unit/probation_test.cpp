@@ -73,14 +73,14 @@ TEST_P(ProbationOf, Observations) {
   Probation probation(now, good, false, moment);
   EXPECT_EQ(probation.release(), 2);
   EXPECT_FALSE(probation.observe(row.first, row.stopped, moment));
-  EXPECT_FALSE(probation.next_look());
+  EXPECT_FALSE(probation.next_poll_at());
   // Never at once.
   EXPECT_FALSE(probation.observe(row.then, row.stopped, moment + milliseconds(100)));
-  EXPECT_EQ(probation.next_look().has_value(), !row.reason.empty());
+  EXPECT_EQ(probation.next_poll_at().has_value(), !row.reason.empty());
   const auto failure = probation.observe(row.then, row.stopped, moment + milliseconds(2100));
   EXPECT_EQ(failure ? failure->reason : std::string(), row.reason);
   if (!failure) return;
-  EXPECT_EQ(failure->cls, FailureClass::content);
+  EXPECT_EQ(failure->cause, FailureCause::release);
   EXPECT_EQ(failure->phase, "probation");
   EXPECT_EQ(failure->services.size(), 1U);
 }

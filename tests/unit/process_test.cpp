@@ -24,7 +24,7 @@ using test::TemporaryFolder;
 Command command(std::vector<std::string> argv) {
   Command made;
   made.argv = std::move(argv);
-  made.environment = base_environment();
+  made.environment = minimal_environment();
   made.timeout = 30s;
   return made;
 }
@@ -56,7 +56,7 @@ TEST(Process, GivesOutputAndExitCode) {
   EXPECT_EQ(exit->out, "out\n");
   EXPECT_EQ(exit->err, "err\n");
   EXPECT_FALSE(exit->ok());
-  EXPECT_EQ(exit->complaint(), "err");
+  EXPECT_EQ(exit->error_tail(), "err");
 }
 
 TEST(Process, SaysWhichSignalEndedIt) {
@@ -82,7 +82,7 @@ TEST(Process, GivesTheChildThisEnvironmentAlone) {
   auto lines = split(trim(exit->out), '\n');
   std::sort(lines.begin(), lines.end());
   EXPECT_EQ(lines, (std::vector<std::string>{"LC_ALL=C", "NAME=value",
-                                             "PATH=" + base_environment()["PATH"]}));
+                                             "PATH=" + minimal_environment()["PATH"]}));
 }
 
 TEST(Process, GivesTheInputThenItsEnd) {

@@ -10,6 +10,7 @@
 #include "agent/reconcile/compose_inputs.hpp"
 #include "agent/reconcile/docker_return.hpp"
 #include "agent/reconcile/events.hpp"
+#include "agent/reconcile/heartbeats.hpp"
 #include "agent/reconcile/host_memory.hpp"
 #include "agent/reconcile/inputs.hpp"
 #include "agent/reconcile/mend_tries.hpp"
@@ -17,16 +18,15 @@
 #include "agent/reconcile/projects.hpp"
 #include "agent/reconcile/renewed_files.hpp"
 #include "agent/reconcile/reporter.hpp"
-#include "agent/reconcile/signs_of_life.hpp"
-#include "agent/reconcile/situation.hpp"
+#include "agent/reconcile/stack_status.hpp"
 #include "agent/reconcile/staging.hpp"
 #include "agent/reconcile/state_directory.hpp"
 #include "agent/reconcile/vain_tries.hpp"
 #include "agent/sources/backoff.hpp"
+#include "common/async_mutex.hpp"
 #include "common/files.hpp"
 #include "common/json.hpp"
 #include "common/text.hpp"
-#include "common/turn.hpp"
 #include "tests/lib/loop.hpp"
 #include "tests/lib/temporary_folder.hpp"
 
@@ -99,13 +99,16 @@ TEST(DockerReturn, WhatRanBeforeAndDoesNotIsLeftDown) {
   using enum ContainerState;
   Container failed = container_in(exited);
   failed.exit_code = 137;
-  EXPECT_EQ(left_down({failed}, {container_in(running)}, nullptr).size(), 1U);
-  EXPECT_TRUE(left_down({failed}, {container_in(exited)}, nullptr).empty());
-  EXPECT_TRUE(left_down({failed}, {container_in(running, "another")}, nullptr).empty());
-  EXPECT_TRUE(left_down({failed}, {}, nullptr).empty());
-  EXPECT_TRUE(left_down({container_in(running)}, {container_in(running)}, nullptr).empty());
+  EXPECT_EQ(not_restarted_by_docker({failed}, {container_in(running)}, nullptr).size(), 1U);
+  EXPECT_TRUE(not_restarted_by_docker({failed}, {container_in(exited)}, nullptr).empty());
+  EXPECT_TRUE(
+      not_restarted_by_docker({failed}, {container_in(running, "another")}, nullptr).empty());
+  EXPECT_TRUE(not_restarted_by_docker({failed}, {}, nullptr).empty());
+  EXPECT_TRUE(
+      not_restarted_by_docker({container_in(running)}, {container_in(running)}, nullptr).empty());
   // A job that was at its work and has done it.
-  EXPECT_TRUE(left_down({container_in(exited)}, {container_in(running)}, nullptr).empty());
+  EXPECT_TRUE(
+      not_restarted_by_docker({container_in(exited)}, {container_in(running)}, nullptr).empty());
 }
 
 TEST(DockerReturn, WhatDockerStartedInAStoppedStackIsToldFromWhatPeopleStarted) {
@@ -126,7 +129,8 @@ TEST(DockerReturn, WhatDockerStartedInAStoppedStackIsToldFromWhatPeopleStarted) 
     Container container = container_in(row.state);
     container.started_at = docker_was_up + std::chrono::seconds(row.started_after_docker);
     const std::set<std::string> by_hand{row.by_hand ? "id" : "another"};
-    EXPECT_EQ(brought_back({container}, docker_was_up, by_hand).size(), row.expected ? 1U : 0U)
+    EXPECT_EQ(restarted_by_docker({container}, docker_was_up, by_hand).size(),
+              row.expected ? 1U : 0U)
         << to_string(row.state) << " " << row.started_after_docker;
   }
 }
@@ -154,13 +158,13 @@ TEST(MendTries, OfTheSameComeLaterEachTime) {
 
 // ---- Tries in vain ----------------------------------------------------------------------------
 
-ReleaseRecord tried(int number, Outcome outcome, FailureClass cls, const char* last_phase) {
+ReleaseRecord tried(int number, Outcome outcome, FailureCause cause, const char* last_phase) {
   ReleaseRecord release;
   release.number = number;
   release.content_key = "a";
   release.outcome = outcome;
   release.created_at = WallTime(std::chrono::minutes(number));
-  if (outcome != Outcome::good) release.failure = Failure{cls, last_phase, "", "", {}};
+  if (outcome != Outcome::good) release.failure = Failure{cause, last_phase, "", "", {}};
   for (const char* phase : {"pulling", "switching", "starting", "gating"}) {
     release.timeline.push_back({phase, release.created_at, 1});
     if (std::string_view(phase) == last_phase) break;
@@ -170,18 +174,18 @@ ReleaseRecord tried(int number, Outcome outcome, FailureClass cls, const char* l
 
 TEST(VainTries, CountOnlyWhatTheHostMadeFailOnceContainersWereTouched) {
   using enum Outcome;
-  constexpr FailureClass host = FailureClass::world;
+  constexpr FailureCause host = FailureCause::host;
   EXPECT_TRUE(is_vain(tried(1, rolled_back, host, "gating")));
   EXPECT_TRUE(is_vain(tried(1, failed, host, "starting")));
   EXPECT_FALSE(is_vain(tried(1, in_progress, host, "pulling")));
   EXPECT_FALSE(is_vain(tried(1, rolled_back, host, "switching")));
-  EXPECT_FALSE(is_vain(tried(1, rolled_back, FailureClass::content, "gating")));
+  EXPECT_FALSE(is_vain(tried(1, rolled_back, FailureCause::release, "gating")));
   EXPECT_FALSE(is_vain(tried(1, good, host, "gating")));
 }
 
 TEST(VainTries, CountFromTheNewestOn) {
   using enum Outcome;
-  constexpr FailureClass host = FailureClass::world;
+  constexpr FailureCause host = FailureCause::host;
   const auto releases = [](std::vector<ReleaseRecord> all) {
     Releases by_number;
     for (ReleaseRecord& release : all) by_number[release.number] = std::move(release);
@@ -203,13 +207,13 @@ TEST(VainTries, CountFromTheNewestOn) {
       1);
 }
 
-TEST(SignsOfLife, TellWhatHangs) {
+TEST(Heartbeats, TellWhatHangs) {
   const auto now = SteadyClock::now();
   const auto recent = now - std::chrono::minutes(69);
   const auto old = now - std::chrono::minutes(71);
   const auto ahead = now + std::chrono::hours(2);
   struct Row {
-    SignsOfLife signs;
+    Heartbeats signs;
     std::string_view expected;
   };
   const std::vector<Row> rows{
@@ -223,12 +227,12 @@ TEST(SignsOfLife, TellWhatHangs) {
       {{old, true, old, now}, "the watch of its Git remote"},
       {{now, false, now, old}, "the watch of its images"},
   };
-  for (const Row& row : rows) EXPECT_EQ(what_hangs(row.signs, now, longest_silence), row.expected);
+  for (const Row& row : rows) EXPECT_EQ(find_stalled(row.signs, now, stall_timeout), row.expected);
 }
 
 // ---- Situation ------------------------------------------------------------------------------
 
-TEST(Situation, OfAnUnreachableRemoteSaysWhetherAPersonHasToAct) {
+TEST(StackStatus, OfAnUnreachableRemoteSaysWhetherAPersonHasToAct) {
   struct Row {
     Errc code;
     StackState expected;
@@ -247,32 +251,32 @@ TEST(Situation, OfAnUnreachableRemoteSaysWhetherAPersonHasToAct) {
     Fact<RefTip> tip;
     tip.fail(Error{row.code, "the remote refuses", "look at the key"});
     EXPECT_EQ(state_of(*tip.error), row.expected) << static_cast<int>(row.code);
-    SituationInput input;
+    StackStatusInput input;
     input.stack = "shop";
-    input.decided = Situation{StackState::synced, "", ""};
+    input.decided = StackStatus{StackState::synced, "", ""};
     input.intent = &intent;
     input.current = &current;
     input.tip = &tip;
     input.observed = &observed;
     input.drift = &no_drift;
-    const Situation told = situation_of(input);
-    EXPECT_EQ(told, (Situation{row.expected, "the remote refuses",
-                               "look at the key; release 7 keeps running"}));
+    const StackStatus told = stack_status_of(input);
+    EXPECT_EQ(told, (StackStatus{row.expected, "the remote refuses",
+                                 "look at the key; release 7 keeps running"}));
   }
 }
 
-TEST(Situation, OfASystemdThatDoesNotAnswerIsTold) {
+TEST(StackStatus, OfASystemdThatDoesNotAnswerIsTold) {
   const Intent intent;
   const Fact<RefTip> tip;
-  SituationInput input;
+  StackStatusInput input;
   input.stack = "shop";
   input.intent = &intent;
   input.tip = &tip;
   input.unit_problem = "D-Bus does not answer";
-  EXPECT_EQ(situation_of(input),
-            (Situation{StackState::waiting,
-                       "nothing is done before systemd tells of the unit: D-Bus does not answer",
-                       "tried again until it does; `systemctl status dbus` may say more"}));
+  EXPECT_EQ(stack_status_of(input),
+            (StackStatus{StackState::waiting,
+                         "nothing is done before systemd tells of the unit: D-Bus does not answer",
+                         "tried again until it does; `systemctl status dbus` may say more"}));
 }
 
 // ---- What is told of containers -------------------------------------------------------------
@@ -434,9 +438,9 @@ TEST(Staging, FilesByNameAreCopiesAndLeadNowhereElse) {
        {beside, checkout / "new/a.env", checkout / "link/a.env", checkout / "link.env",
         checkout / "tracked.env", staging, staging / "../a.env"}) {
     ASSERT_TRUE(put_file(staging, path.lexically_normal(), "A=1\n")) << path;
-    ASSERT_TRUE(put_folder(staging, path.lexically_normal())) << path;
+    ASSERT_TRUE(put_directory(staging, path.lexically_normal())) << path;
   }
-  ASSERT_TRUE(put_folder(staging, checkout / "context/api"));
+  ASSERT_TRUE(put_directory(staging, checkout / "context/api"));
   EXPECT_EQ(*read_file(beside, 100), "A=1\n");
   EXPECT_EQ(*read_file(checkout / "new/a.env", 100), "A=1\n");
   EXPECT_EQ(*read_file(checkout / "tracked.env", 100), "tracked");
@@ -624,9 +628,9 @@ TEST(ComposeInputs, PathsAsComposeUnderstandsThem) {
 
 TEST(ComposeInputs, TheFirstFileSaysWhatPathsAreRelativeTo) {
   using Paths = std::vector<std::string>;
-  EXPECT_EQ(project_folder({"compose.yaml", "apps/prod.yaml"}), "");
-  EXPECT_EQ(project_folder({"apps/blog/compose.yaml", "prod.yaml"}), "apps/blog");
-  EXPECT_EQ(project_folder({"./apps/compose.yaml"}), "apps");
+  EXPECT_EQ(project_directory({"compose.yaml", "apps/prod.yaml"}), "");
+  EXPECT_EQ(project_directory({"apps/blog/compose.yaml", "prod.yaml"}), "apps/blog");
+  EXPECT_EQ(project_directory({"./apps/compose.yaml"}), "apps");
   EXPECT_EQ(possible_env_files(std::nullopt, {"compose.yaml"}), Paths{".env"});
   EXPECT_EQ(possible_env_files(std::nullopt, {"apps/compose.yaml"}), (Paths{"apps/.env", ".env"}));
   EXPECT_EQ(possible_env_files("prod.env", {"apps/compose.yaml"}), Paths{"prod.env"});
@@ -776,12 +780,12 @@ TEST(Events, AFollowerMayLeave) {
 
 struct Line {
   asio::io_context loop;
-  Turn turn{loop.get_executor()};
+  AsyncMutex turn{loop.get_executor()};
   std::vector<std::string> log;
 };
 
 Task<void> work(Line* line, std::string name, WakeEvent* until) {
-  const Turn::Holder held = co_await line->turn.take();
+  const AsyncMutex::Guard held = co_await line->turn.lock();
   line->log.push_back(name + " begins");
   if (until != nullptr) co_await until->wait();
   line->log.push_back(name + " ends");
@@ -799,7 +803,7 @@ void start(Line& line, Task<void> task) {
   line.loop.restart();
 }
 
-TEST(Turn, FirstComeFirstServed) {
+TEST(AsyncMutex, FirstComeFirstServed) {
   Line line;
   WakeEvent go(line.loop.get_executor());
   start(line, work(&line, "a", &go));
@@ -814,7 +818,7 @@ TEST(Turn, FirstComeFirstServed) {
   EXPECT_FALSE(line.turn.taken());
 }
 
-TEST(Turn, WhoJustHadItDoesNotGetItBeforeThoseWhoWait) {
+TEST(AsyncMutex, WhoJustHadItDoesNotGetItBeforeThoseWhoWait) {
   Line line;
   WakeEvent go(line.loop.get_executor());
   start(line, work_twice(&line, "a", &go));
@@ -825,26 +829,26 @@ TEST(Turn, WhoJustHadItDoesNotGetItBeforeThoseWhoWait) {
                                                 "a begins", "a ends"}));
 }
 
-TEST(Turn, IsHadAtOnceOnlyWhereNobodyHasItOrWaitsForIt) {
+TEST(AsyncMutex, IsHadAtOnceOnlyWhereNobodyHasItOrWaitsForIt) {
   Line line;
   WakeEvent go(line.loop.get_executor());
   {
-    const std::optional<Turn::Holder> held = line.turn.try_take();
+    const std::optional<AsyncMutex::Guard> held = line.turn.try_lock();
     EXPECT_TRUE(held);
-    EXPECT_FALSE(line.turn.try_take());
+    EXPECT_FALSE(line.turn.try_lock());
     start(line, work(&line, "a", &go));
     EXPECT_TRUE(line.log.empty());
   }
   // It is given back, and on its way to the one who waits.
-  EXPECT_FALSE(line.turn.try_take());
+  EXPECT_FALSE(line.turn.try_lock());
   go.notify();
   test::run_loop(line.loop);
   EXPECT_EQ(line.log.back(), "a ends");
-  EXPECT_TRUE(line.turn.try_take());
+  EXPECT_TRUE(line.turn.try_lock());
   EXPECT_FALSE(line.turn.taken());
 }
 
-TEST(Turn, OneWhoIsCancelledLosesOnlyItsOwnPlace) {
+TEST(AsyncMutex, OneWhoIsCancelledLosesOnlyItsOwnPlace) {
   // Cancelled while it waits, and cancelled just when the turn has become its own.
   for (const bool at_its_turn : {false, true}) {
     Line line;
@@ -940,22 +944,22 @@ TEST(RenewedFiles, CertificatesOfWhatCanBeReloadedAreNoticed) {
   RenewedFiles files;
   const std::set<std::string> none;
   const std::set<std::string> proxy{"proxy"};
-  EXPECT_EQ(files.look(release, rendering, live), none);
-  EXPECT_EQ(files.look(release, rendering, live), none);
+  EXPECT_EQ(files.find_renewed(release, rendering, live), none);
+  EXPECT_EQ(files.find_renewed(release, rendering, live), none);
   write(live / "certs/readme.txt", "other");
   write(live / "nginx.conf", "what Git tracks comes with a release");
-  EXPECT_EQ(files.look(release, rendering, live), none);
+  EXPECT_EQ(files.find_renewed(release, rendering, live), none);
   write(live / "certs/archive/1.pem", "renewed in place");
-  EXPECT_EQ(files.look(release, rendering, live), proxy);
-  EXPECT_EQ(files.look(release, rendering, live), none);
+  EXPECT_EQ(files.find_renewed(release, rendering, live), proxy);
+  EXPECT_EQ(files.find_renewed(release, rendering, live), none);
   write(live / "dh.param", "another one");
-  EXPECT_EQ(files.look(release, rendering, live), proxy);
+  EXPECT_EQ(files.find_renewed(release, rendering, live), proxy);
   write(live / "certs/archive/2.pem", "renewed behind the link");
-  EXPECT_EQ(files.look(release, rendering, live), proxy);
+  EXPECT_EQ(files.find_renewed(release, rendering, live), proxy);
   fs::remove(live / "certs/live/fullchain.pem");
   fs::create_symlink("../archive/2.pem", live / "certs/live/fullchain.pem");
-  EXPECT_EQ(files.look(release, rendering, live), proxy);
-  EXPECT_EQ(files.look(release, rendering, live), none);
+  EXPECT_EQ(files.find_renewed(release, rendering, live), proxy);
+  EXPECT_EQ(files.find_renewed(release, rendering, live), none);
 }
 
 TEST(HostMemory, IsKnown) {

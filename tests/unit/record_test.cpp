@@ -46,12 +46,12 @@ ReleaseRecord release(int number, const std::string& content = {},
 }
 
 // Newer than any other.
-Attempt attempt(int of, Phase phase, int entries = 1) {
-  Attempt result;
+Deployment deployment(int of, Phase phase, int phase_attempts = 1) {
+  Deployment result;
   result.id = 100;
   result.release = of;
   result.phase = phase;
-  result.entries = entries;
+  result.phase_attempts = phase_attempts;
   return result;
 }
 
@@ -71,7 +71,7 @@ WallTime moment(const char* text) {
 }
 
 Failure whole_failure() {
-  return {FailureClass::world,
+  return {FailureCause::host,
           "gating",
           "backend exited with 1",
           "look there",
@@ -95,9 +95,9 @@ ReleaseRecord whole_release() {
   all.watched = {"web"};
   all.plan.steps = {{"web", Action::recreate, Risk::data, {"image 1… → 2…", "command changed"}},
                     {"job", Action::none, Risk::none, {}}};
-  all.findings = {{"volume-dropped", PreflightFinding::Severity::warning, FailureClass::content, "",
+  all.findings = {{"volume-dropped", PreflightFinding::Severity::warning, FailureCause::release, "",
                    "gone", "look"},
-                  {"host-port-taken", PreflightFinding::Severity::error, FailureClass::world, "",
+                  {"host-port-taken", PreflightFinding::Severity::error, FailureCause::host, "",
                    "taken", "free it"}};
   all.notices = {"edits were saved"};
   all.timeline = {{"pulling", moment("2026-11-23T00:07:24.000Z"), 6.25},
@@ -143,17 +143,17 @@ TEST(Record, AReleaseComesBackWhole) {
 }
 
 TEST(Record, AnAttemptComesBackWhole) {
-  Attempt saved = attempt(7, Phase::rolling_back, 2);
+  Deployment saved = deployment(7, Phase::rolling_back, 2);
   saved.fallback = 6;
   saved.checkout = 5;
-  saved.kind = AttemptKind::operator_rollback;
+  saved.kind = DeploymentKind::operator_rollback;
   saved.from.release = 6;
   saved.from.services = {{"web", {6, {"a", "b"}, false, true}}, {"job", {5, {}, true, false}}};
   saved.return_plan.steps = {{"web", Action::recreate, Risk::restart, {"put back"}}};
   saved.plan.steps = {{"web", Action::restart, Risk::restart, {"mounted file changed: a"}}};
-  saved.unwell = {"db"};
+  saved.already_failing = {"db"};
   saved.hook_mark = "TRIMTAB_HOOK_OF=/state/shop:1";
-  saved.leaving = SeenContainers{{"web", {"a", "b"}}, {"api", {}}};
+  saved.outgoing = SeenContainers{{"web", {"a", "b"}}, {"api", {}}};
   saved.request = "abcd";
   saved.started_at = moment("2026-11-23T00:07:23.123Z");
   saved.failure = whole_failure();
@@ -164,22 +164,36 @@ TEST(Record, AnAttemptComesBackWhole) {
   saved.ran = saved.from;
   saved.ended_at = moment("2026-11-23T00:09:23.123Z");
   saved.outcome = Outcome::failed;
-  const Result<Attempt> back = attempt_from_json(to_json(saved));
+  const Result<Deployment> back = deployment_from_json(to_json(saved));
   ASSERT_TRUE(back);
   EXPECT_EQ(to_json(*back), to_json(saved));
   EXPECT_EQ(back->phase, Phase::rolling_back);
   EXPECT_EQ(back->plan, saved.plan);
-  EXPECT_EQ(back->unwell, saved.unwell);
+  EXPECT_EQ(back->already_failing, saved.already_failing);
   EXPECT_EQ(back->hook_mark, saved.hook_mark);
-  EXPECT_EQ(back->leaving, saved.leaving);
+  EXPECT_EQ(back->outgoing, saved.outgoing);
   EXPECT_EQ(back->kind, saved.kind);
   EXPECT_EQ(back->checkout, 5);
   EXPECT_EQ(back->from, saved.from);
   EXPECT_EQ(back->return_plan, saved.return_plan);
-  EXPECT_EQ(back->failure->cls, FailureClass::world);
+  EXPECT_EQ(back->failure->cause, FailureCause::host);
   EXPECT_EQ(back->ran, saved.ran);
   EXPECT_EQ(back->ended_at, saved.ended_at);
   EXPECT_EQ(back->outcome, Outcome::failed);
+}
+
+TEST(Record, ReadsTheCauseOfAFailureAsEarlierVersionsWroteIt) {
+  Deployment saved = deployment(1, Phase::gating);
+  saved.failure = Failure{FailureCause::host, "gating", "no memory", "", {}};
+  for (const auto& [written, cause] :
+       {std::pair("world", FailureCause::host), {"content", FailureCause::release}}) {
+    Json json = to_json(saved);
+    json["failure"].erase("cause");
+    json["failure"]["class"] = written;
+    const Result<Deployment> back = deployment_from_json(json);
+    ASSERT_TRUE(back);
+    EXPECT_EQ(back->failure->cause, cause) << written;
+  }
 }
 
 TEST(Record, IntentAndRejectedContentSurviveARestart) {
@@ -189,8 +203,8 @@ TEST(Record, IntentAndRejectedContentSurviveARestart) {
     ASSERT_TRUE(store.reject("k1"));
     ASSERT_TRUE(store.reject("k2"));
     ASSERT_TRUE(store.reject(""));
-    ASSERT_TRUE(store.pardon("k1"));
-    ASSERT_TRUE(store.pardon("never seen"));
+    ASSERT_TRUE(store.clear_rejection("k1"));
+    ASSERT_TRUE(store.clear_rejection("never seen"));
     ASSERT_TRUE(store.set_intent(
         {true, "moving house", moment("2026-11-23T00:07:23.000Z"), "c9", "shop.service"}));
   }
@@ -209,7 +223,7 @@ TEST(Record, OnlyItsOwnerCanReadWhatIsKept) {
   ASSERT_TRUE(put(store, release(1)));
   ASSERT_TRUE(store.save_rendering(1, "services: {web: {environment: {PASSWORD: x}}}\n"));
   ASSERT_TRUE(store.save_input(1, ".env", "PASSWORD=x\n"));
-  ASSERT_TRUE(store.save(attempt(1, Phase::pulling)));
+  ASSERT_TRUE(store.save(deployment(1, Phase::pulling)));
   for (const auto& entry : fs::recursive_directory_iterator(folder / "shop")) {
     struct stat info {};
     ASSERT_EQ(::lstat(entry.path().c_str(), &info), 0);
@@ -222,19 +236,19 @@ TEST(Record, OnlyItsOwnerCanReadWhatIsKept) {
 struct InFlightCase {
   const char* name;
   std::string text;
-  std::string found;  // "phase entries" of the attempt, "" for none
-  bool set_aside;
+  std::string found;  // "phase entries" of the deployment, "" for none
+  bool quarantine;
   bool paused = false;
 };
 
 TEST(InFlight, ATornOrForeignOneIsNeverFatal) {
-  const std::string gating = dump_json(to_json(attempt(1, Phase::gating, 2))) + "\n";
-  const std::string of_none = dump_json(to_json(attempt(9, Phase::gating))) + "\n";
-  Json newer = to_json(attempt(1, Phase::gating));
+  const std::string gating = dump_json(to_json(deployment(1, Phase::gating, 2))) + "\n";
+  const std::string of_none = dump_json(to_json(deployment(9, Phase::gating))) + "\n";
+  Json newer = to_json(deployment(1, Phase::gating));
   newer["schema"] = record_schema + 1;
-  Json unknown_phase = to_json(attempt(1, Phase::gating));
+  Json unknown_phase = to_json(deployment(1, Phase::gating));
   unknown_phase["phase"] = "dancing";
-  Json other = to_json(attempt(1, Phase::gating));
+  Json other = to_json(deployment(1, Phase::gating));
   other["id"] = 99;
   const std::vector<InFlightCase> rows{
       {"whole", gating, "gating 2", false},
@@ -256,14 +270,15 @@ TEST(InFlight, ATornOrForeignOneIsNeverFatal) {
     const fs::path file = folder / "shop/deployments/100.json";
     write(file, row.text);
     Store store = open(folder / "shop");
-    const std::string found = store.attempt() ? std::string(to_string(store.attempt()->phase)) +
-                                                    " " + std::to_string(store.attempt()->entries)
-                                              : std::string();
+    const std::string found = store.in_flight()
+                                  ? std::string(to_string(store.in_flight()->phase)) + " " +
+                                        std::to_string(store.in_flight()->phase_attempts)
+                                  : std::string();
     EXPECT_EQ(found, row.found);
-    EXPECT_EQ(fs::exists(file.string() + ".broken"), row.set_aside);
-    EXPECT_EQ(store.problems().size(), row.set_aside || row.paused ? 1U : 0U);
+    EXPECT_EQ(fs::exists(file.string() + ".broken"), row.quarantine);
+    EXPECT_EQ(store.problems().size(), row.quarantine || row.paused ? 1U : 0U);
     EXPECT_EQ(store.intent().paused, row.paused);
-    if (row.set_aside) {
+    if (row.quarantine) {
       EXPECT_EQ(read(file.string() + ".broken"), row.text);
     }
     EXPECT_EQ(store.next_deployment(), 101);
@@ -274,15 +289,15 @@ TEST(InFlight, EndsWithItsEnd) {
   const test::TemporaryFolder folder;
   Store store = open(folder / "shop");
   ASSERT_TRUE(put(store, release(1)));
-  Attempt one = attempt(1, Phase::pulling);
+  Deployment one = deployment(1, Phase::pulling);
   ASSERT_TRUE(store.save(one));
-  ASSERT_TRUE(store.attempt());
-  EXPECT_EQ(open(folder / "shop").attempt()->phase, Phase::pulling);
+  ASSERT_TRUE(store.in_flight());
+  EXPECT_EQ(open(folder / "shop").in_flight()->phase, Phase::pulling);
   one.ended_at = wall_now();
   one.outcome = Outcome::failed;
   ASSERT_TRUE(store.save(one));
-  EXPECT_FALSE(store.attempt());
-  EXPECT_FALSE(open(folder / "shop").attempt());
+  EXPECT_FALSE(store.in_flight());
+  EXPECT_FALSE(open(folder / "shop").in_flight());
 }
 
 TEST(InFlight, TheNewerOfTwoCounts) {
@@ -290,13 +305,13 @@ TEST(InFlight, TheNewerOfTwoCounts) {
   Store store = open(folder / "shop");
   ASSERT_TRUE(put(store, release(1)));
   ASSERT_TRUE(put(store, release(2)));
-  Attempt newer_one = attempt(2, Phase::switching);
+  Deployment newer_one = deployment(2, Phase::switching);
   newer_one.id = 101;
-  ASSERT_TRUE(store.save(attempt(1, Phase::rolling_back)));
+  ASSERT_TRUE(store.save(deployment(1, Phase::rolling_back)));
   ASSERT_TRUE(store.save(newer_one));
   const Store after = open(folder / "shop");
-  ASSERT_TRUE(after.attempt());
-  EXPECT_EQ(after.attempt()->release, 2);
+  ASSERT_TRUE(after.in_flight());
+  EXPECT_EQ(after.in_flight()->release, 2);
   EXPECT_EQ(after.deployments().at(100).outcome, Outcome::failed);
   EXPECT_TRUE(after.deployments().at(100).ended_at);
 }
@@ -307,14 +322,14 @@ TEST(InFlight, DoesNotGoBackToAReleaseThatCannotBeRead) {
     Store store = open(folder / "shop");
     ASSERT_TRUE(put(store, release(1)));
     ASSERT_TRUE(put(store, release(2)));
-    Attempt in_flight = attempt(2, Phase::gating);
+    Deployment in_flight = deployment(2, Phase::gating);
     in_flight.fallback = 1;
     ASSERT_TRUE(store.save(in_flight));
   }
   write(folder / "shop/releases/1/release.json", "{\"schema\": 1");
   const Store store = open(folder / "shop");
-  ASSERT_TRUE(store.attempt());
-  EXPECT_EQ(store.attempt()->fallback, 0);
+  ASSERT_TRUE(store.in_flight());
+  EXPECT_EQ(store.in_flight()->fallback, 0);
   EXPECT_EQ(store.problems().size(), 2U);
 }
 
@@ -324,7 +339,7 @@ TEST(InFlight, DoesNotGoBackToAReleaseThatCannotBeRead) {
 // says in the end.
 TEST(ReleaseRecord, IsWhatItsDeploymentsSay) {
   struct Step {
-    AttemptKind kind;
+    DeploymentKind kind;
     int release;
     std::optional<Outcome> outcome;  // unset: in flight
   };
@@ -336,7 +351,7 @@ TEST(ReleaseRecord, IsWhatItsDeploymentsSay) {
     std::string cause;
   };
   using enum Outcome;
-  using Kind = AttemptKind;
+  using Kind = DeploymentKind;
   const Step first{Kind::deploy, 1, good};
   const std::vector<Row> rows{
       {"nothing was begun", {}, in_progress, 0, ""},
@@ -372,7 +387,7 @@ TEST(ReleaseRecord, IsWhatItsDeploymentsSay) {
     SCOPED_TRACE(row.name);
     Deployments deployments;
     for (const Step& step : row.steps) {
-      Attempt one;
+      Deployment one;
       one.id = static_cast<int>(deployments.size()) + 1;
       one.kind = step.kind;
       one.release = step.release;
@@ -397,8 +412,8 @@ TEST(ReleaseRecord, KeepsEachDeployment) {
   failed.failure = whole_failure();
   failed.timeline = {{"gating", moment("2026-11-23T00:07:24.000Z"), 6.25}};
   ASSERT_TRUE(put(store, failed));
-  Attempt back = attempt(1, Phase::after);
-  back.kind = AttemptKind::operator_rollback;
+  Deployment back = deployment(1, Phase::after);
+  back.kind = DeploymentKind::operator_rollback;
   back.outcome = Outcome::good;
   back.ended_at = wall_now();
   back.timeline = {{"pulling", moment("2026-11-24T00:07:24.000Z"), 1}};
@@ -406,7 +421,7 @@ TEST(ReleaseRecord, KeepsEachDeployment) {
   const Store after = open(folder / "shop");
   EXPECT_EQ(after.find(1)->outcome, Outcome::good);
   EXPECT_FALSE(after.find(1)->failure);
-  const Attempt& before = after.deployments().at(1);
+  const Deployment& before = after.deployments().at(1);
   EXPECT_EQ(before.outcome, Outcome::failed);
   EXPECT_EQ(before.failure->reason, failed.failure->reason);
   EXPECT_EQ(before.timeline.at(0).phase, "gating");
@@ -427,7 +442,7 @@ Json in_schema_1(const ReleaseRecord& release) {
   return json;
 }
 
-Json in_schema_1(const Attempt& in_flight) {
+Json in_schema_1(const Deployment& in_flight) {
   Json json = to_json(in_flight);
   for (const char* newer_member : {"id", "ran", "ended_at", "outcome", "timeline", "cause"}) {
     json.erase(newer_member);
@@ -468,7 +483,7 @@ void write_schema_1(const fs::path& folder) {
 TEST(Schema1, IsTakenOverAsItIs) {
   const test::TemporaryFolder folder;
   write_schema_1(folder / "shop");
-  Attempt in_flight = attempt(2, Phase::gating, 2);
+  Deployment in_flight = deployment(2, Phase::gating, 2);
   in_flight.fallback = 1;
   const std::string line = dump_json(in_schema_1(in_flight)) + "\n";
   write(folder / "shop/journal", line + line.substr(0, 30));  // its last line is torn
@@ -489,12 +504,12 @@ TEST(Schema1, IsTakenOverAsItIs) {
     EXPECT_EQ(store.intent().unit, "shop.service");
     EXPECT_EQ(store.rejected(), (std::set<std::string>{"bad"}));
     // The deployment goes on where it was.
-    ASSERT_TRUE(store.attempt());
-    EXPECT_EQ(store.attempt()->phase, Phase::gating);
-    EXPECT_EQ(store.attempt()->entries, 2);
-    EXPECT_EQ(store.attempt()->fallback, 1);
-    EXPECT_EQ(store.attempt()->cause, "push c2");
-    EXPECT_EQ(store.attempt()->timeline.size(), 1U);
+    ASSERT_TRUE(store.in_flight());
+    EXPECT_EQ(store.in_flight()->phase, Phase::gating);
+    EXPECT_EQ(store.in_flight()->phase_attempts, 2);
+    EXPECT_EQ(store.in_flight()->fallback, 1);
+    EXPECT_EQ(store.in_flight()->cause, "push c2");
+    EXPECT_EQ(store.in_flight()->timeline.size(), 1U);
     EXPECT_EQ(store.deployments().size(), 2U);
     EXPECT_EQ(store.last_good_before(*store.find(2))->number, 1);
     EXPECT_FALSE(fs::exists(folder / "shop/journal"));
@@ -506,7 +521,7 @@ TEST(Schema1, IsTakenOverInAnyNumberOfStarts) {
   const std::vector<std::string> written{"deployments/1.json", "deployments/2.json",
                                          "releases/1/release.json", "releases/2/release.json"};
   const auto line = [] {
-    Attempt in_flight = attempt(2, Phase::gating);
+    Deployment in_flight = deployment(2, Phase::gating);
     in_flight.fallback = 1;
     return dump_json(in_schema_1(in_flight)) + "\n";
   }();
@@ -522,8 +537,8 @@ TEST(Schema1, IsTakenOverInAnyNumberOfStarts) {
       write(folder / "shop" / written[i], read(folder / "whole" / written[i]));
     }
     const Store store = open(folder / "shop");
-    ASSERT_TRUE(store.attempt());
-    EXPECT_EQ(to_json(*store.attempt()), to_json(*whole_store.attempt()));
+    ASSERT_TRUE(store.in_flight());
+    EXPECT_EQ(to_json(*store.in_flight()), to_json(*whole_store.in_flight()));
     EXPECT_EQ(store.deployments().size(), whole_store.deployments().size());
     EXPECT_EQ(store.current()->outcome, Outcome::good);
     EXPECT_FALSE(fs::exists(folder / "shop/journal"));
@@ -532,23 +547,24 @@ TEST(Schema1, IsTakenOverInAnyNumberOfStarts) {
 
 TEST(Schema1, ADeploymentThatIsNoNewOneIsAnotherOfItsRelease) {
   struct Row {
-    AttemptKind kind;
+    DeploymentKind kind;
     Phase phase;
-    AttemptKind expected;
+    DeploymentKind expected;
   };
   for (const Row& row :
-       {Row{AttemptKind::deploy, Phase::rolling_back, AttemptKind::probation_rollback},
-        Row{AttemptKind::operator_rollback, Phase::starting, AttemptKind::operator_rollback},
-        Row{AttemptKind::operator_rollback, Phase::rolling_back, AttemptKind::operator_rollback}}) {
+       {Row{DeploymentKind::deploy, Phase::rolling_back, DeploymentKind::probation_rollback},
+        Row{DeploymentKind::operator_rollback, Phase::starting, DeploymentKind::operator_rollback},
+        Row{DeploymentKind::operator_rollback, Phase::rolling_back,
+            DeploymentKind::operator_rollback}}) {
     const test::TemporaryFolder folder;
     write_schema_1(folder / "shop");
-    Attempt in_flight = attempt(1, row.phase);
+    Deployment in_flight = deployment(1, row.phase);
     in_flight.kind = row.kind;
     write(folder / "shop/journal", dump_json(in_schema_1(in_flight)) + "\n");
     const Store store = open(folder / "shop");
-    ASSERT_TRUE(store.attempt());
-    EXPECT_EQ(store.attempt()->id, 3);
-    EXPECT_EQ(store.attempt()->kind, row.expected);
+    ASSERT_TRUE(store.in_flight());
+    EXPECT_EQ(store.in_flight()->id, 3);
+    EXPECT_EQ(store.in_flight()->kind, row.expected);
     EXPECT_EQ(store.find(1)->outcome, Outcome::good);
   }
 }
@@ -558,7 +574,7 @@ TEST(Schema1, AJournalThatCannotBeReadIsSetAside) {
   write_schema_1(folder / "shop");
   write(folder / "shop/journal", "{\"schema\": 1, \"rel");
   const Store store = open(folder / "shop");
-  EXPECT_FALSE(store.attempt());
+  EXPECT_FALSE(store.in_flight());
   EXPECT_TRUE(fs::exists(folder / "shop/journal.broken"));
   EXPECT_EQ(store.problems().size(), 1U);
 }
@@ -891,17 +907,17 @@ TEST(Record, WhatRunsIsTakenFromTheDeploymentsWhereItIsLost) {
   struct Row {
     const char* name;
     int releases;  // of which the third has failed
-    std::optional<Attempt> in_flight;
+    std::optional<Deployment> in_flight;
     int release;                      // that runs
     std::map<std::string, bool> web;  // container → whether it may have been changed since
   };
-  Attempt forward = attempt(2, Phase::gating);
+  Deployment forward = deployment(2, Phase::gating);
   forward.fallback = 1;
   forward.plan.steps = {{"web", Action::recreate, Risk::restart, {}}};
-  Attempt probation = attempt(2, Phase::rolling_back);
-  probation.kind = AttemptKind::probation_rollback;
+  Deployment probation = deployment(2, Phase::rolling_back);
+  probation.kind = DeploymentKind::probation_rollback;
   probation.fallback = 1;
-  Attempt verified = forward;
+  Deployment verified = forward;
   verified.ran.release = 2;
   verified.ran.services["web"] = {2, {"new"}, false, false};
   for (const Row& row :
@@ -961,11 +977,11 @@ struct RetireCase {
   int current;
   int keep;
   std::vector<int> left;
-  std::optional<Attempt> in_flight = std::nullopt;
+  std::optional<Deployment> in_flight = std::nullopt;
 };
 
 TEST(Record, RetentionCountsContentsAndSparesWhatIsNeeded) {
-  Attempt old_fallback = attempt(6, Phase::gating);
+  Deployment old_fallback = deployment(6, Phase::gating);
   old_fallback.fallback = 1;
   const std::vector<ReleaseRecord> six{release(1), release(2), release(3),
                                        release(4), release(5), release(6)};
@@ -1022,7 +1038,7 @@ TEST(Record, RetentionCountsContentsAndSparesWhatIsNeeded) {
       ASSERT_TRUE(store.save(*row.in_flight));
     }
     const std::size_t before = store.releases().size();
-    const auto gone = store.retire(row.keep);
+    const auto gone = store.prune(row.keep);
     ASSERT_TRUE(gone);
     EXPECT_EQ(numbers(store), row.left);
     EXPECT_EQ(gone->size(), before - row.left.size());
@@ -1043,7 +1059,7 @@ TEST(Record, RejectedKeysGoWithTheReleasesThatTheyCameFrom) {
     ASSERT_TRUE(store.reject(one.inputs_key + suffix));
     ASSERT_TRUE(store.reject(one.content_key));
   }
-  ASSERT_TRUE(store.retire(2));
+  ASSERT_TRUE(store.prune(2));
   const std::string inputs(63, 'f');
   const std::string content(63, 'c');
   const std::set<std::string> left{inputs + "4" + suffix, inputs + "5" + suffix, content + "4",
@@ -1053,7 +1069,7 @@ TEST(Record, RejectedKeysGoWithTheReleasesThatTheyCameFrom) {
   // Where a record cannot be read, its keys are not known to be nobody's.
   std::ofstream(store.release_directory(4) / "release.json") << "{";
   Store torn = open(folder / "shop");
-  ASSERT_TRUE(torn.retire(2));
+  ASSERT_TRUE(torn.prune(2));
   EXPECT_EQ(torn.rejected(), left);
 }
 
@@ -1073,7 +1089,7 @@ TEST(Record, WhatAKillHasLeftOfAReleaseOrAFileGoes) {
   Store after = open(folder / "shop");
   EXPECT_FALSE(fs::exists(of_release));
   EXPECT_FALSE(fs::exists(of_stack));
-  const auto gone = after.retire(10);
+  const auto gone = after.prune(10);
   ASSERT_TRUE(gone);
   EXPECT_EQ(*gone, std::vector<int>{2});
   EXPECT_TRUE(fs::exists(store.release_directory(1)));
@@ -1090,7 +1106,7 @@ TEST(Record, YearsOfCommitsThatChangeNothingDoNotFillTheDisk) {
   for (int number = 1; number <= 60; ++number) {
     ASSERT_TRUE(put(store, release(number, number == 1 ? "first" : "same")));
     ASSERT_TRUE(store.set_current(number));
-    ASSERT_TRUE(store.retire(5));
+    ASSERT_TRUE(store.prune(5));
   }
   EXPECT_EQ(numbers(store), (std::vector<int>{1, 55, 56, 57, 58, 59, 60}));
 }
@@ -1106,7 +1122,7 @@ TEST(Record, ReadsBackTheWordsOfOutcomes) {
 }
 
 TEST(Record, KeepsHooksAndProbation) {
-  Attempt release = attempt(7, Phase::after);
+  Deployment release = deployment(7, Phase::after);
   release.probation_until = parse_time("2026-11-23T08:00:00Z");
   HookRun hook;
   hook.phase = "before";
@@ -1118,7 +1134,7 @@ TEST(Record, KeepsHooksAndProbation) {
   release.hooks.push_back(hook);
   hook.exit.reset();
   release.hooks.push_back(hook);
-  const auto read = attempt_from_json(to_json(release));
+  const auto read = deployment_from_json(to_json(release));
   ASSERT_TRUE(read) << read.error().text();
   EXPECT_EQ(read->probation_until, release.probation_until);
   ASSERT_EQ(read->hooks.size(), 2U);

@@ -125,15 +125,15 @@ TEST(KeptTags, ThoseThatNoReleaseNamesAreStale) {
   const ImagePin old_pin{"acme/api:latest", "acme/api@" + old_digest};
   const ImagePin new_pin{"acme/api:latest", "acme/api@" + new_digest};
   const ImagePin local{"built", "sha256:" + std::string(64, 'c'), true};
-  const KeptTag tag = kept_tag("shop", "api", old_pin);
+  const KeptTag tag = retention_tag("shop", "api", old_pin);
   EXPECT_EQ(tag.repository, "trimtab.local/shop/api");
   EXPECT_EQ(tag.tag, "aaaaaaaaaaaa");
 
   Releases releases;
   releases[3].images = {{"api", new_pin}, {"web", local}};
   const std::vector<std::string> tags = {
-      kept_tag("shop", "api", old_pin).text(), kept_tag("shop", "api", new_pin).text(),
-      kept_tag("shop", "web", local).text(), kept_tag("shop", "gone", new_pin).text()};
+      retention_tag("shop", "api", old_pin).text(), retention_tag("shop", "api", new_pin).text(),
+      retention_tag("shop", "web", local).text(), retention_tag("shop", "gone", new_pin).text()};
   EXPECT_EQ(stale_tags(tags, "shop", releases), (std::vector<std::string>{tags[0], tags[3]}));
   releases[2].images = {{"api", old_pin}, {"gone", new_pin}};
   EXPECT_TRUE(stale_tags(tags, "shop", releases).empty());
@@ -146,13 +146,13 @@ TEST(KeptTags, HaveNamesThatDockerTakesWhateverTheServiceIsCalled) {
                                           "api___v2", "a..b", "a-.b",   "a---b",       "web.front",
                                           "-api",     "_api", "name-a", "name-617069", "a_b.c-d"};
   for (const std::string& service : services) {
-    const KeptTag tag = kept_tag("shop", service, pin);
+    const KeptTag tag = retention_tag("shop", service, pin);
     const Result<ImageReference> reference = parse_reference(tag.text());
     EXPECT_TRUE(reference) << tag.text();
     EXPECT_TRUE(repositories.insert(tag.repository).second) << tag.repository;
   }
-  EXPECT_EQ(kept_tag("shop", "web.front", pin).repository, "trimtab.local/shop/web.front");
-  EXPECT_EQ(kept_tag("shop", "Api", pin).repository, "trimtab.local/shop/name-417069");
+  EXPECT_EQ(retention_tag("shop", "web.front", pin).repository, "trimtab.local/shop/web.front");
+  EXPECT_EQ(retention_tag("shop", "Api", pin).repository, "trimtab.local/shop/name-417069");
 }
 
 TEST(Paths, StagedOnesBecomeLiveOnes) {
@@ -299,15 +299,20 @@ TEST(Verdict, WhatIsToBeDone) {
       {"only other files", {"c2", "k1"}, true, {}, false, Verdict::record},
       {"new content", {"c2", "k2"}, true, {}, false, Verdict::deploy},
       {"same commit, new image", {"c1", "k2"}, true, {}, false, Verdict::deploy},
-      {"rejected content", {"c2", "k2"}, true, {"k2"}, false, Verdict::held},
-      {"other files on top of rejected content", {"c3", "k2"}, true, {"k2"}, false, Verdict::held},
+      {"rejected content", {"c2", "k2"}, true, {"k2"}, false, Verdict::rejected},
+      {"other files on top of rejected content",
+       {"c3", "k2"},
+       true,
+       {"k2"},
+       false,
+       Verdict::rejected},
       {"rejected content that an operator asks for",
        {"c2", "k2"},
        true,
        {"k2"},
        true,
        Verdict::deploy},
-      {"rejected content, nothing deployed", {"c2", "k2"}, false, {"k2"}, false, Verdict::held},
+      {"rejected content, nothing deployed", {"c2", "k2"}, false, {"k2"}, false, Verdict::rejected},
       {"back to what runs", {"c3", "k1"}, true, {"k2"}, false, Verdict::record},
       {"what runs, asked for again", {"c1", "k1"}, true, {}, true, Verdict::nothing},
   };
@@ -315,7 +320,7 @@ TEST(Verdict, WhatIsToBeDone) {
   current.commit = "c1";
   current.content_key = "k1";
   for (const Row& row : rows) {
-    EXPECT_EQ(judge(row.asked, row.deployed ? &current : nullptr, row.rejected, row.again),
+    EXPECT_EQ(assess(row.asked, row.deployed ? &current : nullptr, row.rejected, row.again),
               row.expected)
         << row.name;
   }

@@ -366,7 +366,7 @@ TEST(ServiceSettings, MistakesAreFound) {
     if (findings.empty()) continue;
     EXPECT_EQ(findings[0].message, expected);
     EXPECT_EQ(findings[0].name, "x-trimtab");
-    EXPECT_EQ(findings[0].cls, FailureClass::content);
+    EXPECT_EQ(findings[0].cause, FailureCause::release);
     EXPECT_FALSE(findings[0].hint.empty());
   }
 }

@@ -1,7 +1,7 @@
 // The unit that boots a stack: its text, whose it is, and what is done about it.
 #include <gtest/gtest.h>
 
-#include "agent/reconcile/situation.hpp"
+#include "agent/reconcile/stack_status.hpp"
 #include "agent/reconcile/unit_keeper.hpp"
 #include "agent/units/stack_unit.hpp"
 

@@ -5,22 +5,22 @@
 
 namespace trimtab::phases {
 
-Task<PhaseOutcome> committing(Deployment& deployment) {
-  const ExecutorParts& parts = deployment.parts;
-  const Attempt& attempt = deployment.attempt;
-  ServiceOperations operations({parts.settings, parts.project, parts.store, parts.docker,
-                                parts.compose, parts.progress, deployment.stack});
-  std::vector<std::string> leaving = attempt.plan.with(Action::remove);
-  const Result<void> removed = co_await operations.remove(std::move(leaving));
-  deployment.noted = co_await note_running(deployment, attempt.release, attempt.plan);
+Task<PhaseOutcome> committing(DeploymentRun& run) {
+  const DeploymentDeps& deps = run.deps;
+  const Deployment& deployment = run.deployment;
+  ServiceOperations operations({deps.settings, deps.project, deps.store, deps.docker, deps.compose,
+                                deps.progress, run.stack});
+  std::vector<std::string> outgoing = deployment.plan.with(Action::remove);
+  const Result<void> removed = co_await operations.remove(std::move(outgoing));
+  run.noted = co_await note_running(run, deployment.release, deployment.plan);
   if (!removed) {
-    spdlog::warn("{}: release {} works, but cleaning up after it failed: {}", parts.settings.name,
-                 attempt.release, removed.error().text());
+    spdlog::warn("{}: release {} works, but cleaning up after it failed: {}", deps.settings.name,
+                 deployment.release, removed.error().text());
   }
   PhaseOutcome outcome;
-  for (const Result<void>& result : {removed, *deployment.noted}) {
+  for (const Result<void>& result : {removed, *run.noted}) {
     if (result) continue;
-    outcome.result = PhaseResult::failed_by_world;
+    outcome.result = PhaseResult::failed_by_host;
     const bool full = result.error().code == Errc::no_space;
     outcome.docker_lost = outcome.docker_lost || (is_transient(result.error().code) && !full);
   }

@@ -10,75 +10,75 @@ namespace trimtab::phases {
 namespace {
 
 // What is looked at once, before the gate.
-struct Looked {
+struct Observation {
   Rendering rendering;
   std::map<std::string, std::string> image_ids;
   Observed before;
 };
 
-Task<Result<Looked>> look(Deployment& deployment, int number) {
-  Result<Rendering> rendering = co_await deployment.stack.rendering(number);
+Task<Result<Observation>> observe(DeploymentRun& run, int number) {
+  Result<Rendering> rendering = co_await run.stack.rendering(number);
   if (!rendering) co_return rendering.error();
-  const Release release = *deployment.parts.store.find(number);
-  auto ids = co_await deployment.stack.image_ids(release);
+  const Release release = *run.deps.store.find(number);
+  auto ids = co_await run.stack.image_ids(release);
   if (!ids) co_return ids.error();
-  const auto present = co_await deployment.stack.containers();
+  const auto present = co_await run.stack.containers();
   if (!present) co_return present.error();
-  Looked looked;
+  Observation looked;
   looked.rendering = std::move(*rendering);
   looked.image_ids = std::move(*ids);
-  looked.before = verified_among(*present, deployment.parts.store.running());
+  looked.before = verified_among(*present, run.deps.store.running());
   co_return looked;
 }
 
 PhaseOutcome cannot_look(Phase phase, const Error& error) {
   PhaseOutcome outcome;
   outcome.docker_lost = is_transient(error.code);
-  outcome.result = PhaseResult::failed_by_world;
-  outcome.failure = failure_of(phase, error, FailureClass::world);
+  outcome.result = PhaseResult::failed_by_host;
+  outcome.failure = failure_of(phase, error, FailureCause::host);
   return outcome;
 }
 
-GateWatchParts watch_parts(const Deployment& deployment) {
-  const ExecutorParts& parts = deployment.parts;
-  return {parts.settings,       parts.docker,     parts.progress,
-          parts.engine_changed, deployment.stack, deployment.stop_requested};
+GateWatchDeps watch_parts(const DeploymentRun& run) {
+  const DeploymentDeps& deps = run.deps;
+  return {deps.settings,       deps.docker, deps.progress,
+          deps.engine_changed, run.stack,   run.stop_requested};
 }
 
 }  // namespace
 
-Task<PhaseOutcome> gating(Deployment& deployment) {
-  const Attempt& attempt = deployment.attempt;
+Task<PhaseOutcome> gating(DeploymentRun& run) {
+  const Deployment& deployment = run.deployment;
   // It is what passed its gate before.
-  if (!is_gated(attempt.kind)) co_return PhaseOutcome{};
-  const Result<Looked> looked = co_await look(deployment, attempt.release);
+  if (!is_gated(deployment.kind)) co_return PhaseOutcome{};
+  const Result<Observation> looked = co_await observe(run, deployment.release);
   if (!looked) co_return cannot_look(Phase::gating, looked.error());
-  const GateSettings& settings = deployment.parts.settings.gate;
-  std::set<std::string> excused = attempt.unwell;
-  excused.merge(attempt.from.jobs());
+  const GateSettings& settings = run.deps.settings.gate;
+  std::set<std::string> exempt_services = deployment.already_failing;
+  exempt_services.merge(deployment.from.jobs());
   GateDemand demand = demand_of(looked->rendering, settings, looked->image_ids, looked->before,
-                                attempt.plan, excused);
-  const GateWatchParts parts = watch_parts(deployment);
-  co_return co_await watch_gate(parts, std::move(demand), settings.probe, Phase::gating);
+                                deployment.plan, exempt_services);
+  const GateWatchDeps deps = watch_parts(run);
+  co_return co_await watch_gate(deps, std::move(demand), settings.probe, Phase::gating);
 }
 
-Task<PhaseOutcome> gating_rollback(Deployment& deployment) {
-  const Attempt& attempt = deployment.attempt;
-  const Result<Looked> looked = co_await look(deployment, attempt.fallback);
+Task<PhaseOutcome> gating_rollback(DeploymentRun& run) {
+  const Deployment& deployment = run.deployment;
+  const Result<Observation> looked = co_await observe(run, deployment.fallback);
   if (!looked) co_return cannot_look(Phase::gating_rollback, looked.error());
-  const GateSettings& settings = deployment.parts.settings.gate;
-  const std::set<std::string> jobs = deployment.parts.store.find(attempt.fallback)->jobs;
-  std::set<std::string> excused = attempt.unwell;
-  excused.insert(jobs.begin(), jobs.end());
+  const GateSettings& settings = run.deps.settings.gate;
+  const std::set<std::string> jobs = run.deps.store.find(deployment.fallback)->jobs;
+  std::set<std::string> exempt_services = deployment.already_failing;
+  exempt_services.insert(jobs.begin(), jobs.end());
   // What it left alone may run another image, put there by hand.
   GateDemand demand = demand_of(looked->rendering, settings, looked->image_ids, looked->before,
-                                attempt.return_plan, excused);
-  const GateWatchParts parts = watch_parts(deployment);
+                                deployment.return_plan, exempt_services);
+  const GateWatchDeps deps = watch_parts(run);
   PhaseOutcome outcome =
-      co_await watch_gate(parts, std::move(demand), settings.probe, Phase::gating_rollback);
+      co_await watch_gate(deps, std::move(demand), settings.probe, Phase::gating_rollback);
   if (outcome.result != PhaseResult::done) co_return outcome;
   const Result<void> noted =
-      co_await note_running(deployment, attempt.fallback, attempt.return_plan);
+      co_await note_running(run, deployment.fallback, deployment.return_plan);
   if (!noted) outcome.docker_lost = true;
   co_return outcome;
 }

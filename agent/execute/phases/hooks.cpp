@@ -21,9 +21,9 @@ bool may_be_by_content(const HookSettings& hook, const Ran& ran) {
   return hook.one_off && (ran.late || (ran.run.exit && *ran.run.exit != killed));
 }
 
-Failure failure_of(const HookSettings& hook, const Ran& ran, FailureClass cls) {
+Failure failure_of(const HookSettings& hook, const Ran& ran, FailureCause cause) {
   Failure failure;
-  failure.cls = cls;
+  failure.cause = cause;
   failure.phase = ran.run.phase;
   failure.reason = "hook " + ran.run.name + " " + ran.run.problem;
   failure.services.push_back(
@@ -33,67 +33,67 @@ Failure failure_of(const HookSettings& hook, const Ran& ran, FailureClass cls) {
 
 PhaseOutcome not_recorded(const std::string& phase, const Error& error) {
   PhaseOutcome outcome;
-  outcome.result = PhaseResult::failed_by_world;
-  outcome.failure = Failure{FailureClass::world, phase, error.message, error.hint, {}};
+  outcome.result = PhaseResult::failed_by_host;
+  outcome.failure = Failure{FailureCause::host, phase, error.message, error.hint, {}};
   return outcome;
 }
 
 // Whether what the hook may have worked with, such as a database, was not there all the time.
-Task<bool> was_anything_down(Deployment& deployment, WallTime since) {
-  const Attempt& attempt = deployment.attempt;
-  if (attempt.fallback == 0) co_return false;
-  const Result<Rendering> rendering = co_await deployment.stack.rendering(attempt.fallback);
-  const auto present = co_await deployment.stack.containers();
+Task<bool> was_anything_down(DeploymentRun& run, WallTime since) {
+  const Deployment& deployment = run.deployment;
+  if (deployment.fallback == 0) co_return false;
+  const Result<Rendering> rendering = co_await run.stack.rendering(deployment.fallback);
+  const auto present = co_await run.stack.containers();
   if (!rendering || !present) co_return true;
   Observed now;
   now.containers = *present;
-  const std::set<std::string> down = unwell_services(attempt.from, *rendering, now);
+  const std::set<std::string> down = failing_services(deployment.from, *rendering, now);
   const bool newly_down = std::any_of(down.begin(), down.end(), [&](const std::string& service) {
-    return !attempt.unwell.contains(service);
+    return !deployment.already_failing.contains(service);
   });
   co_return newly_down ||
       std::any_of(present->begin(), present->end(), [&](const Container& container) {
-        return attempt.from.find(container.service) != nullptr && container.started_at > since;
+        return deployment.from.find(container.service) != nullptr && container.started_at > since;
       });
 }
 
 // From its beginning to its end the deployment's file has its mark: a start after a kill ends what
 // is left.
-Task<Result<HookEnd>> run_marked(Deployment& deployment, HookSettings hook,
+Task<Result<HookEnd>> run_marked(DeploymentRun& run, HookSettings hook,
                                  std::vector<std::string>* output) {
-  const ExecutorParts& parts = deployment.parts;
-  Attempt& attempt = deployment.attempt;
-  attempt.hook_mark = new_hook_mark(parts.store);
-  const Result<void> marked = parts.store.save(attempt);
+  const DeploymentDeps& deps = run.deps;
+  Deployment& deployment = run.deployment;
+  deployment.hook_mark = new_hook_mark(deps.store);
+  const Result<void> marked = deps.store.save(deployment);
   if (!marked) co_return marked.error().context("was not run");
-  HookRunner runner({parts.settings, parts.project, parts.store, parts.docker, parts.compose,
-                     parts.progress, deployment.stack},
-                    attempt);
+  HookRunner runner({deps.settings, deps.project, deps.store, deps.docker, deps.compose,
+                     deps.progress, run.stack},
+                    deployment);
   const Result<HookEnd> end = co_await runner.run(hook, output);
-  attempt.hook_mark.clear();
-  const Result<void> unmarked = parts.store.save(attempt);
-  if (!unmarked) spdlog::warn("{}: {}", parts.settings.name, unmarked.error().text());
+  deployment.hook_mark.clear();
+  const Result<void> unmarked = deps.store.save(deployment);
+  if (!unmarked) spdlog::warn("{}: {}", deps.settings.name, unmarked.error().text());
   co_return end;
 }
 
 // Nothing where it was skipped, which people are told.
-Task<Result<std::optional<Ran>>> run_hook(Deployment& deployment, HookSettings hook) {
-  const ExecutorParts& parts = deployment.parts;
-  Attempt& attempt = deployment.attempt;
+Task<Result<std::optional<Ran>>> run_hook(DeploymentRun& run, HookSettings hook) {
+  const DeploymentDeps& deps = run.deps;
+  Deployment& deployment = run.deployment;
   Ran ran;
-  ran.run.phase = to_string(attempt.phase);
+  ran.run.phase = to_string(deployment.phase);
   ran.run.name = name_of(hook);
-  parts.progress.hook_begun(ran.run.name, hook.timeout);
+  deps.progress.hook_begun(ran.run.name, hook.timeout);
   const SteadyClock::time_point begun = SteadyClock::now();
-  const Result<HookEnd> end = co_await run_marked(deployment, hook, &ran.run.output);
+  const Result<HookEnd> end = co_await run_marked(run, hook, &ran.run.output);
   const std::chrono::duration<double> took = SteadyClock::now() - begun;
   ran.run.seconds = took.count();
-  parts.progress.waiting_for({});
+  deps.progress.waiting_for({});
   if (end && !end->skipped.empty()) {
     const std::string notice = "hook " + ran.run.name + " was skipped: " + end->skipped;
-    parts.progress.remark(notice);
-    add_notice(attempt, notice);
-    const Result<void> noted = parts.store.save(attempt);
+    deps.progress.note(notice);
+    add_notice(deployment, notice);
+    const Result<void> noted = deps.store.save(deployment);
     if (!noted) co_return noted.error();
     co_return std::optional<Ran>();
   }
@@ -101,66 +101,66 @@ Task<Result<std::optional<Ran>>> run_hook(Deployment& deployment, HookSettings h
   ran.late = !end && end.error().code == Errc::timed_out;
   if (!end) ran.run.problem = end.error().message;
   if (end && end->exit != 0) ran.run.problem = "exited with " + std::to_string(end->exit);
-  const KnownValues& values = deployment.hooks.values;
+  const KnownValues& values = run.hooks.values;
   ran.run.problem = values.hide_in_error(ran.run.problem);
   for (std::string& line : ran.run.output) line = values.hide_in(line);
   co_return std::optional<Ran>(std::move(ran));
 }
 
 // Whether the next one is run; else how the phase ends.
-Task<std::optional<PhaseOutcome>> judge(Deployment& deployment, HookSettings hook, Ran ran,
-                                        WallTime begun_at) {
-  const ExecutorParts& parts = deployment.parts;
-  Attempt& attempt = deployment.attempt;
+Task<std::optional<PhaseOutcome>> assess(DeploymentRun& run, HookSettings hook, Ran ran,
+                                         WallTime begun_at) {
+  const DeploymentDeps& deps = run.deps;
+  Deployment& deployment = run.deployment;
   if (ran.run.problem.empty()) {
-    parts.progress.remark("hook " + ran.run.name + " is done");
+    deps.progress.note("hook " + ran.run.name + " is done");
     co_return std::nullopt;
   }
   const std::string what = "hook " + ran.run.name + " " + ran.run.problem;
-  if (attempt.phase == Phase::after || !hook.stop_on_failure) {
-    spdlog::warn("{}: {}", parts.settings.name, what);
-    parts.progress.remark(what);
-    add_notice(attempt, what);
-    const Result<void> noted = parts.store.save(attempt);
+  if (deployment.phase == Phase::after || !hook.stop_on_failure) {
+    spdlog::warn("{}: {}", deps.settings.name, what);
+    deps.progress.note(what);
+    add_notice(deployment, what);
+    const Result<void> noted = deps.store.save(deployment);
     if (!noted) co_return not_recorded(ran.run.phase, noted.error());
     if (hook.stop_on_failure) co_return PhaseOutcome{};
     co_return std::nullopt;
   }
   bool content = may_be_by_content(hook, ran);
-  if (content) content = !co_await was_anything_down(deployment, begun_at);
-  const FailureClass cls = content ? FailureClass::content : FailureClass::world;
+  if (content) content = !co_await was_anything_down(run, begun_at);
+  const FailureCause cause = content ? FailureCause::release : FailureCause::host;
   PhaseOutcome outcome;
-  outcome.result = failed_by(cls);
-  outcome.failure = failure_of(hook, ran, cls);
+  outcome.result = failed_by(cause);
+  outcome.failure = failure_of(hook, ran, cause);
   co_return outcome;
 }
 
 }  // namespace
 
-Task<PhaseOutcome> hooks(Deployment& deployment, std::vector<HookSettings> hooks) {
-  Store& store = deployment.parts.store;
-  Attempt& attempt = deployment.attempt;
-  const std::string phase(to_string(attempt.phase));
-  if (attempt.phase == Phase::before) attempt.hooks.clear();
-  std::erase_if(attempt.hooks, [&](const HookRun& run) { return run.phase == phase; });
-  Result<void> noted = store.save(attempt);
+Task<PhaseOutcome> hooks(DeploymentRun& run, std::vector<HookSettings> hooks) {
+  Store& store = run.deps.store;
+  Deployment& deployment = run.deployment;
+  const std::string phase(to_string(deployment.phase));
+  if (deployment.phase == Phase::before) deployment.hooks.clear();
+  std::erase_if(deployment.hooks, [&](const HookRun& earlier) { return earlier.phase == phase; });
+  Result<void> noted = store.save(deployment);
   if (!noted) co_return not_recorded(phase, noted.error());
   for (const HookSettings& hook : hooks) {
     const WallTime begun_at = wall_now();
     Result<std::optional<Ran>> ran = std::optional<Ran>();
-    if (!deployment.stop_requested) ran = co_await run_hook(deployment, hook);
+    if (!run.stop_requested) ran = co_await run_hook(run, hook);
     // Being stopped says nothing of the hook: the next start runs it again.
-    if (deployment.stop_requested) {
+    if (run.stop_requested) {
       PhaseOutcome stopped;
-      stopped.result = PhaseResult::failed_by_world;
+      stopped.result = PhaseResult::failed_by_host;
       co_return stopped;
     }
     if (!ran) co_return not_recorded(phase, ran.error());
     if (!*ran) continue;
-    attempt.hooks.push_back((*ran)->run);
-    noted = store.save(attempt);
+    deployment.hooks.push_back((*ran)->run);
+    noted = store.save(deployment);
     if (!noted) co_return not_recorded(phase, noted.error());
-    std::optional<PhaseOutcome> end = co_await judge(deployment, hook, std::move(**ran), begun_at);
+    std::optional<PhaseOutcome> end = co_await assess(run, hook, std::move(**ran), begun_at);
     if (end) co_return std::move(*end);
   }
   co_return PhaseOutcome{};

@@ -5,14 +5,14 @@
 
 namespace trimtab::phases {
 
-Task<std::optional<Result<void>>> bring_images(Deployment& deployment,
+Task<std::optional<Result<void>>> bring_images(DeploymentRun& run,
                                                std::map<std::string, ImagePin> images,
                                                std::function<bool()> unwanted) {
-  const ExecutorParts& parts = deployment.parts;
-  Puller puller({parts.settings.name, parts.registry, parts.docker, parts.progress},
-                deployment.hooks.pull_bytes);
+  const DeploymentDeps& deps = run.deps;
+  Puller puller({deps.settings.name, deps.registry, deps.docker, deps.progress},
+                run.hooks.pull_bytes);
   auto pulled = puller.pull(std::move(images));
-  co_return co_await unless(&parts.engine_changed, std::move(unwanted), std::move(pulled));
+  co_return co_await unless(&deps.engine_changed, std::move(unwanted), std::move(pulled));
 }
 
 }  // namespace trimtab::phases

@@ -50,19 +50,19 @@ std::map<std::string, std::string> staged(std::map<std::string, std::string> fil
 
 // What is tried has the image of the release and the mounts of the container that runs. Without
 // files where there is nothing to try.
-Task<Result<TrialRequest>> trial_for(Deployment& deployment, std::string service, Release release,
-                                     Rendering rendering) {
-  const ExecutorParts& parts = deployment.parts;
-  TrialRequest request;
-  const RunningService* const known = deployment.attempt.from.find(service);
-  const ReleaseRecord* const before = known == nullptr ? nullptr : parts.store.find(known->release);
+Task<Result<ThrowawayRequest>> trial_for(DeploymentRun& run, std::string service, Release release,
+                                         Rendering rendering) {
+  const DeploymentDeps& deps = run.deps;
+  ThrowawayRequest request;
+  const RunningService* const known = run.deployment.from.find(service);
+  const ReleaseRecord* const before = known == nullptr ? nullptr : deps.store.find(known->release);
   if (before == nullptr) co_return request;
   const FileBlobs files_before = files_of(*before, service);
-  const auto present = co_await deployment.stack.containers();
+  const auto present = co_await run.stack.containers();
   if (!present) co_return present.error();
-  const auto ids = co_await deployment.stack.image_ids(release);
+  const auto ids = co_await run.stack.image_ids(release);
   if (!ids) co_return ids.error();
-  const Result<Rendering> old = co_await deployment.stack.rendering(known->release);
+  const Result<Rendering> old = co_await run.stack.rendering(known->release);
   if (!old) co_return request;
   const std::vector<Mount> mounts = mounts_of(rendering.service(service));
   if (mounts != mounts_of(old->service(service))) co_return request;
@@ -71,28 +71,28 @@ Task<Result<TrialRequest>> trial_for(Deployment& deployment, std::string service
     return container.state == ContainerState::running;
   });
   if (like == theirs.end()) co_return request;
-  request.name = container_of(parts.settings);
+  request.name = container_of(deps.settings);
   request.like = like->id;
   request.image = ids->contains(service) ? ids->at(service) : like->image_id;
   request.hosts = rendering.service_names();
   request.files = staged(
-      files_to_try(files_before, files_of(release, service), mounts, parts.settings.directory),
-      trial_of(parts.store));
+      files_to_try(files_before, files_of(release, service), mounts, deps.settings.directory),
+      trial_of(deps.store));
   co_return request;
 }
 
-Task<Result<void>> try_files_of(Deployment& deployment, std::string service, Release release,
+Task<Result<void>> try_files_of(DeploymentRun& run, std::string service, Release release,
                                 Rendering rendering) {
   const auto how = reload_of(rendering.service(service));
-  Result<TrialRequest> request = co_await trial_for(deployment, service, release, rendering);
+  Result<ThrowawayRequest> request = co_await trial_for(run, service, release, rendering);
   if (!request) co_return request.error();
   if (request->files.empty()) co_return Result<void>();
   request->argv = how->check;
-  const Result<TrialEnd> end = co_await deployment.parts.docker.try_command(std::move(*request));
+  const Result<TrialEnd> end = co_await run.deps.docker.run_throwaway(std::move(*request));
   if (!end && is_transient(end.error().code)) co_return end.error();
   if (!end) {
     // The check is made once more before the signal is sent.
-    deployment.parts.progress.remark("the new files could not be tried: " + end.error().text());
+    run.deps.progress.note("the new files could not be tried: " + end.error().text());
     co_return Result<void>();
   }
   if (end->exit_code == 0) co_return Result<void>();
@@ -101,19 +101,19 @@ Task<Result<void>> try_files_of(Deployment& deployment, std::string service, Rel
 
 }  // namespace
 
-Task<Result<void>> try_new_files(Deployment& deployment, Release release) {
-  const Result<Rendering> rendering = co_await deployment.stack.rendering(release.number);
+Task<Result<void>> check_new_config(DeploymentRun& run, Release release) {
+  const Result<Rendering> rendering = co_await run.stack.rendering(release.number);
   if (!rendering) co_return rendering.error();
-  const std::vector<std::string> services = services_to_try(deployment.attempt.plan, *rendering);
+  const std::vector<std::string> services = services_to_try(run.deployment.plan, *rendering);
   if (services.empty()) co_return Result<void>();
-  const std::filesystem::path trial = trial_of(deployment.parts.store);
-  Result<void> tried = co_await deployment.parts.git.stage(release.commit, trial);
+  const std::filesystem::path trial = trial_of(run.deps.store);
+  Result<void> tried = co_await run.deps.git.stage(release.commit, trial);
   for (const std::string& service : services) {
-    if (tried) tried = co_await try_files_of(deployment, service, release, *rendering);
+    if (tried) tried = co_await try_files_of(run, service, release, *rendering);
   }
   const auto remove = [&trial] { return remove_tree(trial); };
   const Result<void> removed = co_await on_disk_thread(remove);
-  if (!removed) spdlog::warn("{}: {}", deployment.parts.settings.name, removed.error().text());
+  if (!removed) spdlog::warn("{}: {}", run.deps.settings.name, removed.error().text());
   co_return tried;
 }
 

@@ -5,13 +5,13 @@
 // them in the live directory.
 #pragma once
 
-#include "agent/execute/deployment.hpp"
+#include "agent/execute/deployment_run.hpp"
 
 namespace trimtab::phases {
 
 // Whether the services that are to be reloaded take their new files: tried in containers that are
 // thrown away. invalid, with their own words, where one does not. The deployment outlives the call.
-Task<Result<void>> try_new_files(Deployment& deployment, Release release);
+Task<Result<void>> check_new_config(DeploymentRun& run, Release release);
 
 // Removes what a kill in the middle of it has left.
 Task<void> end_trials(Docker& docker, const StackSettings& settings);

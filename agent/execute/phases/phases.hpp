@@ -1,22 +1,22 @@
-// The phases of a deployment, one a file. Each looks at what is there and goes on from that, so
+// The phases of a run, one a file. Each looks at what is there and goes on from that, so
 // that it may be begun again after it was cut off anywhere. The deployment outlives each call.
 #pragma once
 
 #include <vector>
 
-#include "agent/execute/deployment.hpp"
+#include "agent/execute/deployment_run.hpp"
 #include "agent/execute/phase_machine.hpp"
 
 namespace trimtab::phases {
 
-Task<PhaseOutcome> pulling(Deployment& deployment);
-// `before` and `after`: whichever the attempt is in.
-Task<PhaseOutcome> hooks(Deployment& deployment, std::vector<HookSettings> hooks);
-Task<PhaseOutcome> switching(Deployment& deployment);
-Task<PhaseOutcome> starting(Deployment& deployment);
-Task<PhaseOutcome> gating(Deployment& deployment);
-Task<PhaseOutcome> committing(Deployment& deployment);
-Task<PhaseOutcome> rolling_back(Deployment& deployment);
-Task<PhaseOutcome> gating_rollback(Deployment& deployment);
+Task<PhaseOutcome> pulling(DeploymentRun& run);
+// `before` and `after`: whichever the deployment is in.
+Task<PhaseOutcome> hooks(DeploymentRun& run, std::vector<HookSettings> hooks);
+Task<PhaseOutcome> switching(DeploymentRun& run);
+Task<PhaseOutcome> starting(DeploymentRun& run);
+Task<PhaseOutcome> gating(DeploymentRun& run);
+Task<PhaseOutcome> committing(DeploymentRun& run);
+Task<PhaseOutcome> rolling_back(DeploymentRun& run);
+Task<PhaseOutcome> gating_rollback(DeploymentRun& run);
 
 }  // namespace trimtab::phases

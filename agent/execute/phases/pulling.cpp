@@ -8,74 +8,73 @@
 namespace trimtab::phases {
 namespace {
 
-PhaseOutcome failed(const Error& error, FailureClass cls) {
+PhaseOutcome failed(const Error& error, FailureCause cause) {
   PhaseOutcome outcome;
-  outcome.result = failed_by(cls);
-  outcome.failure = failure_of(Phase::pulling, error, cls);
+  outcome.result = failed_by(cause);
+  outcome.failure = failure_of(Phase::pulling, error, cause);
   return outcome;
 }
 
 // How the phase ends where there is no use in going on with it.
-std::optional<PhaseOutcome> why_unwanted(const Deployment& deployment, const Release& release) {
+std::optional<PhaseOutcome> why_unwanted(const DeploymentRun& run, const Release& release) {
   PhaseOutcome outcome;
-  outcome.result = PhaseResult::failed_by_world;
+  outcome.result = PhaseResult::failed_by_host;
   // The next start, or the unit's, begins it again.
-  if (deployment.stop_requested) return outcome;
-  if (deployment.hooks.paused()) {
-    outcome.failure = failure_of_pause(deployment.parts.settings, Phase::pulling);
+  if (run.stop_requested) return outcome;
+  if (run.hooks.paused()) {
+    outcome.failure = failure_of_pause(run.deps.settings, Phase::pulling);
     return outcome;
   }
   outcome.result = PhaseResult::superseded;
-  const bool operator_rollback = deployment.attempt.kind == AttemptKind::operator_rollback;
-  if (!operator_rollback && deployment.hooks.superseded(release)) return outcome;
+  const bool operator_rollback = run.deployment.kind == DeploymentKind::operator_rollback;
+  if (!operator_rollback && run.hooks.superseded(release)) return outcome;
   return std::nullopt;
 }
 
 // What an image holds is known only now.
-Task<PhaseOutcome> check_data(Deployment& deployment, Release release) {
+Task<PhaseOutcome> check_data(DeploymentRun& run, Release release) {
   PhaseOutcome outcome;
-  const auto present = co_await deployment.stack.containers();
+  const auto present = co_await run.stack.containers();
   if (!present) co_return outcome;  // what comes next will say so
   preflight::Input input;
-  input.postgres = co_await postgres_majors(deployment.parts.docker, *present, release.images);
+  input.postgres = co_await postgres_majors(run.deps.docker, *present, release.images);
   if (input.postgres.empty()) co_return outcome;
-  const Result<Rendering> next = co_await deployment.stack.rendering(release.number);
+  const Result<Rendering> next = co_await run.stack.rendering(release.number);
   if (!next) co_return outcome;
   input.next = &*next;
-  const int fallback = deployment.attempt.fallback;
+  const int fallback = run.deployment.fallback;
   Result<Rendering> current = Error{Errc::not_found, "nothing was deployed", {}};
-  if (fallback != 0) current = co_await deployment.stack.rendering(fallback);
+  if (fallback != 0) current = co_await run.stack.rendering(fallback);
   if (current) input.current = &*current;
   const preflight::Findings findings = preflight::postgres_major(input);
   if (findings.empty()) co_return outcome;
   const PreflightFinding& found = findings.front();
-  co_return failed(Error{Errc::invalid, found.message, found.hint}, FailureClass::content);
+  co_return failed(Error{Errc::invalid, found.message, found.hint}, FailureCause::release);
 }
 
 }  // namespace
 
-Task<PhaseOutcome> pulling(Deployment& deployment) {
-  const Release release = *deployment.parts.store.find(deployment.attempt.release);
+Task<PhaseOutcome> pulling(DeploymentRun& run) {
+  const Release release = *run.deps.store.find(run.deployment.release);
   std::optional<PhaseOutcome> why;
-  const std::function<bool()> unwanted = [&deployment, &release, &why] {
-    why = why_unwanted(deployment, release);
+  const std::function<bool()> unwanted = [&run, &release, &why] {
+    why = why_unwanted(run, release);
     return why.has_value();
   };
-  const std::optional<Result<void>> pulled =
-      co_await bring_images(deployment, release.images, unwanted);
+  const std::optional<Result<void>> pulled = co_await bring_images(run, release.images, unwanted);
   if (!pulled || unwanted()) co_return why.value_or(PhaseOutcome{});
   if (!*pulled) co_return failed(pulled->error(), classify(Phase::pulling, pulled->error()));
   // Pulling may have taken long.
-  const Result<void> there = co_await deployment.stack.volumes_are_there(release.number);
-  if (!there) co_return failed(there.error(), FailureClass::world);
-  const Result<void> tried = co_await try_new_files(deployment, release);
+  const Result<void> there = co_await run.stack.volumes_are_there(release.number);
+  if (!there) co_return failed(there.error(), FailureCause::host);
+  const Result<void> tried = co_await check_new_config(run, release);
   if (!tried) {
     // That something is not there says nothing of the files.
     const bool refused = tried.error().code == Errc::invalid;
-    co_return failed(tried.error(), refused ? FailureClass::content : FailureClass::world);
+    co_return failed(tried.error(), refused ? FailureCause::release : FailureCause::host);
   }
-  if (deployment.attempt.kind == AttemptKind::operator_rollback) co_return PhaseOutcome{};
-  co_return co_await check_data(deployment, release);
+  if (run.deployment.kind == DeploymentKind::operator_rollback) co_return PhaseOutcome{};
+  co_return co_await check_data(run, release);
 }
 
 }  // namespace trimtab::phases

@@ -9,45 +9,44 @@
 namespace trimtab::phases {
 namespace {
 
-Result<void> tell_of_edits(Deployment& deployment, const SwitchReport& report) {
+Result<void> tell_of_edits(DeploymentRun& run, const SwitchReport& report) {
   if (report.local_edits.empty()) return {};
-  const ExecutorParts& parts = deployment.parts;
-  const std::string notice = "edits made by hand in " + parts.settings.directory.string() + " (" +
+  const DeploymentDeps& deps = run.deps;
+  const std::string notice = "edits made by hand in " + deps.settings.directory.string() + " (" +
                              join(report.local_edits, ", ") + ") were saved as " +
                              report.saved_patch.string();
-  parts.progress.remark(notice);
-  add_notice(deployment.attempt, notice);
-  return parts.store.save(deployment.attempt);
+  deps.progress.note(notice);
+  add_notice(run.deployment, notice);
+  return deps.store.save(run.deployment);
 }
 
-Task<Result<void>> switch_over(Deployment& deployment) {
-  Store& store = deployment.parts.store;
-  const int number = deployment.attempt.release;
-  const Result<void> there = co_await deployment.stack.volumes_are_there(number);
+Task<Result<void>> switch_over(DeploymentRun& run) {
+  Store& store = run.deps.store;
+  const int number = run.deployment.release;
+  const Result<void> there = co_await run.stack.volumes_are_there(number);
   if (!there) co_return there;
-  const Result<SwitchReport> moved =
-      co_await move_checkout(deployment, deployment.attempt.checkout, number);
+  const Result<SwitchReport> moved = co_await move_checkout(run, run.deployment.checkout, number);
   if (!moved) co_return moved.error();
-  const Result<void> told = tell_of_edits(deployment, *moved);
+  const Result<void> told = tell_of_edits(run, *moved);
   failpoint("switching:checked_out");
   if (!told) co_return told;
   // A job whose container is gone since is known from the record alone.
   const std::set<std::string> jobs = store.find(number)->jobs;
-  const Result<void> saved = co_await save_boot_file(deployment, number, jobs);
+  const Result<void> saved = co_await save_boot_file(run, number, jobs);
   if (!saved) co_return saved;
   co_return store.set_current(number);
 }
 
 }  // namespace
 
-Task<PhaseOutcome> switching(Deployment& deployment) {
+Task<PhaseOutcome> switching(DeploymentRun& run) {
   PhaseOutcome outcome;
-  const Result<void> switched = co_await switch_over(deployment);
+  const Result<void> switched = co_await switch_over(run);
   if (switched) co_return outcome;
-  const FailureClass cls = classify(Phase::switching, switched.error());
+  const FailureCause cause = classify(Phase::switching, switched.error());
   outcome.docker_lost = switched.error().code == Errc::unavailable;
-  outcome.result = failed_by(cls);
-  outcome.failure = failure_of(Phase::switching, switched.error(), cls);
+  outcome.result = failed_by(cause);
+  outcome.failure = failure_of(Phase::switching, switched.error(), cause);
   co_return outcome;
 }
 

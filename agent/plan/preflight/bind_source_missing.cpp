@@ -8,7 +8,7 @@ Findings bind_source_missing(const Input& input) {
   for (const std::string& source : input.missing_sources) {
     PreflightFinding finding;
     finding.name = "bind-source-missing";
-    finding.cls = FailureClass::world;
+    finding.cause = FailureCause::host;
     finding.subject = source;
     finding.message = "a service mounts " + source + ", which does not exist";
     finding.hint = "create it on this server or commit it; Docker would mount an empty folder";

@@ -11,7 +11,7 @@ PreflightFinding finding(const ServerCertificateFile& file, const std::string& m
   found.name = "certificate";
   found.subject = file.service + " " + file.certificate;
   found.severity = severity;
-  found.cls = FailureClass::world;
+  found.cause = FailureCause::host;
   found.message = message;
   found.hint = hint;
   return found;

@@ -14,7 +14,7 @@ Findings container_name_taken(const Input& input) {
     if (holder->project == input.project) continue;
     PreflightFinding finding;
     finding.name = "container-name-taken";
-    finding.cls = FailureClass::world;
+    finding.cause = FailureCause::host;
     finding.message = "service " + service + " needs the container name " + name +
                       ", which is held by a container " +
                       (holder->project.empty() ? "that belongs to no project"

@@ -19,7 +19,7 @@ Findings disk_space(const Input& input) {
   if (*input.free_bytes >= needed) return {};
   PreflightFinding finding;
   finding.name = "disk-space";
-  finding.cls = FailureClass::world;
+  finding.cause = FailureCause::host;
   finding.message = "the images need " + human_size(needed) + " (" + std::to_string(needed) +
                     " bytes) in " + input.image_directory + ", where " +
                     human_size(*input.free_bytes) + " (" + std::to_string(*input.free_bytes) +

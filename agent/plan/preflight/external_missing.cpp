@@ -54,7 +54,7 @@ Findings external_missing(const Input& input) {
   }
   PreflightFinding finding;
   finding.name = "external-missing";
-  finding.cls = FailureClass::world;
+  finding.cause = FailureCause::host;
   const Json& model = input.next->model;
   if (input.networks) {
     add(finding, "network", missing_of(json_object(model, "networks"), networks, *input.networks));

@@ -9,7 +9,7 @@ Findings foreign_container(const Input& input) {
   if (!obstacle) return {};
   PreflightFinding finding;
   finding.name = "foreign-container";
-  finding.cls = FailureClass::world;
+  finding.cause = FailureCause::host;
   finding.subject = obstacle->message;
   finding.message = obstacle->message;
   finding.hint = obstacle->hint;

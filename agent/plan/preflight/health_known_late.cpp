@@ -20,7 +20,7 @@ Findings health_known_late(const Input& input) {
     finding.message = "the health of " + service + " is known " + format_duration(known) +
                       " after its start at the earliest";
     finding.hint = "give its health check a shorter `interval`";
-    if (known > longest_health_wait) {
+    if (known > max_health_wait) {
       finding.message += ", and no gate waits that long";
     } else {
       finding.severity = PreflightFinding::Severity::warning;

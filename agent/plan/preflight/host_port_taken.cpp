@@ -43,7 +43,7 @@ Findings host_port_taken(const Input& input) {
       if (holder.empty()) continue;
       PreflightFinding finding;
       finding.name = "host-port-taken";
-      finding.cls = FailureClass::world;
+      finding.cause = FailureCause::host;
       finding.subject = service + " " + port.protocol + "/" + std::to_string(port.host_port);
       finding.message = "service " + service + " publishes port " + std::to_string(port.host_port) +
                         "/" + port.protocol + ", which is held by " + holder;

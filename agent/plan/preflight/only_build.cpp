@@ -8,7 +8,7 @@ Findings only_build(const Input& input) {
   for (const std::string& service : input.built_images_missing) {
     PreflightFinding finding;
     finding.name = "only-build";
-    finding.cls = FailureClass::world;
+    finding.cause = FailureCause::host;
     finding.subject = service;
     finding.message =
         "service " + service + " has only `build:`, and its image is not on this host";

@@ -37,7 +37,7 @@ Findings other_project(const Input& input) {
   for (const auto& [other, folder] : others) {
     PreflightFinding finding;
     finding.name = "other-project";
-    finding.cls = FailureClass::world;
+    finding.cause = FailureCause::host;
     finding.subject = other;
     finding.message = "a project named " + other + " already runs from " + folder +
                       ", and this stack would start as " + input.project + " with empty volumes";

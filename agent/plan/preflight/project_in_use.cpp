@@ -8,7 +8,7 @@ namespace {
 PreflightFinding in_use(const Input& input, const std::string& by) {
   PreflightFinding finding;
   finding.name = "project-in-use";
-  finding.cls = FailureClass::world;
+  finding.cause = FailureCause::host;
   finding.subject = by;
   finding.message = "the project " + input.project + " is that of " + by +
                     ": this stack would take over its containers and volumes";

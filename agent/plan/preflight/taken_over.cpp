@@ -24,7 +24,7 @@ PreflightFinding lost(const Container& container, const Input& input, std::strin
                       std::string what, std::string hint = write_it) {
   PreflightFinding finding;
   finding.name = std::move(name);
-  finding.cls = FailureClass::world;
+  finding.cause = FailureCause::host;
   finding.subject = what;
   finding.message = std::move(what);
   finding.hint = std::move(hint);

@@ -7,7 +7,7 @@ Findings untracked_collision(const Input& input) {
   for (const std::string& path : input.collisions) {
     PreflightFinding finding;
     finding.name = "untracked-file-in-the-way";
-    finding.cls = FailureClass::world;
+    finding.cause = FailureCause::host;
     finding.subject = path;
     finding.message = "the commit has the file " + path + ", but " + input.directory +
                       " has a different one of that name that Git does not track";

@@ -8,7 +8,7 @@ Findings volume_missing(const Input& input) {
   for (const LostVolume& lost : made_anew(input.lost_volumes, *input.next, input.project)) {
     PreflightFinding finding;
     finding.name = "volume-missing";
-    finding.cls = FailureClass::world;
+    finding.cause = FailureCause::host;
     finding.subject = lost.volume;
     finding.message = lost.text();
     finding.hint = lost.hint();

@@ -1,4 +1,4 @@
-#include "agent/reconcile/situation.hpp"
+#include "agent/reconcile/stack_status.hpp"
 
 #include "agent/plan/diff.hpp"
 #include "common/text.hpp"
@@ -18,41 +18,41 @@ std::string ailment(const Container& container, const ReleaseRecord* current) {
   return ended ? "exited with " + std::to_string(container.exit_code) : std::string();
 }
 
-Situation unreachable_remote(const Error& error, const ReleaseRecord* current) {
+StackStatus unreachable_remote(const Error& error, const ReleaseRecord* current) {
   const std::string runs =
       current == nullptr ? "nothing is deployed" : release_text(current->number) + " keeps running";
-  return Situation{state_of(error), error.message,
-                   (error.hint.empty() ? "" : error.hint + "; ") + runs};
+  return StackStatus{state_of(error), error.message,
+                     (error.hint.empty() ? "" : error.hint + "; ") + runs};
 }
 
 // Nothing is to be deployed: does what is deployed run as it should?
-Situation at_rest(const SituationInput& input) {
+StackStatus at_rest(const StackStatusInput& input) {
   for (const Container& container : input.observed->containers) {
     const std::string what = ailment(container, input.current);
     if (what.empty()) continue;
-    return Situation{StackState::degraded, container.service + " " + what,
-                     "`trimtab logs " + input.stack + " " + container.service + "` shows why"};
+    return StackStatus{StackState::degraded, container.service + " " + what,
+                       "`trimtab logs " + input.stack + " " + container.service + "` shows why"};
   }
   if (!input.drift->empty()) {
-    return Situation{StackState::degraded, input.drift->front(),
-                     "`trimtab deploy " + input.stack + "` puts it back"};
+    return StackStatus{StackState::degraded, input.drift->front(),
+                       "`trimtab deploy " + input.stack + "` puts it back"};
   }
   const std::string& held = input.intent->held_commit;
   if (input.current != nullptr && !held.empty() && input.tip->value->commit == held &&
       input.current->commit != held) {
-    return Situation{StackState::synced,
-                     short_commit(held) + " is not deployed, since an operator asked for " +
-                         short_commit(input.current->commit),
-                     "the next commit is deployed again, and `trimtab deploy " + input.stack +
-                         "` deploys this one"};
+    return StackStatus{StackState::synced,
+                       short_commit(held) + " is not deployed, since an operator asked for " +
+                           short_commit(input.current->commit),
+                       "the next commit is deployed again, and `trimtab deploy " + input.stack +
+                           "` deploys this one"};
   }
-  if (input.current != nullptr && input.decided == Situation{StackState::synced, "", ""}) {
+  if (input.current != nullptr && input.decided == StackStatus{StackState::synced, "", ""}) {
     std::string next = "nothing to do: " + release_text(input.current->number) +
                        " is what Git and the registry ask for";
     if (input.probation_left.count() > 0) {
       next += "; on probation for " + human_duration(input.probation_left) + " more";
     }
-    return Situation{StackState::synced, "", std::move(next)};
+    return StackStatus{StackState::synced, "", std::move(next)};
   }
   return input.decided;
 }
@@ -97,11 +97,11 @@ StackState state_of(const Error& error) {
   return is_transient(error.code) ? StackState::waiting : StackState::failed;
 }
 
-Situation situation_of(const SituationInput& input) {
+StackStatus stack_status_of(const StackStatusInput& input) {
   if (input.intent->paused) {
     const std::string& why = input.intent->paused_why;
-    return Situation{StackState::paused, why.empty() ? "paused by an operator" : why,
-                     "`trimtab resume " + input.stack + "` ends the pause"};
+    return StackStatus{StackState::paused, why.empty() ? "paused by an operator" : why,
+                       "`trimtab resume " + input.stack + "` ends the pause"};
   }
   if (!input.stopped_unit.empty()) {
     std::string reason = "stopped by `systemctl stop " + input.stopped_unit + "`";
@@ -112,27 +112,27 @@ Situation situation_of(const SituationInput& input) {
     if (!running.empty()) {
       reason += ", but " + join(running, ", ") + (running.size() == 1 ? " runs" : " run");
     }
-    return Situation{StackState::stopped, std::move(reason),
-                     "`systemctl start " + input.stopped_unit + "` starts it"};
+    return StackStatus{StackState::stopped, std::move(reason),
+                       "`systemctl start " + input.stopped_unit + "` starts it"};
   }
   if (!input.unit_problem.empty()) {
-    return Situation{StackState::waiting,
-                     "nothing is done before systemd tells of the unit: " + input.unit_problem,
-                     "tried again until it does; `systemctl status dbus` may say more"};
+    return StackStatus{StackState::waiting,
+                       "nothing is done before systemd tells of the unit: " + input.unit_problem,
+                       "tried again until it does; `systemctl status dbus` may say more"};
   }
   if (input.docker_error) {
-    return Situation{input.current == nullptr ? StackState::waiting : StackState::degraded,
-                     input.docker_error->message, "tried again until Docker is back"};
+    return StackStatus{input.current == nullptr ? StackState::waiting : StackState::degraded,
+                       input.docker_error->message, "tried again until Docker is back"};
   }
   if (!input.lost_volumes.empty()) {
     const LostVolume& lost = input.lost_volumes.front();
-    return Situation{StackState::failed, lost.text(), lost.hint()};
+    return StackStatus{StackState::failed, lost.text(), lost.hint()};
   }
   const bool decided_nothing_bad = input.decided.state == StackState::synced;
   if (input.tip->error && (decided_nothing_bad || !input.tip->value)) {
     return unreachable_remote(*input.tip->error, input.current);
   }
-  if (!input.tip->value) return Situation{StackState::starting, "asking the remote", ""};
+  if (!input.tip->value) return StackStatus{StackState::starting, "asking the remote", ""};
   return decided_nothing_bad ? at_rest(input) : input.decided;
 }
 

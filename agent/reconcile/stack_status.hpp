@@ -28,18 +28,18 @@ enum class StackState {
 };
 std::string_view to_string(StackState state);
 
-struct Situation {
+struct StackStatus {
   StackState state = StackState::starting;
   std::string reason;  // "" where the state says it all
   std::string next;    // what happens next, or what to do
-  friend bool operator==(const Situation&, const Situation&) = default;
+  friend bool operator==(const StackStatus&, const StackStatus&) = default;
 };
 
-struct SituationInput {
+struct StackStatusInput {
   std::string stack;
   std::string stopped_unit;  // by which an operator stopped the stack; "": it is not stopped
   std::string unit_problem;  // why it is not known what became of the unit; "": it is
-  Situation decided;         // what the last look at Git and the registries came to
+  StackStatus decided;       // what the last look at Git and the registries came to
   const Intent* intent = nullptr;
   const ReleaseRecord* current = nullptr;  // null before the first
   std::optional<Error> docker_error;
@@ -55,7 +55,7 @@ struct SituationInput {
 StackState state_of(const Error& error);
 
 // What was decided, seen through what runs and what operators said.
-Situation situation_of(const SituationInput& input);
+StackStatus stack_status_of(const StackStatusInput& input);
 
 // "3f2c1ab" and "release 42", as people are told of them.
 std::string short_commit(const std::string& commit);

@@ -1,9 +1,9 @@
 // The images of a draft, each pinned to what its registry says, or to what is here.
-#include "agent/reconcile/drafting.hpp"
+#include "agent/reconcile/candidate_builder.hpp"
 
 namespace trimtab {
 
-Task<Result<std::string>> Drafting::ask_digest(ImageNeed need) {
+Task<Result<std::string>> CandidateBuilder::ask_digest(ImageNeed need) {
   // Whoever pushes an image and then the commit means that image: an older answer does not count.
   std::optional<std::string> known;
   const auto found = facts_->digests.find(need.text);
@@ -11,7 +11,7 @@ Task<Result<std::string>> Drafting::ask_digest(ImageNeed need) {
     known = found->second.value;
     if (known && !found->second.error) co_return *known;
   }
-  Result<std::string> digest = co_await parts_.registry.digest_of(need.reference);
+  Result<std::string> digest = co_await deps_.registry.digest_of(need.reference);
   if (digest && need.watched) facts_->digests[need.text].succeed(*digest);
   // A registry that is away holds nothing up of what others have.
   if (!digest && known && is_transient(digest.error().code)) co_return *known;
@@ -19,11 +19,11 @@ Task<Result<std::string>> Drafting::ask_digest(ImageNeed need) {
 }
 
 // Taking a stack over must not bring a new patch of postgres:16 along.
-Task<std::optional<ImagePin>> Drafting::pin_of_running(ImageNeed need) {
-  if (need.watched || parts_.store.current() != nullptr) co_return std::nullopt;
-  for (const Container& container : draft_.running.own) {
+Task<std::optional<ImagePin>> CandidateBuilder::pin_of_running(ImageNeed need) {
+  if (need.watched || deps_.store.current() != nullptr) co_return std::nullopt;
+  for (const Container& container : candidate_.running.own) {
     if (container.service != need.service || container.image != need.text) continue;
-    const Result<Image> image = co_await parts_.docker.image(container.image_id);
+    const Result<Image> image = co_await deps_.docker.image(container.image_id);
     if (!image) continue;
     const std::string prefix = need.reference.familiar_name() + "@";
     for (const std::string& digest : image->repo_digests) {
@@ -37,7 +37,7 @@ Task<std::optional<ImagePin>> Drafting::pin_of_running(ImageNeed need) {
   co_return std::nullopt;
 }
 
-Task<bool> Drafting::pin_one(ImageNeed need) {
+Task<bool> CandidateBuilder::pin_one(ImageNeed need) {
   ImagePin pin;
   pin.reference = need.text;
   if (need.how == ImageNeed::How::keep) {
@@ -50,8 +50,8 @@ Task<bool> Drafting::pin_one(ImageNeed need) {
     co_return true;
   }
   // An image without a digest of any registry was built or loaded here.
-  const Result<Image> here = co_await parts_.docker.image(need.text);
-  if (!here && here.error().code != Errc::not_found) co_return blame_world(here.error());
+  const Result<Image> here = co_await deps_.docker.image(need.text);
+  if (!here && here.error().code != Errc::not_found) co_return blame_host(here.error());
   if (here && here->repo_digests.empty()) {
     pin.pinned = here->id;
     pin.local = true;
@@ -64,11 +64,11 @@ Task<bool> Drafting::pin_one(ImageNeed need) {
       pin.local = true;
       pins_[need.service] = pin;
     } else {
-      draft_.built_images_missing.insert(need.service);
+      candidate_.built_images_missing.insert(need.service);
     }
     co_return true;
   }
-  if (need.watched) draft_.watched[need.text] = need.reference;
+  if (need.watched) candidate_.watched[need.text] = need.reference;
   const std::optional<ImagePin> running = co_await pin_of_running(need);
   if (running) {
     pins_[need.service] = *running;
@@ -76,22 +76,22 @@ Task<bool> Drafting::pin_one(ImageNeed need) {
   }
   const Result<std::string> digest = co_await ask_digest(need);
   if (!digest && digest.error().code == Errc::not_found) {
-    draft_.missing_images.push_back(need.text);
+    candidate_.missing_images.push_back(need.text);
     co_return true;
   }
-  if (!digest) co_return blame_world(digest.error());
+  if (!digest) co_return blame_host(digest.error());
   pin.pinned = need.reference.pinned(*digest);
   pins_[need.service] = pin;
   co_return true;
 }
 
-Task<bool> Drafting::pin() {
+Task<bool> CandidateBuilder::pin() {
   static const std::map<std::string, ImagePin> none;
-  const ReleaseRecord* const current = parts_.store.current();
-  const bool underscores = parts_.compose.tool().family == ComposeFamily::v1;
+  const ReleaseRecord* const current = deps_.store.current();
+  const bool underscores = deps_.compose.tool().family == ComposeFamily::v1;
   const auto needs =
-      image_needs(draft_.rendering.model, result_.release.project, underscores,
-                  parts_.settings.images.watch, current == nullptr ? none : current->images);
+      image_needs(candidate_.rendering.model, result_.release.project, underscores,
+                  deps_.settings.images.watch, current == nullptr ? none : current->images);
   if (!needs) {
     co_return refuse(reject("image", needs.error().message, "correct `image:` of the service"));
   }

@@ -1,4 +1,4 @@
-#include "agent/execute/roller.hpp"
+#include "agent/execute/rolling_update.hpp"
 
 #include <algorithm>
 
@@ -12,101 +12,101 @@
 namespace trimtab {
 
 RollTurn next_turn(const RollState& state) {
-  const int surplus = state.leaving + state.staying - state.replicas;
-  if (state.leaving == 0 && state.staying >= state.replicas) return {RollTurn::Kind::finish, 0};
-  if (surplus > 0 && state.staying > 0 && state.leaving > 0) {
-    return {RollTurn::Kind::retire, std::min(surplus, state.leaving)};
+  const int surplus = state.outgoing + state.incoming - state.replicas;
+  if (state.outgoing == 0 && state.incoming >= state.replicas) return {RollTurn::Kind::finish, 0};
+  if (surplus > 0 && state.incoming > 0 && state.outgoing > 0) {
+    return {RollTurn::Kind::prune, std::min(surplus, state.outgoing)};
   }
-  const int more = std::max(1, std::min(state.at_a_time, state.replicas - state.staying));
-  return {RollTurn::Kind::add, state.leaving + state.staying + more};
+  const int more = std::max(1, std::min(state.at_a_time, state.replicas - state.incoming));
+  return {RollTurn::Kind::add, state.outgoing + state.incoming + more};
 }
 
-Roller::Roller(RollerParts parts, Roll roll)
-    : parts_(parts),
+RollingUpdate::RollingUpdate(RollingUpdateDeps deps, RollingUpdateSpec roll)
+    : deps_(deps),
       roll_(std::move(roll)),
-      turnover_({parts.docker, parts.progress, parts.stop_requested},
+      turnover_({deps.docker, deps.progress, deps.stop_requested},
                 {roll_.service, roll_.with_new_files, roll_.going_back}) {
   replicas_ = replicas_of(roll_.rendering->service(roll_.service));
 }
 
-Task<Result<Roller::Present>> Roller::look() {
+Task<Result<RollingUpdate::Present>> RollingUpdate::observe() {
   auto containers =
-      co_await own_containers(parts_.docker, parts_.settings, parts_.store, parts_.project);
+      co_await own_containers(deps_.docker, deps_.settings, deps_.store, deps_.project);
   if (!containers) co_return containers.error();
   Present present;
   present.all = std::move(*containers);
   for (const Container& container : present.all) {
     if (container.service != roll_.service) continue;
-    const bool leaves = roll_.leaving.contains(container.id);
-    (leaves ? present.leaving : present.staying).push_back(container);
+    const bool leaves = roll_.outgoing.contains(container.id);
+    (leaves ? present.outgoing : present.incoming).push_back(container);
   }
   // Those that do not run any more first.
-  std::stable_partition(present.leaving.begin(), present.leaving.end(),
+  std::stable_partition(present.outgoing.begin(), present.outgoing.end(),
                         [](const Container& c) { return c.state != ContainerState::running; });
   co_return present;
 }
 
-Task<Result<void>> Roller::tidy() {
-  const Result<Present> present = co_await look();
+Task<Result<void>> RollingUpdate::tidy() {
+  const Result<Present> present = co_await observe();
   if (!present) co_return present.error();
-  for (const Container& container : present->staying) {
+  for (const Container& container : present->incoming) {
     Result<void> tidied;
     // Compose that was killed leaves a container that may lack some of its networks.
     if (container.state == ContainerState::created) {
-      tidied = co_await parts_.docker.remove(container.id);
+      tidied = co_await deps_.docker.remove(container.id);
     }
     // It was stopped on the way forward.
     if (container.state == ContainerState::exited && roll_.going_back) {
-      tidied = co_await parts_.docker.start(container.id);
+      tidied = co_await deps_.docker.start(container.id);
     }
     if (!tidied) co_return tidied;
   }
   co_return Result<void>();
 }
 
-Task<Result<void>> Roller::run() {
+Task<Result<void>> RollingUpdate::run() {
   Result<void> done = co_await take_turns();
-  if (!done && parts_.stop_requested) co_return done;
+  if (!done && deps_.stop_requested) co_return done;
   // Lines that stay behind would name addresses that somebody else may get.
-  const Result<void> freed = co_await free_proxies();
+  const Result<void> freed = co_await restore_proxy_hosts();
   if (done) done = freed;
   co_return done;
 }
 
-Task<Result<void>> Roller::take_turns() {
+Task<Result<void>> RollingUpdate::take_turns() {
   Result<void> done = co_await tidy();
   // Each turn adds or takes away a container, unless somebody interferes.
-  const std::size_t most_turns =
-      4 + 4 * static_cast<std::size_t>(std::max(replicas_, 1)) + 2 * roll_.leaving.size();
-  for (std::size_t turn = 0; done && turn < most_turns; ++turn) {
-    if (parts_.stop_requested) co_return Error{Errc::cancelled, "stopped while rolling", {}};
-    const Result<Present> present = co_await look();
+  const std::size_t max_turns =
+      4 + 4 * static_cast<std::size_t>(std::max(replicas_, 1)) + 2 * roll_.outgoing.size();
+  for (std::size_t turn = 0; done && turn < max_turns; ++turn) {
+    if (deps_.stop_requested) co_return Error{Errc::cancelled, "stopped while rolling", {}};
+    const Result<Present> present = co_await observe();
     if (!present) co_return present.error();
     RollState state;
-    state.leaving = static_cast<int>(present->leaving.size());
-    state.staying = static_cast<int>(present->staying.size());
+    state.outgoing = static_cast<int>(present->outgoing.size());
+    state.incoming = static_cast<int>(present->incoming.size());
     state.replicas = replicas_;
     state.at_a_time = parallelism_of(roll_.rendering->service(roll_.service));
     const RollTurn next = next_turn(state);
     if (next.kind == RollTurn::Kind::finish) co_return co_await wait_until_healthy();
     if (next.kind == RollTurn::Kind::add) done = co_await add(next.count);
-    if (next.kind != RollTurn::Kind::retire) continue;
+    if (next.kind != RollTurn::Kind::prune) continue;
     done = co_await wait_until_healthy();
-    if (done) done = co_await retire(static_cast<std::size_t>(next.count));
+    if (done) done = co_await prune(static_cast<std::size_t>(next.count));
   }
   if (!done) co_return done;
   co_return Error{Errc::conflict, roll_.service + ": its containers do not come to rest",
                   "does something else start or stop them?"};
 }
 
-Task<Result<void>> Roller::add(int up_to) {
+Task<Result<void>> RollingUpdate::add(int up_to) {
   UpRequest request;
   request.file = roll_.compose_file;
-  request.directory = parts_.settings.directory;
-  request.project = parts_.project;
+  request.directory = deps_.settings.directory;
+  request.project = deps_.project;
   request.services = {roll_.service};
   request.add_up_to = up_to;
-  Result<void> added = co_await parts_.compose.up(std::move(request));
+  Result<void> added = co_await deps_.compose.up(std::move(request));
   failpoint("rolling:added");
   if (!added && !is_transient(added.error().code)) {
     co_await note_failure(classify(Phase::starting, added.error()), added.error().message);
@@ -118,54 +118,54 @@ Task<Result<void>> Roller::add(int up_to) {
 
 // The gate's rules, for this service alone. Without a health check a container has to last for as
 // long as the gate asks for.
-Task<Result<void>> Roller::wait_until_healthy() {
+Task<Result<void>> RollingUpdate::wait_until_healthy() {
   std::optional<Gate> gate;
   for (;;) {
-    const Result<Present> present = co_await look();
+    const Result<Present> present = co_await observe();
     if (!present) co_return present.error();
     const auto now = SteadyClock::now();
     if (!gate) {
-      const bool checked = std::all_of(present->staying.begin(), present->staying.end(),
+      const bool checked = std::all_of(present->incoming.begin(), present->incoming.end(),
                                        [](const Container& c) { return c.health != Health::none; });
       GateDemand demand;
-      demand.timeout = parts_.settings.gate.timeout;
+      demand.timeout = deps_.settings.gate.timeout;
       demand.others_start = roll_.others_start;
-      if (!checked) demand.stable = parts_.settings.gate.stable;
+      if (!checked) demand.stable = deps_.settings.gate.stable;
       GateDemand::Service service;
-      service.replicas = static_cast<int>(present->staying.size());
+      service.replicas = static_cast<int>(present->incoming.size());
       service.image_id = roll_.image_id;
       demand.services[roll_.service] = service;
       // What a good release's containers went through before is not held against them.
       if (roll_.going_back) {
-        for (const Container& container : present->staying) demand.untouched.insert(container.id);
+        for (const Container& container : present->incoming) demand.untouched.insert(container.id);
       }
       gate.emplace(std::move(demand), now);
     }
-    GateVerdict verdict = gate->observe(present->staying, {}, now);
+    GateVerdict verdict = gate->observe(present->incoming, {}, now);
     if (verdict.state == GateVerdict::State::passed) co_return Result<void>();
     if (verdict.state == GateVerdict::State::failed) {
-      const bool content = verdict.cls == FailureClass::content;
-      co_await note_failure(verdict.cls, verdict.reason);
+      const bool content = verdict.cause == FailureCause::release;
+      co_await note_failure(verdict.cause, verdict.reason);
       const Result<void> removed = co_await remove_failed();
       if (!removed) co_return removed;
       co_return Error{content ? Errc::failed : Errc::timed_out, verdict.reason, {}};
     }
-    parts_.progress.waiting_for(verdict.waiting_for);
-    co_await parts_.engine_changed.wait_until(gate->next_look(SteadyClock::now()));
-    if (parts_.stop_requested) co_return Error{Errc::cancelled, "stopped while rolling", {}};
+    deps_.progress.waiting_for(verdict.waiting_for);
+    co_await deps_.engine_changed.wait_until(gate->next_poll_at(SteadyClock::now()));
+    if (deps_.stop_requested) co_return Error{Errc::cancelled, "stopped while rolling", {}};
   }
 }
 
-Task<void> Roller::note_failure(FailureClass cls, std::string reason) {
+Task<void> RollingUpdate::note_failure(FailureCause cause, std::string reason) {
   Failure failure;
-  failure.cls = cls;
+  failure.cause = cause;
   failure.reason = std::move(reason);
-  const Result<Present> present = co_await look();
+  const Result<Present> present = co_await observe();
   if (present) {
-    for (const Container& container : present->staying) {
+    for (const Container& container : present->incoming) {
       if (works(container)) continue;
       ServiceFailure service{roll_.service, failure.reason, {}};
-      co_await add_last_lines(parts_.docker, container.id, &service);
+      co_await add_last_lines(deps_.docker, container.id, &service);
       failure.services.push_back(std::move(service));
     }
   }
@@ -174,17 +174,17 @@ Task<void> Roller::note_failure(FailureClass cls, std::string reason) {
 
 // What does not work would get requests by its name. While all old ones still run, the service is
 // as it was; where none does, or they are those that failed, nothing better is left.
-Task<Result<void>> Roller::remove_failed() {
-  const Result<Present> present = co_await look();
+Task<Result<void>> RollingUpdate::remove_failed() {
+  const Result<Present> present = co_await observe();
   if (!present) co_return present.error();
-  const auto working = std::count_if(present->leaving.begin(), present->leaving.end(), works);
+  const auto working = std::count_if(present->outgoing.begin(), present->outgoing.end(), works);
   if (roll_.going_back || working == 0) co_return Result<void>();
   const bool whole = working >= replicas_;
-  for (const Container& container : present->staying) {
+  for (const Container& container : present->incoming) {
     if (!whole && works(container)) continue;
-    const Result<void> stopped = co_await parts_.docker.stop(container.id);
+    const Result<void> stopped = co_await deps_.docker.stop(container.id);
     if (!stopped) co_return stopped;
-    const Result<void> removed = co_await parts_.docker.remove(container.id);
+    const Result<void> removed = co_await deps_.docker.remove(container.id);
     if (!removed) co_return removed;
   }
   co_return Result<void>();
@@ -192,34 +192,34 @@ Task<Result<void>> Roller::remove_failed() {
 
 // --- the old ones go
 
-Task<Result<void>> Roller::free_proxies() {
-  const Result<Present> present = co_await look();
+Task<Result<void>> RollingUpdate::restore_proxy_hosts() {
+  const Result<Present> present = co_await observe();
   if (!present) co_return present.error();
   const std::vector<Proxy> proxies = proxies_of(*roll_.rendering, present->all, roll_.service);
-  const Result<void> freed = co_await turnover_.free(proxies, present->staying.size());
+  const Result<void> freed = co_await turnover_.free(proxies, present->incoming.size());
   if (turnover_.failure()) failure_ = turnover_.failure();
   co_return freed;
 }
 
-Task<Result<void>> Roller::retire(std::size_t count) {
-  const Result<Present> present = co_await look();
+Task<Result<void>> RollingUpdate::prune(std::size_t count) {
+  const Result<Present> present = co_await observe();
   if (!present) co_return present.error();
-  count = std::min(count, present->leaving.size());
-  std::vector<Container> going(present->leaving.begin(),
-                               present->leaving.begin() + static_cast<std::ptrdiff_t>(count));
-  std::vector<Container> remaining = present->staying;
-  remaining.insert(remaining.end(), present->leaving.begin() + static_cast<std::ptrdiff_t>(count),
-                   present->leaving.end());
+  count = std::min(count, present->outgoing.size());
+  std::vector<Container> going(present->outgoing.begin(),
+                               present->outgoing.begin() + static_cast<std::ptrdiff_t>(count));
+  std::vector<Container> remaining = present->incoming;
+  remaining.insert(remaining.end(), present->outgoing.begin() + static_cast<std::ptrdiff_t>(count),
+                   present->outgoing.end());
   const std::vector<Proxy> proxies = proxies_of(*roll_.rendering, present->all, roll_.service);
   const Result<void> pointed = co_await turnover_.point(proxies, going, remaining);
   if (turnover_.failure()) failure_ = turnover_.failure();
   if (!pointed) co_return pointed;
   failpoint("rolling:pointed");
   for (const Container& container : going) {
-    const Result<void> stopped = co_await parts_.docker.stop(container.id);
+    const Result<void> stopped = co_await deps_.docker.stop(container.id);
     if (!stopped && stopped.error().code != Errc::not_found) co_return stopped;
     failpoint("rolling:stopped");
-    const Result<void> removed = co_await parts_.docker.remove(container.id);
+    const Result<void> removed = co_await deps_.docker.remove(container.id);
     if (!removed) co_return removed;
   }
   co_return Result<void>();

@@ -7,13 +7,13 @@
 #include <vector>
 
 #include "agent/model/server_certificate.hpp"
-#include "agent/reconcile/draft.hpp"
+#include "agent/reconcile/candidate.hpp"
 #include "agent/reconcile/projects.hpp"
 #include "agent/reconcile/renderings.hpp"
 
 namespace trimtab {
 
-struct Examination {
+struct PreflightReport {
   std::vector<ServerCertificateFile> certificates;
   std::vector<ImagePull> pulls;             // images that are not here yet
   std::optional<std::uint64_t> free_bytes;  // where the Engine keeps images
@@ -21,8 +21,8 @@ struct Examination {
 };
 
 // All outlives the call.
-struct ExaminationParts {
-  DraftParts stack;
+struct PreflightDeps {
+  CandidateDeps stack;
   const Projects& projects;
   const Renderings& renderings;
   std::optional<EngineInfo> engine;  // as far as it is known
@@ -30,7 +30,7 @@ struct ExaminationParts {
 
 // `draft` outlives the call. `running`: the stack's own containers, with the signs that tell them
 // from others'.
-Task<Examination> examine(ExaminationParts parts, const Draft* draft,
-                          std::vector<Container> running, OwnSigns signs);
+Task<PreflightReport> run_preflight(PreflightDeps deps, const Candidate* candidate,
+                                    std::vector<Container> running, OwnSigns signs);
 
 }  // namespace trimtab

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "agent/compose/compose_program.hpp"
-#include "agent/execute/executor.hpp"
+#include "agent/execute/deployment_runner.hpp"
 #include "agent/git/git_program.hpp"
 #include "agent/registry/registry_client.hpp"
 #include "tests/lib/loop.hpp"
@@ -55,7 +55,7 @@ class StandingDocker final : public Docker {
   Task<Result<void>> stop(std::string) override { co_return away(); }
   Task<Result<void>> restart(std::string) override { co_return away(); }
   Task<Result<void>> signal(std::string, std::string) override { co_return away(); }
-  Task<Result<TrialEnd>> try_command(TrialRequest) override { co_return away(); }
+  Task<Result<TrialEnd>> run_throwaway(ThrowawayRequest) override { co_return away(); }
   Task<Result<std::uint64_t>> memory_used(std::string) override { co_return away(); }
   Task<Result<void>> events(std::int64_t, std::function<void()>,
                             std::function<void(const EngineEvent&)>) override {
@@ -67,10 +67,10 @@ class StandingDocker final : public Docker {
 };
 
 class Silence final : public Progress {
-  void phase_begun(const Attempt&) override {}
+  void phase_begun(const Deployment&) override {}
   void pulling(const std::string&, const PullProgress&) override {}
   void waiting_for(const std::map<std::string, std::string>&) override {}
-  void remark(const std::string&) override {}
+  void note(const std::string&) override {}
   void hook_begun(const std::string&, std::chrono::milliseconds) override {}
 };
 
@@ -91,21 +91,21 @@ struct Pulling : testing::Test {
     release.images["api"] = {"acme/api:1", "acme/api" + digest, false};
     release.images["web"] = {"acme/web:1", "acme/web" + digest, false};
     EXPECT_TRUE(store.save(release));
-    attempt.release = 1;
+    deployment.release = 1;
     docker.on_pull = [this] {
       if (docker.pulls == 2) happen();
     };
   }
 
-  std::optional<AttemptResult> run() {
-    ExecutorHooks hooks;
+  std::optional<DeploymentResult> run() {
+    RunnerCallbacks hooks;
     hooks.superseded = [this](const Release&) { return superseded; };
     hooks.paused = [this] { return paused; };
-    hooks.make_readable = is_readable;
+    hooks.rerender_for_current_compose = is_readable;
     executor.emplace(
-        ExecutorParts{settings, project, git, registry, docker, compose, store, progress, changed},
+        DeploymentDeps{settings, project, git, registry, docker, compose, store, progress, changed},
         std::move(hooks));
-    return test::await(loop, executor->run(attempt, false));
+    return test::await(loop, executor->run(deployment, false));
   }
 
   test::TemporaryFolder folder;
@@ -119,8 +119,8 @@ struct Pulling : testing::Test {
   ComposeProgram compose{(folder / "docker.sock").string(), folder / "empty"};
   Store store = *Store::open(folder / "shop");
   Silence progress;
-  Attempt attempt;
-  std::optional<Executor> executor;
+  Deployment deployment;
+  std::optional<DeploymentRunner> executor;
   bool superseded = false;
   bool paused = false;
   std::function<void()> happen;  // once both pulls go on
@@ -133,10 +133,10 @@ TEST_F(Pulling, EndsAtOnceWhereANewerCommitIsKnown) {
   };
   const auto result = run();
   ASSERT_TRUE(result);
-  EXPECT_EQ(result->end, AttemptEnd::superseded);
+  EXPECT_EQ(result->end, DeploymentEnd::superseded);
   EXPECT_EQ(docker.cut, 2);
   EXPECT_EQ(store.find(1)->outcome, Outcome::superseded);
-  EXPECT_FALSE(store.attempt());
+  EXPECT_FALSE(store.in_flight());
 }
 
 TEST_F(Pulling, EndsAtOnceWhereAnOperatorPauses) {
@@ -146,11 +146,11 @@ TEST_F(Pulling, EndsAtOnceWhereAnOperatorPauses) {
   };
   const auto result = run();
   ASSERT_TRUE(result && result->failure);
-  EXPECT_EQ(result->end, AttemptEnd::postponed);
+  EXPECT_EQ(result->end, DeploymentEnd::postponed);
   EXPECT_EQ(result->failure->reason, "shop was paused");
   EXPECT_EQ(docker.cut, 2);
   EXPECT_EQ(store.find(1)->outcome, Outcome::in_progress);
-  EXPECT_FALSE(store.attempt());
+  EXPECT_FALSE(store.in_flight());
 }
 
 TEST_F(Pulling, EndsAtOnceWhereItIsToStopAndGoesOnLater) {
@@ -159,12 +159,12 @@ TEST_F(Pulling, EndsAtOnceWhereItIsToStopAndGoesOnLater) {
     executor->request_stop();
     executor->request_stop();
   };
-  attempt.entries = 1;  // begun once, and cut off by a crash
+  deployment.phase_attempts = 1;  // begun once, and cut off by a crash
   EXPECT_FALSE(run());
   EXPECT_EQ(docker.cut, 2);
-  ASSERT_TRUE(store.attempt());
-  EXPECT_EQ(store.attempt()->phase, Phase::pulling);
-  EXPECT_EQ(store.attempt()->entries, 1) << "one crash, and no more was forgotten";
+  ASSERT_TRUE(store.in_flight());
+  EXPECT_EQ(store.in_flight()->phase, Phase::pulling);
+  EXPECT_EQ(store.in_flight()->phase_attempts, 1) << "one crash, and no more was forgotten";
 }
 
 TEST_F(Pulling, GoesOnWhereSomethingElseHasChanged) {

@@ -1,4 +1,4 @@
-#include "agent/reconcile/examination.hpp"
+#include "agent/reconcile/preflight_report.hpp"
 
 #include <algorithm>
 
@@ -23,68 +23,69 @@ namespace fs = std::filesystem;
 PreflightFinding docker_finding(const Error& error) {
   PreflightFinding finding;
   finding.name = "docker";
-  finding.cls = FailureClass::world;
+  finding.cause = FailureCause::host;
   finding.message = error.message;
   finding.hint = error.hint.empty() ? "`journalctl -u docker` may say more" : error.hint;
   return finding;
 }
 
-bool is_tracked_file(const Draft& draft, const fs::path& live, const std::string& path) {
+bool is_tracked_file(const Candidate& candidate, const fs::path& live, const std::string& path) {
   const std::string folder = live.string() + "/";
   return path.starts_with(folder) &&
-         std::any_of(draft.tree.begin(), draft.tree.end(), [&](const TreeEntry& entry) {
+         std::any_of(candidate.tree.begin(), candidate.tree.end(), [&](const TreeEntry& entry) {
            return entry.path == path.substr(folder.size());
          });
 }
 
 // Gathers the input of preflight, part by part.
-class Examining {
+class PreflightRun {
  public:
-  Examining(ExaminationParts parts, const Draft& draft, std::vector<Container> running,
-            OwnSigns signs)
-      : parts_(std::move(parts)),
-        draft_(draft),
+  PreflightRun(PreflightDeps deps, const Candidate& candidate, std::vector<Container> running,
+               OwnSigns signs)
+      : deps_(std::move(deps)),
+        candidate_(candidate),
         running_(std::move(running)),
         signs_(std::move(signs)),
         checkout_(staged_checkout(store().staging(), live())) {}
 
-  Task<Examination> run();
+  Task<PreflightReport> run();
 
  private:
-  [[nodiscard]] const Store& store() const { return parts_.stack.store; }
-  [[nodiscard]] const fs::path& live() const { return parts_.stack.settings.directory; }
+  [[nodiscard]] const Store& store() const { return deps_.stack.store; }
+  [[nodiscard]] const fs::path& live() const { return deps_.stack.settings.directory; }
   void take_draft();
   void find_what_ran();
   Task<bool> ask_docker();
-  void look_at_takeover();
-  void look_at_mounts();
-  Task<void> look_at_ports();
-  Task<void> look_at_collisions();
-  Task<void> look_at_images();
-  void look_at_certificates();
+  void check_takeover();
+  void check_mounts();
+  Task<void> check_ports();
+  Task<void> check_collisions();
+  Task<void> check_images();
+  void check_certificates();
 
-  ExaminationParts parts_;
-  const Draft& draft_;
+  PreflightDeps deps_;
+  const Candidate& candidate_;
   std::vector<Container> running_;
   OwnSigns signs_;
   fs::path checkout_;
   preflight::Input input_;
   Rendering before_;  // of the newest release that can be read
-  Examination result_;
+  PreflightReport result_;
 };
 
-Task<Examination> Examining::run() {
+Task<PreflightReport> PreflightRun::run() {
   take_draft();
   find_what_ran();
-  input_.postgres = co_await postgres_majors(parts_.stack.docker, running_, draft_.release.images);
+  input_.postgres =
+      co_await postgres_majors(deps_.stack.docker, running_, candidate_.release.images);
   const bool told = co_await ask_docker();
   if (!told) co_return std::move(result_);
-  look_at_takeover();
-  look_at_mounts();
-  co_await look_at_ports();
-  co_await look_at_collisions();
-  co_await look_at_images();
-  look_at_certificates();
+  check_takeover();
+  check_mounts();
+  co_await check_ports();
+  co_await check_collisions();
+  co_await check_images();
+  check_certificates();
   for (PreflightFinding& finding : preflight::check(input_)) {
     result_.findings.push_back(std::move(finding));
   }
@@ -92,27 +93,27 @@ Task<Examination> Examining::run() {
   co_return std::move(result_);
 }
 
-void Examining::take_draft() {
-  const StackSettings& settings = parts_.stack.settings;
-  input_.project = draft_.release.project;
+void PreflightRun::take_draft() {
+  const StackSettings& settings = deps_.stack.settings;
+  input_.project = candidate_.release.project;
   input_.directory = live().string();
-  input_.next = &draft_.rendering;
+  input_.next = &candidate_.rendering;
   input_.is_first = store().current() == nullptr;
-  input_.unset_variables = draft_.unset_variables;
-  input_.dollar_values = draft_.dollar_values;
-  input_.env_file = draft_.env_file;
-  input_.built_images_missing = draft_.built_images_missing;
-  input_.compose_files = draft_.files;
-  input_.project_holder = parts_.projects.other_holder(draft_.release.project, settings.name);
+  input_.unset_variables = candidate_.unset_variables;
+  input_.dollar_values = candidate_.dollar_values;
+  input_.env_file = candidate_.env_file;
+  input_.built_images_missing = candidate_.built_images_missing;
+  input_.compose_files = candidate_.files;
+  input_.project_holder = deps_.projects.other_holder(candidate_.release.project, settings.name);
   input_.self_signed_until_issued = settings.certs.self_signed_until_issued;
   input_.gate_timeout = settings.gate.timeout;
   input_.now = wall_now();
 }
 
-void Examining::find_what_ran() {
+void PreflightRun::find_what_ran() {
   for (const ReleaseRecord* known = store().current();
        known != nullptr && input_.current == nullptr; known = store().last_good_before(*known)) {
-    Result<Rendering> rendering = parts_.renderings.of(known->number);
+    Result<Rendering> rendering = deps_.renderings.of(known->number);
     if (!rendering) continue;
     before_ = std::move(*rendering);
     input_.current = &before_;
@@ -120,13 +121,13 @@ void Examining::find_what_ran() {
 }
 
 // False where Docker does not tell what there is.
-Task<bool> Examining::ask_docker() {
-  auto all = co_await parts_.stack.docker.all_containers();
+Task<bool> PreflightRun::ask_docker() {
+  auto all = co_await deps_.stack.docker.all_containers();
   if (all) {
     name_paths_as(live(), *all);
     input_.all_containers = *all;
   }
-  co_await look_up_names(parts_.stack.docker, &input_);
+  co_await look_up_names(deps_.stack.docker, &input_);
   if (!all || !input_.volumes) {
     const Error unknown{Errc::unavailable, "Docker does not tell which volumes there are", {}};
     result_.findings.push_back(docker_finding(all ? unknown : all.error()));
@@ -135,7 +136,7 @@ Task<bool> Examining::ask_docker() {
   input_.foreign = foreign_among(*all, signs_);
   for (const ReleaseRecord* ran = release_to_go_back_to(store()); ran != nullptr;
        ran = store().last_good_before(*ran)) {
-    const Result<Rendering> rendering = parts_.renderings.of(ran->number);
+    const Result<Rendering> rendering = deps_.renderings.of(ran->number);
     if (!rendering) continue;
     input_.lost_volumes = lost_volumes(*ran, *rendering, *input_.volumes);
     break;
@@ -143,43 +144,43 @@ Task<bool> Examining::ask_docker() {
   co_return true;
 }
 
-void Examining::look_at_takeover() {
+void PreflightRun::check_takeover() {
   for (const Container& container : running_) {
     // What trimtab has made, of which no record is left, was said by a commit, too.
     if (!input_.is_first || maker_of(container, signs_) != Maker::hand) continue;
     input_.running.push_back(container);
     for (const auto& [target, source] : container.bind_mounts) {
-      if (is_tracked_file(draft_, live(), source)) input_.tracked_files.insert(source);
+      if (is_tracked_file(candidate_, live(), source)) input_.tracked_files.insert(source);
     }
   }
 }
 
-void Examining::look_at_mounts() {
+void PreflightRun::check_mounts() {
   std::error_code ec;
   const std::string live_path = live().string();
-  for (const std::string& name : draft_.rendering.service_names()) {
-    for (const Mount& mount : mounts_of(draft_.rendering.service(name))) {
+  for (const std::string& name : candidate_.rendering.service_names()) {
+    for (const Mount& mount : mounts_of(candidate_.rendering.service(name))) {
       if (mount.type != "bind") continue;
       const bool below = mount.source.rfind(live_path + "/", 0) == 0;
       const std::string inside = below ? mount.source.substr(live_path.size() + 1) : std::string();
       // What Git does not track is as it is, of the rest what the commit has.
-      const bool as_it_is = !below || is_untracked(draft_.tracked_live, inside);
+      const bool as_it_is = !below || is_untracked(candidate_.tracked_live, inside);
       const bool exists = (as_it_is && fs::exists(mount.source, ec)) ||
                           (below && fs::exists(checkout_ / inside, ec));
       if (mount.source != live_path && !exists) input_.missing_sources.insert(mount.source);
     }
   }
   const fs::path state = fs::weakly_canonical(store().directory().parent_path(), ec);
-  for (const auto& [path, who] : host_paths(draft_.rendering.model)) {
+  for (const auto& [path, who] : host_paths(candidate_.rendering.model)) {
     if (shows_state(real_source(path, live(), checkout_), state)) input_.shown_state[path] = who;
   }
 }
 
 // Who holds one is asked of each process of the host.
-Task<void> Examining::look_at_ports() {
+Task<void> PreflightRun::check_ports() {
   std::set<std::string> ports;
-  for (const std::string& name : draft_.rendering.service_names()) {
-    for (const PublishedPort& port : published_ports_of(draft_.rendering.service(name))) {
+  for (const std::string& name : candidate_.rendering.service_names()) {
+    for (const PublishedPort& port : published_ports_of(candidate_.rendering.service(name))) {
       ports.insert(port.protocol + "/" + std::to_string(port.host_port));
     }
   }
@@ -187,10 +188,11 @@ Task<void> Examining::look_at_ports() {
   input_.port_holders = co_await on_disk_thread(look);
 }
 
-Task<void> Examining::look_at_collisions() {
+Task<void> PreflightRun::check_collisions() {
   const ReleaseRecord* const current = store().current();
   const std::string from = current == nullptr ? std::string() : current->commit;
-  const auto collisions = co_await parts_.stack.git.collisions(live(), from, draft_.release.commit);
+  const auto collisions =
+      co_await deps_.stack.git.collisions(live(), from, candidate_.release.commit);
   if (collisions) {
     input_.collisions = *collisions;
     co_return;
@@ -198,33 +200,33 @@ Task<void> Examining::look_at_collisions() {
   // Unknown is not "none": what people keep there could be overwritten.
   PreflightFinding finding;
   finding.name = "live-directory";
-  finding.cls = FailureClass::world;
+  finding.cause = FailureCause::host;
   finding.message = "it is not known which files in " + live().string() +
                     " the commit would overwrite: " + collisions.error().message;
   finding.hint = collisions.error().hint;
   result_.findings.push_back(std::move(finding));
 }
 
-Task<void> Examining::look_at_images() {
+Task<void> PreflightRun::check_images() {
   Platform host;
-  if (const auto& engine = parts_.engine) {
+  if (const auto& engine = deps_.engine) {
     host = platform_of_host(engine->os, engine->architecture);
     input_.image_directory = engine->root_directory;
     input_.free_bytes = free_bytes(engine->root_directory);
   }
-  PullForecast forecast = co_await forecast_pulls(parts_.stack.docker, parts_.stack.registry, host,
-                                                  draft_.release, store().current());
+  PullForecast forecast = co_await forecast_pulls(deps_.stack.docker, deps_.stack.registry, host,
+                                                  candidate_.release, store().current());
   input_.pulls = forecast.pulls;
-  for (const auto& [service, pin] : draft_.release.images) {
-    const Result<Image> image = co_await parts_.stack.docker.image(pin.pinned);
+  for (const auto& [service, pin] : candidate_.release.images) {
+    const Result<Image> image = co_await deps_.stack.docker.image(pin.pinned);
     if (image && image->health_check) input_.image_health_checks[service] = *image->health_check;
   }
   result_.findings = std::move(forecast.findings);
   result_.pulls = std::move(forecast.pulls);
 }
 
-void Examining::look_at_certificates() {
-  input_.certificates = find_certificates(draft_.rendering, live(), checkout_);
+void PreflightRun::check_certificates() {
+  input_.certificates = find_certificates(candidate_.rendering, live(), checkout_);
   result_.certificates = input_.certificates;
   if (!input_.self_signed_until_issued) return;
   // Their folder comes with them.
@@ -239,9 +241,9 @@ void Examining::look_at_certificates() {
 
 }  // namespace
 
-Task<Examination> examine(ExaminationParts parts, const Draft* draft,
-                          std::vector<Container> running, OwnSigns signs) {
-  Examining examining(std::move(parts), *draft, std::move(running), std::move(signs));
+Task<PreflightReport> run_preflight(PreflightDeps deps, const Candidate* candidate,
+                                    std::vector<Container> running, OwnSigns signs) {
+  PreflightRun examining(std::move(deps), *candidate, std::move(running), std::move(signs));
   co_return co_await examining.run();
 }
 

@@ -21,7 +21,7 @@
 
 namespace trimtab {
 
-struct DraftParts {
+struct CandidateDeps {
   const StackSettings& settings;
   Git& git;
   Registry& registry;
@@ -31,7 +31,7 @@ struct DraftParts {
 };
 
 // A release that is not numbered yet, and what preflight wants to know of it.
-struct Draft {
+struct Candidate {
   Release release;
   std::vector<std::string> notices;  // for people
   Rendering rendering;
@@ -49,21 +49,21 @@ struct Draft {
 };
 
 // What became of the try to make one.
-struct DraftResult {
+struct CandidateResult {
   Release release;                           // as far as it came: commit, subject, inputs
   Inputs inputs;                             // all that was read to come so far
-  std::optional<Draft> draft;                // complete, unless it has missing images
+  std::optional<Candidate> candidate;        // complete, unless it has missing images
   std::optional<PreflightFinding> rejected;  // the commit is at fault
   std::optional<Error> world;                // to be tried again
 };
 
 // `facts`: what the watchers know; digests asked for here are added. Where a stack is taken over,
 // the images of what runs are kept.
-Task<DraftResult> make_draft(DraftParts parts, RefTip tip, Facts* facts);
+Task<CandidateResult> build_candidate(CandidateDeps deps, RefTip tip, Facts* facts);
 
 // Renders a release again from what is kept of it, because another Compose is here now, or because
 // its compose.yaml is damaged: then only to what it was.
 // `any_version`: a rendering of the same family will do.
-Task<Result<void>> make_readable(DraftParts parts, int number, bool any_version);
+Task<Result<void>> rerender_for_current_compose(CandidateDeps deps, int number, bool any_version);
 
 }  // namespace trimtab

@@ -4,52 +4,52 @@
 
 #include <optional>
 
-#include "agent/execute/deployment.hpp"
+#include "agent/execute/deployment_run.hpp"
 #include "agent/execute/phase_machine.hpp"
 #include "agent/plan/diff.hpp"
 
 namespace trimtab {
 
-struct AttemptResult {
-  AttemptEnd end = AttemptEnd::committed;
+struct DeploymentResult {
+  DeploymentEnd end = DeploymentEnd::committed;
   std::optional<Failure> failure;
   // Why the end is not recorded: record_end() is to be called again, and nothing else begun until
-  // it is. By its record the attempt is in flight until then.
+  // it is. By its record the deployment is in flight until then.
   std::optional<Error> unrecorded;
 };
 
-class Executor {
+class DeploymentRunner {
  public:
-  Executor(ExecutorParts parts, ExecutorHooks hooks) : deployment_(parts, std::move(hooks)) {}
+  DeploymentRunner(DeploymentDeps deps, RunnerCallbacks hooks) : run_(deps, std::move(hooks)) {}
 
-  // Carries the attempt to its end. `resumed`: it was in flight when the daemon started. Nothing
+  // Carries the deployment to its end. `resumed`: it was in flight when the daemon started. Nothing
   // where request_stop() ended it between two phases: its record keeps it for the next start.
-  Task<std::optional<AttemptResult>> run(Attempt attempt, bool resumed);
-  // Records how the attempt ended, after run(), where that could not be written.
+  Task<std::optional<DeploymentResult>> run(Deployment deployment, bool resumed);
+  // Records how the deployment ended, after run(), where that could not be written.
   Task<Result<void>> record_end();
 
-  // Ends an attempt that is suspended, which something else takes the place of.
-  Result<void> give_up(Attempt attempt);
+  // Ends a deployment that is suspended, which something else takes the place of.
+  Result<void> give_up(Deployment deployment);
 
   void request_stop();
   // Whether being cancelled now leaves nothing half done.
   [[nodiscard]] bool may_be_interrupted() const;
 
  private:
-  Next resume(Course course);
+  Next resume(DeploymentPolicy policy);
   // Journals the phase. An error where it must not be begun.
   Result<void> begin(Phase phase);
-  Task<PhaseOutcome> perform(Phase phase);
+  Task<PhaseOutcome> run_phase(Phase phase);
   // The phase from its beginning to the end of its entry in the timeline.
   Task<PhaseOutcome> go_through(Phase phase);
   // Whether the same phase is begun again, since Docker was away and is back.
   Task<bool> is_to_be_repeated(Phase phase, PhaseOutcome outcome);
   void note_failure(Failure failure);
-  AttemptResult suspend(std::optional<Failure> failure);
+  DeploymentResult suspend(std::optional<Failure> failure);
   void save_or_warn();
 
-  Deployment deployment_;
-  std::optional<AttemptEnd> end_;
+  DeploymentRun run_;
+  std::optional<DeploymentEnd> end_;
 };
 
 }  // namespace trimtab

@@ -1,11 +1,11 @@
-// A staged checkout on its way to a draft; the files draft*.cpp have its parts.
+// A staged checkout on its way to a draft; the files draft*.cpp have its deps.
 #pragma once
 
 #include <algorithm>
 
 #include "agent/compose/env_file.hpp"
+#include "agent/reconcile/candidate.hpp"
 #include "agent/reconcile/compose_inputs.hpp"
-#include "agent/reconcile/draft.hpp"
 #include "agent/reconcile/inputs.hpp"
 #include "agent/reconcile/staging.hpp"
 
@@ -18,19 +18,19 @@ PreflightFinding reject(std::string name, std::string message, std::string hint)
 const TreeEntry* find_entry(const std::vector<TreeEntry>& tree, const std::string& path);
 
 // One staged checkout on its way to a draft.
-class Drafting {
+class CandidateBuilder {
  public:
-  Drafting(DraftParts parts, RefTip tip, Facts* facts)
-      : parts_(parts),
+  CandidateBuilder(CandidateDeps deps, RefTip tip, Facts* facts)
+      : deps_(deps),
         tip_(std::move(tip)),
         facts_(facts),
-        checkout_(staged_checkout(parts.store.staging(), parts.settings.directory)) {}
+        checkout_(staged_checkout(deps.store.staging(), deps.settings.directory)) {}
 
-  Task<DraftResult> run();
+  Task<CandidateResult> run();
 
  private:
   Task<bool> stage();
-  Task<bool> look_at_what_runs();
+  Task<bool> check_running_services();
   Task<bool> render();
   [[nodiscard]] Error without_values(Error error) const;
   [[nodiscard]] PreflightFinding rejected_by_compose(const Error& error) const;
@@ -48,7 +48,7 @@ class Drafting {
   bool refuse_remote_includes(const Json& raw, const std::string& file, const Variables& variables);
   bool choose_project(const Json& raw);
   bool note_inputs();
-  Task<bool> look_at_env_file();
+  Task<bool> check_env_file();
   bool take_copies();
   Task<bool> link_live_files();
 
@@ -63,7 +63,7 @@ class Drafting {
     return input_path(checkout_, path);
   }
   std::filesystem::path live(const std::string& path) const {
-    return input_path(parts_.settings.directory, path);
+    return input_path(deps_.settings.directory, path);
   }
   bool provide(const std::string& path);
   bool copy_of_live(const std::string& path);
@@ -74,7 +74,7 @@ class Drafting {
     result_.rejected = std::move(finding);
     return false;
   }
-  bool blame_world(Error error) {
+  bool blame_host(Error error) {
     result_.world = std::move(error);
     return false;
   }
@@ -82,17 +82,17 @@ class Drafting {
   // file.
   bool is_link(const std::string& path) const {
     for (std::size_t end = path.find('/');; end = path.find('/', end + 1)) {
-      const TreeEntry* const entry = find_entry(draft_.tree, path.substr(0, end));
+      const TreeEntry* const entry = find_entry(candidate_.tree, path.substr(0, end));
       if (entry != nullptr && entry->mode == "120000") return true;
       if (end == std::string::npos) return false;
     }
   }
 
-  DraftParts parts_;
+  CandidateDeps deps_;
   RefTip tip_;
   Facts* facts_;
-  DraftResult result_;
-  Draft draft_;
+  CandidateResult result_;
+  Candidate candidate_;
   std::filesystem::path checkout_;
   Variables variables_;  // that Compose fills in
   std::vector<std::string> files_;

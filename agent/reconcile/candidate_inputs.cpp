@@ -1,6 +1,6 @@
 // What a commit's compose files say of themselves, and the files beside them that Compose reads.
 #include "agent/compose/compose_yaml.hpp"
-#include "agent/reconcile/drafting.hpp"
+#include "agent/reconcile/candidate_builder.hpp"
 #include "agent/reconcile/state_directory.hpp"
 #include "common/disk_thread.hpp"
 #include "common/files.hpp"
@@ -11,7 +11,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::size_t most_further_files = 100;
+constexpr std::size_t max_further_files = 100;
 
 PreflightFinding link_finding(const std::string& path) {
   return reject("symlink", path + " is a symbolic link in Git",
@@ -34,8 +34,8 @@ const TreeEntry* find_entry(const std::vector<TreeEntry>& tree, const std::strin
   return found == tree.end() ? nullptr : &*found;
 }
 
-bool Drafting::find_compose_files() {
-  files_ = parts_.settings.compose;
+bool CandidateBuilder::find_compose_files() {
+  files_ = deps_.settings.compose;
   std::error_code ec;
   if (files_.empty()) {
     for (const char* name : default_compose_files) {
@@ -59,11 +59,11 @@ bool Drafting::find_compose_files() {
   return true;
 }
 
-bool Drafting::read_raw_files() {
+bool CandidateBuilder::read_raw_files() {
   bool has_services = false;
   for (const std::string& file : files_) {
     const Result<std::string> text = read_file(checkout_ / file, max_input_size);
-    if (!text) return blame_world(text.error());
+    if (!text) return blame_host(text.error());
     compose_text_ += *text;
     const Result<Json> raw = parse_yaml(*text);
     if (!raw) {
@@ -74,16 +74,16 @@ bool Drafting::read_raw_files() {
         has_services || !json_object(*raw, "services").empty() || raw->contains("include");
     if (!choose_project(*raw)) return false;
     const std::string& project = result_.release.project;
-    variables_["COMPOSE_PROJECT_NAME"] = project.empty() ? parts_.settings.name : project;
-    if (!note_raw_file(*raw, file, project_folder(files_), variables_)) return false;
+    variables_["COMPOSE_PROJECT_NAME"] = project.empty() ? deps_.settings.name : project;
+    if (!note_raw_file(*raw, file, project_directory(files_), variables_)) return false;
   }
   // Each Compose has other words for this, some of them far from what is wrong.
   if (!has_services) {
     return refuse(reject("no-service", join(files_, ", ") + " has no services",
                          "nothing is removed because of it: commit a compose file that has some"));
   }
-  if (result_.release.project.empty()) result_.release.project = parts_.settings.name;
-  const ReleaseRecord* const current = parts_.store.current();
+  if (result_.release.project.empty()) result_.release.project = deps_.settings.name;
+  const ReleaseRecord* const current = deps_.store.current();
   if (current != nullptr && current->project != result_.release.project) {
     return refuse(reject("project-changed",
                          "the project's name changes from " + current->project + " to " +
@@ -94,24 +94,24 @@ bool Drafting::read_raw_files() {
 }
 
 // What a compose file reads besides itself. `base`: the folder that its paths are relative to.
-bool Drafting::note_raw_file(const Json& raw, const std::string& file, const std::string& base,
-                             const Variables& variables) {
+bool CandidateBuilder::note_raw_file(const Json& raw, const std::string& file,
+                                     const std::string& base, const Variables& variables) {
   if (!refuse_remote_includes(raw, file, variables)) return false;
   for (const std::string& path : env_files_of(raw)) {
     const auto known = path_from(base, path, variables);
     if (known && !known->empty()) env_files_.insert(*known);
   }
   const auto put =
-      put_build_contexts(parts_.store.staging(), parts_.settings.directory, raw, base, variables);
-  if (!put) return blame_world(put.error());
+      put_build_contexts(deps_.store.staging(), deps_.settings.directory, raw, base, variables);
+  if (!put) return blame_host(put.error());
   for (const FurtherFile& further : further_files(raw, base, variables)) {
     if (!note_further_file(further, variables)) return false;
   }
   return true;
 }
 
-bool Drafting::note_further_file(const FurtherFile& further, Variables variables) {
-  if (further_.size() >= most_further_files || !further_.insert(further.path).second) return true;
+bool CandidateBuilder::note_further_file(const FurtherFile& further, Variables variables) {
+  if (further_.size() >= max_further_files || !further_.insert(further.path).second) return true;
   if (!provide(further.path)) return false;
   for (const std::string& path : further.env_files) {
     env_files_.insert(path);
@@ -127,8 +127,8 @@ bool Drafting::note_further_file(const FurtherFile& further, Variables variables
 }
 
 // Compose would fetch these itself, with programs and from places outside our control.
-bool Drafting::refuse_remote_includes(const Json& raw, const std::string& file,
-                                      const Variables& variables) {
+bool CandidateBuilder::refuse_remote_includes(const Json& raw, const std::string& file,
+                                              const Variables& variables) {
   std::vector<std::string> named;
   const auto add = [&](const Json& path) {
     if (path.is_string()) named.push_back(path.get<std::string>());
@@ -150,52 +150,52 @@ bool Drafting::refuse_remote_includes(const Json& raw, const std::string& file,
 }
 
 // Makes sure that Compose finds the file where it looks for it, and that it is one to be read.
-bool Drafting::provide(const std::string& path) {
+bool CandidateBuilder::provide(const std::string& path) {
   if (is_link(path)) return refuse(link_finding(path));
   std::error_code ec;
-  const fs::path state = fs::weakly_canonical(parts_.store.directory().parent_path(), ec);
-  const fs::path real = real_source(live(path), parts_.settings.directory, checkout_);
+  const fs::path state = fs::weakly_canonical(deps_.store.directory().parent_path(), ec);
+  const fs::path real = real_source(live(path), deps_.settings.directory, checkout_);
   if (shows_state(real, state)) {
     return refuse(reject("state-directory",
                          "a compose file reads " + live(path).string() +
                              ", which lies in trimtab's own state directory",
                          "name another file: the directory has the secrets of all stacks"));
   }
-  return find_entry(draft_.tree, path) != nullptr || live_files_.contains(path) ||
+  return find_entry(candidate_.tree, path) != nullptr || live_files_.contains(path) ||
          copy_of_live(path);
 }
 
 // A copy, made of what was looked at: between a look at a file and Compose's reading it, whoever
 // owns the live directory could put a link in its place.
-bool Drafting::copy_of_live(const std::string& path) {
+bool CandidateBuilder::copy_of_live(const std::string& path) {
   std::error_code ec;
   Result<void> put;
-  const Result<std::string>& bytes = live_files_[path] =
-      read_input(parts_.settings.directory, path);
-  const bool goes = draft_.tracked_live.contains(path);
+  const Result<std::string>& bytes = live_files_[path] = read_input(deps_.settings.directory, path);
+  const bool goes = candidate_.tracked_live.contains(path);
   if (bytes) {
-    if (!goes) put = put_file(parts_.store.staging(), staged(path), *bytes);
+    if (!goes) put = put_file(deps_.store.staging(), staged(path), *bytes);
   } else if (fs::is_directory(live(path), ec)) {
-    if (!goes) put = put_folder(parts_.store.staging(), staged(path));
+    if (!goes) put = put_directory(deps_.store.staging(), staged(path));
   } else if (bytes.error().code != Errc::not_found) {
     PreflightFinding finding = reject("input", bytes.error().message, bytes.error().hint);
-    finding.cls = FailureClass::world;
+    finding.cause = FailureCause::host;
     return refuse(std::move(finding));
   }
-  return put ? true : blame_world(put.error());
+  return put ? true : blame_host(put.error());
 }
 
 // As Compose will find it.
-Result<std::string> Drafting::text_of(const std::string& path) const {
+Result<std::string> CandidateBuilder::text_of(const std::string& path) const {
   const auto live_file = live_files_.find(path);
   const bool is_copied = live_file != live_files_.end() && live_file->second;
-  if (is_copied && !draft_.tracked_live.contains(path)) return *live_file->second;
+  if (is_copied && !candidate_.tracked_live.contains(path)) return *live_file->second;
   if (fs::path(path).is_absolute()) return Error{Errc::not_found, path + " is not there", {}};
   return read_file(staged(path), max_input_size);
 }
 
 // What is set already counts.
-Variables Drafting::with_variables_of(Variables variables, const std::string& env_file) const {
+Variables CandidateBuilder::with_variables_of(Variables variables,
+                                              const std::string& env_file) const {
   const Result<std::string> text = text_of(env_file);
   if (!text) return variables;
   Variables all = variables;
@@ -207,9 +207,9 @@ Variables Drafting::with_variables_of(Variables variables, const std::string& en
   return variables;
 }
 
-bool Drafting::read_variables() {
+bool CandidateBuilder::read_variables() {
   variables_["TRIMTAB_COMMIT"] = tip_.commit;
-  for (const std::string& path : possible_env_files(parts_.settings.env_file, files_)) {
+  for (const std::string& path : possible_env_files(deps_.settings.env_file, files_)) {
     if (!provide(path)) return false;
     if (!text_of(path)) continue;
     variables_ = with_variables_of(std::move(variables_), path);
@@ -218,9 +218,9 @@ bool Drafting::read_variables() {
   return true;
 }
 
-bool Drafting::choose_project(const Json& raw) {
-  if (!parts_.settings.project.empty()) {
-    result_.release.project = parts_.settings.project;
+bool CandidateBuilder::choose_project(const Json& raw) {
+  if (!deps_.settings.project.empty()) {
+    result_.release.project = deps_.settings.project;
     return true;
   }
   const std::string name = json_string(raw, "name");
@@ -232,21 +232,21 @@ bool Drafting::choose_project(const Json& raw) {
   return true;
 }
 
-bool Drafting::note_inputs() {
+bool CandidateBuilder::note_inputs() {
   std::error_code ec;
-  for (const std::string& path : possible_env_files(parts_.settings.env_file, files_)) {
+  for (const std::string& path : possible_env_files(deps_.settings.env_file, files_)) {
     env_files_.insert(path);
-    if (draft_.env_file.empty() && fs::exists(staged(path), ec)) draft_.env_file = path;
+    if (candidate_.env_file.empty() && fs::exists(staged(path), ec)) candidate_.env_file = path;
   }
   for (const std::string& path : env_files_) {
     if (!provide(path)) return false;
     const Result<std::string> text = text_of(path);
     if (text) env_texts_[path] = *text;
   }
-  if (draft_.env_file.empty() && parts_.settings.env_file) {
+  if (candidate_.env_file.empty() && deps_.settings.env_file) {
     return refuse(
         reject("env-file-missing",
-               "the env file " + live(*parts_.settings.env_file).string() + " does not exist",
+               "the env file " + live(*deps_.settings.env_file).string() + " does not exist",
                "create it, or take `env_file:` out of the stack's file"));
   }
   return true;
@@ -254,46 +254,45 @@ bool Drafting::note_inputs() {
 
 // One that is tracked would take the place of the values that the server has, which people write
 // into it there.
-Task<bool> Drafting::look_at_env_file() {
-  const std::string& file = draft_.env_file;
-  if (file.empty() || find_entry(draft_.tree, file) == nullptr) co_return true;
-  const ReleaseRecord* const current = parts_.store.current();
+Task<bool> CandidateBuilder::check_env_file() {
+  const std::string& file = candidate_.env_file;
+  if (file.empty() || find_entry(candidate_.tree, file) == nullptr) co_return true;
+  const ReleaseRecord* const current = deps_.store.current();
   const std::string from = current == nullptr ? std::string() : current->commit;
-  const auto edited = co_await parts_.git.edits(parts_.settings.directory, from, tip_.commit);
-  if (!edited) co_return blame_world(edited.error());
-  const auto untracked =
-      co_await parts_.git.collisions(parts_.settings.directory, from, tip_.commit);
-  if (!untracked) co_return blame_world(untracked.error());
+  const auto edited = co_await deps_.git.edits(deps_.settings.directory, from, tip_.commit);
+  if (!edited) co_return blame_host(edited.error());
+  const auto untracked = co_await deps_.git.collisions(deps_.settings.directory, from, tip_.commit);
+  if (!untracked) co_return blame_host(untracked.error());
   std::vector<std::string> replaced = *edited;
   replaced.insert(replaced.end(), untracked->begin(), untracked->end());
   if (std::find(replaced.begin(), replaced.end(), file) == replaced.end()) co_return true;
   PreflightFinding finding = reject(
       "env-file-tracked",
       "the commit has the file " + file + ", and would replace the values of the one in " +
-          parts_.settings.directory.string() + ", which is another",
+          deps_.settings.directory.string() + ", which is another",
       "copy that to a file that Git does not track, and name it in `env_file:` of the stack's "
       "file");
-  finding.cls = FailureClass::world;
+  finding.cause = FailureCause::host;
   co_return refuse(std::move(finding));
 }
 
 // Values of people's stay nowhere longer than they must.
-bool Drafting::take_copies() {
+bool CandidateBuilder::take_copies() {
   for (const auto& [path, content] : live_files_) {
-    const bool is_copied = content && !draft_.tracked_live.contains(path);
-    const auto taken = is_copied ? take_file(parts_.store.staging(), staged(path)) : Result<void>();
-    if (!taken) return blame_world(taken.error());
+    const bool is_copied = content && !candidate_.tracked_live.contains(path);
+    const auto taken = is_copied ? take_file(deps_.store.staging(), staged(path)) : Result<void>();
+    if (!taken) return blame_host(taken.error());
   }
   return true;
 }
 
 // Only now: whoever owns the live directory may have links there, which Compose would follow.
-Task<bool> Drafting::link_live_files() {
+Task<bool> CandidateBuilder::link_live_files() {
   const auto link = [this] {
-    return link_untracked(parts_.settings.directory, checkout_, draft_.tracked_live);
+    return link_untracked(deps_.settings.directory, checkout_, candidate_.tracked_live);
   };
   const Result<void> linked = co_await on_disk_thread(link);
-  co_return linked ? true : blame_world(linked.error());
+  co_return linked ? true : blame_host(linked.error());
 }
 
 }  // namespace trimtab

@@ -9,55 +9,57 @@
 
 namespace trimtab {
 
-class Turn {
+class AsyncMutex {
  public:
-  explicit Turn(asio::any_io_executor executor) : executor_(std::move(executor)) {}
+  explicit AsyncMutex(asio::any_io_executor executor) : executor_(std::move(executor)) {}
 
   // Gives the turn back when destroyed.
-  class Holder {
+  class Guard {
    public:
-    explicit Holder(Turn* turn) : turn_(turn) {}
-    Holder(Holder&& other) noexcept : turn_(std::exchange(other.turn_, nullptr)) {}
-    Holder& operator=(Holder&&) = delete;
-    ~Holder() {
+    explicit Guard(AsyncMutex* turn) : turn_(turn) {}
+    Guard(Guard&& other) noexcept : turn_(std::exchange(other.turn_, nullptr)) {}
+    Guard& operator=(Guard&&) = delete;
+    ~Guard() {
       if (turn_ != nullptr) turn_->release();
     }
 
    private:
-    Turn* turn_;
+    AsyncMutex* turn_;
   };
 
   // First come, first served.
-  Task<Holder> take() {
+  Task<Guard> lock() {
     if (taken_) {
-      Place place(*this);
+      Waiter place(*this);
       while (!place.granted) co_await place.woken.wait();
       place.granted = false;  // from here on it is the holder's
     }
     taken_ = true;
-    co_return Holder(this);
+    co_return Guard(this);
   }
 
   // The turn, if nobody has it.
-  std::optional<Holder> try_take() {
+  std::optional<Guard> try_lock() {
     if (taken_) return std::nullopt;
     taken_ = true;
-    return Holder(this);
+    return Guard(this);
   }
 
   [[nodiscard]] bool taken() const { return taken_; }
 
  private:
   // In the queue. A task that is cancelled leaves it, and passes on a turn that it got meanwhile.
-  struct Place {
-    explicit Place(Turn& of) : turn(of), woken(of.executor_) { turn.waiting_.push_back(this); }
-    Place(const Place&) = delete;
-    Place& operator=(const Place&) = delete;
-    ~Place() {
+  struct Waiter {
+    explicit Waiter(AsyncMutex& of) : turn(of), woken(of.executor_) {
+      turn.waiting_.push_back(this);
+    }
+    Waiter(const Waiter&) = delete;
+    Waiter& operator=(const Waiter&) = delete;
+    ~Waiter() {
       turn.waiting_.remove(this);
       if (granted) turn.release();
     }
-    Turn& turn;
+    AsyncMutex& turn;
     WakeEvent woken;
     bool granted = false;
   };
@@ -66,14 +68,14 @@ class Turn {
   void release() {
     taken_ = !waiting_.empty();
     if (!taken_) return;
-    Place* const next = waiting_.front();
+    Waiter* const next = waiting_.front();
     waiting_.pop_front();
     next->granted = true;
     next->woken.notify();
   }
 
   asio::any_io_executor executor_;
-  std::list<Place*> waiting_;
+  std::list<Waiter*> waiting_;
   bool taken_ = false;
 };
 

@@ -29,7 +29,7 @@ enum class Phase {
 std::string_view to_string(Phase phase);
 std::optional<Phase> phase_from(std::string_view text);
 
-enum class AttemptKind {
+enum class DeploymentKind {
   deploy,
   repair,  // the content that runs, of which something was changed or is down
   // Another commit with the content of the good release that runs: the checkout moves, nothing else
@@ -42,37 +42,38 @@ enum class AttemptKind {
 };
 
 // Whether what runs afterwards has to pass a gate.
-constexpr bool is_gated(AttemptKind kind) {
-  return kind != AttemptKind::record_only;
+constexpr bool is_gated(DeploymentKind kind) {
+  return kind != DeploymentKind::record_only;
 }
 // Whether it is about a release that was deployed before, of which it is a later chapter.
-constexpr bool is_return(AttemptKind kind) {
-  return kind == AttemptKind::operator_rollback || kind == AttemptKind::probation_rollback;
+constexpr bool is_return(DeploymentKind kind) {
+  return kind == DeploymentKind::operator_rollback || kind == DeploymentKind::probation_rollback;
 }
 
-std::string_view to_string(AttemptKind kind);
-std::optional<AttemptKind> attempt_kind_from(std::string_view text);
+std::string_view to_string(DeploymentKind kind);
+std::optional<DeploymentKind> deployment_kind_from(std::string_view text);
 
-struct Attempt {
+struct Deployment {
   int id = 0;        // in the order in which they began, from 1 on
   int release = 0;   // what is to run
   int fallback = 0;  // what to go back to; 0: nothing
   int checkout = 0;  // whose files the live directory had when it began; 0: none
-  AttemptKind kind = AttemptKind::deploy;
+  DeploymentKind kind = DeploymentKind::deploy;
   // The release of other content that ran when it began; 0: none did. Unset where it says nothing
   // about where `release` goes back to.
   std::optional<int> previous;
   std::string cause;  // why it was begun: "push 3f2c1ab", "image acme/backend:latest changed", …
   std::vector<PreflightFinding> findings;
-  RunningSet from;               // what ran when it began
-  Plan plan;                     // what applying it does
-  std::set<std::string> unwell;  // services that did not work before it: no fault of its own
-  std::string request;           // id of the operator's request, if one asked for it
+  RunningSet from;  // what ran when it began
+  Plan plan;        // what applying it does
+  std::set<std::string>
+      already_failing;  // services that did not work before it: no fault of its own
+  std::string request;  // id of the operator's request, if one asked for it
   Phase phase = Phase::pulling;
-  int entries = 0;   // how often the present phase was begun
-  Plan return_plan;  // what going back does, once it goes back
+  int phase_attempts = 0;  // how often the present phase was begun
+  Plan return_plan;        // what going back does, once it goes back
   // Of each rolled service, the containers that go; noted before the first new one comes.
-  std::optional<SeenContainers> leaving;
+  std::optional<SeenContainers> outgoing;
   std::string hook_mark;  // NAME=VALUE that the hook which runs has in its environment; "": none
   WallTime started_at;
   std::vector<TimelineEntry> timeline;
@@ -88,6 +89,6 @@ struct Attempt {
 };
 
 // One that is there already, since a phase is begun again, is not repeated.
-void add_notice(Attempt& attempt, const std::string& notice);
+void add_notice(Deployment& deployment, const std::string& notice);
 
 }  // namespace trimtab

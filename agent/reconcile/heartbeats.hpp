@@ -10,19 +10,19 @@ namespace trimtab {
 
 // When each part of a stack's keeping last showed that it goes on; in the future where it said that
 // it rests, or that a step takes its time.
-struct SignsOfLife {
+struct Heartbeats {
   SteadyClock::time_point reconciler;
-  bool waits_for_turn = false;  // for another stack's deployment, which may take its time
+  bool is_queued = false;  // for another stack's deployment, which may take its time
   SteadyClock::time_point git_watcher;
   SteadyClock::time_point image_watcher;
 };
 
 // Longer than any step may take without a sign: a container has up to an hour to stop, and Git as
 // long for what it fetches.
-inline constexpr std::chrono::minutes longest_silence{70};
+inline constexpr std::chrono::minutes stall_timeout{70};
 
 // What hangs, in words for people; "" if nothing does. Pure.
-std::string_view what_hangs(const SignsOfLife& signs, SteadyClock::time_point now,
-                            std::chrono::milliseconds silence);
+std::string_view find_stalled(const Heartbeats& signs, SteadyClock::time_point now,
+                              std::chrono::milliseconds silence);
 
 }  // namespace trimtab

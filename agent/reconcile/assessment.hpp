@@ -7,21 +7,21 @@
 #include <vector>
 
 #include "agent/model/release_record.hpp"
-#include "agent/reconcile/situation.hpp"
+#include "agent/reconcile/stack_status.hpp"
 
 namespace trimtab {
 
-enum class Judgement {
-  nothing,  // it is what runs
-  held,     // its content was rejected
-  vain,     // the host has made it fail too often
-  record,   // another commit with the content that runs: nothing restarts
+enum class Assessment {
+  nothing,   // it is what runs
+  rejected,  // its content was rejected
+  vain,      // the host has made it fail too often
+  record,    // another commit with the content that runs: nothing restarts
   deploy,
 };
 
 // Pointers outlive the call.
-struct JudgementInput {
-  const Release* draft = nullptr;
+struct AssessmentInput {
+  const Release* candidate = nullptr;
   bool is_asked = false;                   // an operator asks
   bool is_plan_empty = false;              // nothing of what runs would change
   const ReleaseRecord* current = nullptr;  // null before the first
@@ -29,7 +29,7 @@ struct JudgementInput {
   const Releases* releases = nullptr;
   WallTime tries_count_since;  // what failed before is not counted
 };
-Judgement judge_draft(const JudgementInput& input);
+Assessment assess_candidate(const AssessmentInput& input);
 
 // What situations are told with. Pointers outlive the call.
 struct Record {
@@ -39,10 +39,10 @@ struct Record {
   const ReleaseRecord* current = nullptr;  // null before the first
 };
 // Why content that was rejected is not tried, told by the release that it was rejected with.
-Situation situation_of_held(const Record& record, const Release& draft);
+StackStatus status_of_rejected(const Record& record, const Release& candidate);
 // Why content that the host alone has made fail, again and again, is left until something changes.
-Situation situation_of_vain(const Record& record, const Release& draft);
-Situation situation_of_failed(const Record& record, const ReleaseRecord& release, Outcome outcome);
+StackStatus status_of_vain(const Record& record, const Release& candidate);
+StackStatus status_of_failed(const Record& record, const ReleaseRecord& release, Outcome outcome);
 
 // Whether the host alone keeps the release from being deployed.
 bool is_by_host(const std::vector<PreflightFinding>& findings);
@@ -50,6 +50,6 @@ bool is_by_host(const std::vector<PreflightFinding>& findings);
 std::string key_of(const std::vector<PreflightFinding>& findings);
 
 // Why a draft is deployed, for people. `current`: null before the first.
-std::string describe_cause(const Release& draft, const Release* current);
+std::string describe_cause(const Release& candidate, const Release* current);
 
 }  // namespace trimtab

@@ -1,4 +1,4 @@
-#include "agent/model/attempt.hpp"
+#include "agent/model/deployment.hpp"
 
 #include <algorithm>
 #include <array>
@@ -18,24 +18,24 @@ constexpr std::array<std::pair<Phase, std::string_view>, 9> phase_names{{
     {Phase::gating_rollback, "gating_rollback"},
 }};
 
-constexpr std::array<std::pair<AttemptKind, std::string_view>, 5> kind_names{{
-    {AttemptKind::deploy, "deploy"},
-    {AttemptKind::repair, "repair"},
-    {AttemptKind::record_only, "record_only"},
-    {AttemptKind::operator_rollback, "operator_rollback"},
-    {AttemptKind::probation_rollback, "probation_rollback"},
+constexpr std::array<std::pair<DeploymentKind, std::string_view>, 5> kind_names{{
+    {DeploymentKind::deploy, "deploy"},
+    {DeploymentKind::repair, "repair"},
+    {DeploymentKind::record_only, "record_only"},
+    {DeploymentKind::operator_rollback, "operator_rollback"},
+    {DeploymentKind::probation_rollback, "probation_rollback"},
 }};
 
 }  // namespace
 
-std::string_view to_string(AttemptKind kind) {
+std::string_view to_string(DeploymentKind kind) {
   for (const auto& [value, name] : kind_names) {
     if (value == kind) return name;
   }
   return "deploy";
 }
 
-std::optional<AttemptKind> attempt_kind_from(std::string_view text) {
+std::optional<DeploymentKind> deployment_kind_from(std::string_view text) {
   for (const auto& [value, name] : kind_names) {
     if (name == text) return value;
   }
@@ -56,10 +56,10 @@ std::optional<Phase> phase_from(std::string_view text) {
   return std::nullopt;
 }
 
-void add_notice(Attempt& attempt, const std::string& notice) {
-  const auto& known = attempt.notices;
+void add_notice(Deployment& deployment, const std::string& notice) {
+  const auto& known = deployment.notices;
   if (std::find(known.begin(), known.end(), notice) == known.end()) {
-    attempt.notices.push_back(notice);
+    deployment.notices.push_back(notice);
   }
 }
 

@@ -10,15 +10,15 @@
 namespace trimtab {
 
 Task<void> Reconciler::observe() {
-  Result<Observation> seen = co_await observer_.look(project_, observation_);
+  Result<Observation> seen = co_await observer_.observe(project_, observation_);
   if (!seen) {
     observation_.error = seen.error();
     co_return;
   }
   const bool is_back = docker_return_.was_lost || docker_return_.is_first_look;
-  if (is_back && !parts_.store.intent().paused) {
+  if (is_back && !deps_.store.intent().paused) {
     const bool changed = co_await put_right_after_docker(seen->of_release.containers);
-    if (changed) seen = co_await observer_.look(project_, observation_);
+    if (changed) seen = co_await observer_.observe(project_, observation_);
     if (!seen) {
       observation_.error = seen.error();
       co_return;
@@ -27,7 +27,7 @@ Task<void> Reconciler::observe() {
   if (docker_return_.was_lost) {
     // What failed because of it may work now.
     docker_return_.back_at = wall_now();
-    judged_.key.clear();
+    last_assessment_.key.clear();
   }
   docker_return_.was_lost = false;
   docker_return_.is_first_look = docker_return_.is_first_look && unit_keeper_.is_moving();
@@ -39,7 +39,7 @@ Task<void> Reconciler::observe() {
   }
   const Observation before = std::exchange(observation_, std::move(*seen));
   reporter_.observation(before, observation_);
-  upkeep_.look_at_certificates();
+  upkeep_.check_certificates();
 }
 
 // Gives whether anything was changed.
@@ -48,11 +48,11 @@ Task<bool> Reconciler::put_right_after_docker(std::vector<Container> containers)
   if (!unit_keeper_.is_stopped()) {
     if (!docker_return_.was_lost) co_return false;
     const std::vector<Container> down =
-        left_down(containers, observation_.own.containers, parts_.store.current());
+        not_restarted_by_docker(containers, observation_.own.containers, deps_.store.current());
     for (const Container& container : down) {
-      reporter_.remark(container.service + " did not come back with Docker: it is started");
-      const Result<void> started = co_await parts_.docker.restart(container.id);
-      if (!started) spdlog::warn("{}: {}", parts_.settings.name, started.error().text());
+      reporter_.note(container.service + " did not come back with Docker: it is started");
+      const Result<void> started = co_await deps_.docker.restart(container.id);
+      if (!started) spdlog::warn("{}: {}", deps_.settings.name, started.error().text());
       changed = true;
     }
     co_return changed;
@@ -60,49 +60,49 @@ Task<bool> Reconciler::put_right_after_docker(std::vector<Container> containers)
   // At the daemon's own start, Docker may be long up, and people have started something since.
   WallTime until = WallTime::max();
   if (!docker_return_.was_lost) {
-    const Result<UnitState> docker = co_await parts_.units->state(docker_unit);
+    const Result<UnitState> docker = co_await deps_.units->state(docker_unit);
     if (!docker || docker->load != "loaded") co_return false;
     if (docker->active == "active") until = docker->active_since;
   }
   const std::vector<Container> back =
-      brought_back(containers, until, docker_return_.started_while_stopped);
+      restarted_by_docker(containers, until, docker_return_.started_while_stopped);
   for (const Container& container : back) {
-    reporter_.remark(container.service + " was started by Docker in a stack that " +
-                     parts_.settings.unit + " has stopped: it is stopped");
-    const Result<void> stopped = co_await parts_.docker.stop(container.id);
-    if (!stopped) spdlog::warn("{}: {}", parts_.settings.name, stopped.error().text());
+    reporter_.note(container.service + " was started by Docker in a stack that " +
+                   deps_.settings.unit + " has stopped: it is stopped");
+    const Result<void> stopped = co_await deps_.docker.stop(container.id);
+    if (!stopped) spdlog::warn("{}: {}", deps_.settings.name, stopped.error().text());
     changed = true;
   }
   co_return changed;
 }
 
 // Judged only while something could be done about it.
-ProbationWatch::Look Reconciler::look_at_probation() {
-  const Store& store = parts_.store;
+ProbationWatch::Check Reconciler::check_probation() {
+  const Store& store = deps_.store;
   const bool may_go_back = !unit_keeper_.is_stopped() && !unit_keeper_.is_moving() &&
                            !flight_.unrecorded && !flight_.resumes && !store.intent().paused &&
-                           !parts_.engine.error();
+                           !deps_.engine.error();
   if (!may_go_back) return {};
   const ReleaseRecord* const current = store.current();
   const ReleaseRecord* const before =
       current == nullptr ? nullptr : store.last_good_before(*current);
-  return probation_.look(current, before, observation_.own.containers,
-                         parts_.settings.gate.probation);
+  return probation_.check(current, before, observation_.own.containers,
+                          deps_.settings.gate.probation);
 }
 
 // Whether what a commit was evaluated by is as it was. Reads files.
-void Reconciler::look_at_inputs(Snapshot* now) {
+void Reconciler::check_inputs(Snapshot* now) {
   if (now->is_stopped || now->is_moving || now->is_paused || now->docker_error || !now->tip) return;
-  const StackSettings& settings = parts_.settings;
-  const ReleaseRecord* const current = parts_.store.current();
+  const StackSettings& settings = deps_.settings;
+  const ReleaseRecord* const current = deps_.store.current();
   const Inputs of_current = current == nullptr ? Inputs{} : inputs_of(settings, *current);
-  if (!judged_.evaluated) judged_.evaluated = of_current;
+  if (!last_assessment_.evaluated) last_assessment_.evaluated = of_current;
   const auto present = [&](const Inputs& inputs) {
     return inputs_key(present_inputs(settings, now->tip->commit, facts_, inputs));
   };
-  now->judged_key = judged_.key;
-  now->present_key = present(*judged_.evaluated);
-  const RunningSet& running = parts_.store.running();
+  now->evaluated_key = last_assessment_.key;
+  now->present_key = present(*last_assessment_.evaluated);
+  const RunningSet& running = deps_.store.running();
   const bool runs = current != nullptr && current->outcome == Outcome::good && running.is_whole() &&
                     running.release == current->number;
   now->is_as_deployed = runs && current->inputs_key == present(of_current);
@@ -110,41 +110,41 @@ void Reconciler::look_at_inputs(Snapshot* now) {
 
 // Whether the host has by now what it lacked by name.
 Task<bool> Reconciler::has_all_names_now() {
-  if (!judged_.lacks_names || parts_.engine.error()) co_return false;
-  const auto [project, rendering] = *judged_.lacks_names;
-  co_return co_await has_all_names(parts_.docker, project, &rendering);
+  if (!last_assessment_.lacks_names || deps_.engine.error()) co_return false;
+  const auto [project, rendering] = *last_assessment_.lacks_names;
+  co_return co_await has_all_names(deps_.docker, project, &rendering);
 }
 
 // One that listens to events may still not answer.
 std::optional<Error> Reconciler::docker_error() const {
-  return parts_.engine.error() ? parts_.engine.error() : observation_.error;
+  return deps_.engine.error() ? deps_.engine.error() : observation_.error;
 }
 
 Record Reconciler::record() const {
-  const Store& store = parts_.store;
-  return Record{parts_.settings.name, &store.releases(), &store.rejected(), store.current()};
+  const Store& store = deps_.store;
+  return Record{deps_.settings.name, &store.releases(), &store.rejected(), store.current()};
 }
 
 StackUnit Reconciler::stack_unit() const {
   StackUnit unit;
-  unit.stack = parts_.settings.name;
+  unit.stack = deps_.settings.name;
   unit.project = project_;
-  unit.directory = parts_.settings.directory.string();
-  unit.state_directory = std::filesystem::absolute(parts_.store.directory()).string();
-  unit.empty_file = parts_.paths.empty_file.string();
-  unit.docker_socket = parts_.paths.docker_socket.string();
-  unit.compose = parts_.compose.tool().argv;
-  unit.has_pull_option = parts_.compose.tool().family == ComposeFamily::v2;
+  unit.directory = deps_.settings.directory.string();
+  unit.state_directory = std::filesystem::absolute(deps_.store.directory()).string();
+  unit.empty_file = deps_.paths.empty_file.string();
+  unit.docker_socket = deps_.paths.docker_socket.string();
+  unit.compose = deps_.compose.tool().argv;
+  unit.has_pull_option = deps_.compose.tool().family == ComposeFamily::v2;
   return unit;
 }
 
-void Reconciler::settle() {
-  SituationInput input;
-  if (unit_keeper_.is_stopped()) input.stopped_unit = parts_.settings.unit;
-  input.stack = parts_.settings.name;
-  input.decided = judged_.verdict;
-  input.intent = &parts_.store.intent();
-  input.current = parts_.store.current();
+void Reconciler::refresh_status() {
+  StackStatusInput input;
+  if (unit_keeper_.is_stopped()) input.stopped_unit = deps_.settings.unit;
+  input.stack = deps_.settings.name;
+  input.decided = last_assessment_.verdict;
+  input.intent = &deps_.store.intent();
+  input.current = deps_.store.current();
   input.docker_error = docker_error();
   if (unit_keeper_.is_moving() && unit_keeper_.view()) {
     input.unit_problem = unit_keeper_.view()->problem;
@@ -154,18 +154,18 @@ void Reconciler::settle() {
   input.drift = &observation_.drift;
   input.lost_volumes = observation_.lost_volumes;
   if (input.current != nullptr) input.probation_left = probation_.left(input.current->number);
-  reporter_.situate(situation_of(input));
+  reporter_.set_status(stack_status_of(input));
 }
 
 std::vector<std::string> Reconciler::notices() const {
-  std::vector<std::string> all = parts_.store.problems();
+  std::vector<std::string> all = deps_.store.problems();
   if (!upkeep_.unmended().empty()) all.push_back(upkeep_.unmended());
   for (const Container& container : observation_.foreign) {
     std::string line = "the container " + container.name + " bears the label of the project " +
                        project_ + ", but was not made for this stack: it is left alone";
     const auto& without = upkeep_.boots_without();
     if (container.is_counted && without && without->contains(container.service)) {
-      line += "; while it is there, " + parts_.settings.unit + " does not start " +
+      line += "; while it is there, " + deps_.settings.unit + " does not start " +
               container.service + ", since Compose would take it for that";
     }
     all.push_back(std::move(line));
@@ -180,7 +180,7 @@ std::vector<std::string> Reconciler::notices() const {
         "the container " + container.name +
         " was made by hand for a service that the release does not have: it is left alone");
   }
-  if (const ReleaseRecord* const current = parts_.store.current()) {
+  if (const ReleaseRecord* const current = deps_.store.current()) {
     all.insert(all.end(), current->notices.begin(), current->notices.end());
     for (const PreflightFinding& finding : current->findings) all.push_back(finding.message);
   }

@@ -1,11 +1,11 @@
-#include "agent/reconcile/signs_of_life.hpp"
+#include "agent/reconcile/heartbeats.hpp"
 
 namespace trimtab {
 
-std::string_view what_hangs(const SignsOfLife& signs, SteadyClock::time_point now,
-                            std::chrono::milliseconds silence) {
+std::string_view find_stalled(const Heartbeats& signs, SteadyClock::time_point now,
+                              std::chrono::milliseconds silence) {
   const auto hangs = [&](SteadyClock::time_point sign) { return now - sign > silence; };
-  if (!signs.waits_for_turn && hangs(signs.reconciler)) return "its reconciliation";
+  if (!signs.is_queued && hangs(signs.reconciler)) return "its reconciliation";
   if (hangs(signs.git_watcher)) return "the watch of its Git remote";
   if (hangs(signs.image_watcher)) return "the watch of its images";
   return "";

@@ -24,7 +24,7 @@
 namespace trimtab {
 
 // What a roller works with; all outlive it.
-struct RollerParts {
+struct RollingUpdateDeps {
   const StackSettings& settings;
   const std::string& project;
   Docker& docker;
@@ -35,12 +35,12 @@ struct RollerParts {
   const bool& stop_requested;
 };
 
-struct Roll {
+struct RollingUpdateSpec {
   std::string service;
   std::filesystem::path compose_file;  // of the release that the new containers are of
   const Rendering* rendering;          // of that release; outlives the roller
   std::string image_id;
-  std::set<std::string> leaving;         // ids of the containers that are to go
+  std::set<std::string> outgoing;        // ids of the containers that are to go
   std::set<std::string> with_new_files;  // services whose mounted files the release changes
   bool others_start = false;             // other services were started as well
   bool going_back = false;               // a proxy that cannot be reloaded does not stop it
@@ -48,8 +48,8 @@ struct Roll {
 
 // What is there of a rolled service.
 struct RollState {
-  int leaving = 0;
-  int staying = 0;
+  int outgoing = 0;
+  int incoming = 0;
   int replicas = 1;   // that are wanted
   int at_a_time = 1;  // new ones
 };
@@ -57,7 +57,7 @@ struct RollState {
 struct RollTurn {
   enum class Kind {
     finish,  // all that is wanted is there, and no more
-    retire,  // `count` old ones go, once the new ones work
+    prune,   // `count` old ones go, once the new ones work
     add,     // up to `count` in all
   };
   Kind kind = Kind::finish;
@@ -69,9 +69,9 @@ struct RollTurn {
 // Pure.
 RollTurn next_turn(const RollState& state);
 
-class Roller {
+class RollingUpdate {
  public:
-  Roller(RollerParts parts, Roll roll);
+  RollingUpdate(RollingUpdateDeps deps, RollingUpdateSpec roll);
 
   // Where a new container does not work it is removed, and what was not replaced yet runs on:
   // failure() then says more. cancelled where a stop was requested.
@@ -81,21 +81,21 @@ class Roller {
  private:
   struct Present {
     std::vector<Container> all;  // of the stack
-    std::vector<Container> leaving;
-    std::vector<Container> staying;
+    std::vector<Container> outgoing;
+    std::vector<Container> incoming;
   };
-  Task<Result<Present>> look();
+  Task<Result<Present>> observe();
   Task<Result<void>> take_turns();
   Task<Result<void>> tidy();
   Task<Result<void>> add(int up_to);
   Task<Result<void>> wait_until_healthy();
-  Task<void> note_failure(FailureClass cls, std::string reason);
+  Task<void> note_failure(FailureCause cause, std::string reason);
   Task<Result<void>> remove_failed();
-  Task<Result<void>> retire(std::size_t count);
-  Task<Result<void>> free_proxies();
+  Task<Result<void>> prune(std::size_t count);
+  Task<Result<void>> restore_proxy_hosts();
 
-  RollerParts parts_;
-  Roll roll_;
+  RollingUpdateDeps deps_;
+  RollingUpdateSpec roll_;
   int replicas_;
   ProxyTurnover turnover_;
   std::optional<Failure> failure_;

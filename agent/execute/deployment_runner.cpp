@@ -1,0 +1,242 @@
+#include "agent/execute/deployment_runner.hpp"
+
+#include "agent/execute/docker_away.hpp"
+#include "agent/execute/end_record.hpp"
+#include "agent/execute/failure_report.hpp"
+#include "agent/execute/hook_runner.hpp"
+#include "agent/execute/known_values_of.hpp"
+#include "agent/execute/phases/new_files.hpp"
+#include "agent/execute/phases/phases.hpp"
+#include "common/failpoint.hpp"
+#include "common/log.hpp"
+
+namespace trimtab {
+namespace {
+
+std::string failpoint_name(Phase phase, const char* moment) {
+  return std::string(to_string(phase)) + ":" + moment;
+}
+
+DeploymentPolicy policy_of(const Deployment& deployment, const StackSettings& settings) {
+  DeploymentPolicy policy;
+  policy.fallback = deployment.fallback != 0;
+  policy.automatic = settings.rollback == RollbackMode::automatic;
+  // Where nothing is started anew there is nothing to prepare, and an operator who goes back wants
+  // to be back at once.
+  const bool is_new =
+      deployment.kind == DeploymentKind::deploy || deployment.kind == DeploymentKind::repair;
+  const bool hooked = is_new && !deployment.plan.empty();
+  policy.before = hooked && !settings.hooks.before.empty();
+  policy.after = hooked && !settings.hooks.after.empty();
+  return policy;
+}
+
+// What a kill left of the deployment before.
+Task<void> tidy(DeploymentRun& run) {
+  const DeploymentDeps& deps = run.deps;
+  std::string mark = std::exchange(run.deployment.hook_mark, {});
+  co_await end_hook(deps.docker, deps.settings, std::move(mark));
+  co_await phases::end_trials(deps.docker, deps.settings);
+}
+
+}  // namespace
+
+void DeploymentRunner::save_or_warn() {
+  const Result<void> written = run_.deps.store.save(run_.deployment);
+  if (!written) spdlog::warn("{}: {}", run_.deps.settings.name, written.error().text());
+}
+
+void DeploymentRunner::request_stop() {
+  // A unit that stops says so twice.
+  if (std::exchange(run_.stop_requested, true)) return;
+  run_.deps.engine_changed.notify();
+  // An orderly stop in the middle of a phase is no sign of a crash loop.
+  Deployment& deployment = run_.deployment;
+  if (deployment.phase_attempts == 0 || !run_.deps.store.in_flight()) return;
+  --deployment.phase_attempts;
+  save_or_warn();
+}
+
+bool DeploymentRunner::may_be_interrupted() const {
+  switch (run_.deployment.phase) {
+    case Phase::pulling:
+    case Phase::before:
+    case Phase::gating:
+    case Phase::after:
+    case Phase::gating_rollback:
+      return true;
+    case Phase::switching:
+    case Phase::starting:
+    case Phase::committing:
+    case Phase::rolling_back:
+      return false;
+  }
+  return false;
+}
+
+// What makes the daemon end each time must not be tried for ever.
+Next DeploymentRunner::resume(DeploymentPolicy policy) {
+  const Deployment& deployment = run_.deployment;
+  const Next next = resume_phase(deployment.phase, deployment.phase_attempts, policy);
+  if (next.phase == deployment.phase) return next;
+  Failure failure;
+  failure.phase = to_string(deployment.phase);
+  failure.reason = "trimtabd was killed " + std::to_string(deployment.phase_attempts) +
+                   " times in phase " + failure.phase;
+  failure.hint = "its log, and the kernel's (out of memory?), may say why";
+  note_failure(std::move(failure));
+  return next;
+}
+
+Task<std::optional<DeploymentResult>> DeploymentRunner::run(Deployment deployment, bool resumed) {
+  run_.deployment = std::move(deployment);
+  if (run_.deployment.id == 0) {
+    run_.deployment.id = run_.deps.store.next_deployment();
+  }
+  co_await tidy(run_);
+  const DeploymentPolicy policy = policy_of(run_.deployment, run_.deps.settings);
+  Next next{run_.deployment.phase, std::nullopt};
+  if (resumed) next = resume(policy);
+  while (next.phase) {
+    if (run_.stop_requested) co_return std::nullopt;
+    const Phase phase = *next.phase;
+    PhaseOutcome outcome = co_await go_through(phase);
+    // Being stopped is no verdict on the release: the next start begins this phase again.
+    const bool done = outcome.result == PhaseResult::done;
+    if (run_.stop_requested && !done) co_return std::nullopt;
+    const bool again = co_await is_to_be_repeated(phase, outcome);
+    if (again) continue;
+    next = next_phase(phase, outcome.result, policy);
+    if (next.end == DeploymentEnd::suspended) co_return suspend(std::move(outcome.failure));
+    if (outcome.failure) note_failure(std::move(*outcome.failure));
+    // The first that changes anything.
+    if (next.phase == Phase::switching && run_.hooks.paused()) {
+      note_failure(failure_of_pause(run_.deps.settings, phase));
+      next = Next{std::nullopt, DeploymentEnd::postponed};
+    }
+  }
+  end_ = *next.end;
+  DeploymentResult result{*end_, run_.deployment.failure, std::nullopt};
+  const Result<void> recorded = co_await record_end();
+  if (!recorded) result.unrecorded = recorded.error();
+  co_return result;
+}
+
+Task<PhaseOutcome> DeploymentRunner::go_through(Phase phase) {
+  const SteadyClock::time_point begun = SteadyClock::now();
+  PhaseOutcome outcome;
+  const Result<void> recorded = begin(phase);
+  if (recorded) {
+    failpoint(failpoint_name(phase, "begun"));
+    outcome = co_await run_phase(phase);
+    failpoint(failpoint_name(phase, "performed"));
+    if (run_.stop_requested && outcome.result != PhaseResult::done) co_return outcome;
+  } else {
+    outcome.result = PhaseResult::failed_by_host;
+    outcome.failure = failure_of(phase, recorded.error(), FailureCause::host);
+  }
+  // Is written with the next phase, or with the end.
+  const std::chrono::duration<double> lasted = SteadyClock::now() - begun;
+  if (recorded) run_.deployment.timeline.back().seconds = lasted.count();
+  co_return outcome;
+}
+
+Result<void> DeploymentRunner::begin(Phase phase) {
+  Deployment& deployment = run_.deployment;
+  const DeploymentDeps& deps = run_.deps;
+  if (deployment.phase != phase) deployment.outgoing.reset();
+  deployment.phase_attempts = deployment.phase == phase ? deployment.phase_attempts + 1 : 1;
+  deployment.phase = phase;
+  deployment.timeline.push_back({std::string(to_string(phase)), wall_now(), std::nullopt});
+  const Result<void> written = deps.store.save(deployment);
+  // Nothing is touched yet.
+  const bool may_wait =
+      phase == Phase::pulling || phase == Phase::before || phase == Phase::switching;
+  if (!written && may_wait) {
+    deployment.timeline.pop_back();
+    return written;
+  }
+  // Later, to stop half-way would be worse: a start that finds an earlier phase begins that again.
+  if (!written) spdlog::warn("{}: {}", deps.settings.name, written.error().text());
+  deps.progress.phase_begun(deployment);
+  return {};
+}
+
+Task<PhaseOutcome> DeploymentRunner::run_phase(Phase phase) {
+  switch (phase) {
+    case Phase::pulling:
+      co_return co_await phases::pulling(run_);
+    case Phase::before:
+      co_return co_await phases::hooks(run_, run_.deps.settings.hooks.before);
+    case Phase::switching:
+      co_return co_await phases::switching(run_);
+    case Phase::starting:
+      co_return co_await phases::starting(run_);
+    case Phase::gating:
+      co_return co_await phases::gating(run_);
+    case Phase::committing:
+      co_return co_await phases::committing(run_);
+    case Phase::after:
+      co_return co_await phases::hooks(run_, run_.deps.settings.hooks.after);
+    case Phase::rolling_back:
+      co_return co_await phases::rolling_back(run_);
+    case Phase::gating_rollback:
+      co_return co_await phases::gating_rollback(run_);
+  }
+  co_return PhaseOutcome{};
+}
+
+Task<bool> DeploymentRunner::is_to_be_repeated(Phase phase, PhaseOutcome outcome) {
+  const bool may_be = outcome.docker_lost && phase != Phase::pulling &&
+                      run_.deployment.phase_attempts < max_phase_attempts;
+  if (!may_be) co_return false;
+  const std::string why = outcome.failure ? outcome.failure->reason : "Docker does not answer";
+  run_.deps.progress.note(why + ": " + std::string(to_string(phase)) +
+                          " is begun again once Docker answers");
+  const bool back = co_await wait_for_docker(run_);
+  co_return back || run_.stop_requested;
+}
+
+void DeploymentRunner::note_failure(Failure failure) {
+  hide_values(run_.hooks.values, failure);
+  std::optional<Failure>& known = run_.deployment.failure;
+  if (!known) {
+    known = std::move(failure);
+    return;
+  }
+  // While going back, why it goes back remains the more important reason.
+  known->reason += "; going back failed too: " + failure.reason;
+  known->services.insert(known->services.end(), failure.services.begin(), failure.services.end());
+}
+
+// The record keeps why it goes back, and the result tells why it cannot.
+DeploymentResult DeploymentRunner::suspend(std::optional<Failure> failure) {
+  // The next try begins with putting back what is missing by then.
+  run_.deployment.phase = Phase::rolling_back;
+  run_.deployment.phase_attempts = 0;
+  run_.deployment.request.clear();
+  save_or_warn();
+  if (failure) note_failure(std::move(*failure));
+  return DeploymentResult{DeploymentEnd::suspended, run_.deployment.failure, std::nullopt};
+}
+
+// --- the end
+
+Task<Result<void>> DeploymentRunner::record_end() {
+  // A good release of which it is not known what runs would be taken for one that never ran.
+  const bool is_noted = run_.noted && *run_.noted;
+  if (*end_ == DeploymentEnd::committed && !is_noted) {
+    const PhaseOutcome outcome = co_await phases::committing(run_);
+    static_cast<void>(outcome);
+    if (!*run_.noted) co_return *run_.noted;
+  }
+  const DeploymentDeps& deps = run_.deps;
+  co_return write_end(deps.store, *end_, run_.deployment, deps.settings.gate.probation);
+}
+
+Result<void> DeploymentRunner::give_up(Deployment deployment) {
+  const DeploymentDeps& deps = run_.deps;
+  return write_end(deps.store, DeploymentEnd::failed, deployment, deps.settings.gate.probation);
+}
+
+}  // namespace trimtab

@@ -1,0 +1,117 @@
+#include "agent/reconcile/assessment.hpp"
+
+#include <algorithm>
+
+#include "agent/reconcile/vain_tries.hpp"
+#include "agent/record/way_back.hpp"
+#include "agent/resolve/verdict.hpp"
+#include "common/hash.hpp"
+
+namespace trimtab {
+
+Assessment assess_candidate(const AssessmentInput& input) {
+  const ReleaseRecord* const good =
+      input.current != nullptr && input.current->outcome == Outcome::good ? input.current : nullptr;
+  const Content content{input.candidate->commit, input.candidate->content_key};
+  const Verdict verdict = assess(content, good, *input.rejected, input.is_asked);
+  if (verdict == Verdict::rejected) return Assessment::rejected;
+  const int tries =
+      vain_tries(*input.releases, input.candidate->content_key, input.tries_count_since);
+  if (!input.is_asked && tries >= max_vain_tries) return Assessment::vain;
+  if (verdict == Verdict::nothing && input.is_plan_empty) return Assessment::nothing;
+  if (verdict == Verdict::record && input.is_plan_empty) return Assessment::record;
+  return Assessment::deploy;
+}
+
+StackStatus status_of_rejected(const Record& record, const Release& candidate) {
+  const std::string again = "`trimtab deploy " + record.stack + "` tries it once more";
+  const std::string commit = short_commit(candidate.commit);
+  const auto& releases = *record.releases;
+  const auto newest = std::find_if(releases.rbegin(), releases.rend(), [&](const auto& entry) {
+    return entry.second.content_key == candidate.content_key;
+  });
+  if (newest == releases.rend()) {
+    return StackStatus{StackState::failed, commit + " has content that was rejected before", again};
+  }
+  const ReleaseRecord& known = newest->second;
+  if (!known.failure) {
+    return StackStatus{StackState::synced,
+                       commit + " has the content of " + release_text(known.number) +
+                           ", which an operator went back from",
+                       again};
+  }
+  StackStatus stack_status = status_of_failed(record, known, known.outcome);
+  if (known.commit != candidate.commit) {
+    stack_status.reason = commit + " has the content of what failed before: " + stack_status.reason;
+  }
+  return stack_status;
+}
+
+StackStatus status_of_vain(const Record& record, const Release& candidate) {
+  const auto& releases = *record.releases;
+  const auto newest = std::find_if(releases.rbegin(), releases.rend(), [&](const auto& entry) {
+    return entry.second.content_key == candidate.content_key;
+  });
+  StackStatus stack_status = status_of_failed(record, newest->second, newest->second.outcome);
+  stack_status.state = StackState::failed;
+  stack_status.next =
+      "tried " + std::to_string(max_vain_tries) +
+      " times in place of what runs, and not again until the commit or its images " +
+      "change or Docker is started anew; `trimtab deploy " + record.stack + "` tries it once more";
+  return stack_status;
+}
+
+StackStatus status_of_failed(const Record& record, const ReleaseRecord& release, Outcome outcome) {
+  const bool world = release.failure && release.failure->cause == FailureCause::host;
+  const std::string why = release.failure ? ": " + release.failure->reason : std::string();
+  const std::string who = release_text(release.number) + " (" + short_commit(release.commit) + ")";
+  const std::string again = "`trimtab show " + record.stack + " " + std::to_string(release.number) +
+                            "` has the whole log";
+  const std::string untried = "it is not tried again until it changes; " + again;
+  if (outcome == Outcome::rejected) {
+    return StackStatus{StackState::failed, who + " is rejected" + why, untried};
+  }
+  if (outcome == Outcome::rolled_back && record.current != nullptr) {
+    return StackStatus{world ? StackState::waiting : StackState::failed,
+                       who + " was rolled back to " + release_text(record.current->number) + why,
+                       world ? "it is tried again later" : untried};
+  }
+  const ReleaseRecord* const before = way_back_from(release, *record.releases, *record.rejected);
+  const std::string alone = before == nullptr ? ", and there is nothing to go back to" : "";
+  return StackStatus{StackState::failed, who + " failed" + alone + why,
+                     "what runs was left as it is; " + again};
+}
+
+bool is_by_host(const std::vector<PreflightFinding>& findings) {
+  return std::all_of(findings.begin(), findings.end(), [](const PreflightFinding& finding) {
+    return finding.severity == PreflightFinding::Severity::warning ||
+           finding.cause == FailureCause::host;
+  });
+}
+
+std::string key_of(const std::vector<PreflightFinding>& findings) {
+  std::string all;
+  for (const PreflightFinding& finding : findings) {
+    if (finding.severity == PreflightFinding::Severity::warning) continue;
+    all += finding.name + '\n' + finding.subject + '\n';
+  }
+  return sha256_hex(all);
+}
+
+std::string describe_cause(const Release& candidate, const Release* current) {
+  if (current == nullptr) return "first deployment";
+  if (current->commit != candidate.commit) return "push " + short_commit(candidate.commit);
+  for (const auto& [service, pin] : candidate.images) {
+    const auto old = current->images.find(service);
+    if (old != current->images.end() && old->second.pinned != pin.pinned) {
+      return "image " + pin.reference + " changed";
+    }
+  }
+  for (const auto& [path, hash] : candidate.inputs) {
+    const auto old = current->inputs.find(path);
+    if (old != current->inputs.end() && old->second != hash) return path + " changed";
+  }
+  return "settings changed";
+}
+
+}  // namespace trimtab
