@@ -17,12 +17,13 @@ Result<void> write_entry(const ConfinedDirectory& source, const fs::path& source
     if (ec) return os_error("read", source_path / path, ec.value());
     return directory.put_link(path, target.string());
   }
-  // Git makes a directory where the commit has another repository.
+  // Git creates an empty directory where the commit has a submodule.
   if (S_ISDIR(info->st_mode)) return directory.make_directories(path);
   const auto from = source.read(path);
   if (!from) return from.error();
   if (!in_place) {
-    // A new one that is not whole after a power cut is known for ours: nothing else stood there.
+    // A path that is new need not be synced before its rename: if a power cut tears it, the
+    // unfinished switch shows that the file is trimtab's, since nothing stood there before.
     const SyncBytes sync = directory.status(path) ? SyncBytes::first : SyncBytes::later;
     return directory.put_file(path, from->get(), info->st_mode & 0777U, sync);
   }

@@ -6,7 +6,7 @@ namespace trimtab {
 namespace {
 
 constexpr std::size_t max_commits = 2;
-// Some 200 KB.
+// Roughly 200 KB per commit.
 constexpr std::size_t max_entries = 1000;
 
 }  // namespace

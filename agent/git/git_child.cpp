@@ -7,7 +7,7 @@ namespace trimtab {
 
 namespace {
 
-// A list of all the files of a large repository.
+// Enough for the file list of a large repository.
 constexpr std::size_t max_output = 64 * 1024 * 1024;
 
 }  // namespace
@@ -21,7 +21,8 @@ Task<Result<Exit>> run_git(GitCall call) {
   command.input = std::move(call.input);
   command.timeout = call.timeout;
   command.output_limit = max_output;
-  // Holds what the server says, which is shown to people; more than this nobody reads.
+  // Standard error includes messages of the server, which are shown to users; nobody reads more
+  // than this.
   command.error_limit = 64 * 1024;
   auto exit = co_await run(std::move(command));
   if (exit && exit->out_truncated) {

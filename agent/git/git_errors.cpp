@@ -10,8 +10,8 @@ namespace trimtab {
 
 namespace {
 
-// One of `needles` in Git's words gives the message and hint, in which {url}, {host}, {key},
-// {known_hosts} and {words} stand for theirs.
+// Applies if Git's message contains one of `needles`. In message and hint {url}, {host}, {key},
+// {known_hosts} and {words} are replaced by the values of this remote.
 struct Rule {
   std::vector<std::string_view> needles;
   Errc code;
@@ -37,7 +37,8 @@ const std::vector<Rule>& disk_rules() {
   return known_rules;
 }
 
-// The first rule that fits wins: what says why comes before what only says that it failed.
+// The first matching rule wins, so a specific cause comes before a message that only reports a
+// failure.
 const std::vector<Rule>& remote_rules() {
   static const std::vector<Rule> known_rules = {
       {{"REMOTE HOST IDENTIFICATION HAS CHANGED"},
@@ -136,7 +137,7 @@ const std::vector<Rule>& remote_rules() {
   return known_rules;
 }
 
-// The line that says most: what the remote said, or else Git's last fatal or error line.
+// Returns the most informative line: what the remote said, or else Git's last fatal or error line.
 std::string telling_line(std::string_view text) {
   std::string best;
   for (const std::string& raw : split(printable(text), '\n')) {
@@ -144,8 +145,8 @@ std::string telling_line(std::string_view text) {
     for (const std::string_view prefix : {"fatal: ", "error: ", "ssh: "}) {
       if (line.starts_with(prefix)) line.erase(0, prefix.size());
     }
-    // The lines of objects/info/alternates, which the owner of a clone may have made a link to any
-    // file.
+    // Not shown: these messages quote lines of objects/info/alternates, which the owner of a clone
+    // may have made a link to any file.
     const bool foreign = line.find("alternate") != std::string::npos;
     const bool general = line.starts_with("Could not read from remote repository") ||
                          line.starts_with("Please make sure you have") ||
@@ -196,7 +197,7 @@ Error explain_status(const http::Response& response, const Remote& remote,
     const std::string number = std::to_string(status);
     return Error{Errc::invalid, status / 100 == 3 ? "it redirects" : "it answers " + number, {}};
   }
-  // In Git's own words for it, so that one table says what they mean.
+  // Phrased as Git phrases it, so that one table explains both.
   Error error = explain_remote_failure(
       "The requested URL returned error: " + std::to_string(status), remote, access);
   error.retry_after = http::retry_after(response.header("Retry-After"), wall_now());

@@ -22,8 +22,8 @@ std::string release_ref(int release) {
   return "refs/trimtab/releases/" + std::to_string(release);
 }
 
-// What a git that was killed leaves in its repository, and would stop or burden the next one. Only
-// where no other runs: the daemon holds the lock of the state folder.
+// Removes lock and temporary files of a killed git, which would block or burden the next one. Safe
+// because no other git runs here: the daemon holds the lock of the state directory.
 void remove_leftovers(const fs::path& repository) {
   std::error_code ec;
   for (fs::recursive_directory_iterator it(repository, ec), end; !ec && it != end;
@@ -80,7 +80,8 @@ Task<Result<void>> GitProgram::prepare() {
   if (auto made = make_private_directory(state_); !made) co_return made.error();
   std::error_code ec;
   if (!fs::exists(repository_ / "objects", ec)) {
-    // Git syncs none of the files that a new one consists of.
+    // Made aside and synced before it is moved in: git init syncs none of the files that it
+    // creates.
     const fs::path fresh = repository_.string() + ".new";
     auto made = co_await make_empty(fresh);
     if (!made) co_return made.error();
@@ -96,7 +97,7 @@ Task<Result<void>> GitProgram::prepare() {
   co_return Result<void>();
 }
 
-// In place of repo.git; on the disk when this returns.
+// Replaces repo.git by `fresh`. Durable when this returns.
 Task<Result<void>> GitProgram::put_in_place(fs::path fresh) {
   trees_.forget();
   const auto put = [&]() -> Result<void> {
@@ -109,7 +110,7 @@ Task<Result<void>> GitProgram::put_in_place(fs::path fresh) {
   co_return co_await on_disk_thread(put);
 }
 
-// In place of whatever is there; on the disk when this returns.
+// Creates an empty bare repository in place of whatever is there. Durable when this returns.
 Task<Result<void>> GitProgram::make_empty(fs::path repository) {
   auto emptied = co_await make_empty_directory(repository);
   if (!emptied) co_return emptied;
@@ -127,7 +128,7 @@ Task<Result<std::vector<AdvertisedRef>>> GitProgram::list(std::string prefix) {
     if (!listed) co_return listed.error();
     if (*listed) co_return std::move(**listed);
   }
-  // With --heads or --tags Git tells the server what it wants; else it gets every ref there is.
+  // With --heads or --tags Git sends the server a ref prefix; without, the server lists every ref.
   const bool tags = prefix.starts_with("refs/tags/");
   std::vector<std::string> arguments = {"ls-remote", tags ? "--tags" : "--heads", "--",
                                         access_.url};
@@ -159,7 +160,7 @@ Task<Error> GitProgram::missing_ref() {
     error.hint = "it has no " + kind + " at all: push one";
   } else {
     const std::size_t shown = std::min(names.size(), max_named);
-    // The newest tags are the last ones.
+    // Tags are listed in ascending order, so the newest ones come last.
     if (wanted_->is_tag) names.erase(names.begin(), names.end() - static_cast<long>(shown));
     names.resize(shown);
     error.hint = "it has " + join(names, ", ") + ": set git.ref, or push that " + kind;
@@ -187,7 +188,7 @@ Task<Result<std::string>> GitProgram::fetch_once(RefTip tip) {
 }
 
 std::string GitProgram::fetched_tip(const fs::path& repository) const {
-  // What a tag names may be an object that names the commit.
+  // A tag may name a tag object, and only Git can peel that to its commit.
   if (!wanted_ || wanted_->is_tag) return {};
   const auto directory = ConfinedDirectory::open(repository);
   return directory ? id_of_ref(*directory, "", tip_ref) : std::string();
@@ -294,7 +295,7 @@ Task<Result<void>> GitProgram::keep_once(std::string commit, int release) {
   co_return kept.error();
 }
 
-// By its id, which not every server gives.
+// Fetches the commit by its id, which not every server allows.
 Task<Result<void>> GitProgram::fetch_commit(std::string commit) {
   auto get =
       remote_call({"fetch", "-q", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance",
@@ -316,7 +317,8 @@ Task<Result<void>> GitProgram::drop(int release) {
     prepared_ = false;
     co_return done.error();
   }
-  // The time when something became superfluous, and nothing is being deployed.
+  // A good time for garbage collection: objects have just become unreachable, and no deployment
+  // runs.
   auto tidy = call({"-c", "gc.auto=2000", "-c", "gc.autoPackLimit=30", "-c", "gc.autoDetach=false",
                     "gc", "--auto", "-q"});
   tidy.timeout = std::chrono::minutes(15);
@@ -374,7 +376,7 @@ Task<Result<SwitchReport>> GitProgram::bring_to_once(fs::path directory, std::st
   update.url = access_.url;
   update.ref = *wanted_;
   auto updated = co_await update_clone(std::move(update));
-  // The files are in place, and no deployment depends on what `git status` says.
+  // Only a warning: the files are in place, and no deployment depends on what `git status` says.
   if (!updated) spdlog::warn("{}", updated.error().text());
   if (auto finished = live_.finish(); !finished) co_return finished.error();
   co_return std::move(*report);

@@ -1,5 +1,5 @@
-// The daemon's own repository may be damaged: it is fetched anew then, and what failed is done
-// again.
+// Repairs the daemon's own bare repository: if it is damaged it is fetched anew, and the failed
+// operation is repeated.
 #include <utility>
 
 #include "agent/git/git_program.hpp"
@@ -84,7 +84,7 @@ Task<Result<bool>> GitProgram::repair_after(Error failure) {
       "trimtab's own repository " + repository_.string() + " is damaged (" + damage + ")";
   auto made = co_await make_anew();
   if (!made) {
-    // As long as it cannot be reached, another try is worth it.
+    // Another attempt is worthwhile while the remote cannot be reached.
     Error error = made.error().context(what + " and cannot be fetched anew");
     if (error.code == Errc::failed) error.code = Errc::unavailable;
     co_return error;
@@ -94,7 +94,8 @@ Task<Result<bool>> GitProgram::repair_after(Error failure) {
   co_return true;
 }
 
-// Made beside the damaged one, which gives what it still can and then goes.
+// Builds a new repository beside the damaged one, copies the kept releases that are still readable,
+// and replaces it.
 Task<Result<void>> GitProgram::make_anew() {
   auto tip = co_await ask();
   if (!tip) co_return tip.error();
@@ -111,7 +112,7 @@ Task<Result<void>> GitProgram::make_anew() {
   rescue.environment["GIT_ALLOW_PROTOCOL"] = "file";
   rescue.timeout = std::chrono::minutes(15);
   auto rescued = co_await run_git(std::move(rescue));
-  // What it lacks is asked for when the releases are kept anew.
+  // Releases that could not be copied are fetched when keep() is repeated for them.
   if (!rescued) co_return rescued.error();
 
   co_return co_await put_in_place(fresh);

@@ -1,3 +1,5 @@
+// More than 400 lines, because the survey of a live directory and the switch that acts on it are
+// one algorithm over one index file.
 #include "agent/git/live_checkout.hpp"
 
 #include <fcntl.h>
@@ -36,7 +38,8 @@ bool is_regular_entry(const TreeEntry& entry) {
   return entry.mode.starts_with("100");
 }
 
-// All below `folder` that is no folder, relative to `top`; links are not followed.
+// Returns everything below `folder` that is not a directory, relative to `top`. Does not follow
+// links.
 std::vector<std::string> files_below(const fs::path& top, const fs::path& folder) {
   std::vector<std::string> found;
   std::error_code ec;
@@ -47,7 +50,7 @@ std::vector<std::string> files_below(const fs::path& top, const fs::path& folder
   return found;
 }
 
-// What stands where a file that is not there yet must go, and is not ours to replace.
+// Returns the untracked entries that stand in the way of a new file at `path`.
 template <class Known>
 std::vector<std::string> in_the_way(const fs::path& top, const std::string& path,
                                     const Known& is_tracked) {
@@ -64,7 +67,7 @@ std::vector<std::string> in_the_way(const fs::path& top, const std::string& path
   return untracked;
 }
 
-// Whether the commit has a file where something stands that the one before did not have.
+// Whether anything untracked stands where the new commit has a file.
 template <class Entries>
 bool anything_in_the_way(const fs::path& top, const Entries& before, const Entries& after) {
   const auto is_tracked = [&before](const std::string& path) { return before.contains(path); };
@@ -108,7 +111,7 @@ GitCall LiveCheckout::call(const fs::path& directory, const fs::path& index,
   made.environment["GIT_DIR"] = repository_.string();
   made.environment["GIT_WORK_TREE"] = directory.string();
   made.environment["GIT_INDEX_FILE"] = index.string();
-  // What was checked out by hand may be a commit that only the clone has.
+  // The checked-out commit may be one that only the owner's clone has.
   const fs::path objects = directory / ".git/objects";
   if (is_directory_entry(objects)) {
     made.environment["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = objects.string();
@@ -118,7 +121,8 @@ GitCall LiveCheckout::call(const fs::path& directory, const fs::path& index,
   return made;
 }
 
-// What was written but holds what it did is no difference: Git notes that in the index.
+// Files that were rewritten with the same content do not count: git diff compares content and
+// refreshes the index.
 Task<Result<LiveCheckout::Status>> LiveCheckout::differences(fs::path directory, fs::path index) {
   auto diff = call(directory, index,
                    {"diff", "-z", "--name-status", "--no-renames", "--no-ext-diff", "--no-textconv",
@@ -140,7 +144,7 @@ Task<Result<LiveCheckout::Status>> LiveCheckout::compare(fs::path directory, fs:
   auto read = call(directory, index, arguments);
   auto done = co_await git_output(what, std::move(read));
   if (!done) {
-    // An index that was torn by a crash is of no use; it is only a cache.
+    // A crash may have torn the index. It is only a cache, so it is rebuilt.
     std::error_code ignored;
     fs::remove(index, ignored);
     auto again = call(directory, index, arguments);
@@ -199,14 +203,14 @@ std::vector<std::string> LiveCheckout::collisions_among(const fs::path& director
   return {collisions.begin(), collisions.end()};
 }
 
-// A tracked file holds what one of these commits has: the one that we brought it to last, the one
-// that its owner checked out, one of a switch that did not end, or the one that is wanted. Else it
-// was edited by hand.
+// A tracked file counts as unedited if its content is that of one of these commits: the one
+// deployed last, the one that the owner checked out, one of an unfinished switch, or the wanted
+// one. Any other content is a local edit.
 Task<Result<LiveCheckout::Survey>> LiveCheckout::survey(fs::path directory, std::string from,
                                                         std::string to) {
   std::error_code ignored;
   for (const fs::path& index_file : {index(), scratch()}) {
-    fs::remove(index_file.string() + ".lock", ignored);  // of a git that was killed
+    fs::remove(index_file.string() + ".lock", ignored);  // left by a killed git
   }
 
   const std::string head = co_await clone_head(directory);
@@ -227,7 +231,7 @@ Task<Result<LiveCheckout::Survey>> LiveCheckout::survey(fs::path directory, std:
   const std::set<std::string> begun = unfinished();
   std::vector<std::string> others(begun.begin(), begun.end());
   if (!head.empty() && head != base) others.push_back(head);
-  // What is there already can only have been edited.
+  // The directory is at the wanted commit already, so that every difference is a local edit.
   found.stays = others.empty() && to == base;
   if (found.stays) {
     found.after = found.before;
@@ -253,7 +257,7 @@ Task<Result<LiveCheckout::Survey>> LiveCheckout::survey(fs::path directory, std:
     for (const auto& [path, entry] : **entries) {
       const auto differs = status->find(path);
       const bool same = differs == status->end();
-      // Written halfway when the switch was cut off; nothing else stood there when it began.
+      // Partly written when the switch was interrupted; no other file stood there when it began.
       const bool torn =
           !same && differs->second != 'D' && begun.contains(other) && !found.before.contains(path);
       const auto known_as = found.before.find(path);
@@ -340,8 +344,9 @@ Task<Result<fs::path>> LiveCheckout::save_edits(fs::path directory, std::string 
   co_return patch;
 }
 
-// Git itself would follow a link that the directory's owner puts in a folder's place meanwhile: it
-// checks the files out into a directory of ours, from where each is put in its place.
+// Git itself would follow a link with which the directory's owner replaces a directory meanwhile.
+// So Git checks the files out into a private directory, and each is written into place without
+// following links.
 Task<Result<void>> LiveCheckout::write(fs::path directory, std::string to,
                                        CheckoutChanges changes) {
   auto open = ConfinedDirectory::open(directory);

@@ -19,7 +19,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* deployed_ref = "refs/trimtab/deployed";
-// A pipe in the place of one of the clone's files never answers.
+// Bounded because the owner may have replaced one of the clone's files by a pipe, on which reading
+// blocks.
 constexpr auto reading_timeout = std::chrono::minutes(1);
 
 bool is_clone(const fs::path& directory) {
@@ -27,9 +28,9 @@ bool is_clone(const fs::path& directory) {
   return ::lstat((directory / ".git").c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-// Reads only, since Git follows the links that it finds in its directory; what is written there is
-// written by ConfinedDirectory. Nothing that is run with the clone's own settings can start a
-// program that they name: no hooks, no filters, no transports.
+// A call that only reads, since Git follows links in its directory; all writing goes through
+// ConfinedDirectory. Nothing run with the clone's settings can start a program that they name: no
+// hooks, filters or transports.
 GitCall in_clone(const fs::path& directory, std::vector<std::string> arguments) {
   GitCall made;
   made.arguments = std::move(arguments);
@@ -39,12 +40,12 @@ GitCall in_clone(const fs::path& directory, std::vector<std::string> arguments) 
   return made;
 }
 
-// Git knows more ways to keep refs than files, which are the only ones that we write.
+// Git has other ref storage formats; only the one with files is written here.
 bool keeps_refs_in_files(const ConfinedDirectory& live) {
   return !live.status(".git/reftable");
 }
 
-// The commit that the ref of the clone names; "" where it names none.
+// Returns the commit that the clone's ref points to; "" if there is none.
 Task<std::string> resolve(const ConfinedDirectory* live, std::string ref) {
   if (keeps_refs_in_files(*live)) co_return id_of_ref(*live, ".git", std::move(ref));
   auto ask = in_clone(live->path(), {"rev-parse", "-q", "--verify", ref + "^{commit}"});
@@ -66,8 +67,8 @@ Task<bool> is_ancestor_in_clone(fs::path directory, std::string older, std::stri
   co_return exit && exit->ok();
 }
 
-// Made by Git in a directory of ours; then made aside in the live directory, and moved in, so that
-// a crash leaves no half of it.
+// Git creates the clone in a private directory. Its settings and HEAD are then copied into the live
+// directory under another name, which is renamed to .git, so that a crash leaves no partial clone.
 Task<Result<void>> make_clone(CloneUpdate update, const ConfinedDirectory* live) {
   const fs::path model = update.state / "new-clone";
   if (auto removed = remove_tree(model); !removed) co_return removed.error();
@@ -104,7 +105,7 @@ Task<Result<void>> make_clone(CloneUpdate update, const ConfinedDirectory* live)
   co_return remove_tree(model);
 }
 
-// Whether what HEAD reaches is all there: not so in a shallow or a partial clone.
+// Whether everything that HEAD reaches is present, unlike in a shallow or partial clone.
 bool has_whole_history(const fs::path& directory) {
   std::error_code ec;
   if (fs::exists(directory / ".git/shallow", ec)) return false;
@@ -115,7 +116,8 @@ bool has_whole_history(const fs::path& directory) {
   return true;
 }
 
-// Into `folder`, from our repository with its settings alone: what `has` lacks; "": all.
+// Packs the commit's objects that `has` does not reach ("": all objects) into `folder`, reading
+// only the settings of the daemon's repository.
 Task<Result<std::string>> pack(CloneUpdate update, fs::path folder, std::string has) {
   GitCall made;
   made.arguments = {"pack-objects",
@@ -127,7 +129,7 @@ Task<Result<std::string>> pack(CloneUpdate update, fs::path folder, std::string 
   made.environment = git_environment();
   made.environment["GIT_DIR"] = update.repository.string();
   made.environment["GIT_OBJECT_DIRECTORY"] = folder.string();
-  // What is there already may be commits that only the clone has.
+  // `has` may be a commit that only the clone has.
   made.environment["GIT_ALTERNATE_OBJECT_DIRECTORIES"] =
       (update.repository / "objects").string() + ":" + (update.directory / ".git/objects").string();
   made.input = update.commit + "\n" + (has.empty() ? "" : "^" + has + "\n");
@@ -136,7 +138,8 @@ Task<Result<std::string>> pack(CloneUpdate update, fs::path folder, std::string 
   co_return co_await git_output(what, std::move(made));
 }
 
-// The index last: with it the pack counts.
+// Moves the pack files into the clone. The .idx file comes last because it makes the pack visible
+// to Git.
 Result<void> put_packs(const fs::path& folder, const ConfinedDirectory& live) {
   const auto files = ConfinedDirectory::open(folder);
   if (!files) return files.error();
@@ -154,7 +157,7 @@ Result<void> put_packs(const fs::path& folder, const ConfinedDirectory& live) {
   return {};
 }
 
-// One pack with what the clone lacks.
+// Adds one pack with the objects that the clone lacks.
 Task<Result<void>> give_objects(CloneUpdate update, const ConfinedDirectory* live) {
   std::string known = has_whole_history(update.directory) ? "HEAD" : deployed_ref;
   const std::string has = co_await resolve(live, std::move(known));
@@ -167,7 +170,7 @@ Task<Result<void>> give_objects(CloneUpdate update, const ConfinedDirectory* liv
   auto folder = co_await on_disk_thread(make_folder);
   if (!folder) co_return folder.error();
   auto packed = co_await pack(update, made, has);
-  // What HEAD names may be gone.
+  // The object that HEAD names may be missing.
   if (!packed && !has.empty()) packed = co_await pack(update, made, std::string());
   if (!packed) co_return packed.error();
   const auto put = [&made, live] {
@@ -177,11 +180,11 @@ Task<Result<void>> give_objects(CloneUpdate update, const ConfinedDirectory* liv
   co_return co_await on_disk_thread(put);
 }
 
-// No git at work holds a lock of a ref for longer than a moment: one that stays is of a git that
-// was killed.
+// A running git holds a ref's lock only for a moment. A lock that is older than this was left by a
+// killed git.
 constexpr auto lock_timeout = std::chrono::seconds(2);
 
-// Writes HEAD or the file of a ref, under the lock that Git itself takes.
+// Writes HEAD or a ref's file under the lock file that Git itself uses.
 Task<Result<void>> write_ref(const ConfinedDirectory* live, std::string name, std::string content) {
   const fs::path file = fs::path(".git") / name;
   const fs::path lock = file.string() + ".lock";
@@ -202,7 +205,7 @@ Task<Result<void>> write_ref(const ConfinedDirectory* live, std::string name, st
   co_return written;
 }
 
-// A line of the reflog, by which `git reflog` and HEAD@{1} know of the deployment.
+// Appends a line to the reflog, so that `git reflog` and HEAD@{1} know of the deployment.
 Result<void> log_ref(const ConfinedDirectory& live, const std::string& name, const std::string& old,
                      const std::string& now) {
   const auto seconds =
@@ -217,7 +220,7 @@ Result<void> log_ref(const ConfinedDirectory& live, const std::string& name, con
 
 struct RefUpdate {
   std::string name;
-  std::string old;  // commit; "": it is new
+  std::string old;  // commit; "": the ref is new
   bool logged = false;
 };
 
@@ -228,13 +231,13 @@ Task<Result<void>> move_refs(CloneUpdate update, const ConfinedDirectory* live) 
   const std::string head_commit = co_await resolve(live, "HEAD");
 
   std::vector<RefUpdate> updates;
-  std::vector<std::string> left;  // commits that a ref is moved away from
+  std::vector<std::string> left;  // commits that refs are moved away from
   if (!update.ref.is_tag) {
     const std::string old = co_await resolve(live, branch);
     updates.push_back({branch, old, true});
     left.push_back(old);
   }
-  // Where HEAD leaves a branch for a tag, that keeps its commits.
+  // When HEAD moves from a branch to a tag, the branch keeps its commits reachable.
   if (detached) left.push_back(head_commit);
 
   std::string time = format_time(wall_now());
@@ -244,7 +247,7 @@ Task<Result<void>> move_refs(CloneUpdate update, const ConfinedDirectory* live) 
     if (old.empty() || old == update.commit || old == deployed) continue;
     const bool contained = co_await is_ancestor_in_clone(update.directory, old, update.commit);
     if (contained) continue;
-    // A ref to what is not there would break the clone for Git.
+    // A ref to a missing object would break the clone for Git.
     const bool is_there = co_await has_commit(update.directory, old);
     if (!is_there) continue;
     const std::string suffix = number++ == 0 ? "" : "-" + std::to_string(number);

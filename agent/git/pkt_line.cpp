@@ -8,7 +8,7 @@ namespace trimtab {
 namespace {
 
 constexpr std::size_t length_digits = 4;
-constexpr std::size_t max_line = 65520;  // its length included
+constexpr std::size_t max_line = 65520;  // including the length itself
 
 }  // namespace
 

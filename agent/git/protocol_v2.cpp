@@ -17,7 +17,7 @@ constexpr std::size_t max_name = 1024;
 constexpr std::size_t max_words = 200;
 constexpr std::string_view format_key = "object-format=";
 
-// The server's own word instead of an answer.
+// An ERR packet, with which a server may refuse instead of answering.
 Result<void> check_refusal(const PktLine& line) {
   if (!line.text.starts_with("ERR ")) return {};
   std::string words = printable(line.text.substr(4, max_words));
@@ -25,7 +25,7 @@ Result<void> check_refusal(const PktLine& line) {
   return Error{Errc::invalid, "it says: " + words, {}};
 }
 
-// What Git lets a ref be named; the name becomes part of an argument of git fetch.
+// Git's rules for ref names, checked because the name becomes part of an argument of git fetch.
 bool is_ref_name(std::string_view name) {
   return name.size() <= max_name && (name == "HEAD" || name.starts_with("refs/")) &&
          name.find("..") == std::string_view::npos &&
@@ -43,7 +43,7 @@ Result<Advertisement> parse_advertisement(std::string_view body) {
   if (!lines) return lines.error();
   auto line = lines->begin();
   const auto end = lines->end();
-  // Some servers name the service first, as those of older versions do.
+  // Some servers announce the service first, as in protocol versions 0 and 1.
   if (line != end && line->text == "# service=git-upload-pack") {
     ++line;
     if (line != end && line->kind == Kind::flush) ++line;

@@ -24,7 +24,8 @@ std::optional<std::string> text_of(const ConfinedDirectory& directory, const fs:
   return std::move(*text);
 }
 
-// Refs that did not change for long are lines of one file: <id> SP <ref>.
+// Looks the ref up in packed-refs, where Git moves refs that have not changed for a while: lines of
+// <id> SP <ref>.
 std::string id_in_list(const ConfinedDirectory& directory, const fs::path& git,
                        const std::string& ref) {
   const auto list = text_of(directory, git / "packed-refs", max_list);

@@ -32,7 +32,7 @@ bool has_control_or_space(std::string_view text) {
   });
 }
 
-// The authority of a URL: [user[:password]@]host[:port].
+// Parses the authority of a URL: [user[:password]@]host[:port].
 Result<Remote> parse_authority(GitProtocol protocol, std::string_view url,
                                std::string_view after_scheme) {
   const std::string_view authority = after_scheme.substr(0, after_scheme.find('/'));
@@ -51,7 +51,7 @@ Result<Remote> parse_authority(GitProtocol protocol, std::string_view url,
   return Remote{protocol, std::string(url), std::string(host)};
 }
 
-// A path that ssh takes as it stands: it would expand %, ~ and $, and split at spaces.
+// Whether ssh takes the path literally: it expands %, ~ and $, and splits at spaces.
 bool is_plain_path(const std::filesystem::path& path) {
   const std::string text = path.string();
   return text.starts_with('/') && std::all_of(text.begin(), text.end(), [](char c) {
@@ -77,7 +77,7 @@ Result<std::string> ssh_command(const GitAccess& access) {
     const auto trusted = check_trusted(access.key, Privacy::secret);
     if (!trusted) return trusted.error().context("git.key");
   }
-  // Where there is none, ssh says that the host is unknown.
+  // A missing file is fine here: ssh then reports the host as unknown.
   const auto pinned = check_trusted(known_hosts, Privacy::open);
   if (!pinned && pinned.error().code != Errc::not_found) {
     return pinned.error().context("git.known_hosts");
@@ -91,7 +91,7 @@ Result<std::string> ssh_command(const GitAccess& access) {
          "-o ControlMaster=no -o ControlPath=none";
 }
 
-// "https://host:port/": the settings below it are for this server alone.
+// "https://host:port/": restricts the settings under it to this server.
 std::string server_of(const Remote& remote) {
   return (remote.protocol == GitProtocol::https ? "https://" : "http://") + remote.host + "/";
 }
@@ -110,7 +110,7 @@ Result<void> add_web_access(const GitAccess& access, const Remote& remote,
   if (authorization->empty()) return {};
   add_git_config(environment, "http." + server_of(remote) + ".extraHeader",
                  "Authorization: " + *authorization);
-  // Git would send the header to whatever host a redirect names.
+  // On a redirect Git would send the header to whatever host it names.
   add_git_config(environment, "http.followRedirects", "false");
   return {};
 }
@@ -141,7 +141,7 @@ Result<Remote> parse_remote(std::string_view url) {
   if (!scheme.empty() || url.find("::") != std::string_view::npos) {
     return bad_url("trimtab does not speak this protocol");
   }
-  // user@host:path, where the colon comes before any slash
+  // user@host:path: the colon comes before any slash
   const auto colon = url.find(':');
   if (colon == std::string_view::npos || colon > url.find('/')) {
     return bad_url("it is no URL and no absolute path");
@@ -243,7 +243,7 @@ std::map<std::string, std::string> git_environment() {
       {"GIT_CEILING_DIRECTORIES", "/"},
   });
   const std::pair<const char*, const char*> settings[] = {
-      {"safe.directory", "*"},  // each call names its folder; nothing is discovered
+      {"safe.directory", "*"},  // every call names its directory; no repository is discovered
       {"core.hooksPath", "/dev/null"},
       {"core.fsmonitor", "false"},
       {"core.attributesFile", "/dev/null"},
@@ -256,12 +256,12 @@ std::map<std::string, std::string> git_environment() {
       {"core.fsync", "committed,loose-object"},
       {"protocol.version", "2"},
       {"transfer.fsckObjects", "true"},
-      // Old tools wrote these into histories that every host serves; they do no harm.
+      // Old tools wrote these into histories that every forge serves; they are harmless.
       {"fetch.fsck.zeroPaddedFilemode", "ignore"},
       {"fetch.fsck.missingSpaceBeforeDate", "ignore"},
       {"fetch.fsck.badTimezone", "ignore"},
       {"transfer.bundleURI", "false"},
-      {"fetch.unpackLimit", "1"},  // one pack to sync rather than many loose objects
+      {"fetch.unpackLimit", "1"},  // one pack to sync instead of many loose objects
       {"fetch.recurseSubmodules", "false"},
       {"submodule.recurse", "false"},
       {"credential.helper", ""},
@@ -298,7 +298,7 @@ Result<std::map<std::string, std::string>> remote_environment(
     }
     case GitProtocol::local:
       environment["GIT_ALLOW_PROTOCOL"] = "file";
-      // Git does not hand the settings above to the other side's process.
+      // Git does not pass settings from the environment to the upload-pack process.
       environment["GIT_CONFIG_GLOBAL"] = global_file.string();
       break;
   }

@@ -12,7 +12,8 @@ Result<GitCall> remote_call(const GitAccess& access, const Remote& remote,
   auto environment = remote_environment(access, remote, global_file);
   if (!environment) return environment.error();
   if (remote.protocol == GitProtocol::local) {
-    // Git would refuse a repository that belongs to another user; this one the operator named.
+    // Git refuses repositories that belong to another user, but the operator named this one
+    // explicitly.
     if (auto made = make_private_directory(folder); !made) return made.error();
     auto written = write_file_durably(global_file, "[safe]\n\tdirectory = *\n");
     if (!written) return written.error();

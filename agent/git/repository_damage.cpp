@@ -10,8 +10,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// The bits of the exit code of `git fsck`; that of 1 is set also by old commits that break rules
-// of today, which are as their authors made them.
+// Bits of the exit code of `git fsck`. Bit 1 is ignored: it is also set by old commits that break
+// today's rules, as their authors made them.
 constexpr int unreachable = 2;
 constexpr int bad_pack = 4;
 constexpr int bad_refs = 8;
@@ -39,7 +39,8 @@ Task<std::string> find_damage(fs::path repository) {
   check.environment["GIT_DIR"] = repository.string();
   check.timeout = std::chrono::minutes(15);
   auto exit = co_await run_git(std::move(check));
-  // One that was killed, for lack of memory or by its deadline, says nothing of the repository.
+  // A check that was killed, for lack of memory or by its timeout, says nothing about the
+  // repository.
   if (!exit || exit->signal != 0) co_return std::string();
   const bool damaged =
       exit->code == fatal || (exit->code & (unreachable | bad_pack | bad_refs)) != 0;

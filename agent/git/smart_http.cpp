@@ -11,10 +11,10 @@ namespace {
 
 constexpr std::chrono::seconds question_time{30};
 constexpr std::chrono::hours program_time{1};
-// Some hundred thousand tags.
+// Enough for several hundred thousand tags.
 constexpr std::size_t max_answer = 16 * 1024 * 1024;
 
-// The path below which the repository's services are.
+// The URL below which the repository's services are found.
 Result<http::Url> base_of(const Remote& remote) {
   if (remote.protocol == GitProtocol::ssh) return Error{Errc::invalid, "it is asked over SSH", {}};
   if (remote.protocol == GitProtocol::local) return Error{Errc::invalid, "it is a path", {}};
@@ -48,7 +48,7 @@ Task<Result<std::optional<std::vector<AdvertisedRef>>>> SmartHttp::list(std::str
   const bool knew_server = server_.has_value();
   auto refs = co_await ask(prefix, *authorization);
   if (!refs && is_beyond_us(refs.error()) && knew_server) {
-    // It may have become another one.
+    // The server may have been replaced by another one: repeat the discovery once.
     server_.reset();
     refs = co_await ask(prefix, *authorization);
   }

@@ -10,7 +10,8 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-// The digits at the start without leading zeros, taken off; as text, for they may be long.
+// Removes the leading digits and returns them without leading zeros; as text, since they may not
+// fit an integer.
 std::string_view take_number(std::string_view& text) {
   std::size_t length = 0;
   while (length < text.size() && is_digit(text[length])) ++length;
@@ -30,7 +31,7 @@ std::strong_ordering compare(std::string_view a, std::string_view b) {
       continue;
     }
     if (a.front() != b.front()) {
-      // v2.0-rc1 against v2.0.1
+      // v2.0-rc1 compared with v2.0.1
       if (a.front() == '-') return std::strong_ordering::less;
       if (b.front() == '-') return std::strong_ordering::greater;
       return a.front() <=> b.front();
@@ -47,7 +48,7 @@ std::strong_ordering compare(std::string_view a, std::string_view b) {
 
 bool is_older_version(std::string_view a, std::string_view b) {
   const auto order = compare(a, b);
-  // v1.01 and v1.1 are one version: any order will do, but always the same.
+  // v1.01 and v1.1 are the same version; any order will do as long as it is stable.
   return order == 0 ? a < b : order < 0;
 }
 
