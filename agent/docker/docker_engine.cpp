@@ -1,3 +1,5 @@
+// More than 400 lines, because it implements all of Docker's calls on the same few exchange
+// functions.
 #include "agent/docker/docker_engine.hpp"
 
 #include <algorithm>
@@ -20,7 +22,7 @@ namespace trimtab {
 namespace {
 
 constexpr auto call_timeout = std::chrono::seconds(30);
-// A registry may take its time before the first byte, and a slow disk between two.
+// A registry may be slow to send the first byte, and a slow disk may stall the stream between two.
 constexpr auto pull_stall = std::chrono::seconds(120);
 constexpr auto never = SteadyClock::duration::max();
 constexpr std::size_t max_log_line = 16 * 1024;
@@ -28,13 +30,13 @@ constexpr std::size_t max_json_line = 1024 * 1024;
 constexpr std::size_t max_log_bytes = 256 * 1024;
 constexpr std::size_t max_idle_connections = 2;
 
-// The actions that can change what the reconciler thinks. Without the exec ones: each health check
-// is one of those.
+// The actions that can change a decision of the reconciler. exec events are left out: every health
+// check causes some.
 constexpr std::array watched_actions{"create", "start",  "restart",      "die",     "oom",
                                      "kill",   "stop",   "pause",        "unpause", "destroy",
                                      "rename", "update", "health_status"};
 
-// A reference as part of a path: its slashes stay what they are.
+// Percent-encodes a reference as part of a path but keeps its slashes.
 std::string path_encode(std::string_view reference) {
   std::vector<std::string> segments;
   for (const auto& segment : split(reference, '/'))
@@ -60,7 +62,7 @@ std::string event_filter() {
   return http::percent_encode(dump_json(filters));
 }
 
-// The Engine's form of a time: seconds and nine digits.
+// Formats a time as the Engine expects it: seconds with nine decimals.
 std::string engine_time(std::int64_t nanoseconds) {
   constexpr std::int64_t second = 1'000'000'000;
   const std::string fraction = std::to_string(nanoseconds % second);
@@ -84,7 +86,7 @@ bool in_order(const Container& a, const Container& b) {
   return std::tie(a.service, a.number, a.name) < std::tie(b.service, b.number, b.name);
 }
 
-// The lines of a container's log out of what the Engine streams.
+// Extracts lines from the Engine's log stream of a container.
 class LogReader {
  public:
   LogReader(bool terminal, LineSplitter::OnLine on_line)
@@ -117,7 +119,7 @@ DockerEngine::DockerEngine(std::string socket_path, MayConnect may_connect)
 // ---- Exchanges ----------------------------------------------------------------------------------
 
 Error DockerEngine::unreachable(const Error& error) {
-  version_.reset();  // another Engine may be there next time
+  version_.reset();  // another Engine may answer next time
   if (error.code == Errc::denied) {
     return Error{Errc::denied, "Docker may not be used: " + error.message,
                  "run trimtabd as root or as a member of the group docker"};
@@ -226,7 +228,7 @@ Task<Result<void>> DockerEngine::change(std::string method, std::string path, st
   co_return Result<void>();
 }
 
-// ---- What is there ------------------------------------------------------------------------------
+// ---- Containers and Engine --------------------------------------------------------------------
 
 Task<Result<EngineInfo>> DockerEngine::info() {
   version_.reset();
@@ -270,7 +272,7 @@ Task<Result<std::vector<Container>>> DockerEngine::all_containers() {
   co_return containers;
 }
 
-// ---- Images -------------------------------------------------------------------------------------
+// ---- Networks, volumes and images --------------------------------------------------------------
 
 Task<Result<std::set<std::string>>> DockerEngine::networks() {
   auto listed = co_await get("/networks", "cannot list networks");
@@ -317,7 +319,7 @@ Task<Result<void>> DockerEngine::pull(std::string repository, std::string digest
                                       std::optional<RegistryLogin> login,
                                       std::function<void(const PullProgress&)> on_progress) {
   const std::string pinned = repository + "@" + digest;
-  // Without a tag the Engine would pull all that the repository has.
+  // Without a tag or digest the Engine would pull every tag of the repository.
   if (!is_digest(digest)) co_return Error{Errc::invalid, pinned + ": not a digest", {}};
   http::Request request;
   request.method = "POST";
@@ -407,8 +409,7 @@ Task<Result<std::string>> DockerEngine::last_log_lines(std::string container, in
   co_return join(all, "\n");
 }
 
-// ---- Commands in containers
-// ----------------------------------------------------------------------
+// ---- Commands in containers ---------------------------------------------------------------------
 
 Task<Result<int>> DockerEngine::exec(ExecRequest request,
                                      std::function<void(std::string_view)> on_line) {
@@ -456,7 +457,7 @@ Task<Result<int>> DockerEngine::exec(ExecRequest request,
 }
 
 Task<Result<int>> DockerEngine::exec_result(std::string id) {
-  // The Engine ends the stream a moment before it notes the exit code.
+  // The Engine closes the stream a moment before it records the exit code.
   const SteadyClock::time_point deadline = SteadyClock::now() + call_timeout;
   for (;;) {
     auto inspected = co_await get("/exec/" + path_encode(id) + "/json",
@@ -488,7 +489,7 @@ Task<Result<void>> DockerEngine::stop_gracefully(std::string container, std::str
   auto inspected = co_await inspect(container);
   if (!inspected) co_return inspected.error();
   const std::int64_t grace = json_int(json_object(*inspected, "Config"), "StopTimeout", 10);
-  // -1 is "wait for ever".
+  // -1 means no limit.
   const auto bounded = std::chrono::seconds(grace < 0 || grace > 3600 ? 3600 : grace);
   std::string path = "/containers/" + path_encode(container) + "/" + verb;
   std::string what = "cannot " + verb + " container " + container;
@@ -597,7 +598,8 @@ Task<Result<void>> DockerEngine::events(std::int64_t since_nano, std::function<v
   version_.reset();  // the Engine may have been upgraded since the last stream
   http::Request request;
   request.target = "/events?filters=" + event_filter();
-  // The Engine repeats events of the very moment: ask from the next on.
+  // `since` is inclusive, so this asks from the next nanosecond on to avoid repeating the last
+  // event.
   if (since_nano > 0) request.target += "&since=" + engine_time(since_nano + 1);
   LineSplitter lines(max_json_line);
   const LineSplitter::OnLine on_line = [&](std::string_view line) {

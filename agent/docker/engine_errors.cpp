@@ -22,8 +22,9 @@ struct Phrase {
 constexpr const char* log_in = "check the login of this registry (docker login)";
 constexpr const char* free_space = "free some disk space";
 
-// In this order: the first phrase that occurs decides, and some messages hold several. A refused
-// login comes before "not found", which the same sentence offers as the other explanation.
+// In order of precedence: the first phrase found decides, since some messages contain several. A
+// refused login comes before "not found", which the same message offers as the alternative
+// explanation.
 constexpr std::array pull_phrases{
     Phrase{"no space left on device", Errc::no_space, free_space},
     Phrase{"disk quota exceeded", Errc::no_space, free_space},
@@ -122,7 +123,7 @@ Error engine_error(std::string_view what, int status, std::string_view body) {
 Error pull_error(std::string_view image, int status, std::string_view message) {
   const std::string words = engine_message(message);
   const std::string text = "cannot pull " + std::string(image) + ": " + words;
-  // Without the image's name, which may hold any of the phrases.
+  // Ignores the image's name, which may contain any of the phrases.
   std::string lowered = lower_case(words);
   const std::string name = lower_case(image.substr(0, image.find('@')));
   for (auto at = lowered.find(name); !name.empty() && at != std::string::npos;

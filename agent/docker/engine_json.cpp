@@ -43,7 +43,7 @@ std::uint64_t size_of(const Json& object, std::string_view key) {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(0, json_int(object, key)));
 }
 
-// The Engine's "never" is the year 1, ours the epoch.
+// Maps the Engine's "never", which is the year 1, to the epoch.
 WallTime moment(const Json& object, std::string_view key) {
   const auto time = parse_time(json_string(object, key));
   return time && *time > WallTime{} ? *time : WallTime{};
@@ -73,7 +73,8 @@ void take_labels(const Json& labels, Container& container) {
   const std::string oneoff = json_string(labels, "com.docker.compose.oneoff");
   container.oneoff = oneoff == "True";
   container.is_marked = oneoff == "False";
-  // The old Compose looks for that label; Compose 2 for a hash, and takes what lacks the label too.
+  // docker-compose 1 finds a service's containers by that label. Compose 2 finds them by the config
+  // hash and also accepts containers without the label.
   container.is_counted = container.is_marked || (oneoff.empty() && !container.config_hash.empty());
 }
 
@@ -97,7 +98,7 @@ void take_mounts(const Json& mounts, Container& container) {
   }
 }
 
-// Whether the Engine was asked for any free port of the host, or any of a range.
+// Whether the request left the choice of the host port, or of one within a range, to the Engine.
 bool asks_for_any_port(const Json& bindings) {
   return std::any_of(bindings.begin(), bindings.end(), [](const Json& binding) {
     return parse_int(json_string(binding, "HostPort"), 0) == 0;
@@ -172,7 +173,7 @@ Container parse_listed_container(const Json& entry) {
   container.created_at = WallTime(std::chrono::seconds(json_int(entry, "Created")));
   for (const auto& port : json_array(entry, "Ports")) {
     const int host_port = small_int(port, "PublicPort");
-    if (host_port == 0) continue;  // exposed, not published
+    if (host_port == 0) continue;  // exposed but not published
     container.ports.push_back(
         {json_string(port, "IP"), host_port, json_string(port, "Type", "tcp")});
   }
@@ -277,7 +278,7 @@ Json trial_container(const Json& like, const ThrowawayRequest& request) {
                           "SecurityOpt", "UsernsMode", "Sysctls"}) {
     if (host.contains(key)) host_config[key] = host[key];
   }
-  // Binds and Mounts of the request that made `like`, as one list.
+  // Rebuilds the Binds and Mounts with which `like` was created as one list.
   Json mounts = Json::array();
   for (const Json& mount : json_array(like, "Mounts")) {
     const std::string type = json_string(mount, "Type");

@@ -14,7 +14,7 @@ bool LineSplitter::feed(std::string_view bytes, const OnLine& on_line) {
     bytes.remove_prefix(taken);
     const bool ended = !bytes.empty() && bytes.front() == '\n';
     if (ended) bytes.remove_prefix(1);
-    // A line that is full waits for the next byte, which may be its end.
+    // A line of exactly the limit waits for the next byte, which may be its newline.
     if (!ended && bytes.empty()) return true;
     std::string line = std::exchange(partial_, {});
     if (ended && line.ends_with('\r')) line.pop_back();

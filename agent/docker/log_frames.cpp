@@ -17,7 +17,7 @@ bool LogDemultiplexer::feed(std::string_view bytes, const OnBytes& on_bytes) {
     bytes.remove_prefix(1);
     if (header_size_ < header_.size()) continue;
     header_size_ = 0;
-    // 0 is stdin, which is written as stdout; 3 is the Engine's own word on a failure.
+    // 0 is stdin, which is treated as stdout; 3 is an error message of the Engine itself.
     malformed_ = header_[0] > 3 || header_[1] != 0 || header_[2] != 0 || header_[3] != 0;
     stream_ = header_[0] >= 2 ? LogStream::err : LogStream::out;
     left_ = 0;

@@ -8,7 +8,8 @@ namespace trimtab {
 
 namespace {
 
-// No image has more than 127; a stream that names ever new ones must not cost memory.
+// No image has more than 127 layers; bounded so that a stream with endless new ids cannot exhaust
+// memory.
 constexpr std::size_t max_layers = 1000;
 
 }  // namespace
@@ -16,7 +17,7 @@ constexpr std::size_t max_layers = 1000;
 std::optional<PullProgress> PullTracker::take(std::string_view line) {
   const auto json = parse_json(line);
   if (!json || !json->is_object()) return std::nullopt;
-  // `error` alone is what old Engines say, `errorDetail` what all do.
+  // Every Engine sets `errorDetail`; old ones set only `error`.
   std::string failure = json_string(json_object(*json, "errorDetail"), "message");
   if (failure.empty()) failure = json_string(*json, "error");
   if (!failure.empty()) {
@@ -30,7 +31,7 @@ std::optional<PullProgress> PullTracker::take(std::string_view line) {
     const Json& detail = json_object(*json, "progressDetail");
     const std::int64_t current = json_int(detail, "current");
     const std::int64_t total = json_int(detail, "total");
-    if (total <= 0 || current < 0) return std::nullopt;  // a size that the registry did not tell
+    if (total <= 0 || current < 0) return std::nullopt;  // the registry did not tell the size
     Layer& layer = layers_[id];
     layer.total = static_cast<std::uint64_t>(total);
     layer.current = std::min(static_cast<std::uint64_t>(current), layer.total);
