@@ -20,12 +20,12 @@ std::string variable(const char* name) {
   return value == nullptr ? std::string() : value;
 }
 
-// Whether it can stand in a header.
+// Whether the text can be part of a header's value.
 bool is_token(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7f'; });
 }
 
-// The parts of a key, if they are ones.
+// Returns the keys if all their parts are present and well-formed.
 Result<AwsKeys> checked(AwsKeys keys, const std::string& where) {
   const std::string hint = "write aws_access_key_id and aws_secret_access_key of an IAM user";
   if (keys.access_key_id.empty() || keys.secret_access_key.empty()) {
@@ -34,7 +34,7 @@ Result<AwsKeys> checked(AwsKeys keys, const std::string& where) {
                                                      : " has no aws_secret_access_key"),
                  hint};
   }
-  // A slash would end it in the signature's scope.
+  // A slash would end the key id in the signature's scope.
   const bool usable = keys.access_key_id.find_first_of("/,") == std::string::npos &&
                       is_token(keys.access_key_id) && is_token(keys.secret_access_key) &&
                       is_token(keys.session_token);
@@ -43,7 +43,7 @@ Result<AwsKeys> checked(AwsKeys keys, const std::string& where) {
   return keys;
 }
 
-// The name in "[default]" or "[profile shop]", as the file of AWS's settings has it.
+// Returns the name in "[default]" or "[profile shop]"; AWS's config file uses the latter form.
 std::string section_name(std::string_view line) {
   std::string_view name = trim(line.substr(1, line.find(']') - 1));
   constexpr std::string_view prefix = "profile ";

@@ -15,7 +15,7 @@ namespace {
 
 constexpr const char* algorithm = "AWS4-HMAC-SHA256";
 
-// 20150830T123600Z; the first eight characters are the day.
+// 20150830T123600Z; the first eight characters are the date.
 std::string compact_time(WallTime time) {
   const std::time_t seconds = WallClock::to_time_t(time);
   std::tm parts{};
@@ -25,7 +25,7 @@ std::string compact_time(WallTime time) {
   return text;
 }
 
-// Trimmed, runs of spaces made one.
+// Trims the value and collapses runs of spaces.
 std::string canonical_value(std::string_view value) {
   std::string out;
   for (const char c : trim(value))
@@ -55,7 +55,7 @@ http::Headers aws_signature(const http::Request& request, const std::string& hos
   http::Headers added = {{"X-Amz-Date", now}};
   if (!keys.session_token.empty()) added.emplace_back("X-Amz-Security-Token", keys.session_token);
 
-  // Sorted by name; the values of equal names stand in the request's order.
+  // Sorted by name; values of the same name keep the request's order.
   std::map<std::string, std::string> headers = {{"host", host}};
   const auto add = [&](const http::Headers& more) {
     for (const auto& [name, value] : more) {

@@ -17,15 +17,15 @@ constexpr std::chrono::seconds max_run{10};
 constexpr std::size_t max_helper_answer = 64 * 1024;
 constexpr std::string_view prefix = "docker-credential-";
 
-// A part of a file's name, not of a path.
+// Whether the name can be part of a file name but not of a path.
 bool is_helper_name(std::string_view name) {
   constexpr std::string_view allowed =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
   return !name.empty() && name.size() <= 100 && name.find_first_not_of(allowed) == name.npos;
 }
 
-// Besides PATH: where the clouds' helpers (ecr-login, gcr and gcloud, acr-env) find their keys and
-// settings, and pass its store. All else stays ours.
+// Passes on, besides PATH, only the variables by which the helpers of the clouds (ecr-login, gcr
+// and gcloud, acr-env) and of pass find their keys and settings.
 std::map<std::string, std::string> helper_environment(const http::Proxies& proxies) {
   constexpr std::string_view names[] = {"HOME", "GNUPGHOME", "PASSWORD_STORE_DIR"};
   constexpr std::string_view families[] = {"AWS_", "AZURE_", "CLOUDSDK_", "GOOGLE_"};
@@ -45,7 +45,7 @@ std::map<std::string, std::string> helper_environment(const http::Proxies& proxi
   return environment;
 }
 
-// What a helper that failed says, on one line. Nothing of what may be an answer after all.
+// Returns a failed helper's message on one line; "" if the output could be a login after all.
 std::string complaint(const Exit& exit) {
   const std::string_view said = trim(trim(exit.out).empty() ? exit.err : exit.out);
   if (said.find('{') != said.npos) return {};
@@ -59,11 +59,12 @@ Result<std::optional<RegistryLogin>> parse_helper_answer(const std::string& name
                                                          const Exit& exit) {
   const std::string program = std::string(prefix) + name;
   if (!exit.ok()) {
-    // The protocol's words; helpers say them on standard output.
+    // The protocol's fixed message, which helpers print on standard output.
     if (trim(exit.out) == "credentials not found in native keychain")
       return std::optional<RegistryLogin>();
     const std::string said = complaint(exit);
-    // Mostly its keys are missing, or whom it asks cannot be reached: never the image's fault.
+    // Usually its keys are missing or its server cannot be reached, so this is never treated as the
+    // image's fault.
     return Error{
         Errc::unavailable,
         program + " gives no login for " + server +

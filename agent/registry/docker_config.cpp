@@ -19,7 +19,7 @@ constexpr std::size_t max_config = 1024 * 1024;
 constexpr std::string_view docker_hub = "docker.io";
 constexpr std::string_view docker_hub_key = "https://index.docker.io/v1/";
 
-// Old versions of Docker stored https://HOST/v1/ where today's store HOST.
+// Old versions of Docker stored https://HOST/v1/ instead of HOST.
 std::string_view host_of_key(std::string_view key) {
   for (const std::string_view scheme : {"https://", "http://"})
     if (key.starts_with(scheme)) key.remove_prefix(scheme.size());
@@ -31,7 +31,7 @@ bool key_names(std::string_view key, const std::string& registry) {
   return host == registry || (registry == docker_hub && host == "index.docker.io");
 }
 
-// The registry's member of `section`: the exact key, else the first that names its host.
+// Returns the registry's member of `section`: the exact key, else the first key with its host.
 const Json* find_entry(const Json& section, const std::string& registry) {
   if (const auto exact = section.find(docker_server(registry)); exact != section.end())
     return &*exact;
@@ -48,7 +48,7 @@ Error malformed(const std::string& registry, const std::string& why) {
 Result<std::optional<RegistryLogin>> login_of(const Json& entry, const std::string& registry) {
   RegistryLogin login;
   login.server = docker_server(registry);
-  // A password beside it is a placeholder.
+  // A password next to an identity token is a placeholder.
   login.identity_token = json_string(entry, "identitytoken");
   if (!login.identity_token.empty()) return std::optional<RegistryLogin>(std::move(login));
   login.username = json_string(entry, "username");
@@ -56,7 +56,7 @@ Result<std::optional<RegistryLogin>> login_of(const Json& entry, const std::stri
   if (const auto encoded = json_string(entry, "auth"); !encoded.empty()) {
     auto decoded = base64_decode(encoded);
     if (!decoded) return malformed(registry, "its \"auth\" is no base64");
-    // `docker login` of some versions padded what it encoded.
+    // Some versions of `docker login` padded the encoded text with NULs.
     while (decoded->ends_with('\0')) decoded->pop_back();
     const auto colon = decoded->find(':');
     if (colon == std::string::npos || colon == 0)
@@ -92,7 +92,8 @@ Result<StoredLogin> find_login(const Json& config, const std::string& registry) 
     stored.named = true;
     if (stored.login) return stored;
   }
-  // `docker login` leaves an empty entry beside a store, but stores are also filled by others.
+  // `docker login` leaves an empty entry for what is in the store, but others may fill the store
+  // without one.
   stored.helper = json_string(config, "credsStore");
   return stored;
 }
@@ -119,8 +120,8 @@ void DockerConfigFile::refresh() {
     problem_.reset();
     return;
   }
-  // Taken before the file is read: what is written meanwhile makes a new stamp. Where stat failed
-  // it is all zero, so that one warning stands for all tries.
+  // Taken before reading, so that a concurrent write results in a new stamp. All zero if stat
+  // failed, so that repeated failures log only one warning.
   const Stamp stamp{status.st_dev, status.st_ino, status.st_size,
                     status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec};
   if (stamp_ == stamp) return;

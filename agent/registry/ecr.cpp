@@ -22,14 +22,14 @@ bool is_of(std::string_view text, std::string_view allowed) {
   return !text.empty() && text.find_first_not_of(allowed) == text.npos;
 }
 
-// "UnrecognizedClientException" out of "com.amazonaws.ecr#UnrecognizedClientException".
+// Returns "UnrecognizedClientException" for "com.amazonaws.ecr#UnrecognizedClientException".
 std::string exception_name(const http::Response& response) {
   const auto body = parse_json(response.body);
   const std::string type = body ? json_string(*body, "__type") : std::string();
   return type.substr(type.find('#') + 1);
 }
 
-// AWS writes "message" or "Message".
+// AWS uses both "message" and "Message".
 std::string aws_message(const http::Response& response) {
   const auto body = parse_json(response.body);
   if (!body) return {};
@@ -54,8 +54,8 @@ Result<http::Endpoint> endpoint_of(const EcrRegistry& registry, const http::Prox
 std::optional<EcrRegistry> parse_ecr_registry(std::string_view registry) {
   constexpr std::string_view digits = "0123456789";
   constexpr std::string_view region_letters = "abcdefghijklmnopqrstuvwxyz0123456789-";
-  // ACCOUNT.dkr.ecr.REGION.amazonaws.com and its kin: what stands before the region and after it,
-  // and how the API's host in the same network is called.
+  // ACCOUNT.dkr.ecr.REGION.amazonaws.com and its variants: the text before and after the region,
+  // and the same for the API's host in the same partition.
   constexpr struct {
     std::string_view before, after, api_before, api_after;
   } forms[] = {
@@ -94,7 +94,7 @@ Result<EcrLogin> parse_ecr_login(std::string_view body) {
   if (colon == std::string::npos || colon == 0 || colon + 1 == decoded->size()) return none;
   const auto expires = data.front().find("expiresAt");
   if (expires == data.front().end() || !expires->is_number()) return none;
-  // Seconds since 1970, with a fraction; a wild number must not overflow a point of time.
+  // Seconds since 1970, with a fraction; clamped because a wild number would overflow a time point.
   constexpr double last = 4102444800.0;  // 2100
   const double seconds = std::clamp(expires->get<double>(), 0.0, last);
   return EcrLogin{decoded->substr(0, colon), decoded->substr(colon + 1),
@@ -106,7 +106,7 @@ Error ecr_refusal(const std::string& api_host, const http::Response& response) {
   const auto is = [&name](std::initializer_list<std::string_view> names) {
     return std::find(names.begin(), names.end(), name) != names.end();
   };
-  // Its words are not passed on where they may show what was signed, the session token among it.
+  // AWS's message is not passed on if it may show what was signed, including the session token.
   const std::string message = aws_message(response);
   const bool about_time = message.find("Signature expired") != message.npos ||
                           message.find("not yet current") != message.npos;
@@ -162,7 +162,7 @@ Task<Result<EcrLogin>> get_ecr_login(EcrRegistry registry, AwsKeys keys, http::P
       aws_signature(request, http::authority_of(endpoint->tls, endpoint->host, endpoint->port),
                     keys, scope, wall_now());
   request.headers.insert(request.headers.end(), added.begin(), added.end());
-  // After the signature, which a proxy that rewrites it would break.
+  // Added after signing: a proxy that rewrites it would break the signature.
   request.headers.emplace_back("User-Agent", "trimtab/" TRIMTAB_VERSION);
   http::Limits limits;
   limits.body_bytes = max_token_answer;

@@ -13,11 +13,12 @@ namespace trimtab {
 
 namespace {
 
-// A helper is a process, and some ask a server: not for each image of each look.
+// Credential helpers spawn a process and may query a server, so their answer is cached instead of
+// asking for every image of every poll.
 constexpr std::chrono::minutes answer_life{5};
-// So that one that hangs does not hold up every look.
+// A helper that timed out is not retried for this long, so that it does not stall every poll.
 constexpr std::chrono::minutes hang_life{1};
-// Before AWS is asked again when it gave no login although the last one nears its end.
+// Interval between retries after AWS refused to renew a login that is still valid.
 constexpr std::chrono::minutes aws_timeout{5};
 constexpr std::chrono::hours max_aws_login{12};
 
@@ -33,22 +34,22 @@ Result<std::optional<RegistryLogin>> from_file(const RegistrySettings& settings)
 
 }  // namespace
 
-// What was made for one registry.
+// Cached login of one registry.
 struct Logins::Kept {
   explicit Kept(asio::any_io_executor executor) : turn(std::move(executor)) {}
 
-  // The answer, if it is of this source and still good.
+  // Whether there is an answer from this source that is not due for renewal.
   [[nodiscard]] bool serves(const std::string& wanted) const {
     return answer && source == wanted && SteadyClock::now() < renew_at;
   }
 
-  AsyncMutex turn;     // one maker at a time
-  std::string source;  // of the answer
+  AsyncMutex turn;     // held while an answer is made
+  std::string source;  // where `answer` came from
   std::optional<Result<Login>> answer;
   SteadyClock::time_point renew_at;
-  SteadyClock::time_point ends_at;  // a login of AWS: until then it may still be used
+  SteadyClock::time_point ends_at;  // for AWS: expiry, until which the login may still be used
 
-  // Of Amazon ECR: what config.json had, and what of that was refused.
+  // Of Amazon ECR: the login from config.json, and the one of those that was refused.
   Login given;
   Login refused;
 };
@@ -94,7 +95,7 @@ Task<Result<std::optional<RegistryLogin>>> Logins::login_for(std::string registr
   }
   Kept& kept = kept_for(registry, executor);
   const bool usable = stored && (stored->login || !stored->helper.empty());
-  // One that `docker login` left there ends after twelve hours.
+  // A login that `docker login` stored for ECR expires after twelve hours.
   const bool refused = usable && stored->login && stored->login == kept.refused;
   if (usable && stored->named && !refused) {
     kept.given = stored->login;
@@ -126,7 +127,7 @@ Task<Result<std::optional<RegistryLogin>>> Logins::from_helper(std::string regis
   const auto executor = co_await asio::this_coro::executor;
   Kept& kept = kept_for(registry, executor);
   const auto turn = co_await kept.turn.lock();
-  // `docker login` writes config.json even where the login goes to a store.
+  // `docker login` writes config.json even if the login itself goes to a store.
   const std::string source = helper + " " + std::to_string(docker_config_.generation());
   if (kept.serves(source)) co_return *kept.answer;
   std::string server = docker_server(registry);
@@ -172,7 +173,8 @@ Task<Result<std::optional<RegistryLogin>>> Logins::from_aws(std::string registry
                                                       SteadyClock::duration::zero(), max_aws_login);
   kept.source = source;
   kept.answer = Login(std::move(login));
-  // Half of it is left for the longest pull, and for hours in which AWS cannot be asked.
+  // Renewed at half its life, so that the other half covers the longest pull and hours in which AWS
+  // cannot be reached.
   kept.renew_at = now + life / 2;
   kept.ends_at = now + life;
   co_return *kept.answer;

@@ -22,7 +22,7 @@ std::chrono::seconds pause_of_pulls(const http::Headers& headers, WallTime now) 
   constexpr std::chrono::seconds none{0};
   constexpr std::chrono::seconds usual = std::chrono::minutes(15);
   constexpr std::chrono::seconds longest = std::chrono::hours(1);
-  // A number that is larger than any time from now on is a date.
+  // A number too large for a duration is a date.
   constexpr std::int64_t first_date = 1'000'000'000;
   const auto remaining = leading_number(http::find_header(headers, "RateLimit-Remaining"));
   if (remaining != 0) return none;

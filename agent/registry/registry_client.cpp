@@ -1,3 +1,5 @@
+// More than 400 lines, because requests, authentication and backoff of a registry share the state
+// of its one connection.
 #include "agent/registry/registry_client.hpp"
 
 #include <strings.h>
@@ -21,19 +23,20 @@ namespace {
 using boost::system::error_code;
 
 constexpr std::chrono::seconds question_time{30};
-// Longer than the usual interval between two questions, so that polling keeps its connection.
+// Longer than the default interval between two requests, so that polling keeps its connection.
 constexpr std::chrono::seconds idle_time{90};
-// A GET of a manifest costs a pull where those are counted.
+// A GET of a manifest counts as a pull where pulls are limited, so HEAD is tried again after this
+// time.
 constexpr std::chrono::hours head_retry{1};
-constexpr std::size_t max_manifest = 4 * 1024 * 1024;  // the specification's bound
+constexpr std::size_t max_manifest = 4 * 1024 * 1024;  // limit recommended by the specification
 constexpr int max_redirects = 3;
 constexpr auto npos = std::string::npos;
 constexpr std::size_t max_validators = 1000;
-// After a 429 that names no time.
+// After a 429 without Retry-After.
 constexpr std::chrono::seconds default_timeout{10};
 
-// All kinds in one line: for a kind that is not accepted, a registry answers with another manifest
-// or with none, and some proxies keep only the first of several lines.
+// All media types in one header line: a registry answers for one that is not accepted with another
+// manifest or none, and some proxies keep only the first of several lines.
 constexpr const char* accepted_manifests =
     "application/vnd.oci.image.index.v1+json, "
     "application/vnd.docker.distribution.manifest.list.v2+json, "
@@ -72,8 +75,8 @@ bool is_redirect(int status) {
   return status == 301 || status == 302 || status == 307 || status == 308;
 }
 
-// The challenge to answer; where there is a choice, a token is fetched rather than the password
-// sent with every question.
+// Picks the challenge to answer. Prefers fetching a token to sending the password with every
+// request.
 std::optional<Challenge> usable_challenge(const http::Response& response) {
   std::optional<Challenge> basic;
   for (const auto& [name, value] : response.headers) {
@@ -86,8 +89,8 @@ std::optional<Challenge> usable_challenge(const http::Response& response) {
   return basic;
 }
 
-// Whether a registry itself says 404, and not something before it that knows no HEAD: the kind of
-// its error document shows in the head too.
+// Whether a 404 comes from the registry itself rather than from a proxy that does not support HEAD:
+// a registry's error document is JSON, which the header shows too.
 bool is_registry_error(const http::Response& response) {
   return response.header("Content-Type").find("json") != std::string_view::npos;
 }
@@ -96,56 +99,57 @@ std::string basic_credentials(const RegistryLogin& login) {
   return base64_encode(login.username + ":" + login.password);
 }
 
-// A refusal where the login could not be had, for a reason that is the one to tell.
+// Explains a refusal that is due to a login which could not be obtained, and why it could not.
 Error refusal_without(const std::string& registry, Error error, const Error& no_login) {
   if (error.code != Errc::denied) return error;
-  // Where it cannot be had just now, waiting may cure it.
+  // If the login is only temporarily unavailable, a retry may succeed.
   if (is_transient(no_login.code)) error.code = no_login.code;
   error.message = registry + " wants a login: " + no_login.message;
   error.hint = no_login.hint;
   return error;
 }
 
-// The digest of the manifest in the answer to a GET.
+// Returns the digest of the manifest in the response to a GET.
 Result<std::string> digest_of_body(const ImageReference& reference, const http::Response& response,
                                    bool login) {
   if (response.status != 200) return refusal(reference, response, login);
-  // Not the answer's header: the specification trusts the local digest more.
+  // Computed here, because the specification prefers that to trusting the response header.
   return "sha256:" + sha256_hex(response.body);
 }
 
 }  // namespace
 
-// What is known of one registry. Shared with the handlers of its timers.
+// State of one registry, shared with the handlers of its timers.
 struct RegistryClient::Server {
   explicit Server(const asio::any_io_executor& executor) : turn(executor), idle(executor) {}
 
   std::string registry;
   http::Endpoint endpoint;
   bool loopback = false;
-  bool scheme_known = false;  // of a loopback one: endpoint.tls is what worked last time
+  bool scheme_known = false;  // for loopback: endpoint.tls is what worked last time
   std::optional<http::Connection> connection;
   bool head_works = false;
-  // HEAD of whose images does not tell their digest, by repository; until when it is not tried.
+  // By repository: the time until which HEAD is not tried because it returned no digest.
   std::map<std::string, SteadyClock::time_point> get_until;
-  std::map<std::string, Challenge> challenges;  // the last one, by repository
-  // Of a registry without HEAD: what an unchanged manifest is recognised by, by target.
+  std::map<std::string, Challenge> challenges;  // last one, by repository
+  // For a registry without HEAD: identifies an unchanged manifest, by target.
   struct Validator {
     std::string etag;
     std::string digest;
   };
   std::map<std::string, Validator> validators;
-  // It asked to be left alone until then.
+  // The registry asked for no requests before this time.
   SteadyClock::time_point backoff_until = SteadyClock::time_point::min();
   Error quiet_because;
-  // No pull is left until then; questions by HEAD cost none.
+  // No pull is left before this time; HEAD requests cost none.
   SteadyClock::time_point no_pulls_until = SteadyClock::time_point::min();
 
-  AsyncMutex turn;          // to use the connection
-  asio::steady_timer idle;  // drops the connection
+  AsyncMutex turn;          // held while the connection is in use
+  asio::steady_timer idle;  // closes the connection
 };
 
-// Has the connection dropped that nobody has used for a while, from when the object goes.
+// While alive, the connection is in use; its destructor starts the timer that closes an idle
+// connection.
 class RegistryClient::Use {
  public:
   explicit Use(ServerPtr server) : server_(std::move(server)) {}
@@ -156,7 +160,7 @@ class RegistryClient::Use {
     server_->idle.expires_after(idle_time);
     server_->idle.async_wait([weak = std::weak_ptr<Server>(server_)](const error_code& ec) {
       const auto server = weak.lock();
-      // A handler that is queued already is not recalled when the timer is set again.
+      // A handler that is already queued runs even if the timer is set again.
       if (ec || !server || server->turn.taken() || server->idle.expiry() > SteadyClock::now())
         return;
       server->connection.reset();
@@ -230,7 +234,7 @@ Task<Result<std::string>> RegistryClient::digest_of(ImageReference reference) {
   auto server = server_for(reference.registry, executor);
   if (!server) co_return server.error();
   std::string what = "asking " + reference.registry + " for " + image_in_registry(reference);
-  // Waiting for others' questions is not the registry's time, and ends in time, too.
+  // Waiting for other requests must not use up this request's time, but has its own deadline.
   auto waiting = take_turn(*server);
   auto turn = co_await with_deadline(SteadyClock::now() + question_time, what, std::move(waiting));
   if (!turn) co_return turn.error();
@@ -243,7 +247,7 @@ Task<Result<std::string>> RegistryClient::digest_of(ImageReference reference) {
 
 Task<Result<std::string>> RegistryClient::ask_with_login(ServerPtr server,
                                                          ImageReference reference) {
-  // Logins that cannot be had matter where the registry wants a login, and only there.
+  // A login that could not be obtained only matters if the registry requires one.
   const auto login = co_await login_for(server->registry);
   const Login usable = login ? *login : Login();
   auto digest = co_await ask_digest(server, std::move(reference), usable);
@@ -276,7 +280,8 @@ Task<Result<std::string>> RegistryClient::ask_digest(ServerPtr server, ImageRefe
     const bool busy = response.status == 429 || (response.status >= 500 && response.status != 501);
     if (missing || busy) co_return refusal(reference, response, has_login);
     if (is_refusal(response.status)) {
-      // The answer to a HEAD has no body that would say why, and some servers refuse only the HEAD.
+      // The response to a HEAD has no body that explains the refusal, and some servers refuse only
+      // HEAD.
       auto request = question("GET", target);
       if (!head->authorization.empty())
         request.headers.emplace_back("Authorization", head->authorization);
@@ -310,7 +315,7 @@ Task<Result<ImageManifest>> RegistryClient::manifest_of(ImageReference reference
   auto server = server_for(reference.registry, executor);
   if (!server) co_return server.error();
   std::string what = "asking " + reference.registry + " for " + image_in_registry(reference);
-  // Waiting for others' questions is not the registry's time, and ends in time, too.
+  // Waiting for other requests must not use up this request's time, but has its own deadline.
   auto waiting = take_turn(*server);
   auto turn = co_await with_deadline(SteadyClock::now() + question_time, what, std::move(waiting));
   if (!turn) co_return turn.error();
@@ -375,7 +380,7 @@ Task<Result<RegistryClient::Answer>> RegistryClient::ask(ServerPtr server, http:
   const bool refused =
       answer ? is_refusal(answer->response.status) : answer.error().code == Errc::denied;
   if (!refused || !login) co_return answer;
-  // Logins that were made for a time may have ended before it.
+  // A temporary login may have expired early.
   auto renewed = co_await logins_.login_for(server->registry);
   if (renewed && *renewed == login) {
     logins_.forget(server->registry);
@@ -390,8 +395,8 @@ Task<Result<RegistryClient::Answer>> RegistryClient::ask_with(ServerPtr server, 
                                                               ImageReference reference,
                                                               Login login) {
   Answer answer;
-  // Twice: the first refusal may come of a token that is no longer good, or of not having asked for
-  // one yet.
+  // Two attempts: the first refusal may be due to an expired token, or to a token not having been
+  // requested yet.
   for (int attempt = 0; attempt < 2; ++attempt) {
     auto authorization = co_await authorize(server, reference, login);
     if (!authorization) co_return authorization.error();
@@ -404,7 +409,7 @@ Task<Result<RegistryClient::Answer>> RegistryClient::ask_with(ServerPtr server, 
     answer.authorization = authorization->header;
 
     const bool from_cache = !authorization->fresh && !authorization->header.empty();
-    // Amazon's public registry says 400 to a token that has expired.
+    // Amazon's public registry answers 400 to an expired token.
     const bool refused =
         is_refusal(answer.response.status) || (from_cache && answer.response.status == 400);
     if (!refused) break;
@@ -426,7 +431,7 @@ Task<Result<RegistryClient::Authorization>> RegistryClient::authorize(ServerPtr 
     auto token = co_await get_token(server, std::move(reference), known->second, std::move(login));
     co_return token;
   }
-  // An identity token is good for token servers alone.
+  // An identity token can only be used with a token server.
   if (!login || !login->identity_token.empty()) co_return Authorization{};
   Authorization basic;
   basic.header = "Basic " + basic_credentials(*login);
@@ -467,7 +472,7 @@ Task<Result<RegistryClient::Authorization>> RegistryClient::get_token(ServerPtr 
                         " over plain HTTP, where others can read it",
                     "its operator must offer tokens over https"};
   }
-  // The CA as for the Engine: what the registry's folder says.
+  // The realm is trusted like the registry: with the CA in the registry's certificate directory.
   const auto endpoint = http::endpoint_for(*url, proxies_, server->endpoint.ca_file);
   if (!endpoint) co_return endpoint.error();
   http::Request request;
@@ -493,7 +498,7 @@ Task<Result<RegistryClient::Authorization>> RegistryClient::get_token(ServerPtr 
   std::erase_if(tokens_, [now](const auto& entry) { return entry.second.use_until <= now; });
   authorization.header = "Bearer " + token->text;
   authorization.fresh = true;
-  // Not up to the end: the registry's clock is another one.
+  // Less than the full lifetime, because the registry's clock may differ.
   tokens_[authorization.token_key] = CachedToken{token->text, now + token->lifetime * 4 / 5};
   co_return authorization;
 }
@@ -508,7 +513,7 @@ Task<Result<http::Response>> RegistryClient::exchange(ServerPtr server, http::Re
     const bool same_server =
         there->tls == here.tls && there->host == here.host && there->port == here.port;
     if (!there->tls && !same_server) break;
-    // The login is for the registry that was asked, not for whom it points to.
+    // The login is for this registry and must not be sent to the host that it redirects to.
     if (!same_server) {
       std::erase_if(request.headers,
                     [](const auto& header) { return header.first == "Authorization"; });
@@ -528,7 +533,7 @@ Task<Result<http::Response>> RegistryClient::exchange_here(ServerPtr server,
   const bool guessing = server->loopback && !server->scheme_known;
   if (guessing) server->endpoint.tls = true;
   auto response = co_await send(server, request);
-  // A certificate that is not trusted is no reason to go on without any.
+  // An untrusted certificate must not lead to a fallback to plain HTTP.
   if (guessing && !response && response.error().code != Errc::untrusted) {
     server->endpoint.tls = false;
     response = co_await send(server, std::move(request));
@@ -559,7 +564,7 @@ Task<Result<http::Response>> RegistryClient::send(ServerPtr server, http::Reques
     server->connection.emplace(server->endpoint);
   }
   auto response = co_await server->connection->exchange(std::move(request), answer_limits());
-  // The next question starts anew: the CA file or the scheme may be another one by then.
+  // The next request opens a new connection, since the CA file or the scheme may have changed.
   if (!response) server->connection.reset();
   const bool quiet_wanted =
       response && (response->status == 429 || !response->header("Retry-After").empty());

@@ -18,7 +18,7 @@ std::string with_message(std::string text, const http::Response& response) {
   return message.empty() ? text : text + ": " + message;
 }
 
-// Where its login comes from is for the user to choose, but for Amazon's.
+// Suggests `docker login`, except for Amazon ECR, whose logins come from AWS keys.
 std::string login_hint(const std::string& registry, bool login) {
   if (!parse_ecr_registry(registry)) {
     return (login ? "check the image's name and the login's rights, or run `docker login "
@@ -105,7 +105,7 @@ Error refusal(const ImageReference& reference, const http::Response& response, b
 Error token_refusal(const ImageReference& reference, const std::string& realm_host,
                     const http::Response& response, bool login) {
   if (is_busy(response.status)) return busy(realm_host, response);
-  // Realms refuse in many ways: 400, 401, 403, 404.
+  // Token servers refuse with various statuses: 400, 401, 403, 404.
   if (response.status / 100 != 4) return unexpected(realm_host, response);
   if (!login) return denied(reference, response, login);
   return Error{Errc::denied,

@@ -10,9 +10,9 @@ namespace trimtab {
 
 namespace {
 
-// What the specification says for answers that do not tell.
+// The specification's default for responses that do not tell.
 constexpr std::chrono::seconds default_lifetime{60};
-// Nobody gives more than a day; a larger number must not overflow a point of time.
+// More than any server grants; clamped because a larger number would overflow a time point.
 constexpr std::int64_t max_lifetime = 7 * 24 * 3600;
 
 std::string scope_of(const Challenge& challenge, const std::string& repository) {
@@ -40,7 +40,8 @@ std::string token_target(const http::Url& realm, const Challenge& challenge,
 
 std::string token_form(const Challenge& challenge, const std::string& repository,
                        const std::string& identity_token) {
-  // No offline access is asked for, so that the identity token in config.json stays the one.
+  // Without access_type=offline no new refresh token is issued, so the identity token in
+  // config.json stays valid.
   return "grant_type=refresh_token&client_id=trimtab&service=" +
          http::percent_encode(challenge.parameter("service")) +
          "&scope=" + http::percent_encode(scope_of(challenge, repository)) +
@@ -51,7 +52,7 @@ Result<Token> parse_token(std::string_view body) {
   const auto answer = parse_json(body);
   if (!answer) return answer.error();
   Token token;
-  // OAuth 2 names it access_token; where both are given, they are the same.
+  // OAuth 2 names it access_token; if both are present they are equal.
   token.text = json_string(*answer, "token", json_string(*answer, "access_token"));
   if (token.text.empty() || !is_visible_ascii(token.text))
     return Error{Errc::invalid, "the answer holds no token", {}};

@@ -38,8 +38,8 @@ class Reader {
 
   std::string_view token() { return take_while(is_token_character); }
 
-  // What "Negotiate YWJj==" has in place of parameters. It must fill the rest of its challenge,
-  // for the beginning of `name="value"` looks the same.
+  // Skips the token68 that "Negotiate YWJj==" has instead of parameters. It must extend to the end
+  // of its challenge, since `name="value"` begins the same way.
   bool skip_token68() {
     const Reader start = *this;
     const bool some = !take_while(is_token68_character).empty();
@@ -50,7 +50,7 @@ class Reader {
     return false;
   }
 
-  // A token or a quoted string.
+  // Parses a token or a quoted string.
   std::optional<std::string> value() {
     if (!skip('"')) {
       const auto plain = token();
@@ -96,7 +96,8 @@ std::vector<Challenge> parse_challenges(std::string_view header) {
     const auto word = reader.token();
     if (word.empty()) return challenges;
     reader.skip_blanks();
-    // A comma separates parameters as well as challenges: what follows the word tells which.
+    // A comma separates parameters as well as challenges; the character after the word decides
+    // which.
     if (!challenges.empty() && reader.skip('=')) {
       reader.skip_blanks();
       auto value = reader.value();
