@@ -21,7 +21,7 @@ constexpr std::array<std::string_view, 12> words_of_lost_engine{
     "connection reset by peer",     "transport is closing",
     "connection error: desc",       "shutting down"};
 
-// Compose is not there (as for the seconds of its upgrade), or has not what it needs to run.
+// Compose is missing (as for seconds during its upgrade), or something that it needs to run is.
 constexpr std::array<std::string_view, 17> words_of_host{"is not a docker command",
                                                          "unknown command: docker compose",
                                                          "unknown docker command",
@@ -51,7 +51,8 @@ std::vector<std::string> last(const std::vector<std::string>& words, std::size_t
   return {words.begin() + static_cast<std::ptrdiff_t>(first), words.end()};
 }
 
-// `time="…" level=warning msg="…"` of Compose 2 becomes its message; other lines stay.
+// A line of Compose 2's log, `time="…" level=warning msg="…"`, becomes its message; other lines are
+// kept as they are.
 struct Line {
   bool warning = false;
   std::string text;
@@ -74,7 +75,7 @@ Line read_line(std::string_view raw) {
 }
 
 std::vector<Line> read_lines(std::string_view standard_error) {
-  // A line of more than 4 KiB is no message for people (and std::regex recurses by length).
+  // Longer lines are no messages for people, and std::regex recurses once per character.
   std::vector<Line> lines;
   for (const std::string& raw : split(standard_error, '\n')) {
     Line line = read_line(std::string_view(raw).substr(0, 4096));
@@ -145,8 +146,8 @@ Error explain_render_failure(std::string_view standard_error, const std::string&
                      (match[2].str().empty() ? "" : " (" + match[2].str() + ")"),
                  "set it in the env file"};
   }
-  // The rest of these messages is a value, possibly cut short or spelled differently: keep none of
-  // it.
+  // The rest of these messages is a value, possibly truncated or spelled differently, so none of it
+  // is kept.
   static const std::regex env_file(
       R"re((?:failed to read (\S+): )?(?:line (\d+): (?:unterminated quoted value|key cannot contain a space|unexpected character)|Invalid template: ))re");
   if (std::regex_search(all, match, env_file)) {
@@ -183,7 +184,7 @@ Error explain_render_failure(std::string_view standard_error, const std::string&
     return Error{Errc::unavailable, "Compose does not work here: " + join(last(words, 6), " "),
                  "`docker compose version` shows whether it does"};
   }
-  // Compose 1 puts the reason on the lines after a general first one; both are short.
+  // Compose 1 prints the reason on the lines after a general first one; both are short.
   return Error{Errc::invalid, "Compose rejects the project: " + join(last(words, 6), " "),
                "`docker compose config` in a checkout shows the same"};
 }
@@ -192,7 +193,7 @@ std::string explain_up_failure(std::string_view standard_error) {
   std::vector<std::string> words;
   static const std::regex progress(
       R"re(^(?:Container|Network|Volume|Creating|Recreating|Starting|Stopping|Removing|Pulling|Attaching) .*$)re");
-  // Compose 1 says why under the container's name, then once more under the service's.
+  // Compose 1 reports the reason under the container's name, then again under the service's.
   static const std::regex service_error(R"re(^ERROR: for (\S+)\s+(.*)$)re");
   const std::vector<Line> lines = read_lines(standard_error);
   for (const Line& line : lines) {

@@ -15,7 +15,7 @@
 namespace trimtab {
 namespace {
 
-// The process's own environment would win over the env file, so that a child gets nothing else.
+// Passes almost nothing of the daemon's environment on, because it would override the env file.
 Command compose_command(const ComposeTool& tool, const std::string& docker_socket) {
   Command command;
   command.argv = tool.argv;
@@ -25,7 +25,7 @@ Command compose_command(const ComposeTool& tool, const std::string& docker_socke
     if (const char* value = std::getenv(name)) command.environment[name] = value;
   }
   command.environment["COMPOSE_ANSI"] = "never";
-  // It would fetch these itself, with root's keys and programs, in whatever way they are spelled.
+  // Otherwise Compose would fetch remote projects itself, with root's keys and programs.
   command.environment["COMPOSE_EXPERIMENTAL_GIT_REMOTE"] = "false";
   command.environment["COMPOSE_EXPERIMENTAL_OCI_REMOTE"] = "false";
   command.environment["NO_COLOR"] = "1";
@@ -34,10 +34,10 @@ Command compose_command(const ComposeTool& tool, const std::string& docker_socke
 
 constexpr std::chrono::seconds first_pause{2};
 constexpr std::chrono::seconds max_pause{60};
-// The files of a package come and go in its upgrade.
+// During a package upgrade its files are missing for a while.
 constexpr std::chrono::seconds upgrade_timeout{60};
 
-// The words of a `docker` that has no such plugin.
+// Whether this is the message of a `docker` without the Compose plugin.
 bool says_compose_is_missing(std::string_view standard_error) {
   for (const std::string_view words :
        {"is not a docker command", "unknown command", "unknown flag", "unknown shorthand flag"}) {
@@ -46,7 +46,8 @@ bool says_compose_is_missing(std::string_view standard_error) {
   return false;
 }
 
-// The programs that may be Compose or lead to it, each with what changes when it is replaced.
+// Lists the programs that are Compose or load it, each with an identity that changes when it is
+// replaced.
 std::string present_programs() {
   const std::map<std::string, std::string> environment = minimal_environment();
   const std::string& path = environment.at("PATH");
@@ -88,7 +89,7 @@ std::optional<ComposeTool> read_version(std::vector<std::string> argv, std::stri
   return tool;
 }
 
-// docker-compose 1.29 refuses a range of the host's ports in the form in which it writes it itself.
+// docker-compose 1.29 rejects a range of host ports in the form in which it renders it.
 void write_port_ranges_as_text(Json& model) {
   if (!model.contains("services")) return;
   for (auto& service : model["services"].items()) {
@@ -168,7 +169,7 @@ Task<Result<void>> ComposeProgram::refresh() {
   co_return Result<void>();
 }
 
-// Another program than the one that was used so far is taken only if that one stays away.
+// Switches to another Compose only if the one in use stays away.
 std::optional<Error> ComposeProgram::obstacle_to(const ComposeTool& found) {
   if (tool_.version.empty() || found.argv == tool_.argv) return std::nullopt;
   if (!gone_since_) gone_since_ = SteadyClock::now();
@@ -192,7 +193,7 @@ Task<Result<Rendered>> ComposeProgram::render(RenderRequest request) {
   argv.insert(argv.end(), {"--project-directory", first.parent_path().string(), "--env-file",
                            env_file.string(), "-p", request.project, "config"});
   if (tool_.family == ComposeFamily::v2) argv.insert(argv.end(), {"--format", "json"});
-  // Compose prefers the environment to the env file, so that no .env can name another commit.
+  // Compose prefers the environment to the env file, so a .env cannot override the commit.
   command.environment["TRIMTAB_COMMIT"] = request.commit;
   command.directory = request.directory.string();
   command.output_limit = 8 * 1024 * 1024;
@@ -263,7 +264,7 @@ Task<Result<RunEnd>> ComposeProgram::run_once(RunRequest request) {
   }
   argv.push_back(request.service);
   argv.insert(argv.end(), request.argv.begin(), request.argv.end());
-  // It may not be there yet: the first deployment makes it.
+  // The directory is missing before the first deployment has created it.
   std::error_code ec;
   if (std::filesystem::is_directory(request.directory, ec)) {
     command.directory = request.directory.string();

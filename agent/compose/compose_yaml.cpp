@@ -44,7 +44,7 @@ std::optional<Json> integer_of(std::string_view text, int base) {
   return Json(value);
 }
 
-// "12", "-0", octal "0644"; not "08", which YAML 1.1 takes for a string.
+// Parses "12", "-0" and octal "0644", but not "08", which is a string in YAML 1.1.
 std::optional<Json> integer_of(std::string_view text) {
   const std::string_view digits =
       text.substr(text.starts_with('-') || text.starts_with('+') ? 1 : 0);
@@ -55,7 +55,7 @@ std::optional<Json> integer_of(std::string_view text) {
   return value ? value : integer_of<std::uint64_t>(text, base);
 }
 
-// "1.5", "1.0e+30"; not "1e5" or "1.5e3", which YAML 1.1 takes for strings.
+// Parses "1.5" and "1.0e+30", but not "1e5" or "1.5e3", which are strings in YAML 1.1.
 std::optional<Json> real_of(std::string_view text) {
   const bool negative = text.starts_with('-');
   if (negative || text.starts_with('+')) text.remove_prefix(1);
@@ -96,7 +96,7 @@ class Converter {
     if (++nodes_ > max_nodes) throw Refused{"it has more than 100 000 values"};
     switch (node.Type()) {
       case YAML::NodeType::Scalar:
-        // yaml-cpp marks quoted scalars with the tag "!".
+        // yaml-cpp tags quoted scalars with "!".
         return node.Tag() == "!" || node.Tag() == "tag:yaml.org,2002:str"
                    ? Json(node.Scalar())
                    : plain_scalar(node.Scalar());
@@ -128,7 +128,7 @@ class Converter {
     return map;
   }
 
-  // YAML 1.1 merge keys: what the map itself says wins.
+  // YAML 1.1 merge keys: the map's own keys take precedence.
   void merge(const YAML::Node& source, int depth, Json& into) {
     const Json value = convert(source, depth + 1);
     const Json list = value.is_array() ? value : Json::array({value});
@@ -148,14 +148,14 @@ std::string scalar_text(const Json& value) {
     return yaml_text(value.get<std::string>());
   }
   std::string text = dump_json(value);
-  // Without a point YAML 1.1 takes "1e+30" for a string.
+  // Without a decimal point YAML 1.1 reads "1e+30" as a string.
   if (value.is_number_float() && text.find('.') == std::string::npos) {
     text.insert(std::min(text.find('e'), text.size()), ".0");
   }
   return text;
 }
 
-// A reader takes a longer text before a colon for no key, unless a question mark announces it.
+// YAML parsers accept a longer key only if a question mark announces it.
 constexpr std::size_t max_implicit_key = 1024;
 
 void emit(const Json& value, std::size_t indent, std::string& out);
@@ -193,7 +193,8 @@ void emit(const Json& value, std::size_t indent, std::string& out) {
   }
 }
 
-// Keys that differ in what is no UTF-8 alone would become one.
+// Whether the text is valid UTF-8. Otherwise keys that differ only in invalid bytes would become
+// the same.
 bool is_utf8(std::string_view text) {
   try {
     static_cast<void>(Json(std::string(text)).dump());

@@ -33,7 +33,7 @@ std::size_t end_of_line(std::string_view text, std::size_t from) {
   return std::min(text.find('\n', from), text.size());
 }
 
-// Reads the value that begins at `at`; returns where the next line begins.
+// Parses the value at `at` and returns where the next line begins.
 std::size_t read_value(std::string_view text, std::size_t at, EnvEntry& entry) {
   while (at < text.size() && (text[at] == ' ' || text[at] == '\t')) ++at;
   if (at < text.size() && (text[at] == '"' || text[at] == '\'')) {
@@ -68,7 +68,7 @@ bool uses_variable(std::string_view value, const std::string& variable) {
 
 namespace {
 
-// `${` that Compose 2 cannot read as the beginning of a variable.
+// Whether the value contains a `${` that Compose 2 cannot parse as a variable.
 bool has_bad_template(std::string_view value) {
   for (std::size_t at = value.find("${"); at != std::string_view::npos;
        at = value.find("${", at + 1)) {
@@ -115,7 +115,8 @@ std::vector<EnvEntry> read_env_file(std::string_view text) {
 
 namespace {
 
-// The position of the brace that closes the one open at the start of `text`; npos if none does.
+// Returns the position of the brace that closes the one opened before `text`; npos if there is
+// none.
 std::size_t closing_brace(std::string_view text) {
   int open = 1;
   for (std::size_t at = 0; at < text.size(); ++at) {
@@ -125,7 +126,7 @@ std::size_t closing_brace(std::string_view text) {
   return std::string_view::npos;
 }
 
-// The value of ${inner}, where `inner` is NAME, NAME:-default and the like.
+// Returns the value of ${inner}, where `inner` is NAME, NAME:-default and so on.
 std::optional<std::string> fill_in(std::string_view inner,
                                    const std::map<std::string, std::string>& variables) {
   const auto end = std::find_if_not(inner.begin(), inner.end(), is_variable_character);
@@ -192,7 +193,7 @@ std::optional<EnvFileProblem> problem_in_env_file(std::string_view text) {
       return EnvFileProblem{where + "the $ in the value of " + entry.name + " begins a variable",
                             "write the value in single quotes: " + entry.name + "='…'"};
     }
-    // A name alone takes its value from the environment.
+    // A name without a value takes its value from the environment.
     if (entry.name.empty() && !is_name(entry.value)) {
       return EnvFileProblem{where + "it is not KEY=value",
                             "write it as KEY=value, or as a comment behind #"};
