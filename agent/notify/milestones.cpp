@@ -13,7 +13,7 @@ namespace {
 void send_to_journal(const std::vector<std::string>& fields) {
   std::vector<iovec> parts;
   for (const std::string& field : fields) {
-    // iovec is the kernel's, for reading and for writing.
+    // iovec is not const because readv() uses it too; sd_journal_sendv() only reads.
     parts.push_back({const_cast<char*>(field.data()), field.size()});
   }
   ::sd_journal_sendv(parts.data(), static_cast<int>(parts.size()));

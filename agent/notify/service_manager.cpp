@@ -15,7 +15,7 @@ constexpr int keep_environment = 0;
 constexpr int unset_environment = 1;
 
 void send_state(const std::string& message) {
-  // That nobody listens is no failure of the daemon's.
+  // A failure is ignored: it only means that nobody listens.
   ::sd_notify(keep_environment, message.c_str());
 }
 
