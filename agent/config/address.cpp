@@ -15,7 +15,8 @@ constexpr const char* git_url_forms =
     "expected the address of a repository, such as git@github.com:acme/shop.git or "
     "https://github.com/acme/shop.git";
 
-// A user or a host of SSH. A leading "-" would make an option of it on somebody's command line.
+// Whether the text is an SSH user or host name. A leading "-" would turn it into a command-line
+// option.
 bool is_ssh_name(std::string_view text) {
   return !text.empty() && text.front() != '-' && std::all_of(text.begin(), text.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
@@ -23,7 +24,7 @@ bool is_ssh_name(std::string_view text) {
   });
 }
 
-// user@host:path, as scp writes it.
+// Checks user@host:path, the form of scp.
 std::string scp_form_complaint(std::string_view url) {
   const std::size_t colon = url.find(':');
   if (colon == std::string_view::npos || colon + 1 == url.size()) return git_url_forms;
@@ -39,14 +40,14 @@ std::string scp_form_complaint(std::string_view url) {
   return {};
 }
 
-// `url` begins with http:// or https://.
+// `url` must begin with http:// or https://.
 std::string web_url_complaint(std::string_view url) {
   if (!http::parse_url(url)) return "the url's host or port is not valid";
   if (url.find('#') != std::string_view::npos) return "\"#\" is not allowed in the url";
   return {};
 }
 
-// Path and host of what follows the scheme.
+// Checks the host and path that follow the scheme.
 std::string repository_complaint(std::string_view rest) {
   const std::string as_web_url = "http://" + std::string(rest);
   if (std::string complaint = web_url_complaint(as_web_url); !complaint.empty()) return complaint;
@@ -58,7 +59,7 @@ std::string repository_complaint(std::string_view rest) {
   return {};
 }
 
-// `rest` follows ssh://.
+// `rest` is what follows ssh://.
 std::string ssh_url_complaint(std::string_view rest) {
   const std::string_view authority = rest.substr(0, rest.find('/'));
   if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos) {
@@ -78,7 +79,7 @@ bool has_user_info(std::string_view after_scheme) {
          std::string_view::npos;
 }
 
-// Anything but visible ASCII: a url has the rest percent-encoded.
+// Whether anything is not visible ASCII, which a URL must percent-encode.
 bool has_foreign_characters(std::string_view url) {
   return std::any_of(url.begin(), url.end(), [](char c) { return c <= ' ' || c >= '\x7f'; });
 }
@@ -151,7 +152,7 @@ std::string proxy_complaint(const std::string& address) {
 }
 
 std::string listen_complaint(const std::string& address) {
-  // Names are refused: which address one stands for may change.
+  // Names are refused because the address that they resolve to may change.
   const auto url = http::parse_url("http://" + address + "/");
   const bool has_port = address.find_last_of(':') != address.npos && !address.ends_with(']');
   if (url && url->target == "/" && has_port && http::is_ip_address(url->host)) return {};

@@ -1,3 +1,5 @@
+// More than 400 lines, because it holds the whole format of the configuration files in one place:
+// the tables of their keys, the rules about them, and how the files are found and read.
 #include "agent/config/load.hpp"
 
 #include <algorithm>
@@ -32,7 +34,7 @@ constexpr std::string_view lower_and_digits = "abcdefghijklmnopqrstuvwxyz0123456
 constexpr std::string_view letters_and_digits =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
-// A first character out of `first`, then any out of `first` and `more`.
+// Whether the text is a character of `first` followed by characters of `first` and `more`.
 bool is_word(std::string_view text, std::string_view first, std::string_view more,
              std::size_t longest) {
   return !text.empty() && text.size() <= longest && first.find(text[0]) != first.npos &&
@@ -41,7 +43,7 @@ bool is_word(std::string_view text, std::string_view first, std::string_view mor
          });
 }
 
-// Complaints: what is wrong with one text.
+// Complaints: each returns what is wrong with one text.
 
 std::string project_complaint(const std::string& text) {
   if (is_stack_name(text)) return {};
@@ -59,7 +61,7 @@ std::string service_complaint(const std::string& text) {
 }
 
 std::string username_complaint(const std::string& text) {
-  // Basic's separator.
+  // HTTP Basic authentication separates user name and password by a colon.
   if (text.find(':') == text.npos) return {};
   return "a user name has no colon; the password belongs into password_file";
 }
@@ -83,7 +85,7 @@ std::string group_complaint(const std::string& text) {
   return "expected the name of a group, found " + in_quotes(text);
 }
 
-// What systemd.unit(5) allows in the name of a service.
+// The characters that systemd.unit(5) allows in the name of a service.
 std::string unit_complaint(const std::string& text) {
   constexpr std::string_view allowed =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789:_.\\-";
@@ -95,7 +97,7 @@ std::string unit_complaint(const std::string& text) {
   return "expected the name of a service unit such as shop.service, found " + in_quotes(text);
 }
 
-// A leading "-" would be an option, or standard input, to Compose.
+// Compose would read a path with a leading "-" as an option or as standard input.
 std::string relative_file_complaint(const std::string& text) {
   if (text.front() == '/') return "expected a path relative to the stack's directory";
   if (text.front() == '-') return "a path must not begin with -";
@@ -109,7 +111,7 @@ std::string ref_complaint(const std::string& text) {
          in_quotes(text);
 }
 
-// Readers that more than one key has.
+// Readers used by several keys.
 
 Reader service_name(std::string& into) {
   return text(into, service_complaint);
@@ -127,7 +129,7 @@ Reader service_list(std::vector<std::string>& into) {
   return list_of(into, service_name);
 }
 
-// One of two words.
+// Reads one of two words into a flag.
 Reader word_is(bool& into, std::string yes, std::string no) {
   return {
       [&into, yes = std::move(yes), no = std::move(no)](const YamlNode& node, Document& document) {
@@ -145,8 +147,8 @@ Reader rollback_mode(RollbackMode& into) {
   }};
 }
 
-// The tables: what the files may hold. A new key is one line here, one in settings.hpp, and its
-// description in config/*.schema.json.
+// Tables of the keys that the files may contain. A new key needs one line here, one in
+// settings.hpp, and its description in config/*.schema.json.
 
 Reader registry_section(RegistrySettings& registry) {
   Reader keys = section({
@@ -225,7 +227,7 @@ Reader probe_section(ProbeSettings& probe) {
   });
 }
 
-// Unlike the items of a list of names, arguments may repeat.
+// Unlike a list of names, arguments may repeat.
 Reader arguments(std::vector<std::string>& into) {
   return {[&into](const YamlNode& node, Document& document) {
     if (!detail::check_list(node, document)) return;
@@ -250,7 +252,7 @@ std::string hook_complaint(const std::function<bool(std::string_view)>& has) {
   return has("one_off") ? "one_off belongs to service" : "";
 }
 
-// A program that comes with a commit may not exist yet; it is checked again just before it runs.
+// A program that comes with a commit may not exist yet; it is checked again right before it runs.
 void check_program(const fs::path& program, YamlPlace place, Document& document) {
   if (program.empty()) return;
   const Result<void> trusted = check_trusted(program, Privacy::open);
@@ -314,7 +316,7 @@ Reader stack_reader(StackSettings& stack) {
   });
 }
 
-// Rules about more than one key of a file.
+// Rules about several keys of one file.
 
 bool is_loopback_url(std::string_view web_url) {
   const Result<http::Url> url = http::parse_url(web_url);
@@ -426,7 +428,7 @@ StackSettings read_stack(std::string_view text, Document& document) {
   return stack;
 }
 
-// Rules about more than one file.
+// Rules about several files.
 
 struct LoadedStack {
   StackSettings settings;
@@ -439,7 +441,8 @@ void refuse_same(std::vector<LoadedStack>& stacks, const std::string& key,
   for (LoadedStack& stack : stacks) by_value[value(stack.settings)].push_back(&stack);
   for (const auto& [same, group] : by_value) {
     for (LoadedStack* stack : group) {
-      // None of them is loaded: which one is meant to have it, nobody can tell.
+      // None of the conflicting stacks is loaded, because nobody can tell which one is meant to
+      // have the value.
       const LoadedStack* other = group.front() == stack ? group.back() : group.front();
       if (other == stack) continue;
       stack->document.report_key(key, key + " " + in_quotes(same) + " is also that of " +
@@ -453,19 +456,20 @@ void check_stacks(std::vector<LoadedStack>& stacks) {
   refuse_same(stacks, "directory",
               [](const StackSettings& stack) { return stack.directory.string(); });
   refuse_same(stacks, "unit", [](const StackSettings& stack) { return stack.unit; });
-  // A compose file's `name:` may make a default project another one, but that is not known here.
+  // The `name:` of a Compose file may change a default project name, but it is not known here.
   refuse_same(stacks, "project", [](const StackSettings& stack) {
     return stack.project.empty() ? stack.name : stack.project;
   });
 }
 
-// Where a file comes from. Files in the configuration's own directory decide what root runs.
+// Where a file comes from. Files in the configuration directory decide what root runs, so they must
+// be trusted.
 enum class Origin { given, installed };
 
 std::optional<std::string> read_text(Document& document, Origin origin) {
   std::error_code ec;
   const fs::file_status status = fs::status(document.file(), ec);
-  // Opening a named pipe would wait for a writer.
+  // Opening a named pipe would block until a writer appears.
   if (fs::exists(status) && !fs::is_regular_file(status)) {
     document.report({0, 0}, "not a regular file");
     return std::nullopt;
@@ -509,14 +513,14 @@ LoadResult load(const std::vector<fs::path>& daemon_files, std::vector<fs::path>
   return result;
 }
 
-// The stack files of the folder; others there that look as if they were meant to be are reported.
+// Returns the stack files in the directory and reports other files that look like misnamed ones.
 std::vector<fs::path> find_stack_files(const fs::path& directory, std::vector<Finding>& findings) {
   std::vector<fs::path> files;
   std::error_code ec;
   fs::directory_iterator entry(directory, ec);
   for (; !ec && entry != fs::directory_iterator(); entry.increment(ec)) {
     const fs::path& file = entry->path();
-    // Editors leave hidden files of that ending behind.
+    // Editors leave hidden files with this extension behind.
     if (file.filename().string().starts_with(".")) continue;
     if (file.extension() == ".yaml") files.push_back(file);
     if (file.extension() == ".yml") {

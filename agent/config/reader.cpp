@@ -35,8 +35,8 @@ std::string_view kind_name(const YamlNode& node) {
   return "";
 }
 
-// What YAML 1.2 reads as a number or a truth value when it stands without quotes: an editor that
-// knows the schema would refuse it, and 1.10 is no text for most programs.
+// Whether YAML 1.2 reads the unquoted text as a number or boolean: an editor that knows the schema
+// would reject it, and most programs read 1.10 as 1.1.
 bool looks_like_other_type(const std::string& text) {
   static const std::regex other(
       "true|True|TRUE|false|False|FALSE|[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+|"
@@ -46,7 +46,7 @@ bool looks_like_other_type(const std::string& text) {
   return text.size() <= max_number && std::regex_match(text, other);
 }
 
-// The scalar's text, or nullptr after a report.
+// Returns the scalar's text, or nullptr after reporting a mistake.
 const std::string* scalar_text(const YamlNode& node, Document& document, std::string_view what) {
   if (node.kind == YamlNode::Kind::scalar) return &node.text;
   document.report(node.place,
@@ -61,7 +61,7 @@ bool has_control_character(std::string_view text) {
   });
 }
 
-// What every text must keep, before its own complaint is asked.
+// Checks the rules for every text, then the text's own complaint.
 std::string text_complaint(const YamlNode& node, const Complaint& complaint) {
   if (!node.quoted && looks_like_other_type(node.text)) {
     return "expected text; put quotes around what else reads as a number or as true or false";
@@ -109,14 +109,14 @@ void check_file(const fs::path& path, Privacy privacy, YamlPlace place, Document
   if (::stat(path.c_str(), &info) != 0) {
     const int failure = errno;
     if (is_credential_of_a_service(path)) {
-      // systemd shows it to the service alone, while that runs.
+      // systemd shows a credential only to the service, and only while it runs.
       if (std::getenv("CREDENTIALS_DIRECTORY") == nullptr) return;
       document.report(place, path.string() + " does not exist: name it by LoadCredential= in the " +
                                  "unit trimtabd.service");
     } else if (failure == ENOENT || failure == ENOTDIR) {
       document.report(place, path.string() + " does not exist");
     } else {
-      // Whoever checks a configuration may see less than the daemon does.
+      // The user who checks a configuration may not see all that the daemon sees.
       document.report(place,
                       "cannot look at " + path.string() +
                           " as this user: " + std::generic_category().message(failure),
@@ -252,7 +252,7 @@ Reader whole_number(int& into, int least, int most) {
     int number = 0;
     const char* const end = found->data() + found->size();
     const auto parsed = std::from_chars(found->data(), end, number);
-    // A leading zero would be octal to some readers of YAML.
+    // Some YAML parsers read a leading zero as octal.
     const bool octal = found->size() > 1 && found->front() == '0';
     if (node.quoted || octal || parsed.ec != std::errc() || parsed.ptr != end || number < least ||
         number > most) {
@@ -308,7 +308,7 @@ bool check_list(const YamlNode& node, Document& document) {
 void report_repeated(const std::vector<std::string>& values, const YamlNode& node,
                      Document& document) {
   for (std::size_t i = 0; i < values.size(); ++i) {
-    // Items that were no good are empty.
+    // Invalid items are empty.
     const auto end = values.begin() + static_cast<std::ptrdiff_t>(i);
     if (!values[i].empty() && std::find(values.begin(), end, values[i]) != end) {
       document.report(node.items[i].place, in_quotes(values[i]) + " is listed twice");

@@ -10,7 +10,7 @@
 namespace trimtab {
 namespace {
 
-// Far above what settings need, far below what hurts.
+// Far more than settings need and far less than what would cost memory or stack.
 constexpr std::size_t max_depth = 16;
 constexpr int max_nodes = 10'000;
 
@@ -23,8 +23,8 @@ YamlProblem refusal(const YAML::Mark& mark, const char* message) {
   return {place_of(mark), message};
 }
 
-// Builds the tree from the parser's events. Only an exception ends the parsing early: what is
-// refused is thrown through the parser, to read_yaml_nodes.
+// Builds the tree from the parser's events. Only an exception can abort the parser, so refusals are
+// thrown through it to read_yaml_nodes.
 class TreeBuilder : public YAML::EventHandler {
  public:
   YamlNode root;
@@ -67,7 +67,7 @@ class TreeBuilder : public YAML::EventHandler {
   void OnMapEnd() override { close(); }
 
  private:
-  // "?" and "!" are the parser's own tags of what stands without and with quotes.
+  // The parser itself tags plain scalars "?" and quoted ones "!".
   static void refuse_tag(const YAML::Mark& mark, const std::string& tag) {
     if (tag.empty() || tag == "?" || tag == "!") return;
     throw refusal(mark, "tags (!name) are not supported: write the value alone");
@@ -106,7 +106,7 @@ class TreeBuilder : public YAML::EventHandler {
     YamlNode& parent = open_.back();
     const bool is_key =
         parent.kind == YamlNode::Kind::mapping && parent.keys.size() == parent.items.size();
-    // The parser puts a value that is not there at whatever follows.
+    // The parser places an absent value at whatever follows it.
     if (parent.kind == YamlNode::Kind::mapping && !is_key && node.kind == YamlNode::Kind::null) {
       node.place = parent.keys.back().place;
     }
@@ -117,8 +117,8 @@ class TreeBuilder : public YAML::EventHandler {
   int nodes_ = 0;
 };
 
-// The column of a tab in the line's indentation; 0 if there is none. The parser's words for it lead
-// nobody there.
+// Returns the column of a tab in the line's indentation; 0 if there is none. The parser's own
+// message for it does not mention the tab.
 int indenting_tab(std::string_view text, int line) {
   std::size_t start = 0;
   for (int at = 1; at < line; ++at) {
@@ -135,7 +135,7 @@ int indenting_tab(std::string_view text, int line) {
 
 std::variant<YamlNode, YamlProblem> read_yaml_nodes(std::string_view text) {
   try {
-    // The parser takes a quote that is never closed if the file ends with an empty line.
+    // The parser accepts an unclosed quote if the file ends with an empty line.
     std::istringstream stream{std::string(text.substr(0, text.find_last_not_of(" \t\r\n") + 1))};
     YAML::Parser parser(stream);
     TreeBuilder builder;
