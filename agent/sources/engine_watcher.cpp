@@ -7,7 +7,7 @@ namespace trimtab {
 namespace {
 
 constexpr std::chrono::milliseconds first_wait = std::chrono::seconds(1);
-constexpr int max_doublings = 5;  // 32 s: Docker comes back within a minute or a person acts
+constexpr int max_doublings = 5;  // 32 s: Docker is back within a minute, or a person intervenes
 
 }  // namespace
 

@@ -6,7 +6,7 @@ namespace trimtab {
 
 namespace {
 
-// Servers close a connection that is idle for longer.
+// Servers close connections that are idle for longer.
 constexpr std::chrono::seconds max_idle{60};
 
 }  // namespace
@@ -36,7 +36,7 @@ Task<void> GitWatcher::run() {
     const auto now = SteadyClock::now();
     next_poll_at_ = now + wait;
     bool woken = co_await wake_.wait_until(next_poll_at_);
-    // A hint is no reason to ask a server that wants to be left alone.
+    // poll_now() must not cut short the backoff that a server asked for.
     while (woken && SteadyClock::now() < now + timeout) {
       woken = co_await wake_.wait_until(now + timeout);
     }

@@ -7,8 +7,7 @@
 namespace trimtab {
 namespace {
 
-// An image that is not there yet may be pushed any time: its interval is doubled this often at
-// most.
+// A missing image may be pushed at any time, so its interval doubles only this many times.
 constexpr int max_missing_backoff = 2;
 
 }  // namespace
@@ -31,9 +30,9 @@ void ImageWatcher::watch(std::map<std::string, ImageReference> images) {
 Task<void> ImageWatcher::run() {
   struct Due {
     SteadyClock::time_point time;
-    bool is_told = false;  // by the registry, which wants to be left alone until then
+    bool is_told = false;  // set by the registry's Retry-After
   };
-  std::map<std::string, Due> due;  // one that fails is asked less often
+  std::map<std::string, Due> due;  // failing images are polled less often
   bool all = true;
   for (;;) {
     const double jitter = random_jitter();
