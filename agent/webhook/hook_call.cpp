@@ -19,15 +19,16 @@ struct SignatureHeader {
   std::string_view prefix;
 };
 
-// Hex of the HMAC-SHA256 of the body with the secret as the key. A sender may send several.
+// Headers with the hex HMAC-SHA256 of the body, keyed with the secret. A sender may send several.
 constexpr std::array signature_headers{
     SignatureHeader{"X-Hub-Signature-256", "sha256="},  // GitHub, Gitea, Forgejo
-    SignatureHeader{"X-Hub-Signature", "sha256="},  // Bitbucket; elsewhere it is SHA-1, not taken
+    SignatureHeader{"X-Hub-Signature",
+                    "sha256="},  // Bitbucket; others send SHA-1 here, which is not accepted
     SignatureHeader{"X-Gitea-Signature", ""},
     SignatureHeader{"X-Forgejo-Signature", ""},
 };
 
-// The key of Standard Webhooks' signatures: base64 behind a prefix.
+// Returns the key of Standard Webhooks signatures: base64 behind a prefix.
 std::string standard_key(std::string_view secret) {
   constexpr std::string_view prefix = "whsec_";
   if (!secret.starts_with(prefix)) return std::string(secret);
@@ -39,12 +40,12 @@ std::string standard_key(std::string_view secret) {
 HookCall::HookCall(const http::Request& head, std::string_view secret)
     : is_post_(head.method == "POST") {
   const auto target = http::parse_target(head.target, http::Plus::is_plus);
-  // As it is given to senders: a proxy that lets only that through compares the bytes.
+  // Compared byte for byte with the documented route, as a proxy that only lets that through would.
   is_route_ = head.target.starts_with(beginning) && target && target->path.front() == route;
   if (!is_route_ || !is_post_) return;
   const std::vector<std::string> stack(target->path.begin() + 1, target->path.end());
   stack_ = join(stack, "/");
-  // For senders that can do no more than call an address.
+  // For senders that can do no more than call a URL.
   const auto token = std::find_if(target->query.begin(), target->query.end(),
                                   [](const auto& parameter) { return parameter.first == "token"; });
   if (token != target->query.end()) take_token(token->second, secret);
@@ -74,7 +75,7 @@ void HookCall::take_headers(const http::Headers& headers, std::string_view secre
   if (!plain_.claimed.empty()) plain_.hmac.emplace(secret);
 }
 
-// The time is not held against the clock: a call that is sent again asks for one look more.
+// The timestamp is not checked: a replayed call only causes one more poll.
 void HookCall::take_standard_signatures(const http::Headers& headers, std::string_view secret) {
   constexpr std::string_view version = "v1,";
   const std::string key = standard_key(secret);

@@ -8,12 +8,12 @@
 namespace trimtab {
 namespace {
 
-// Few senders have something to say at a time, and each connection costs two buffers.
+// Few senders call at the same time, and each connection costs two buffers.
 constexpr std::size_t max_connections = 16;
 constexpr auto idle_timeout = std::chrono::seconds(10);
-// What holds the port, or lacks the address, may go away.
+// Retried, because the port may become free and the address may appear.
 constexpr auto listen_interval = std::chrono::seconds(10);
-// Calls that come closer together cause one look more, at the end of it.
+// Calls within this interval share one more poll at its end.
 constexpr auto poll_interval = std::chrono::seconds(1);
 constexpr int max_refusals_in_second = 10;
 constexpr auto warning_interval = std::chrono::minutes(1);
@@ -66,7 +66,7 @@ Task<void> Webhook::listen() {
   }
 }
 
-// Anew for each call, so that a changed secret counts at once.
+// Read for each call, so that a changed secret takes effect immediately.
 Result<std::string> Webhook::read_secret() {
   Result<std::string> secret = read_secret_file(settings_.secret_file);
   if (secret) {
@@ -114,7 +114,7 @@ http::Response Webhook::answer(HookCall& call) {
   return response;
 }
 
-// Who knows the secret is always served: otherwise, anybody could keep pushes from being seen.
+// Only unauthenticated calls are limited: otherwise anybody could block push notifications.
 http::Response Webhook::refuse(const HookRefusal& refusal) {
   const auto now = SteadyClock::now();
   ++refused_since_warning_;
@@ -141,7 +141,7 @@ http::Response Webhook::refuse(const HookRefusal& refusal) {
 
 void Webhook::wake(const std::string& stack) {
   const auto found = polls_.find(stack);
-  // One that is due may come a little late: then a call does not look before it.
+  // A scheduled poll may run a little late; a call must not poll ahead of it.
   if (found != polls_.end() && found->second.again) return;
   const auto since =
       SteadyClock::now() - (found == polls_.end() ? SteadyClock::time_point() : found->second.at);
