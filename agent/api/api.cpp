@@ -1,3 +1,5 @@
+// More than 400 lines, because it holds all routes of the status socket; their JSON is in
+// stack_json.cpp.
 #include "agent/api/api.hpp"
 
 #include <algorithm>
@@ -31,7 +33,7 @@ http::Reply problem(int status, const std::string& detail, const std::string& hi
   return {http::problem(status, detail, hint), {}};
 }
 
-// The one place where kinds of errors become statuses.
+// The only place that maps error codes to HTTP statuses.
 http::Reply problem(const Error& error) {
   const int status = [&] {
     switch (error.code) {
@@ -60,7 +62,7 @@ int int_of(const std::string& text, int fallback) {
   return ec == std::errc() && stop == text.data() + text.size() && !text.empty() ? value : fallback;
 }
 
-// Below a stack.
+// Path components below a stack.
 constexpr std::array<std::string_view, 3> get_routes{"releases", "plan", "logs"};
 constexpr std::array<std::string_view, 5> post_routes{"deploy", "rollback", "pause", "resume",
                                                       "check"};
@@ -82,7 +84,7 @@ std::string event_text(const AgentEvent& event) {
 
 struct Api::Route {
   std::string method;
-  std::vector<std::string> path;  // without the version
+  std::vector<std::string> path;  // without the version prefix
   std::vector<std::pair<std::string, std::string>> query;
   Json body;
 
@@ -162,7 +164,7 @@ http::Reply Api::status() const {
   Json body;
   body["version"] = TRIMTAB_VERSION;
   const ComposeTool& compose = compose_.tool();
-  // Not known yet in the first moments after a start.
+  // Empty for a moment after the start, until Compose has been detected.
   body["compose"] = compose.version.empty() ? std::string() : compose.display();
   body["problems"] = Json::array();
   for (const std::string& problem : problems_) body["problems"].push_back(problem);
@@ -290,7 +292,7 @@ struct LogRequest {
   bool follow = false;
 };
 
-// Lines of several containers on their way to one client.
+// Lines of several containers, queued for one client.
 struct LogQueue {
   explicit LogQueue(asio::any_io_executor executor) : wake(std::move(executor)) {}
   std::string text;
@@ -321,7 +323,8 @@ Task<void> read_log(Docker* docker, LogRequest request, std::size_t which, LogQu
   queue->wake.notify();
 }
 
-// Starts the readers and hands what they read to the client, until all have ended or it hangs up.
+// Starts the readers and forwards what they read to the client, until all have ended or the client
+// disconnects.
 Task<void> write_logs(TaskGroup* readers, Docker* docker, const LogRequest* request,
                       LogQueue* queue, http::Stream* stream) {
   queue->open = request->containers.size();

@@ -14,7 +14,7 @@ Json time_or_null(const std::optional<WallTime>& time) {
 }
 
 Json time_or_null(WallTime time) {
-  // Docker says year 1 where something never happened.
+  // Docker reports the year 1 for what never happened.
   return time.time_since_epoch().count() <= 0 ? Json(nullptr) : Json(format_time(time));
 }
 
@@ -64,7 +64,7 @@ Json container_json(const Container& container, const ReleaseRecord* release) {
   return json;
 }
 
-// A service of the release that has no container at all.
+// A service of the release that has no container.
 Json missing_json(const std::string& service, const ImagePin& pin) {
   Json json;
   json["service"] = service;
@@ -250,7 +250,7 @@ Json stack_json(const Reconciler& stack) {
   return json;
 }
 
-// Of the same form, though nothing is known of it but its settings.
+// Same form, though only its settings are known.
 Json stack_json(const UnavailableStack& stack) {
   Json json;
   json["name"] = stack.settings.name;
@@ -340,7 +340,7 @@ Json pull_json(const PlanAnswer& answer) {
   Json images = Json::array();
   for (const ImagePull& pull : answer.pulls) {
     images.push_back(pull.reference);
-    // One that is not known makes the sum unknown.
+    // The sum is unknown if any summand is.
     bytes =
         bytes && pull.missing_bytes ? std::optional(*bytes + *pull.missing_bytes) : std::nullopt;
     total = total && pull.total_bytes ? std::optional(*total + *pull.total_bytes) : std::nullopt;
