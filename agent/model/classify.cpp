@@ -6,14 +6,14 @@
 namespace trimtab {
 namespace {
 
-// Contain what a release is at fault for, and yet are the host's.
+// Messages that contain phrases of words_of_release but are the host's fault.
 constexpr std::array<std::string_view, 2> words_of_host{
     "bind source path does not exist",
     "no space left on device",
 };
 
-// What Compose refuses in a project, how containers end that others wait for, and what the Engine
-// and the runtime refuse in the description of a container.
+// Phrases with which Compose rejects a project, reports the exit of a container that others depend
+// on, or with which the Engine or the runtime rejects a container's definition.
 constexpr std::array<std::string_view, 34> words_of_release{
     "dependency failed to start",
     "is unhealthy",
@@ -21,7 +21,7 @@ constexpr std::array<std::string_view, 34> words_of_release{
     "exited (",
     "didn't complete successfully",
     "did not complete successfully",
-    "of a non running container",  // one that it shares a network or processes with has ended
+    "of a non running container",  // a container whose network or processes it shares has exited
     "has no healthcheck configured",
     "is invalid because",
     "additional properties",
@@ -57,8 +57,8 @@ bool says_any(std::string_view text, const auto& phrases) {
   });
 }
 
-// `exec: "./start.sh": permission denied`, as the runtime says of a command that is not there or
-// cannot be run.
+// Whether the runtime reports a command that is missing or cannot be executed, as in `exec:
+// "./start.sh": permission denied`.
 bool is_command_refused(std::string_view text) {
   const auto at = text.find("exec: \"");
   if (at == std::string_view::npos) return false;
@@ -70,8 +70,8 @@ bool is_command_refused(std::string_view text) {
 bool is_known_to_be_wrong(Phase phase, const Error& error) {
   switch (phase) {
     case Phase::pulling:
-      // Made for other machines, or gone from its registry; or what is tried beforehand refuses the
-      // commit's files.
+      // The image is for other platforms or gone from its registry, or a check before the start
+      // rejected the commit's files.
       return error.code == Errc::invalid || error.code == Errc::not_found;
     case Phase::switching:
       return error.code == Errc::invalid;
@@ -79,7 +79,7 @@ bool is_known_to_be_wrong(Phase phase, const Error& error) {
       return error.code == Errc::invalid ||
              (error.code == Errc::failed && is_fault_of_release(error.message));
     case Phase::rolling_back:
-      // The release that it goes back to cannot be had any more: its images are gone, for example.
+      // The release to roll back to cannot be restored, for example because its images are gone.
       return error.code == Errc::invalid || error.code == Errc::not_found ||
              (error.code == Errc::failed && is_fault_of_release(error.message));
     case Phase::before:
@@ -87,7 +87,8 @@ bool is_known_to_be_wrong(Phase phase, const Error& error) {
     case Phase::committing:
     case Phase::after:
     case Phase::gating_rollback:
-      // Errors of the Engine or of the disk: how containers and hooks ended is no Error.
+      // Only errors of the Engine or the disk get here; how containers and hooks exited is not
+      // reported as an Error.
       return false;
   }
   return false;

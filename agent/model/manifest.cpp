@@ -11,7 +11,7 @@ namespace trimtab {
 
 namespace {
 
-// The Engine takes at most 127; the rest is somebody's joke.
+// The Engine accepts at most 127.
 constexpr std::size_t max_layers = 1000;
 constexpr std::size_t max_platforms = 1000;
 
@@ -58,7 +58,7 @@ Result<ManifestIndex> parse_index(std::string_view body) {
     ManifestIndex::Entry entry{json_string(item, "digest"),
                                platform_of(json_object(item, "platform"))};
     if (!is_digest(entry.digest)) return malformed("an entry without a digest");
-    // Attestations that buildx adds are no images.
+    // Attestations added by buildx are not images.
     if (entry.platform.os == "unknown" || entry.platform.architecture == "unknown") continue;
     if (index.entries.size() == max_platforms) return malformed("too many entries");
     index.entries.push_back(std::move(entry));

@@ -15,7 +15,7 @@ constexpr std::size_t max_name = 255;
 constexpr std::size_t max_tag = 128;
 constexpr std::size_t digest_digits = 64;
 
-// Not <cctype>: what a letter is must not depend on the locale.
+// Not <cctype>, whose results depend on the locale.
 bool is_lower(char c) {
   return c >= 'a' && c <= 'z';
 }
@@ -42,7 +42,8 @@ bool is_host_label(std::string_view label) {
          all(label, [](char c) { return is_alphanumeric(c) || c == '-'; });
 }
 
-// host[:port], the host being a name, an IPv4 address or an IPv6 address in brackets.
+// Whether the text is host[:port], where host is a name, an IPv4 address or a bracketed IPv6
+// address.
 bool is_registry(std::string_view text) {
   std::string_view port;
   if (text.starts_with('[')) {
@@ -63,7 +64,8 @@ bool is_registry(std::string_view text) {
   return number > 0 && number <= 65535;
 }
 
-// Runs of lower-case letters and digits, joined by ".", "_", "__" or any number of "-".
+// Whether the text is a path component: runs of lower-case letters and digits, joined by ".", "_",
+// "__" or any number of "-".
 bool is_path_component(std::string_view text) {
   const auto plain = [](char c) { return is_lower(c) || is_decimal(c); };
   if (text.empty() || !plain(text.front()) || !plain(text.back())) return false;
@@ -86,7 +88,7 @@ bool is_tag(std::string_view text) {
          all(text, [](char c) { return is_alphanumeric(c) || c == '_' || c == '.' || c == '-'; });
 }
 
-// Whether the first of several components names a registry rather than a user of Docker Hub.
+// Whether the first of several components is a registry rather than a user of Docker Hub.
 bool names_registry(std::string_view component) {
   return component == "localhost" || component.find_first_of(".:") != std::string_view::npos ||
          std::any_of(component.begin(), component.end(), is_upper);
@@ -105,7 +107,8 @@ std::string ImageReference::familiar_name() const {
   if (path.starts_with(official_images) &&
       path.find('/', official_images.size()) == std::string_view::npos)
     return std::string(path.substr(official_images.size()));
-  // A user of Docker Hub whose name looks like a registry's would be taken for one.
+  // Keeps the registry if the name of the Docker Hub user looks like a registry, for which it would
+  // be mistaken.
   const auto slash = path.find('/');
   const bool mistakable = slash != std::string_view::npos && names_registry(path.substr(0, slash));
   return mistakable ? std::string(docker_hub) + "/" + repository : repository;

@@ -3,10 +3,10 @@
 namespace trimtab {
 namespace {
 
-// Of one release, so that one that is tried again and again does not fill the disk.
+// Limit per release, so that endless retries do not fill the disk.
 constexpr int max_deployments_kept = 5;
 
-// Whether an operator has gone back from the release by it.
+// Whether an operator left `release` by this rollback.
 bool has_left(const Deployment& deployment, int release) {
   return deployment.kind == DeploymentKind::operator_rollback && deployment.checkout == release &&
          deployment.release != release && deployment.outcome == Outcome::good;
@@ -18,7 +18,7 @@ void add_outcome(ReleaseRecord& record, const Deployment& deployment) {
     record.outcome = Outcome::in_progress;
     record.failure.reset();
   } else {
-    // An operator's rollback that did not work says nothing against the release it went to.
+    // A failed operator rollback says nothing against the release that it went to.
     const bool is_good = deployment.outcome == Outcome::good;
     if (deployment.kind == DeploymentKind::operator_rollback && !is_good) return;
     const bool is_open = deployment.outcome == Outcome::postponed;
@@ -77,7 +77,7 @@ ReleaseRecord record_of(const Release& release, const Deployments& deployments) 
 RunningSet running_by_deployments(const Deployments& deployments) {
   RunningSet running;
   for (const auto& [id, deployment] : deployments) {
-    // After its last gate a deployment touches nothing that it has.
+    // A deployment does not touch its services any more after its last gate.
     if (deployment.ran.release != 0) {
       running = deployment.ran;
     } else if (may_have_touched(deployment)) {

@@ -16,7 +16,7 @@ std::string_view without_sig(std::string_view name) {
   return name.starts_with("SIG") ? name.substr(3) : name;
 }
 
-// "nginx" of "registry:5000/acme/nginx:1.27@sha256:…".
+// Returns "nginx" for "registry:5000/acme/nginx:1.27@sha256:…".
 std::string_view last_part(std::string_view image) {
   image = image.substr(0, image.find('@'));
   image.remove_prefix(image.rfind('/') + 1);

@@ -22,7 +22,7 @@ int int_or_text(const Json& object, std::string_view key) {
   return text.empty() ? static_cast<int>(json_int(object, key)) : to_int(text);
 }
 
-// As Go writes durations: "1m30.5s"; 0 where it is none.
+// Parses a duration in Go's format: "1m30.5s"; 0 if malformed.
 std::chrono::milliseconds duration_of(std::string_view text) {
   constexpr std::array<std::pair<std::string_view, double>, 7> units{
       {{"ms", 1}, {"us", 1e-3}, {"µs", 1e-3}, {"ns", 1e-6}, {"h", 3.6e6}, {"m", 6e4}, {"s", 1e3}}};
@@ -48,7 +48,7 @@ bool is_path(std::string_view text) {
   return !text.empty() && (text[0] == '/' || text[0] == '.' || text[0] == '~');
 }
 
-// As the Engine writes paths: "/srv/./data/" is "/srv/data".
+// Normalizes a path as the Engine does: "/srv/./data/" becomes "/srv/data".
 std::string plain_path(const std::string& path) {
   std::string plain = std::filesystem::path(path).lexically_normal().string();
   if (plain.size() > 1 && plain.back() == '/') plain.pop_back();
@@ -61,7 +61,7 @@ Mount with_plain_paths(Mount mount) {
   return mount;
 }
 
-// "source:target[:mode]" or "target", as Compose 1.29 renders.
+// Parses "source:target[:mode]" or "target", as rendered by Compose 1.29.
 Mount mount_of_text(const std::string& text) {
   const std::vector<std::string> parts = split(text, ':');
   Mount mount;
@@ -89,13 +89,13 @@ Mount mount_of_object(const Json& entry) {
   return mount;
 }
 
-// "127.0.0.1", "::1": the Engine writes no brackets around an address.
+// Removes the brackets of an IPv6 address, which the Engine does not print.
 std::string bare_address(std::string address) {
   if (address.size() < 2 || address.front() != '[' || address.back() != ']') return address;
   return address.substr(1, address.size() - 2);
 }
 
-// "[ip:]host:container[/protocol]", ranges included.
+// Parses "[ip:]host:container[/protocol]", including ranges.
 void add_ports_of_text(std::string text, std::vector<PublishedPort>& ports) {
   PublishedPort port;
   if (const auto slash = text.find('/'); slash != std::string::npos) {
@@ -103,7 +103,7 @@ void add_ports_of_text(std::string text, std::vector<PublishedPort>& ports) {
     text.resize(slash);
   }
   const auto last = text.rfind(':');
-  if (last == std::string::npos) return;  // the container's port alone: Docker picks the host's
+  if (last == std::string::npos) return;  // only the container's port: Docker picks the host's
   std::string host = text.substr(0, last);
   if (const auto colon = host.rfind(':'); colon != std::string::npos) {
     port.host_ip = bare_address(host.substr(0, colon));
@@ -137,7 +137,7 @@ std::vector<PublishedPort> published_ports_of(const Json& service) {
   for (const Json& entry : json_array(service, "ports")) {
     if (entry.is_string()) add_ports_of_text(entry.get<std::string>(), ports);
     if (!entry.is_object()) continue;
-    // An object has one port of the container, so that Docker chooses from a range.
+    // An object has a single container port, so Docker picks one host port of a range.
     if (json_string(entry, "published").find('-') != std::string::npos) continue;
     PublishedPort port;
     port.host_port = int_or_text(entry, "published");
@@ -195,7 +195,7 @@ std::vector<std::string> dependencies_of(const Json& service) {
     if (name.is_string()) names.push_back(name.get<std::string>());
   }
   for (const auto& item : json_object(service, "depends_on").items()) names.push_back(item.key());
-  // docker-compose 1.29.2 does not write what is implied.
+  // docker-compose 1.29.2 does not render implied dependencies.
   const auto imply = [&](const std::string& name) {
     if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   };
@@ -217,7 +217,7 @@ std::vector<std::string> networks_of(const Json& service) {
     if (name.is_string()) names.push_back(name.get<std::string>());
   }
   for (const auto& item : json_object(service, "networks").items()) names.push_back(item.key());
-  // docker-compose 1.29.2 does not write what is implied.
+  // docker-compose 1.29.2 does not render the implied default network.
   if (names.empty() && !service.contains("network_mode")) names.emplace_back("default");
   return names;
 }

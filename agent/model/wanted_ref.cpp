@@ -16,13 +16,13 @@ bool is_control_or_space(char c) {
   return byte <= 0x20 || byte == 0x7F;
 }
 
-// A branch's name or a tag's, after git-check-ref-format(1); `pattern` allows its wildcards.
+// Checks a branch or tag name against git-check-ref-format(1); `pattern` allows its wildcards.
 bool is_ref_name(std::string_view name, bool pattern) {
   if (name.empty() || name.size() > max_ref || name.front() == '-' || name == "@" ||
       name == "HEAD" || name.ends_with('.') ||
       std::any_of(name.begin(), name.end(), is_control_or_space) ||
       name.find("..") != std::string_view::npos || name.find("@{") != std::string_view::npos ||
-      // Git takes the second row, but nobody names a branch so in earnest.
+      // Git accepts the characters in the second row, but no real branch has them.
       name.find_first_of(pattern ? "~^:[\\" : "~^:[\\*?") != std::string_view::npos ||
       name.find_first_of(";|&$`'\"<>") != std::string_view::npos) {
     return false;
