@@ -10,8 +10,9 @@ namespace {
 
 constexpr std::string_view encoded_prefix = "name-";
 
-// The name as a part of a repository's; one that no other name gives where it has what Compose
-// takes and a registry does not: capitals, and separators at the end or several in a row.
+// Returns the name as a component of a repository name. Names that Compose allows but a registry
+// does not (with capitals, or with separators at the end or several in a row) are encoded so that
+// no two collide.
 std::string path_component(const std::string& name) {
   const Result<ImageReference> parsed = parse_reference("trimtab.local/" + name + ":kept");
   if (parsed && !name.starts_with(encoded_prefix)) return name;
@@ -46,7 +47,7 @@ Result<std::vector<ImageNeed>> image_needs(const Json& model, const std::string&
     need.watched = watch ? std::find(watch->begin(), watch->end(), need.service) != watch->end()
                          : is_moving_tag(need.reference.tag);
     const auto pin = current.find(need.service);
-    // A new patch of postgres:16 must not restart a database by surprise.
+    // A new patch release of postgres:16 must not restart a database unexpectedly.
     if (!need.watched && pin != current.end() && pin->second.reference == need.text) {
       need.how = ImageNeed::How::keep;
       need.kept = pin->second;

@@ -7,7 +7,7 @@
 namespace trimtab {
 namespace {
 
-// nlohmann::json keeps keys sorted, ordered_json does not.
+// nlohmann::json sorts keys; Json, an ordered_json, does not.
 std::string canonical(const Json& value) {
   return nlohmann::json(value).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }

@@ -7,9 +7,9 @@ namespace trimtab {
 
 namespace {
 
-constexpr std::size_t max_blocks = 100;  // inside each other
+constexpr std::size_t max_blocks = 100;  // maximum nesting depth
 
-// nginx's words, one after another: ";", "{" and "}" are words of their own.
+// Splits nginx's configuration into words; ";", "{" and "}" are words of their own.
 class Words {
  public:
   explicit Words(std::string_view text) : text_(text) {}
@@ -57,8 +57,8 @@ bool is_plain_path(const std::string& path) {
   return path.starts_with('/') && path.find('$') == path.npos;
 }
 
-// "_", wildcards and patterns name no host.
-// Not a pattern, a variable or a name of one word.
+// Whether the name is a host name rather than "_", a wildcard, a pattern, a variable or a single
+// label.
 bool is_host_name(const std::string& name) {
   constexpr std::string_view letters =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
@@ -84,7 +84,7 @@ void take(const ServerCertificate& block, std::vector<ServerCertificate>& found)
 
 std::vector<ServerCertificate> server_certificates(std::string_view configuration) {
   std::vector<ServerCertificate> found;
-  // A block has what those around it have, unless it says otherwise.
+  // A block inherits the settings of the enclosing blocks unless it overrides them.
   std::vector<ServerCertificate> blocks(1);
   std::vector<std::string> directive;
   Words words(configuration);

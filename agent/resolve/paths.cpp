@@ -10,7 +10,7 @@ bool is_below(const std::string& path, const std::string& folder) {
          path[folder.size()] == '/';
 }
 
-// `text` may go on behind the path: Compose 1.29 writes mounts as "source:target:mode".
+// `text` may continue after the path: Compose 1.29 writes mounts as "source:target:mode".
 bool starts_with_path(const std::string& text, const std::string& folder) {
   return text.compare(0, folder.size(), folder) == 0 &&
          (text.size() == folder.size() || text[folder.size()] == '/' || text[folder.size()] == ':');
