@@ -24,14 +24,15 @@ std::string service_with_container_name(const Rendering& rendering, std::string_
   return {};
 }
 
-// "service:vpn" → "vpn", "container:my-vpn" → the service of that container; "" for anything else.
+// Maps "service:vpn" to "vpn" and "container:my-vpn" to the service of that container; "" for
+// anything else.
 std::string service_meant_by(const Rendering& rendering, std::string_view mode) {
   if (mode.starts_with(of_service)) return std::string(mode.substr(of_service.size()));
   if (!mode.starts_with(of_container)) return {};
   return service_with_container_name(rendering, mode.substr(of_container.size()));
 }
 
-// "db", "db:ro", "container:my-db", "container:my-db:ro".
+// Parses "db", "db:ro", "container:my-db" and "container:my-db:ro".
 std::string service_of_volumes(const Rendering& rendering, std::string_view entry) {
   const bool named = entry.starts_with(of_container);
   const std::size_t begin = named ? of_container.size() : 0;
@@ -56,7 +57,7 @@ bool any_runs(const Observed& observed, const std::string& service) {
   });
 }
 
-// Gives whether the step becomes another one.
+// Returns whether the step was changed.
 bool go_along(Step& step, const Tie& tie, Action leader, const Rendering& rendering,
               const Observed& observed) {
   const bool renewed = gets_new_containers(leader);
@@ -75,8 +76,9 @@ bool go_along(Step& step, const Tie& tie, Action leader, const Rendering& render
   return true;
 }
 
-// Containers that are made anew join what runs then: restarting that afterwards would leave them
-// with what it had before.
+// Replaces a leader's restart by new containers if those of a dependent service are new: they join
+// what is running when they are created, and would keep the old namespaces if the leader restarted
+// afterwards.
 bool renew_leader(Plan& plan, const Step& step, const Tie& tie, const Rendering& rendering,
                   const Observed& observed) {
   Step* const leader = step_of(plan, tie.service);
@@ -112,8 +114,8 @@ std::vector<Tie> ties_of(const Rendering& rendering, const std::string& service)
 }
 
 void take_dependants_along(Plan& plan, const Rendering& rendering, const Observed& observed) {
-  // Each turn changes a step, and a step changes at most from nothing to a restart to a new
-  // container.
+  // Terminates: each pass changes a step, and a step only ever escalates from nothing to a restart
+  // to new containers.
   bool changed = true;
   while (changed) {
     changed = false;
@@ -134,7 +136,7 @@ bool has_lost_what_it_shares(const Rendering& rendering, const Observed& observe
                              const std::string& service) {
   const Json& definition = rendering.service(service);
   for (const auto& [key, words] : namespaces) {
-    // What is not of this project comes and goes without us.
+    // Containers of other projects come and go independently of trimtab.
     const std::string mode = json_string(definition, key);
     if (mode.starts_with(of_container) && service_meant_by(rendering, mode).empty()) return false;
   }

@@ -1,3 +1,5 @@
+// More than 400 lines, because the plans for deploying, returning and rolling back are variations
+// of one comparison of a service with its containers.
 #include "agent/plan/diff.hpp"
 
 #include <algorithm>
@@ -23,7 +25,7 @@ std::string digest_of(const std::string& image) {
   return at == std::string::npos ? image : image.substr(at + 1);
 }
 
-// "" for an image of this host alone, which is pinned by its id.
+// Returns "" for an image without a name, which is pinned by its id.
 std::string name_of(const std::string& image) {
   return image.rfind("sha256:", 0) == 0 ? std::string() : image.substr(0, image.find('@'));
 }
@@ -52,7 +54,7 @@ void explain_environment(const Json& before, const Json& after, Reasons& reasons
   if (!changed.empty()) reasons.push_back("environment changed: " + join(changed, ", "));
 }
 
-// Why Compose is to replace the container: the definitions differ.
+// Explains why Compose will replace the container: how the definitions differ.
 Reasons definition_changes(const Json& before, const Json& after) {
   Reasons reasons;
   const std::string old_image = json_string(before, "image");
@@ -62,7 +64,7 @@ Reasons definition_changes(const Json& before, const Json& after) {
   for (const auto& item : before.items()) keys.insert(item.key());
   for (const auto& item : after.items()) keys.insert(item.key());
   for (const std::string& key : keys) {
-    // The order of starting and our own settings are no part of a container.
+    // Start order and trimtab's own settings are not part of a container.
     if (key == "image" || key == "depends_on" || key == "profiles" || key.starts_with("x-")) {
       continue;
     }
@@ -79,7 +81,7 @@ Reasons definition_changes(const Json& before, const Json& after) {
   return reasons;
 }
 
-// The definitions that a service's `configs:`, `secrets:` and `networks:` name lie outside of it.
+// A service's `configs:`, `secrets:` and `networks:` refer to definitions outside of it.
 Reasons shared_changes(const Json& before, const Json& after, const Json& service) {
   Reasons reasons;
   for (const auto& [section, word] : {std::pair{"configs", "config"}, {"secrets", "secret"}}) {
@@ -137,8 +139,8 @@ bool all_stopped_by_hand(const std::vector<const Container*>& containers) {
                      [](const Container* c) { return is_stopped_by_hand(*c); });
 }
 
-// One that a deployment has touched may have been cut off, with the host, between the stop and the
-// start of its own restart: Docker counts that as a person's stop.
+// A service touched by a deployment may have been interrupted, by a crash of the host, between the
+// stop and the start of its own restart. Docker does not distinguish that from a manual stop.
 bool is_left_stopped(const RunningService* known, const std::vector<const Container*>& containers) {
   return all_stopped_by_hand(containers) && (known == nullptr || !known->is_touched);
 }
@@ -165,7 +167,7 @@ bool are_those_of(const RunningService& known, const std::vector<const Container
   return (known.is_job && containers.empty()) || ids_of(containers) == known.containers;
 }
 
-// What differs from what was seen after the gate: ids that are gone or new.
+// Describes how the container ids differ from those seen after the gate.
 std::string difference_from_seen(const RunningService& known,
                                  const std::vector<const Container*>& containers) {
   if (are_those_of(known, containers)) return {};
@@ -186,10 +188,10 @@ bool any_works(const std::vector<const Container*>& containers) {
   });
 }
 
-// Rolled instead, if the service asks for it and nothing stands in the way.
+// Makes it a rolling update if the service asks for one and nothing prevents it.
 void roll_if_asked(Step& step, const Rendering& rendering,
                    const std::vector<const Container*>& containers) {
-  // Where nothing runs there is nothing to keep running.
+  // If nothing is running there is no service to keep up.
   if (!asks_for_start_first(rendering.service(step.service)) || !any_runs(containers)) return;
   const std::string obstacle = obstacle_to_rolling(rendering, step.service, containers);
   if (!obstacle.empty()) {
@@ -200,7 +202,7 @@ void roll_if_asked(Step& step, const Rendering& rendering,
   step.risk = Risk::none;
 }
 
-// The service gets new containers, in the way that it asks for.
+// Gives the service new containers in the way that it asks for.
 void replace(Step& step, const Rendering& rendering,
              const std::vector<const Container*>& containers) {
   const Json& service = rendering.service(step.service);
@@ -213,8 +215,8 @@ void replace(Step& step, const Rendering& rendering,
   roll_if_asked(step, rendering, containers);
 }
 
-// A proxy looks up the address of what it passes requests to when it reads its configuration.
-// While a service is rolled, whoever rolls it does this too.
+// A proxy resolves its backends' addresses when it reads its configuration, so it must reload when
+// they change. A rolling update does this itself.
 void reload_for_new_addresses(Plan& plan, const Rendering& rendering, const Observed& observed) {
   std::set<std::string> moved;
   for (const Step& step : plan.steps) {
@@ -233,8 +235,7 @@ void reload_for_new_addresses(Plan& plan, const Rendering& rendering, const Obse
   }
 }
 
-// What was not verified to run: Compose finds out whether its containers are as the release has
-// them.
+// For a service that was not verified: Compose decides whether its containers match the release.
 Step step_for_unknown(const std::string& service, const Target& next, const RunningService* known,
                       const std::vector<const Container*>& containers) {
   Step step;
@@ -247,7 +248,8 @@ Step step_for_unknown(const std::string& service, const Target& next, const Runn
     return step;
   }
   step.reasons.push_back(unverified);
-  // One that is only slow to start is left to start.
+  // A service that is merely slow to start may finish starting; rolling it requires a working
+  // container.
   if (any_works(containers)) roll_if_asked(step, *next.rendering, containers);
   return step;
 }
@@ -307,14 +309,14 @@ Step step_for(const std::string& service, const Target& next, const Base& base,
   return step;
 }
 
-// A job that had done its work in the release that is gone back to.
+// For a job that had finished in the release that is restored.
 void do_not_run_again(Step& step) {
   step.action = Action::remove;
   step.risk = Risk::none;
   step.reasons = {"a job that had done its work before"};
 }
 
-// Docker cannot start a container again whose network or processes are those of one that is gone.
+// Docker cannot restart a container that shares the network or processes of one that is gone.
 void renew_lost(Step& step, const Rendering& rendering, const RunningService* known,
                 const std::vector<const Container*>& containers, bool repair) {
   const bool is_kept = step.action == Action::none || step.action == Action::restart ||
@@ -436,7 +438,8 @@ Plan make_rollback_plan(const Target& good, const Base& base, const Plan& failed
       do_not_run_again(step);
       continue;
     }
-    // What was not rolled on the way there, for lack of memory for example, is not on the way back.
+    // A service that was not rolled when deploying, for example for lack of memory, is not rolled
+    // back that way either.
     const std::vector<std::string> rolled = failed.with(Action::roll);
     const bool may_roll = std::find(rolled.begin(), rolled.end(), step.service) != rolled.end();
     if (step.action == Action::roll && !may_roll) {
@@ -477,7 +480,7 @@ RunningSet running_after(const ReleaseRecord& release, const RunningSet& before,
     service.containers = known->containers;
     service.is_job = service.is_job || known->is_job;
   }
-  // Going back takes away the container of a job, but not that it had done its work.
+  // A rollback removes a job's container, but the job still counts as finished.
   for (const std::string& job : release.jobs) {
     const auto found = running.services.find(job);
     if (found != running.services.end() && found->second.containers.empty()) {

@@ -11,7 +11,7 @@ bool is_at_or_below(const std::string& path, const std::string& folder) {
   return !folder.empty() && (path == folder || path.starts_with(folder + "/"));
 }
 
-// "shop-web-1"; the old Compose writes "shop_web_1".
+// "shop-web-1", or "shop_web_1" from docker-compose 1.
 bool has_name_of_compose(const Container& container, const std::set<std::string>& chosen) {
   const std::string name = without_old_id(container.name);
   if (chosen.contains(name)) return true;

@@ -15,7 +15,7 @@ constexpr std::array<std::string_view, 22> databases{
     "keydb",    "couchdb",    "rabbitmq",  "clickhouse",  "elasticsearch", "opensearch",
     "influxdb", "cassandra",  "zookeeper", "etcd"};
 
-// Where databases keep their files, for images whose names say nothing.
+// Where databases store their files; for images whose names do not tell.
 constexpr std::array<std::string_view, 5> data_folders{
     "/var/lib/postgresql", "/var/lib/mysql", "/data/db", "/var/lib/redis", "/bitnami/postgresql"};
 
@@ -42,8 +42,9 @@ std::string obstacle_in_mounts(const Json& service) {
   return {};
 }
 
-// Where a container has a volume without a name that the compose file says nothing of: its image
-// declares it. Compose hands it on where it replaces the container, but cannot share it. "": none.
+// Returns the mount point of an anonymous volume that the image declares but the Compose file does
+// not mention; "": none. Compose keeps such a volume when it replaces the container, but cannot
+// share it.
 std::string volume_of_image(const Json& service, const std::vector<const Container*>& containers) {
   const std::vector<Mount> mounts = mounts_of(service);
   for (const Container* container : containers) {

@@ -9,7 +9,8 @@ const Json& definition_of(const Rendering& rendering, const std::string& volume)
   return json_object(json_object(rendering.model, "volumes"), volume);
 }
 
-// Whether it is another volume than `docker volume create NAME` makes. Options may be secret.
+// Whether the volume differs from the result of `docker volume create NAME`. Options may be secret,
+// so they are not shown.
 bool has_options(const Rendering& rendering, const std::string& project, const std::string& name) {
   for (const auto& item : json_object(rendering.model, "volumes").items()) {
     if (volume_name(rendering, project, item.key()) != name) continue;
@@ -20,7 +21,7 @@ bool has_options(const Rendering& rendering, const std::string& project, const s
   return false;
 }
 
-// The old Compose writes {external: {name: …}}, too.
+// docker-compose 1 also writes {external: {name: …}}.
 bool is_external(const Json& definition) {
   return json_bool(definition, "external") || !json_object(definition, "external").empty();
 }

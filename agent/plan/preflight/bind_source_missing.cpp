@@ -2,7 +2,7 @@
 
 namespace trimtab::preflight {
 
-// Docker would create an empty folder of root's in its place.
+// Docker would create an empty directory, owned by root, in its place.
 Findings bind_source_missing(const Input& input) {
   Findings findings;
   for (const std::string& source : input.missing_sources) {

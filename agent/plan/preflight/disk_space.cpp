@@ -4,9 +4,9 @@
 namespace trimtab::preflight {
 namespace {
 
-// A layer is kept compressed until it is unpacked, which makes it some three times as large.
+// A layer is stored compressed until it is unpacked to about three times its size.
 constexpr std::uint64_t disk_per_byte = 4;
-// What everything else on the host goes on writing meanwhile.
+// Left for everything else on the host that keeps writing meanwhile.
 constexpr std::uint64_t reserve = 100'000'000;
 
 }  // namespace

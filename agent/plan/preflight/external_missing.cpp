@@ -11,13 +11,13 @@ bool is_external(const Json& definition) {
          (definition["external"].is_object() || json_bool(definition, "external"));
 }
 
-// The name on the host; `key`: that in the compose file.
+// Returns the name on the host; `key` is the name in the Compose file.
 std::string name_of(const Json& definition, const std::string& key) {
   const std::string old_form = json_string(json_object(definition, "external"), "name");
   return json_string(definition, "name", old_form.empty() ? key : old_form);
 }
 
-// The external ones among those that services use, where the host does not have them.
+// Returns the external ones that services use but the host does not have.
 std::vector<std::string> missing_of(const Json& definitions, const std::set<std::string>& used,
                                     const std::set<std::string>& present) {
   std::set<std::string> missing;
@@ -42,7 +42,7 @@ void add(PreflightFinding& finding, const char* what, const std::vector<std::str
 
 }  // namespace
 
-// Compose would find this out one by one, after it has begun.
+// Compose would report them one at a time, after it has begun.
 Findings external_missing(const Input& input) {
   std::set<std::string> networks;
   std::set<std::string> volumes;

@@ -4,7 +4,7 @@
 namespace trimtab::preflight {
 
 Findings foreign_container(const Input& input) {
-  if (!project_in_use(input).empty()) return {};  // says it for all of them
+  if (!project_in_use(input).empty()) return {};  // covers all of them
   const auto obstacle = foreign_obstacle(input.foreign, input.next->service_names());
   if (!obstacle) return {};
   PreflightFinding finding;

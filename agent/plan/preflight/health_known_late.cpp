@@ -4,7 +4,7 @@
 
 namespace trimtab::preflight {
 
-// A gate cannot judge what is not known yet: it waits, and that should surprise nobody.
+// The gate waits until the health is known; this tells the user in advance.
 Findings health_known_late(const Input& input) {
   Findings findings;
   for (const std::string& service : input.next->service_names()) {

@@ -16,7 +16,8 @@ void add(Findings& findings, PreflightFinding::Severity severity, std::string na
 
 }  // namespace
 
-// Whoever may push to the branch can ask for these: they are shown, and programs are refused.
+// Anybody who can push to the branch can ask for these, so they are reported, and programs are
+// refused.
 Findings host_access(const Input& input) {
   using Severity = PreflightFinding::Severity;
   Findings findings;

@@ -21,7 +21,7 @@ std::string holder_of(const PublishedPort& port, const Input& input) {
              (container.project.empty() ? "" : " of the project " + container.project);
     }
   }
-  // The project's own proxy processes listen for its containers.
+  // Docker's proxy processes for the project's own containers hold their ports.
   for (const Container& container : input.all_containers) {
     for (const PublishedPort& held : container.ports) {
       if (container.project == input.project && overlaps(port, held)) return {};

@@ -2,7 +2,7 @@
 
 namespace trimtab::preflight {
 
-// A network can only be made anew once no container uses it any more: Compose 1.29.2 refuses, 2.x
+// A network can only be recreated once no container uses it: Compose 1.29.2 refuses, while 2.x
 // leaves the old one as it is or takes the whole project down.
 Findings network_changed(const Input& input) {
   if (input.current == nullptr) return {};

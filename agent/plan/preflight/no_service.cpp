@@ -2,7 +2,7 @@
 
 namespace trimtab::preflight {
 
-// An empty project would remove all that runs.
+// An empty project would remove everything that is running.
 Findings no_service(const Input& input) {
   if (!input.next->service_names().empty()) return {};
   PreflightFinding finding;

@@ -2,7 +2,7 @@
 
 namespace trimtab::preflight {
 
-// Nothing is compiled on the instance.
+// trimtab builds no images on this host.
 Findings only_build(const Input& input) {
   Findings findings;
   for (const std::string& service : input.built_images_missing) {

@@ -6,8 +6,8 @@
 namespace trimtab::preflight {
 namespace {
 
-// Whether the container was made from this checkout: in its root, in the folder of the first
-// compose file as Compose would have it, or from one of the files.
+// Whether the container was created from this checkout: in its root, in the directory of the first
+// Compose file (Compose's default), or from one of the files.
 bool is_of_this_checkout(const Container& container, const Input& input) {
   if (container.working_dir == input.directory) return true;
   if (input.compose_files.empty()) return false;
@@ -23,10 +23,10 @@ bool is_of_this_checkout(const Container& container, const Input& input) {
 
 }  // namespace
 
-// Under another project name the volumes would not be found, and the database would look empty.
+// With another project name the volumes would not be found, and a database would appear empty.
 Findings other_project(const Input& input) {
   if (!input.is_first) return {};
-  std::map<std::string, std::string> others;  // project → where it runs from
+  std::map<std::string, std::string> others;  // project → directory it runs from
   for (const Container& container : input.all_containers) {
     if (!container.project.empty() && container.project != input.project &&
         is_of_this_checkout(container, input)) {

@@ -4,7 +4,8 @@
 namespace trimtab::preflight {
 namespace {
 
-// The volume or folder with the data, "" where the release has it elsewhere than what runs.
+// Returns the volume or directory with the data; "" if the release uses a different one than the
+// running container.
 std::string data_in_common(const Input& input, const std::string& service) {
   std::set<std::string> before;
   if (input.current != nullptr) {
@@ -21,7 +22,7 @@ std::string data_in_common(const Input& input, const std::string& service) {
 
 }  // namespace
 
-// A PostgreSQL does not start on the data of another major version.
+// PostgreSQL does not start on the data of another major version.
 Findings postgres_major(const Input& input) {
   Findings findings;
   for (const auto& [service, majors] : input.postgres) {

@@ -18,12 +18,12 @@ PreflightFinding in_use(const Input& input, const std::string& by) {
 
 }  // namespace
 
-// Compose tells projects apart by their names alone, which a compose file may give to each of its
-// checkouts.
+// Compose distinguishes projects only by name, and a Compose file may set the same name for all of
+// its checkouts.
 Findings project_in_use(const Input& input) {
   if (!input.project_holder.empty()) return {in_use(input, "the stack " + input.project_holder)};
   if (!input.is_first) return {};
-  std::map<std::string, std::string> elsewhere;  // folder → one of its containers
+  std::map<std::string, std::string> elsewhere;  // directory → one of its containers
   for (const Container& container : input.foreign) {
     if (container.is_counted && !container.working_dir.empty()) {
       elsewhere.emplace(container.working_dir, container.name);

@@ -16,7 +16,7 @@ void add(Findings& findings, std::string message, std::string hint) {
   findings.push_back(std::move(finding));
 }
 
-// False, and a finding, where `value` is no object or has other keys than the known ones.
+// Returns false after adding a finding if `value` is not an object or has unknown keys.
 bool has_only(const Json& value, const std::vector<std::string>& known, const std::string& where,
               Findings& findings) {
   const std::string form = "write `x-trimtab: {reload: {check: [nginx, -t], signal: HUP}}`";

@@ -2,7 +2,7 @@
 
 namespace trimtab::preflight {
 
-// It holds the secrets of all stacks, and whoever writes to it is root.
+// It contains the secrets of all stacks, and write access to it is equivalent to root.
 Findings state_directory(const Input& input) {
   Findings findings;
   for (const auto& [path, who] : input.shown_state) {

@@ -10,7 +10,7 @@ namespace {
 constexpr const char* would_lose = ", which it would lose when it is taken over";
 constexpr const char* write_it = "write it into the compose file, or take it away by hand first";
 
-// docker-compose 1.29 notes the names of its files as they were given to it.
+// docker-compose 1.29 records file names as they were passed to it.
 std::string absolute(const std::string& path, const std::string& folder) {
   return (std::filesystem::path(folder) / path).lexically_normal().string();
 }
@@ -56,10 +56,10 @@ const Mount* mount_at(const std::vector<Mount>& mounts, const std::string& targe
   return found == mounts.end() ? nullptr : &*found;
 }
 
-// Whether the volume is in its place afterwards, too.
+// Whether the volume stays mounted there.
 bool keeps_volume(const Input& input, const Mount* mount, const std::string& volume) {
   if (is_anonymous_volume(volume)) {
-    // Compose hands it on where the image asks for it or the compose file does.
+    // Compose keeps an anonymous volume if the image or the Compose file still declares it.
     return mount == nullptr || (mount->type == "volume" && mount->source.empty());
   }
   return mount != nullptr && mount->type == "volume" && !mount->source.empty() &&
@@ -68,7 +68,7 @@ bool keeps_volume(const Input& input, const Mount* mount, const std::string& vol
 
 void compare_mounts(const Input& input, const Container& container, Findings& findings) {
   const Json& service = input.next->service(container.service);
-  // What comes from other containers, Compose takes from those again.
+  // Compose takes mounts from other containers from those again.
   if (service.contains("volumes_from")) return;
   const std::vector<Mount> mounts = mounts_of(service);
   for (const auto& [target, volume] : container.volumes) {
@@ -84,7 +84,7 @@ void compare_mounts(const Input& input, const Container& container, Findings& fi
     const Mount* const mount = mount_at(mounts, target);
     const bool stays = mount != nullptr && mount->type == "bind" && mount->source == source;
     const bool is_config = std::find(files.begin(), files.end(), source) != files.end();
-    // A file of the repository is the commit's to place.
+    // A file of the repository comes from the commit.
     if (stays || is_config || input.tracked_files.contains(source)) continue;
     findings.push_back(lost(container, input, "mount-lost",
                             container.service + " mounts " + source + " at " + target + would_lose +
@@ -104,7 +104,7 @@ void compare_ports(const Input& input, const Container& container, Findings& fin
         lost(container, input, "port-lost",
              container.service + " publishes the port " + std::to_string(held.host_port) + "/" +
                  held.protocol + would_lose);
-    // Published for IPv4 and IPv6, it is one.
+    // Report a port published for both IPv4 and IPv6 only once.
     const bool is_said = std::find(findings.begin(), findings.end(), finding) != findings.end();
     if (!stays && !is_said) findings.push_back(std::move(finding));
   }
@@ -112,14 +112,14 @@ void compare_ports(const Input& input, const Container& container, Findings& fin
 
 }  // namespace
 
-// What runs by hand is replaced by what the commit says. What it has beside that, from an override
-// file for example, would be gone without a word.
+// Manually started containers are replaced by what the commit defines. Anything that they have
+// beyond that, from an override file for example, would silently be lost.
 Findings taken_over(const Input& input) {
   if (!input.is_first) return {};
   Findings findings;
   for (const Container& container : input.running) {
     if (input.next->service(container.service).empty()) {
-      // What an old version of the compose file has left stays as it is.
+      // Containers left behind by an old version of the Compose file stay as they are.
       if (is_up(container)) findings.push_back(lost_service(container, input));
       continue;
     }

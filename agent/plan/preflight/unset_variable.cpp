@@ -2,7 +2,8 @@
 
 namespace trimtab::preflight {
 
-// Compose only warns and fills in nothing: a `$` in a password would silently corrupt it.
+// Compose only warns and substitutes an empty string: a `$` in a password would silently corrupt
+// it.
 Findings unset_variable(const Input& input) {
   Findings findings;
   const std::string where = input.env_file.empty() ? "an env file (.env)" : input.env_file;

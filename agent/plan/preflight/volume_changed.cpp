@@ -17,7 +17,7 @@ bool is_external(const Json& definition) {
   return json_bool(definition, "external") || !json_object(definition, "external").empty();
 }
 
-// The definition without what says only which volume of the host it is.
+// Returns the definition without the name, which only selects the host's volume.
 nlohmann::json options_of(Json definition) {
   if (definition.is_object()) definition.erase("name");
   return definition.empty() ? nlohmann::json() : nlohmann::json(definition);
@@ -25,7 +25,7 @@ nlohmann::json options_of(Json definition) {
 
 }  // namespace
 
-// Compose can apply a changed definition of a volume only by deleting the volume.
+// Compose can apply a changed volume definition only by deleting the volume.
 Findings volume_changed(const Input& input) {
   if (input.current == nullptr) return {};
   Findings findings;

@@ -2,7 +2,7 @@
 
 namespace trimtab::preflight {
 
-// Compose would make an empty one, and a database start on it as if nothing had ever been there.
+// Compose would create an empty one, and a database would start on it as if it had never had data.
 Findings volume_missing(const Input& input) {
   Findings findings;
   for (const LostVolume& lost : made_anew(input.lost_volumes, *input.next, input.project)) {
