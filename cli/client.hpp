@@ -1,4 +1,4 @@
-// The daemon's status socket (config/openapi.yaml), from the side of the command.
+// Client for the daemon's status socket (config/openapi.yaml).
 #pragma once
 
 #include <functional>
@@ -9,9 +9,9 @@
 
 namespace trimtab::cli {
 
-// One request at a time. Errors are for people; their codes: unavailable or timed_out where the
-// daemon does not answer, denied, not_found (stack, release), invalid, conflict (not in this
-// state), failed.
+// Sends one request at a time. Errors are written for the user. Codes: unavailable or timed_out if
+// the daemon does not answer, denied, not_found (stack, release), invalid, conflict (not possible
+// in this state), failed.
 class Client {
  public:
   explicit Client(std::string socket);
@@ -19,8 +19,8 @@ class Client {
   Task<Result<Json>> get(std::string target, SteadyClock::duration timeout = usual);
   Task<Result<Json>> post(std::string target, Json body);
 
-  // Gives the pieces of an endless answer to `on_chunk`, after `on_open` when it begins; ends when
-  // the daemon ends it.
+  // Passes the pieces of a streamed response to `on_chunk`, after calling `on_open` when it begins.
+  // Completes when the daemon ends the stream.
   Task<Result<void>> stream(std::string target, std::function<void()> on_open,
                             http::OnChunk on_chunk);
 
@@ -34,13 +34,13 @@ class Client {
   http::Connection connection_;
 };
 
-// What an answer other than 2xx says.
+// Converts a response with a status other than 2xx.
 Error problem_error(const http::Response& response);
 
-// "/v1/stacks/NAME" and what follows.
+// Returns "/v1/stacks/NAME" followed by `rest`.
 std::string stack_target(const std::string& stack, const std::string& rest = {});
 
-// "there is no stack "shpo" (did you mean "shop"?)", with all names in the hint.
+// The error 'there is no stack "shpo" (did you mean "shop"?)', with all names in the hint.
 Error unknown_stack(const std::string& name, const Json& status);
 
 }  // namespace trimtab::cli

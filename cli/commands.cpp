@@ -54,7 +54,8 @@ int check(const Options& options, Terminal& terminal) {
   return exit_done;
 }
 
-// Passes on text that comes in pieces, whole lines at a time; on a terminal it is made harmless.
+// Prints text that arrives in pieces, by whole lines. If `harmless`, neutralizes what could control
+// a terminal.
 class LogPrinter {
  public:
   explicit LogPrinter(bool harmless) : harmless_(harmless) {}
@@ -82,7 +83,7 @@ class LogPrinter {
   std::string pending_;
 };
 
-// One command that asks the daemon.
+// A command that talks to the daemon.
 class RemoteCommand {
  public:
   RemoteCommand(asio::any_io_executor executor, const Options& options, Terminal& terminal)
@@ -108,7 +109,7 @@ class RemoteCommand {
   Task<int> wait_for(std::string request);
   Task<int> pause_or_resume();
 
-  // Says what went wrong; where a stack is not known, which ones are.
+  // Prints the error; if the stack is unknown, also lists the known ones.
   Task<int> fail(Error error);
   int print_json(const Json& value) {
     terminal_.print({dump_json(value, 2)});
@@ -154,7 +155,7 @@ Task<int> RemoteCommand::act() {
       co_return co_await pause_or_resume();
     case Action::check:
     case Action::init:
-      break;  // ask no daemon
+      break;  // handled without the daemon
   }
   co_return exit_usage;
 }
@@ -193,7 +194,7 @@ Task<int> RemoteCommand::watch() {
 }
 
 Task<int> RemoteCommand::plan() {
-  // Asks the remote and the registries, and fetches.
+  // The daemon queries the remote and the registries, and fetches.
   constexpr std::chrono::minutes timeout{5};
   const std::string target = stack_target(options_.stack, "/plan");
   const auto answer = co_await client_.get(target, timeout);
@@ -228,7 +229,7 @@ Task<int> RemoteCommand::logs() {
   for (const std::string& service : options_.services) {
     target += "&service=" + http::percent_encode(service);
   }
-  // A program or file that takes them gets every byte, colours too.
+  // A pipe or file gets every byte unchanged, including colours.
   LogPrinter printer(::isatty(STDOUT_FILENO) == 1);
   std::function<void()> on_open = [] {};
   http::OnChunk on_chunk = [&printer](std::string_view chunk) {
@@ -252,7 +253,7 @@ Task<int> RemoteCommand::events() {
       terminal_.print({dump_json(*event)});
       return;
     }
-    // How many bytes have come is for `deploy --wait`; here it would bury the rest.
+    // Download progress is shown by `deploy --wait`; here it would bury everything else.
     if (type == "pull") return;
     terminal_.print({render_event(*event, terminal_.screen())});
   });

@@ -1,11 +1,11 @@
-// What the commands do.
+// Implements the commands.
 #pragma once
 
 #include "cli/options.hpp"
 
 namespace trimtab::cli {
 
-// Runs the command to its end; the exit code.
+// Runs the command and returns the exit code.
 int run(const Options& options);
 
 }  // namespace trimtab::cli

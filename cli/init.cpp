@@ -1,3 +1,5 @@
+// More than 400 lines, because the steps of one dialogue share the settings and the access that
+// they build up.
 #include "cli/init.hpp"
 
 #include <sys/stat.h>
@@ -35,8 +37,8 @@ namespace {
 
 constexpr int exit_interrupted = 128 + SIGINT;
 
-// Runs a task to its end. Ctrl-C stops it, with the children that it has; while a question waits
-// for its answer, no loop runs and Ctrl-C ends the program as it does any other.
+// Runs a task to its end. Ctrl-C cancels it and kills its children. While a question waits for its
+// answer no event loop runs, so there Ctrl-C ends the program as usual.
 template <class T>
 Result<T> perform(Task<Result<T>> task) {
   asio::io_context loop(1);
@@ -62,8 +64,8 @@ Result<T> perform(Task<Result<T>> task) {
   return result;
 }
 
-// A folder for one question to the remote, gone with it. Not kept while a person is asked: Ctrl-C
-// would leave it behind.
+// A temporary directory for one call to the remote. Never kept while waiting for the user, because
+// Ctrl-C would then leave it behind.
 class WorkDirectory {
  public:
   WorkDirectory() {
@@ -106,7 +108,7 @@ Error with_hint(Error error, std::string hint) {
   return error;
 }
 
-// mkdir -p, for what everybody may see.
+// Creates the directory and its parents with default permissions and checks that it is writable.
 Result<void> make_directory(const fs::path& path) {
   std::error_code ec;
   fs::create_directories(path, ec);
@@ -125,7 +127,7 @@ std::vector<std::string> words_of(std::string text) {
   return words;
 }
 
-// The first few, and how many more there are.
+// Lists the first few names and says how many more there are.
 std::string some_of(const std::vector<std::string>& names) {
   constexpr std::size_t most = 8;
   if (names.size() <= most) return join(names, ", ");
@@ -133,7 +135,7 @@ std::string some_of(const std::vector<std::string>& names) {
   return join(first, ", ") + " and " + std::to_string(names.size() - most) + " more";
 }
 
-// The repository as its host's pages call it: "acme/shop".
+// Returns the repository's name on its forge: "acme/shop".
 std::string path_on_host(const Remote& remote) {
   std::string_view url = remote.url;
   const auto scheme = url.find("://");
@@ -149,7 +151,7 @@ std::string path_on_host(const Remote& remote) {
   return std::string(url);
 }
 
-// Where the public half of a deploy key goes.
+// Tells where to add the public half of a deploy key.
 Lines where_to_paste(const Remote& remote) {
   const std::string host = parse_host_address(remote.host).host;
   const std::string path = path_on_host(remote);
@@ -172,7 +174,9 @@ Lines where_to_paste(const Remote& remote) {
           "plain sshd serves it: a line of its user's ~/.ssh/authorized_keys)."};
 }
 
-// The steps, in their order. Each leaves its result in the stack's settings or the access.
+// The steps in order; each stores its result in the stack's settings or the access.
+//
+// More than 15 members: one function per step, and the answers so far.
 class Init {
  public:
   Init(const InitOptions& options, const fs::path& config_dir, Terminal& terminal)
@@ -180,7 +184,7 @@ class Init {
         config_dir_(fs::absolute(config_dir).lexically_normal()),
         terminal_(terminal),
         questions_(options.yes) {
-    // A trailing slash would stay in every path made of it.
+    // A trailing slash would end up in every path below the directory.
     if (!config_dir_.has_filename()) config_dir_ = config_dir_.parent_path();
   }
 
@@ -353,7 +357,7 @@ Result<void> Init::pin_host_key(const fs::path& known_hosts) {
     if (!same) return same.error();
     if (!*same) return Error{Errc::untrusted, what + ", and was not confirmed", hint};
   }
-  // A last line that somebody's editor left open must not swallow ours.
+  // If the file's last line has no newline, ours must not be appended to it.
   const auto before = read_file(known_hosts);
   if (!before && before.error().code != Errc::not_found) return before.error();
   const bool open_line = before && !before->empty() && !before->ends_with('\n');
@@ -369,7 +373,7 @@ Result<void> Init::pin_host_key(const fs::path& known_hosts) {
 
 Result<void> Init::make_key(const fs::path& key) {
   if (auto made = make_private_directory(key.parent_path()); !made) return made.error();
-  // Made aside, so that a stop leaves no half of a key under its name.
+  // Created under another name first, so that an interruption leaves no partial key.
   const fs::path aside = key.parent_path() / ("." + key.filename().string() + ".new");
   const fs::path aside_public = aside.string() + ".pub";
   std::error_code ec;
@@ -430,7 +434,7 @@ Result<void> Init::reach_repository() {
       refs_ = std::move(*refs);
       break;
     }
-    // Forges say of a private repository that there is none.
+    // Forges report a private repository as not found.
     const bool refused = refs.error().code == Errc::denied || refs.error().code == Errc::not_found;
     if (refs.error().code == Errc::unavailable || refs.error().code == Errc::timed_out) {
       return with_hint(refs.error(), "see that this server reaches it, then run this again");
@@ -447,7 +451,8 @@ Result<void> Init::reach_repository() {
   return {};
 }
 
-// What is to be done before the repository is asked again; an error where nobody can do it now.
+// Does what is needed before the repository can be queried again. Returns an error if that is not
+// possible now.
 Result<void> Init::get_access(const Error& refused) {
   if (remote_.protocol != GitProtocol::ssh) {
     Error error = refused;
@@ -561,7 +566,7 @@ Result<void> Init::choose_directory() {
 Result<void> Init::write_stack_file() {
   const fs::path file = stack_file();
   const std::string text = stack_file_text(stack_);
-  // Judged before it is put where the daemon reads it.
+  // Validated before it is placed where the daemon reads it.
   std::vector<Finding> findings;
   parse_stack(text, file, findings);
   for (const Finding& finding : findings) {

@@ -1,4 +1,4 @@
-// `trimtab init`: from a repository's address to a stack's file that works.
+// `trimtab init`: from a repository's address to a working stack file.
 #pragma once
 
 #include "cli/options.hpp"
@@ -6,9 +6,9 @@
 
 namespace trimtab::cli {
 
-// Asks what the options leave open, makes or reuses key and host key, tries the access, writes
-// CONFIG_DIR/stacks.d/NAME.yaml. Begun again after a stop, it goes on with what is there. The exit
-// code.
+// Asks for what the options do not answer, creates or reuses key and host key, tests access, and
+// writes CONFIG_DIR/stacks.d/NAME.yaml. After an interruption, running it again continues from what
+// exists. Returns the exit code.
 int init(const InitOptions& options, const std::filesystem::path& config_dir, Terminal& terminal);
 
 }  // namespace trimtab::cli

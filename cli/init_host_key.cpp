@@ -43,7 +43,7 @@ const PublishedKeys* find_published(std::string_view host) {
   return nullptr;
 }
 
-// Best first; "" for a type that is not pinned.
+// Best type first. type_of returns "" for types that are not pinned.
 constexpr std::array<std::string_view, 3> types = {"ed25519", "ecdsa", "rsa"};
 
 std::string type_of(std::string_view name) {
@@ -75,7 +75,7 @@ std::vector<HostKey> parse_host_keys(std::string_view lines) {
   std::vector<HostKey> keys;
   for (const std::string& line : split(lines, '\n')) {
     const auto words = split(trim(line), ' ');
-    // "#" begins a comment, "@" a mark such as @revoked.
+    // "#" begins a comment, "@" a marker such as @revoked.
     if (words.size() < 3 || words[0].starts_with('#') || words[0].starts_with('@')) continue;
     const std::string type = type_of(words[1]);
     const auto key = base64_decode(words[2]);

@@ -1,4 +1,4 @@
-// SSH host keys: which one may be pinned.
+// Decides which SSH host key to pin.
 #pragma once
 
 #include <optional>
@@ -11,30 +11,30 @@
 namespace trimtab::cli {
 
 struct HostKey {
-  std::string line;         // of a known_hosts file
+  std::string line;         // line for a known_hosts file
   std::string type;         // "ed25519", "ecdsa", "rsa"
-  std::string fingerprint;  // "SHA256:…", as ssh shows it
+  std::string fingerprint;  // "SHA256:…", in ssh's format
 
   friend bool operator==(const HostKey&, const HostKey&) = default;
 };
 
-// The keys in an output of ssh-keyscan or in lines of a known_hosts file, the best type first;
-// others are left out.
+// Parses the output of ssh-keyscan or lines of a known_hosts file. Returns the supported keys, the
+// best type first.
 std::vector<HostKey> parse_host_keys(std::string_view lines);
 
-// Where a host is asked for its keys. `host_and_port` as in a URL: "git.example.com:2222".
+// The address of an SSH server. `host_and_port` is as in a URL: "git.example.com:2222".
 struct HostAddress {
-  std::string host;         // in lower case, IPv6 without brackets
-  std::string port = "22";  // as it was written
-  // What a known_hosts file calls it: "host", or "[host]:port".
+  std::string host;         // lower case, IPv6 without brackets
+  std::string port = "22";  // as written
+  // The name in a known_hosts file: "host", or "[host]:port".
   [[nodiscard]] std::string known_as() const;
 };
 HostAddress parse_host_address(std::string_view host_and_port);
 
 enum class Trust {
-  published,  // the key is one that its host has published and trimtab knows
+  published,  // its host has published this key, and trimtab knows it
   given,      // its fingerprint is the one that the operator gave
-  unknown,    // the operator has to compare it
+  unknown,    // the operator has to compare the fingerprint
 };
 
 struct JudgedKey {
@@ -42,9 +42,9 @@ struct JudgedKey {
   Trust trust = Trust::unknown;
 };
 
-// The key to pin, out of those that a host has shown. `fingerprint` is what the operator expects;
-// empty: nothing in particular. untrusted where no key is the expected one, or none that a host
-// with published keys has published.
+// Picks the key to pin among those that a host presented. `fingerprint` is the expected one; empty:
+// none. untrusted if no key matches it, or if the host has published keys and none of them is
+// presented.
 Result<JudgedKey> judge_host_keys(const std::string& host, const std::vector<HostKey>& keys,
                                   const std::string& fingerprint);
 

@@ -1,4 +1,4 @@
-// The questions of `trimtab init`, answered by options, by people, or by what is proposed.
+// The questions of `trimtab init`, answered by options, by the user or by the proposed value.
 #pragma once
 
 #include <functional>
@@ -10,27 +10,28 @@ namespace trimtab::cli {
 
 struct Question {
   std::string words;     // "Branch"
-  std::string option;    // "--ref", which answers it
-  std::string given;     // what that option said; empty: not given
+  std::string option;    // option that answers it: "--ref"
+  std::string given;     // value of that option; empty: not given
   std::string proposal;  // empty: none
-  // What is wrong with an answer, empty: nothing. A person is asked again.
+  // Returns what is wrong with an answer; empty: nothing. The user is asked again.
   std::function<std::string(const std::string&)> complaint;
 };
 
 class Questions {
  public:
-  // With `yes`, what is proposed is taken without asking.
+  // With `yes`, proposed values are accepted without asking.
   explicit Questions(bool yes);
 
-  // Whether there is a person to ask.
+  // Whether there is a user to ask.
   [[nodiscard]] bool interactive() const { return interactive_; }
 
-  // invalid where an option's answer is wrong, or nobody is there to ask; cancelled where the
-  // person ends the input.
+  // invalid if an option's value is wrong or there is nobody to ask; cancelled at the end of the
+  // input.
   Result<std::string> ask(const Question& question) const;
-  // Only where interactive(). Whether "yes" was answered, in full: this is no habit.
+  // Requires interactive(). Whether the user typed "yes" in full, which prevents confirming out of
+  // habit.
   [[nodiscard]] Result<bool> confirm(const std::string& words) const;
-  // Only where interactive(). Waits for Enter.
+  // Requires interactive(). Waits for Enter.
   [[nodiscard]] Result<void> wait(const std::string& words) const;
 
  private:

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::string_view heads = "refs/heads/";
 
-// Of a file that is read; the fetch leaves out what is larger.
+// Size limit of files that are read; the fetch omits larger ones.
 constexpr const char* max_file = "--filter=blob:limit=256k";
 constexpr std::size_t max_files_read = 20;
 
@@ -69,7 +69,8 @@ Task<Result<CommitFiles>> read_commit(GitAccess access, Remote remote, RefTip ti
   auto init = in_repository(repository, {"init", "-q", "--bare", "--template="});
   auto made = co_await git_output("make " + repository.string(), std::move(init));
   if (!made) co_return made.error();
-  // A filter wants a remote with a name, for it is noted in the settings.
+  // Fetching with a filter requires a named remote, since Git stores the filter in its
+  // configuration.
   auto name = in_repository(repository, {"config", "remote.origin.url", access.url});
   auto named = co_await git_output("set up " + repository.string(), std::move(name));
   if (!named) co_return named.error();
@@ -98,7 +99,7 @@ Task<Result<CommitFiles>> read_commit(GitAccess access, Remote remote, RefTip ti
     auto show = in_repository(repository, {"cat-file", "blob", "refs/trimtab/tip:" + path});
     auto text = co_await run_git(std::move(show));
     if (!text) co_return text.error();
-    // Not one that is there, or a large one.
+    // Skips files that do not exist or are too large.
     if (text->ok()) files.texts[path] = text->out;
   }
   co_return files;

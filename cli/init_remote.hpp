@@ -1,4 +1,4 @@
-// What a repository has, before there is a stack that follows it.
+// Inspects a repository before a stack follows it.
 #pragma once
 
 #include <filesystem>
@@ -14,23 +14,23 @@ namespace trimtab::cli {
 
 struct RemoteRefs {
   std::vector<AdvertisedRef> refs;
-  std::string default_branch;  // the one that the remote's HEAD names; empty: none that exists
+  std::string default_branch;  // branch that HEAD points to, else the only one; empty: none
 
   [[nodiscard]] std::vector<std::string> branches() const;
 };
 
 RemoteRefs parse_remote_refs(std::string_view ls_remote);
 
-// Asks for all of them. Errors as those of the Git seam. `folder` is for files of the call's own.
+// Lists all refs. Errors as for Git. `folder` is for temporary files of this call.
 Task<Result<RemoteRefs>> list_remote(GitAccess access, Remote remote, std::filesystem::path folder);
 
-// The files of one commit.
+// Files of one commit.
 struct CommitFiles {
   std::vector<std::string> paths;
-  std::map<std::string, std::string> texts;  // of compose files, and of .env.example
+  std::map<std::string, std::string> texts;  // contents of Compose files and of .env.example
 };
 
-// Fetches that commit alone, without its history and its large files, into `folder`.
+// Fetches only this commit, without its history and its large files, into `folder`.
 Task<Result<CommitFiles>> read_commit(GitAccess access, Remote remote, RefTip tip,
                                       std::filesystem::path folder);
 

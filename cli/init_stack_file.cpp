@@ -17,7 +17,7 @@ namespace trimtab::cli {
 namespace {
 
 std::string_view base_name(std::string_view path) {
-  return path.substr(path.rfind('/') + 1);  // of none: npos + 1 is 0
+  return path.substr(path.rfind('/') + 1);  // if there is no slash: npos + 1 is 0
 }
 
 bool is_compose_name(std::string_view name) {
@@ -37,8 +37,8 @@ const YamlNode* find_value(const YamlNode& node, std::string_view key) {
   return nullptr;
 }
 
-// Whether each service says what it runs. A text that is not known or not understood is taken for
-// one that does: Compose says it best where that is wrong.
+// Whether every service has an image, a build or an extends. Assumes so if the text is unknown or
+// cannot be parsed; if that is wrong, Compose explains it best.
 bool stands_alone(const std::map<std::string, std::string>& texts, const std::string& path) {
   const auto text = texts.find(path);
   if (text == texts.end()) return true;
@@ -66,7 +66,7 @@ std::string default_compose(const std::vector<std::string>& compose_files) {
 std::string propose_name(std::string_view url) {
   while (url.ends_with('/')) url.remove_suffix(1);
   if (url.ends_with(".git")) url.remove_suffix(4);
-  url.remove_prefix(url.find_last_of("/:") + 1);  // of none: npos + 1 is 0
+  url.remove_prefix(url.find_last_of("/:") + 1);  // if there is none: npos + 1 is 0
   std::string name;
   for (const char c : url) {
     const auto lower = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));

@@ -9,7 +9,7 @@ namespace trimtab::cli {
 
 namespace {
 
-// A cut column of less says nothing any more.
+// A column truncated to less than this is unreadable.
 constexpr std::size_t narrowest = 12;
 
 struct Character {
@@ -23,7 +23,7 @@ std::vector<Character> characters(std::string_view text) {
   while (!text.empty()) {
     wchar_t wide = 0;
     std::size_t length = std::mbrtowc(&wide, text.data(), text.size(), &state);
-    if (length == 0 || length > text.size()) {  // not UTF-8: shown as one replacement
+    if (length == 0 || length > text.size()) {  // not UTF-8: one replacement character
       state = {};
       length = 1;
       wide = L'?';
@@ -144,8 +144,8 @@ Lines table(const Screen& screen, std::size_t indent, std::size_t elastic,
   Lines lines;
   for (const Row& row : rows) {
     std::string line = spaces(indent);
-    std::size_t column = indent;   // where the next cell begins
-    std::size_t written = indent;  // columns in `line`, without the padding that may follow
+    std::size_t column = indent;   // start of the next cell
+    std::size_t written = indent;  // columns in `line`, not counting padding that may follow
     for (std::size_t i = 0; i < row.size(); ++i) {
       std::string text = i == elastic ? cut_start(row[i].text, widths[i]) : row[i].text;
       if (screen.width > 0) {

@@ -12,7 +12,7 @@ namespace trimtab::cli {
 
 namespace {
 
-// A commit that may be shortened: hexadecimal, 4 to 64 digits.
+// Accepts a full or abbreviated commit id: 4 to 64 hexadecimal digits.
 std::string check_commit(const std::string& text) {
   const bool hex =
       std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isxdigit(c) != 0; });
@@ -60,7 +60,7 @@ void add_init(CLI::App* sub, Options& options) {
   add_config_dir(sub, options);
 }
 
-// CLI11 says only that a command is missing where an unknown one was given.
+// If the given command is unknown, CLI11 only reports that a command is missing.
 int complain_about_command(const CLI::App& app, const CLI::RequiredError& error) {
   const std::vector<std::string> unknown = app.remaining();
   if (!app.get_subcommands().empty()) {
@@ -159,7 +159,7 @@ std::variant<Options, int> parse_options(int argc, const char* const* argv) {
   sub = command(app, options, Action::resume, "resume", "End a pause");
   add_stack(sub, options, true);
 
-  // Last, for the commands would inherit it.
+  // Set last, because subcommands would inherit it.
   app.footer(
       "Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 trimtabd does not answer,\n"
       "4 the deploy was rejected or rolled back. `trimtab COMMAND --help` says more.");

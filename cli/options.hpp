@@ -1,4 +1,4 @@
-// The command line.
+// Parses the command line.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ enum class Action {
   resume
 };
 
-// Answers to what `trimtab init` asks; empty: not given.
+// Answers to the questions of `trimtab init`; empty: not given.
 struct InitOptions {
   std::string url;
   std::string name;
@@ -42,21 +42,21 @@ struct Options {
   std::string socket = "/run/trimtab/trimtab.sock";
   std::filesystem::path config_dir = "/etc/trimtab";
   InitOptions init;
-  std::vector<std::filesystem::path> files;  // of check
+  std::vector<std::filesystem::path> files;  // for check
   std::string stack;                         // empty: not given
-  std::vector<std::string> services;         // of logs
-  std::string commit;                        // of deploy
-  std::string reason;                        // of pause
-  std::int64_t release = 0;                  // of show and rollback; 0: not given
-  std::int64_t tail = 100;                   // of logs
+  std::vector<std::string> services;         // for logs
+  std::string commit;                        // for deploy
+  std::string reason;                        // for pause
+  std::int64_t release = 0;                  // for show and rollback; 0: not given
+  std::int64_t tail = 100;                   // for logs
   bool follow = false;
   bool json = false;
   bool wait = false;
   bool watch = false;
 };
 
-// The options, or the exit code of a command line that asks for no action: after --help, --version
-// or an error, whose text is then printed.
+// Returns the options, or an exit code if there is nothing to do: after --help, --version or an
+// error, whose text has then been printed.
 std::variant<Options, int> parse_options(int argc, const char* const* argv);
 
 }  // namespace trimtab::cli

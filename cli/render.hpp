@@ -1,6 +1,6 @@
-// What the daemon answers (config/openapi.yaml) as lines for people. Plain functions: JSON in,
-// lines out, without a newline at their ends. Whatever the JSON holds, the lines are safe to print
-// on a terminal; members that are missing leave gaps, never an error.
+// Renders the daemon's responses (config/openapi.yaml) as lines for the user. Pure: takes JSON and
+// returns lines without trailing newlines. The lines are safe to print on a terminal whatever the
+// JSON contains; missing members leave gaps and are never an error.
 #pragma once
 
 #include <chrono>
@@ -12,13 +12,13 @@
 
 namespace trimtab::cli {
 
-// `trimtab status`: a table of the stacks, or, where there is one only, all about it.
+// `trimtab status`: a table of the stacks or, if there is only one, its details.
 Lines render_status(const Json& status, const Screen& screen);
 
 // `trimtab status STACK`.
 Lines render_stack(const Json& stack, const Screen& screen);
 
-// One line of what matters, without ages: it changes only when something happens.
+// One line with the essentials but without ages, so that it changes only when something happens.
 std::string summary_line(const Json& stack);
 
 // `trimtab plan STACK`.
@@ -33,36 +33,36 @@ Lines render_release(const std::string& stack, const Json& release, const Screen
 // One line of `trimtab events`.
 std::string render_event(const Json& event, const Screen& screen);
 
-// How a deploy goes, for `trimtab deploy --wait`.
+// Progress of a deployment, for `trimtab deploy --wait`.
 //
-// The width of its labels.
+// Width of its labels.
 constexpr std::size_t deploy_label = 11;
 // `shop: release 44 (c0ffee1 "Refactor settings")`
 std::string deploy_heading(const std::string& stack, const Json& release);
-// Lines of the phases from number `done` on that others have followed; counts them in `done`.
-// `pulled_bytes`: what was seen to be pulled, 0 if unknown.
+// Lines for the phases from index `done` on that have ended; advances `done` past them.
+// `pulled_bytes`: bytes pulled so far, 0 if unknown.
 Lines ended_phases(const Json& release, std::int64_t pulled_bytes, const Screen& screen,
                    std::size_t& done);
-// The phase in flight, with the bytes pulled or the services' health; one or more lines.
+// The current phase, with the bytes pulled or the services' health; one or more lines.
 Lines live_phase(const Json& deployment, std::size_t label_width, const Screen& screen);
-// The end: `request` is the stack's last_request, `release` may be empty.
+// The result. `request` is the stack's last_request; `release` may be empty.
 Lines deploy_outcome(const std::string& stack, const Json& request, const Json& release,
                      const Screen& screen);
 
-// Parts that several of them share.
+// Helpers shared by several of them.
 std::string short_commit(const std::string& commit);     // 7 digits
 std::string short_digest_of(const std::string& digest);  // 9ab13e…
-// "12 s ago", "just now", "never".
+// Returns "12 s ago", "just now" or "never".
 std::string age(const Json& object, std::string_view key, const Screen& screen);
-// A member as one harmless line.
+// Returns a member as one line that is safe to print.
 std::string words(const Json& object, std::string_view key);
-// The strings of an array, each as one harmless line.
+// Returns the strings of an array, each as one line that is safe to print.
 std::vector<std::string> word_list(const Json& object, std::string_view key);
-// A member in seconds.
+// Reads a member that is in seconds.
 std::chrono::milliseconds duration_of(const Json& object, std::string_view key);
-// "rolled_back" is a value, "rolled back" a word.
+// Converts the value "rolled_back" to the words "rolled back".
 std::string spaced(std::string value);
-// A release's failure: the reason, then for each service its reason and the end of its log.
+// A release's failure: its reason, then each service with its reason and the end of its log.
 Lines render_failure(const Json& failure, std::size_t indent, const Screen& screen);
 
 }  // namespace trimtab::cli

@@ -40,7 +40,7 @@ std::string touched_services(const Json& release) {
   return names.empty() ? "nothing to start" : join(names, ", ");
 }
 
-// What a phase that has ended is told as; an empty label: not at all.
+// The line about a phase that has ended; an empty label: none.
 struct Told {
   std::string label;
   std::string text;
@@ -51,7 +51,7 @@ Told told(const Json& release, const Json& entry, const std::string& next,
           std::int64_t pulled_bytes) {
   const std::string phase = words(entry, "phase");
   const std::string took = human_duration(duration_of(entry, "seconds"));
-  // The daemon was ended in this phase and began it again.
+  // The daemon was restarted during this phase and repeated it.
   if (next == phase) return {};
   if (next == "rolling_back") {
     return {"failed", "while " + present_words(phase) + ", after " + took, Colour::red};
@@ -82,7 +82,7 @@ Lines ended_phases(const Json& release, std::int64_t pulled_bytes, const Screen&
                    std::size_t& done) {
   const Json& timeline = json_array(release, "timeline");
   Lines lines;
-  // How a phase ended shows in what follows it; the last one is told by the outcome.
+  // The next phase shows how a phase ended; the last one's result is part of the outcome.
   for (; done + 1 < timeline.size(); ++done) {
     const std::string next = words(timeline[done + 1], "phase");
     const Told tell = told(release, timeline[done], next, pulled_bytes);
@@ -172,7 +172,7 @@ std::string render_event(const Json& event, const Screen& screen) {
   if (type == "release" || type == "finished") colour = Colour::bold;
   std::string time = words(event, "at");
   const auto at = parse_time(time);
-  // Seconds are enough to read; the JSON has the rest.
+  // Seconds suffice for reading; the JSON has the full precision.
   if (at) time = format_time(*at).substr(0, std::string_view("2026-11-23T00:07:23").size()) + "Z";
   const std::string stack = words(event, "stack");
   return paint(screen, Colour::dim, time) + " " + (stack.empty() ? "" : stack + ": ") +

@@ -99,7 +99,7 @@ Lines render_release(const std::string& stack, const Json& release, const Screen
     append(lines, table(screen, 4, timeline.front().size(), timeline));
   }
 
-  // The newest is told above; of the ones before, what became of them.
+  // The newest deployment is shown above; the earlier ones only by their outcome.
   std::vector<Row> deployments;
   for (const Json& deployment : json_array(release, "deployments")) {
     const std::string reason = words(json_object(deployment, "failure"), "reason");

@@ -80,7 +80,8 @@ Lines git_lines(const Json& stack, std::size_t width, const Screen& screen) {
   if (!commit.empty() && commit != json_string(stack, "commit")) {
     out += "; " + words(git, "ref") + " is at " + short_commit(commit);
   }
-  // Worth a word where the daemon would ask by itself, and cheaper.
+  // Shown if the daemon could resolve refs itself, which is cheaper, but has to use the git
+  // program.
   const std::string by = words(git, "asked_by");
   if (words(git, "url").starts_with("http") && by.starts_with("git program")) {
     out += "; asked by the " + by;
@@ -157,7 +158,7 @@ Lines host_lines(const Json& status, const Screen& screen) {
   return lines;
 }
 
-// Docker is asked twice a minute, and has as long to answer.
+// The daemon queries Docker twice a minute, and Docker has equally long to answer.
 bool is_old(const Json& stack, const Screen& screen) {
   const auto seen = parse_time(json_string(stack, "observed_at"));
   return seen && screen.now - *seen > std::chrono::seconds(90);
@@ -190,7 +191,7 @@ Lines render_stack(const Json& stack, const Screen& screen) {
                     {since(container, screen), Colour::plain},
                     {short_digest_of(json_string(container, "digest")), Colour::dim}});
   }
-  // The labels below stand in the column of the services' names.
+  // The labels below are aligned with the column of service names.
   std::size_t width = std::string_view("images").size();
   for (const Row& row : rows) width = std::max(width, display_width(row.front().text));
   width += 2;

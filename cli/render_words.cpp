@@ -23,7 +23,7 @@ std::string short_digest_of(const std::string& digest) {
 std::string age(const Json& object, std::string_view key, const Screen& screen) {
   const auto time = parse_time(json_string(object, key));
   if (!time) return "never";
-  // Whole seconds: the tenths would only flicker.
+  // Whole seconds, because tenths would flicker.
   const auto seconds = std::chrono::floor<std::chrono::seconds>(screen.now - *time);
   if (seconds.count() < 1) return "just now";
   return human_duration(seconds) + " ago";
@@ -53,7 +53,7 @@ Lines render_failure(const Json& failure, std::size_t indent, const Screen& scre
   Lines lines;
   for (const Json& service : json_array(failure, "services")) {
     lines.push_back(left + words(service, "service") + ": " + words(service, "reason"));
-    // Never cut: what is wrong often stands at a line's end.
+    // Never truncated: the cause of an error is often at the end of a line.
     for (const std::string& line : word_list(service, "log")) {
       lines.push_back(left + "  " + paint(screen, Colour::dim, "|") + " " + line);
     }

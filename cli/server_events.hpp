@@ -1,4 +1,4 @@
-// Server-sent events, as far as the daemon uses them.
+// Parses server-sent events, as far as the daemon uses them.
 #pragma once
 
 #include <functional>
@@ -7,8 +7,8 @@
 
 namespace trimtab::cli {
 
-// Puts the pieces of a stream together. An event without data is none; comments are passed over; a
-// line of more than 1 MiB is dropped with its event.
+// Assembles events from the pieces of a stream. Ignores comments and events without data; drops an
+// event with a line of more than 1 MiB.
 class EventParser {
  public:
   using OnEvent = std::function<void(std::string_view type, std::string_view data)>;

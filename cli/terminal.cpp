@@ -11,7 +11,7 @@ namespace trimtab::cli {
 
 namespace {
 
-// Long lines are cut by the terminal while the block is drawn, so that each takes one row.
+// While the block is drawn the terminal truncates long lines, so that each takes one row.
 constexpr std::string_view wrap_off = "\x1b[?7l";
 constexpr std::string_view wrap_on = "\x1b[?7h";
 

@@ -1,5 +1,5 @@
-// Standard output: lines, and on a terminal a block of lines at its end that is drawn over in
-// place.
+// Standard output: permanent lines and, on a terminal, a block of lines at the end that is redrawn
+// in place.
 #pragma once
 
 #include "cli/layout.hpp"
@@ -8,19 +8,19 @@ namespace trimtab::cli {
 
 class Terminal {
  public:
-  // Looks whether standard output is a terminal, and at NO_COLOR and TERM.
+  // Checks whether standard output is a terminal, and NO_COLOR and TERM.
   Terminal();
 
-  // Whether lines can be drawn over.
+  // Whether lines can be redrawn in place.
   [[nodiscard]] bool live() const { return live_; }
-  // Its size now; no width where it is no terminal.
+  // Returns its current size; width 0 if it is not a terminal.
   [[nodiscard]] Screen screen() const;
 
-  // Lines that stay, above the block that is drawn over.
+  // Prints permanent lines above the redrawn block.
   void print(const Lines& lines);
-  // Replaces the block; what does not fit the screen's height is left out. Only where live().
+  // Replaces the block; omits what exceeds the screen's height. Requires live().
   void redraw(const Lines& lines);
-  // The next print() or redraw() begins below the block.
+  // Makes the block permanent: the next print() or redraw() begins below it.
   void keep();
 
  private:
@@ -28,7 +28,7 @@ class Terminal {
 
   bool live_ = false;
   bool colour_ = false;
-  std::size_t drawn_ = 0;  // lines of the block
+  std::size_t drawn_ = 0;  // number of lines in the block
 };
 
 }  // namespace trimtab::cli

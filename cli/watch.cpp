@@ -15,17 +15,17 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// Between two looks at the daemon, however many events arrive.
+// Minimum interval between queries, however many events arrive.
 constexpr milliseconds shortest{250};
-// A look without an event: ages and counters that no event tells.
+// Maximum interval between queries, for ages and counters that no event announces.
 constexpr seconds longest{10};
-// Before the event stream is opened again.
+// Interval before the event stream is reopened.
 constexpr seconds retry{1};
-// Without an answer for so long, waiting is given up. A restart of the daemon takes less.
+// Waiting is given up after this time without an answer. A restart of the daemon takes less.
 constexpr seconds timeout{60};
-// Between the daemon's note of a request and our knowledge of it.
+// Allowance for the time between the daemon's recording of a request and the answer to it.
 constexpr seconds slack{5};
-// After which a request that is not the last one, and made no release, is taken to be lost.
+// After this time a request that is neither the last one nor has a release counts as lost.
 constexpr seconds request_timeout{10};
 
 Task<Result<Json>> ask(Client& client, std::string stack) {
@@ -78,7 +78,7 @@ std::optional<Json> EventFeed::finished(const std::string& request) const {
 
 namespace {
 
-// On a terminal: everything, with ages that go on between the looks.
+// For a terminal: everything, with ages that advance between queries.
 class LiveStatus {
  public:
   explicit LiveStatus(Terminal& terminal) : terminal_(terminal) {}
@@ -94,7 +94,7 @@ class LiveStatus {
   Terminal& terminal_;
 };
 
-// Elsewhere: a line when one changes.
+// For other outputs: one line per change.
 class StatusLines {
  public:
   explicit StatusLines(Terminal& terminal) : terminal_(terminal) {}
@@ -154,7 +154,7 @@ Task<Error> watch_status(Client& client, EventFeed& feed, Terminal& terminal, st
     if (!paused) co_return paused.error();
     const auto now = SteadyClock::now();
     const auto due = looked_at + longest;
-    // On a terminal the ages go on every second.
+    // On a terminal the ages advance every second.
     const auto until = terminal.live() ? std::min(now + seconds(1), due) : due;
     const bool woken = co_await feed.wait_until(until);
     look = woken || SteadyClock::now() >= due;
@@ -163,7 +163,7 @@ Task<Error> watch_status(Client& client, EventFeed& feed, Terminal& terminal, st
 
 namespace {
 
-// A release's outcome as that of the request which made it.
+// Maps a release's outcome to that of the request that caused it.
 std::string request_outcome(const std::string& release_outcome) {
   return release_outcome == "good" ? "done" : release_outcome;
 }
@@ -180,7 +180,7 @@ class RequestWatch {
         requested_at_(wall_now() - slack),
         answered_(started_) {}
 
-  // One look: shows what is new; the ending, if there is one.
+  // Queries once and shows what is new. Returns the result once there is one.
   Task<Result<std::optional<Ending>>> look(std::optional<Json> finished);
 
  private:
@@ -196,16 +196,16 @@ class RequestWatch {
   SteadyClock::time_point started_;
   WallTime requested_at_;
   SteadyClock::time_point answered_;
-  std::int64_t number_ = 0;  // of the release that the request is about
+  std::int64_t number_ = 0;  // the release that the request is about
   Json release_;
   std::int64_t pulled_bytes_ = 0;
   std::size_t phases_told_ = 0;
   bool headed_ = false;
-  std::string said_;  // the last line about what is waited for, where it is no terminal
+  std::string said_;  // last line about what it waits for, if not on a terminal
 };
 
-// What is known of our request: from its event, from the stack, or, where another request has
-// replaced it there or the daemon was restarted, from its release.
+// Returns what is known about our request: from its event, from the stack or, if another request
+// has replaced it there or the daemon was restarted, from its release.
 Json RequestWatch::request_of(const Json& stack, const std::optional<Json>& finished) const {
   if (finished) return *finished;
   const Json& last = json_object(stack, "last_request");
@@ -231,7 +231,8 @@ Task<Result<void>> RequestWatch::read_release() {
   co_return Result<void>();
 }
 
-// A release that was deployed before, and is gone back to, has its earlier phases in its timeline.
+// If the request returns to a release that was deployed before, its timeline already contains
+// earlier phases.
 void RequestWatch::begin_release() {
   headed_ = false;
   pulled_bytes_ = 0;
@@ -290,7 +291,7 @@ Task<Result<std::optional<Ending>>> RequestWatch::look(std::optional<Json> finis
       number_ = before;
       co_return std::optional<Ending>();
     }
-    // It may be announced a moment before it can be read.
+    // A release may be announced a moment before it can be read.
     if (!read && read.error().code != Errc::not_found) co_return read.error();
     if (read && changed) begin_release();
     if (!read) number_ = 0;
@@ -319,7 +320,7 @@ Task<Result<Ending>> follow_request(Client& client, EventFeed& feed, Terminal& t
     auto looked = co_await watch.look(std::move(finished));
     if (!looked) co_return looked.error();
     if (*looked) co_return std::move(**looked);
-    // Many events come at once; the one that ends it all is not kept waiting.
+    // Events come in bursts, so queries are spaced; but the final event is handled immediately.
     const auto next_poll_at = SteadyClock::now() + shortest;
     const auto until = SteadyClock::now() + seconds(1);
     bool woken = co_await feed.wait_until(until);

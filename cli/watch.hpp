@@ -1,4 +1,4 @@
-// What goes on for as long as something happens: the status as it changes, a request to its end.
+// Follows changes as they happen: the status, or a request until it ends.
 #pragma once
 
 #include <map>
@@ -10,18 +10,18 @@
 
 namespace trimtab::cli {
 
-// The daemon's events as wake-ups: what has happened is then read from the other routes, so that an
-// event that got lost costs a moment and nothing else. Reconnects for ever.
+// Turns the daemon's events into wake-ups. What happened is then read from the other routes, so a
+// lost event only costs a moment. Reconnects indefinitely.
 class EventFeed {
  public:
-  // Of one stack, or (empty) of all.
+  // Follows one stack or, if empty, all of them.
   EventFeed(asio::any_io_executor executor, std::string socket, const std::string& stack);
 
   Task<void> run();
-  // Completes at the next event, or at the deadline.
+  // Completes at the next event (true) or at the deadline (false).
   Task<bool> wait_until(SteadyClock::time_point deadline) { return wake_.wait_until(deadline); }
   void notify() { wake_.notify(); }
-  // The event that ended this request, if it has come.
+  // The event that ended this request, if it has arrived.
   [[nodiscard]] std::optional<Json> finished(const std::string& request) const;
 
  private:
@@ -33,18 +33,19 @@ class EventFeed {
   std::map<std::string, Json> finished_;
 };
 
-// Shows the status (of `stack`, or of all) until the program is ended: drawn over in place on a
-// terminal, else a line for each change. Returns only if the first look fails.
+// Shows the status (of `stack`, or of all) until the program is interrupted: redrawn in place on a
+// terminal, otherwise one line per change. Returns only if the first query fails, or the daemon
+// answers with an error later.
 Task<Error> watch_status(Client& client, EventFeed& feed, Terminal& terminal, std::string stack);
 
-// How a request ended.
+// The result of a request.
 struct Ending {
   Json request;  // {"id", "outcome", "release", "message"}
-  Json release;  // empty if none belongs to it
+  Json release;  // empty if the request has no release
 };
 
-// Follows a request of an operator to its end, past restarts of the daemon, and shows how it goes.
-// Ends early with Errc::cancelled if `interrupted` becomes true (then notify the feed).
+// Follows an operator's request until it ends, across restarts of the daemon, and shows its
+// progress. Returns Errc::cancelled once `interrupted` is true (notify the feed after setting it).
 Task<Result<Ending>> follow_request(Client& client, EventFeed& feed, Terminal& terminal,
                                     std::string stack, std::string request,
                                     const bool& interrupted);
