@@ -49,7 +49,7 @@ TaskGroup::TaskGroup(asio::any_io_executor executor)
 
 TaskGroup::~TaskGroup() {
   if (members_.empty()) return;
-  // In the middle of something that failed already: nothing that allocates or could throw.
+  // Something has already failed here, so nothing that allocates or could throw.
   std::fprintf(stderr, "a group of tasks was destroyed while \"%s\" of it still ran\n",
                members_.front().name.c_str());
   std::terminate();
@@ -64,7 +64,7 @@ void TaskGroup::spawn(std::string name, Task<void> task) {
       members_.erase(member);
       if (members_.empty()) empty_.cancel();
     };
-    // A cancellation from outside of the loop may still be on its way to the member's signal.
+    // A cancellation posted from outside of the loop may still refer to the member's signal.
     if (member->cancelled) {
       asio::post(executor_, leave);
     } else {
@@ -81,7 +81,8 @@ void TaskGroup::spawn(std::string name, Task<void> task) {
                  asio::bind_cancellation_slot(member->signal.slot(), std::move(done)));
 }
 
-// Asio 1.28 never tells of the end of a coroutine that was cancelled before its first turn.
+// Needed because Asio 1.28 never reports the end of a coroutine that was cancelled before it first
+// ran.
 Task<void> TaskGroup::run(Member* member, Task<void> task) {
   member->started = true;
   if (member->cancelled) co_return;
@@ -89,7 +90,7 @@ Task<void> TaskGroup::run(Member* member, Task<void> task) {
 }
 
 void TaskGroup::cancel() {
-  // Asio posts the handlers of cancelled operations: no member ends inside this loop.
+  // Asio posts the handlers of cancelled operations, so no member is erased during this loop.
   for (auto next = members_.begin(); next != members_.end();) {
     auto current = next++;
     current->cancelled = true;
@@ -118,7 +119,7 @@ Task<bool> race_with_deadline(SteadyClock::time_point deadline, Task<void> task)
   const bool alarm_first = std::get<0>(outcome)[0] == 1;
   const std::exception_ptr& failure = std::get<1>(outcome);
   const error_code& alarm_error = std::get<2>(outcome);
-  // An alarm that was cancelled first means that we were cancelled.
+  // If the timer itself was cancelled first, this coroutine was cancelled.
   const bool in_time = !alarm_first || alarm_error;
   rethrow_defect(failure);
   co_return in_time;

@@ -27,7 +27,7 @@ using X509Ptr = std::unique_ptr<X509, OpensslDeleter<X509_free>>;
 using Extension = std::unique_ptr<X509_EXTENSION, OpensslDeleter<X509_EXTENSION_free>>;
 using Names = std::unique_ptr<GENERAL_NAMES, OpensslDeleter<GENERAL_NAMES_free>>;
 
-// A day is taken off, so that clocks that differ see it as valid at once.
+// Valid from one day earlier, so that peers whose clocks are behind accept it immediately.
 constexpr long clock_tolerance = -24 * 3600;
 
 Bio memory(std::string_view text = {}) {
@@ -72,7 +72,7 @@ bool fill(X509* certificate, EVP_PKEY* key, const std::vector<std::string>& name
     alternatives += (alternatives.empty() ? "" : ",") +
                     std::string(http::is_ip_address(name) ? "IP:" : "DNS:") + name;
   }
-  // A longer common name would be refused; the names that count are the alternatives.
+  // OpenSSL rejects a longer common name; clients only check the subject alternative names.
   const std::string common = names.front().substr(0, 64);
   X509_NAME* const subject = X509_get_subject_name(certificate);
   const auto* const bytes = reinterpret_cast<const unsigned char*>(common.c_str());

@@ -21,8 +21,8 @@ namespace {
 constexpr mode_t directory_mode = 0755;
 constexpr mode_t file_mode = 0644;
 constexpr int max_depth = 100;
-// Where the next file is written before it takes its place. One name, so that what a crash leaves
-// is cleared away by the next file.
+// Where a file is written before it is renamed into place. Always the same name, so that the next
+// file replaces what a crash has left.
 constexpr const char* temporary = ".trimtab.tmp";
 
 UniqueFd open_at(int parent, const char* name, int flags, mode_t mode = 0) {
@@ -33,7 +33,7 @@ UniqueFd open_directory_at(int parent, const char* name) {
   return open_at(parent, name, O_PATH | O_DIRECTORY);
 }
 
-// Of a component that could not be opened below `parent` as what it should be.
+// The error for a component that could not be opened below `parent`.
 Error failure_at(int parent, const char* name, std::string_view what, const fs::path& path,
                  int error_number) {
   struct stat info {};
@@ -53,7 +53,7 @@ Error not_a_regular_file(std::string_view what, const fs::path& path) {
                {}};
 }
 
-// Names below the directory, without "." and "..".
+// Lists the directory without "." and "..".
 std::vector<std::string> names_in(int directory) {
   std::vector<std::string> names;
   UniqueFd own = open_at(directory, ".", O_RDONLY | O_DIRECTORY);
@@ -68,7 +68,7 @@ std::vector<std::string> names_in(int directory) {
   return names;
 }
 
-// Removes a directory in which there are only directories.
+// Removes a directory tree that consists only of directories.
 void remove_hollow_directory(int parent, const char* name, int depth = 0) {
   if (::unlinkat(parent, name, AT_REMOVEDIR) == 0 || depth == max_depth) return;
   const UniqueFd directory = open_directory_at(parent, name);
@@ -87,7 +87,7 @@ bool is_plain(const fs::path& relative) {
   return true;
 }
 
-// Gives 0 or errno.
+// Returns 0 or errno.
 int replace(int from_parent, const char* from, int to_parent, const char* to) {
   if (::renameat(from_parent, from, to_parent, to) == 0) return 0;
   if (errno != EISDIR && errno != ENOTEMPTY && errno != EEXIST) return errno;
@@ -95,7 +95,7 @@ int replace(int from_parent, const char* from, int to_parent, const char* to) {
   return ::renameat(from_parent, from, to_parent, to) == 0 ? 0 : errno;
 }
 
-// Whose link may lead us elsewhere: not that of a user who could not go there himself.
+// Whether a link may be followed: one of another user could lead root where that user could not go.
 bool is_trusted(const struct stat& link) {
   return link.st_uid == 0 || link.st_uid == ::geteuid();
 }
@@ -139,7 +139,7 @@ Result<UniqueFd> open_top(const fs::path& path, bool make_missing) {
     const auto more = components(leads_to);
     parts.insert(parts.begin(), more.begin(), more.end());
   }
-  // What was found is opened, not what bears its name now.
+  // Reopens the directory that was checked, not whatever has its name now.
   UniqueFd top = open_at(at.get(), ".", O_RDONLY | O_DIRECTORY);
   if (!top.valid()) return os_error(what, path, errno);
   return top;
@@ -168,7 +168,7 @@ Result<ConfinedDirectory> ConfinedDirectory::make(const fs::path& path) {
 }
 
 void ConfinedDirectory::give(int fd) const {
-  // Best effort: what stays root's can still be read by all that could read it.
+  // Best effort: a file that remains root's can still be read by everyone who could read it before.
   if (owned_by_another_) static_cast<void>(!::fchownat(fd, "", owner_, group_, AT_EMPTY_PATH));
 }
 
@@ -188,7 +188,8 @@ Result<UniqueFd> ConfinedDirectory::directory(const fs::path& relative, bool mak
       if (!made && errno != EEXIST) return os_error(what, seen, errno);
       next = open_directory_at(at.get(), part.c_str());
       struct stat info {};
-      // The name may be that of another by now: an empty one of ours is no loss.
+      // The name may refer to another directory by now; but giving away an empty one of root's does
+      // no harm.
       if (made && next.valid() && ::fstat(next.get(), &info) == 0 && info.st_uid == ::geteuid() &&
           names_in(next.get()).empty()) {
         give(next.get());
@@ -205,7 +206,7 @@ Result<UniqueFd> ConfinedDirectory::open_file(const fs::path& relative, int flag
   auto parent = directory(relative.parent_path(), false);
   if (!parent) return parent.error();
   const fs::path name = relative.filename();
-  // A pipe in a file's place would keep everything waiting.
+  // O_NONBLOCK, because opening a pipe in the file's place would block.
   UniqueFd file = open_at(parent->get(), name.c_str(), flags | O_NONBLOCK);
   if (!file.valid()) {
     return failure_at(parent->get(), name.c_str(), what, path_ / relative, errno);
@@ -213,7 +214,7 @@ Result<UniqueFd> ConfinedDirectory::open_file(const fs::path& relative, int flag
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) return os_error(what, path_ / relative, errno);
   if (!S_ISREG(info.st_mode)) return not_a_regular_file(what, path_ / relative);
-  // A second name may be in a directory where the owner of this one could not write.
+  // Another hard link may be in a directory where the owner of this one could not write.
   if ((flags & O_ACCMODE) != O_RDONLY && info.st_nlink > 1) {
     return Error{Errc::conflict,
                  "cannot write " + (path_ / relative).string() + ": it has more names (hard links)",
@@ -293,7 +294,7 @@ Result<void> ConfinedDirectory::rewrite_in_place(const fs::path& relative, int f
   if (::fstat(file->get(), &before) != 0 || ::fstat(from, &after) != 0) {
     return os_error("rewrite", path, errno);
   }
-  // Space is taken first, so that a full disk leaves the old bytes whole.
+  // Allocates the space first, so that a full disk leaves the old content intact.
   if (after.st_size > before.st_size &&
       ::fallocate(file->get(), FALLOC_FL_KEEP_SIZE, 0, after.st_size) != 0 && errno != EOPNOTSUPP &&
       errno != ENOSYS) {

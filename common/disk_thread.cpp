@@ -10,7 +10,7 @@
 namespace trimtab::detail {
 namespace {
 
-// Started when it is first needed.
+// Started on first use.
 asio::thread_pool& disk_thread() {
   static asio::thread_pool thread(1);
   return thread;

@@ -39,7 +39,7 @@ Result<std::string> read_all(int fd, const std::filesystem::path& path, std::siz
   std::string content;
   struct stat info {};
   if (::fstat(fd, &info) != 0) return os_error("read", path, errno);
-  // Files of /proc say 0 and have bytes all the same.
+  // Files in /proc report size 0 although they have content.
   if (info.st_size > 0) {
     content.reserve(std::min(static_cast<std::size_t>(info.st_size), limit));
   }

@@ -28,7 +28,7 @@ UniqueFd open_file(const fs::path& path, int flags, unsigned mode = 0) {
   return UniqueFd(::open(path.c_str(), flags | O_CLOEXEC, mode));
 }
 
-// A name beside `path` that nothing has, for a link (files take mkostemp).
+// An unused name beside `path` for a link (for files mkostemp is used).
 fs::path temporary_name(const fs::path& path) {
   return directory_of(path) /
          ("." + path.filename().string() + "." + std::to_string(::getpid()) + ".tmp");
@@ -86,7 +86,7 @@ Error os_error(std::string_view what, const fs::path& path, int error_number) {
 }
 
 Result<std::string> read_file(const fs::path& path, std::size_t limit) {
-  // A pipe in a file's place would keep everything waiting.
+  // O_NONBLOCK, because opening a pipe in the file's place would block.
   const UniqueFd fd = open_file(path, O_RDONLY | O_NONBLOCK);
   if (!fd.valid()) return os_error("read", path, errno);
   struct stat info {};
@@ -132,7 +132,7 @@ Result<void> write_file_durably(const fs::path& path, std::string_view content, 
 }
 
 Result<void> rewrite_in_place(const fs::path& path, std::string_view content) {
-  // O_NOFOLLOW: a link in a checkout may lead to any file of the host.
+  // O_NOFOLLOW, because a link in a checkout may point to any file of the host.
   const UniqueFd fd = open_file(path, O_WRONLY | O_NOFOLLOW);
   if (!fd.valid()) return os_error("rewrite", path, errno);
   struct stat info {};
@@ -140,7 +140,7 @@ Result<void> rewrite_in_place(const fs::path& path, std::string_view content) {
   if (!S_ISREG(info.st_mode)) {
     return Error{Errc::conflict, "cannot rewrite " + path.string() + ": not a regular file", {}};
   }
-  // Space is taken first, so that a full disk leaves the old bytes whole.
+  // Allocates the space first, so that a full disk leaves the old content intact.
   if (static_cast<off_t>(content.size()) > info.st_size &&
       ::fallocate(fd.get(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(content.size())) != 0 &&
       errno != EOPNOTSUPP && errno != ENOSYS) {
@@ -166,7 +166,7 @@ Result<void> append_durably(const fs::path& path, std::string_view content) {
   struct stat before {};
   if (::fstat(fd.get(), &before) != 0) return os_error("append to", path, errno);
   if (const int failure = write_all(fd.get(), content); failure != 0) {
-    // Half of it would become one with what is appended next.
+    // Otherwise the next append would continue a partial entry.
     const bool undone = ::ftruncate(fd.get(), before.st_size) == 0;
     Error error = os_error("append to", path, failure);
     return undone ? error : error.context("a part of it stays");

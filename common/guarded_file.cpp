@@ -18,10 +18,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// The users' links that were followed so far, and whether their owner could have come along.
+// The users' links followed so far, and whether their owner could have followed the rest of the
+// path.
 struct Followed {
-  std::optional<uid_t> owner;  // of the first
-  fs::path link;               // the first
+  std::optional<uid_t> owner;  // of the first such link
+  fs::path link;               // first such link
   bool many_owners = false;
   bool searchable = true;
 
@@ -103,7 +104,7 @@ Result<UniqueFd> open_guarded(const fs::path& path) {
     return Error{Errc::invalid, path.string() + " is not a regular file", {}};
   }
   if (!followed.may_read(file)) return not_his(path, seen, followed);
-  // What was found is opened, not what bears its name now.
+  // Reopens the file that was checked, not whatever has its name now.
   UniqueFd open(::open(("/proc/self/fd/" + std::to_string(at.get())).c_str(),
                        O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   if (!open.valid()) return os_error("read", path, errno);

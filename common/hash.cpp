@@ -24,8 +24,8 @@ const unsigned char* bytes(std::string_view text) {
 
 constexpr std::size_t sha256_size = 32;
 
-// A digest that could not be computed has no value to go on with: an empty one would equal another
-// empty one, and any secret would be right.
+// A digest that could not be computed must not be used: an empty one equals any other empty one, so
+// any secret would be accepted.
 void require(bool computed, const char* what) {
   if (computed) return;
   std::array<char, 256> reason{};
@@ -69,11 +69,11 @@ HmacSha256::HmacSha256(std::string_view key) {
   EVP_MAC* const hmac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
   require(hmac != nullptr, "HMAC");
   context_.reset(EVP_MAC_CTX_new(hmac));
-  EVP_MAC_free(hmac);  // the context keeps its own reference
+  EVP_MAC_free(hmac);  // the context holds its own reference
   std::string digest = "SHA256";
   const std::array parameters{OSSL_PARAM_construct_utf8_string("digest", digest.data(), 0),
                               OSSL_PARAM_construct_end()};
-  if (key.data() == nullptr) key = "";  // OpenSSL would take it for no key
+  if (key.data() == nullptr) key = "";  // OpenSSL would treat null as "no key"
   require(context_ != nullptr &&
               EVP_MAC_init(context_.get(), bytes(key), key.size(), parameters.data()) == 1,
           "HMAC-SHA256");
@@ -100,7 +100,7 @@ std::string hmac_sha256(std::string_view key, std::string_view data) {
 }
 
 bool equal_secrets(std::string_view one, std::string_view other) {
-  // Digests have one length, whatever that of the secrets is.
+  // Compares digests, whose length does not depend on the secrets.
   const std::string left = sha256(one);
   const std::string right = sha256(other);
   return left.size() == sha256_size && right.size() == sha256_size &&
@@ -123,7 +123,7 @@ std::string base64url_encode(std::string_view data) {
 std::optional<std::string> base64_decode(std::string_view text) {
   if (text.empty()) return std::string();
   if (text.size() % 4 != 0) return std::nullopt;
-  // OpenSSL skips white space and takes '=' anywhere; neither is base64.
+  // OpenSSL skips white space and accepts '=' anywhere; neither is valid base64.
   const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
   constexpr std::string_view alphabet =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

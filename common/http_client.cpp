@@ -1,3 +1,5 @@
+// More than 400 lines, because connecting (addresses, proxy, TLS) and exchanging messages share one
+// deadline and one set of errors; the parser is in http_parser.hpp.
 #include "common/http_client.hpp"
 
 #include <openssl/ssl.h>
@@ -30,23 +32,23 @@ using boost::system::error_code;
 using LocalSocket = asio::local::stream_protocol::socket;
 using TlsStream = asio::ssl::stream<tcp::socket>;
 
-// Of name, proxy and TLS together. Other steps have what is left of the exchange's time.
+// For name resolution, proxy and TLS together. Later steps have the rest of the exchange's timeout.
 constexpr std::chrono::seconds connect_time{15};
 constexpr std::chrono::milliseconds attempt_delay{250};
 constexpr std::size_t max_addresses = 8;
 constexpr std::size_t header_bytes = 64 * 1024;
 constexpr std::size_t read_bytes = 16 * 1024;
-// Also bounds what the header limit does not: chunk extensions and trailers.
+// Also bounds what the header limit does not cover: chunk extensions and trailers.
 constexpr std::size_t buffer_bytes = header_bytes + read_bytes;
 
-// duration::max() must not wrap around.
+// Saturates, because duration::max() would overflow.
 SteadyClock::time_point after(SteadyClock::duration duration) {
   const auto now = SteadyClock::now();
   const bool never = duration > SteadyClock::time_point::max() - now;
   return never ? SteadyClock::time_point::max() : now + duration;
 }
 
-// A connected byte stream; destroying it closes it.
+// A connected byte stream. Destroying it closes it.
 class Transport {
  public:
   virtual ~Transport() = default;
@@ -71,7 +73,7 @@ class StreamTransport final : public Transport {
   Stream stream_;
 };
 
-// One request and its answer as far as it was read.
+// A request and its response, as far as it has been read.
 struct Exchange {
   std::unique_ptr<Transport> transport;
   boost::beast::flat_buffer buffer{buffer_bytes};
@@ -99,10 +101,10 @@ std::string proxy_authorization(const Proxy& proxy) {
   return "Proxy-Authorization: Basic " + base64_encode(proxy.credentials) + "\r\n";
 }
 
-// The bytes of the request; invalid where a value could smuggle in a line or a second request.
+// Serializes the request; invalid if a value could inject a line or a second request.
 Result<std::string> serialize(const Request& request, const Endpoint& endpoint) {
   bool plain = is_plain(request.target) && request.target.find(' ') == std::string::npos;
-  // A proxy for plain HTTP is told the whole address (RFC 9112, section 3.2.2).
+  // A proxy for plain HTTP expects the absolute URL (RFC 9112, section 3.2.2).
   const bool absolute = !endpoint.proxy.host.empty() && !endpoint.tls;
   const std::string server = absolute ? "http://" + authority(endpoint) : "";
   std::string wire = request.method + " " + server + request.target + " HTTP/1.1\r\n";
@@ -154,8 +156,8 @@ Task<Result<std::unique_ptr<Transport>>> connect_unix(const Endpoint& endpoint) 
   co_return transport;
 }
 
-// Attempts to reach one of several addresses that run beside each other. Shared with the handlers
-// of the attempts, which may be called after nobody waits any more.
+// Parallel attempts to connect to several addresses. Shared with the attempts' handlers, which may
+// be called after nobody waits any more.
 struct Attempts {
   explicit Attempts(const asio::any_io_executor& executor) : changed(executor) {}
 
@@ -163,7 +165,7 @@ struct Attempts {
   std::unique_ptr<tcp::socket> connected;
   bool over = false;
   std::size_t failed = 0;
-  error_code error;  // of the last that failed
+  error_code error;  // last failure
   asio::steady_timer changed;
 };
 
@@ -184,7 +186,8 @@ void start_attempt(const std::shared_ptr<Attempts>& attempts, const tcp::endpoin
   });
 }
 
-// IPv6 and IPv4 in turn, beginning with what the resolver prefers: as RFC 8305, section 4.
+// Alternates IPv6 and IPv4, beginning with the family that the resolver prefers: RFC 8305,
+// section 4.
 std::vector<tcp::endpoint> interleave_families(const tcp::resolver::results_type& found) {
   std::deque<tcp::endpoint> first;
   std::deque<tcp::endpoint> second;
@@ -204,9 +207,9 @@ std::vector<tcp::endpoint> interleave_families(const tcp::resolver::results_type
   return addresses;
 }
 
-// Happy eyeballs (RFC 8305, section 5): an address that does not answer delays the next by a
-// quarter of a second, not by the system's minutes. Result<T> must be default-constructible, which
-// a socket is not: hence the pointer.
+// Happy Eyeballs (RFC 8305, section 5): an address that does not answer delays the next one by 250
+// ms instead of the system's minutes. Returns a pointer because Result<T> must be
+// default-constructible, which a socket is not.
 Task<Result<std::unique_ptr<tcp::socket>>> connect_host(const Endpoint& endpoint, std::string host,
                                                         std::uint16_t port) {
   const auto executor = co_await asio::this_coro::executor;
@@ -221,7 +224,7 @@ Task<Result<std::unique_ptr<tcp::socket>>> connect_host(const Endpoint& endpoint
   }
   const std::vector<tcp::endpoint> addresses = interleave_families(found);
   const auto attempts = std::make_shared<Attempts>(executor);
-  // Those that are still under way when one has won or the caller was cancelled.
+  // Closes the remaining attempts when one has succeeded or the caller was cancelled.
   const auto give_up = [](Attempts* all) {
     all->over = true;
     all->sockets.clear();
@@ -245,7 +248,7 @@ Task<Result<std::unique_ptr<tcp::socket>>> connect_host(const Endpoint& endpoint
   co_return socket;
 }
 
-// Through the proxy to the server's port (RFC 9110, section 9.3.6).
+// Opens a tunnel through the proxy to the server's port (RFC 9110, section 9.3.6).
 Task<Result<void>> open_tunnel(const Endpoint& endpoint, tcp::socket& socket) {
   const std::string through =
       "the proxy " + endpoint.proxy.host + ":" + std::to_string(endpoint.proxy.port);
@@ -280,9 +283,9 @@ Task<Result<void>> open_tunnel(const Endpoint& endpoint, tcp::socket& socket) {
                   login ? "it wants another user and password, in https_proxy" : ""};
 }
 
-// A context that trusts the system's store and the endpoint's own file. Of the store only the
-// hashed folder is used, out of which OpenSSL reads the one certificate that it needs; the bundle
-// file would cost some 150 ms and several MB on each connection.
+// Creates a context that trusts the system's certificates and the endpoint's own CA file. Uses only
+// the hashed directory, from which OpenSSL reads just the certificates that it needs; loading the
+// bundle would cost some 150 ms and several MB per connection.
 Result<std::unique_ptr<asio::ssl::context>> make_tls_context(const Endpoint& endpoint) {
   auto context = std::make_unique<asio::ssl::context>(asio::ssl::context::tls_client);
   error_code ec;
@@ -304,13 +307,13 @@ Result<std::unique_ptr<asio::ssl::context>> make_tls_context(const Endpoint& end
   return context;
 }
 
-// The certificate must be for this host, by name or by address.
+// Requires the certificate to be valid for this host name or address.
 bool expect_host(SSL* ssl, const std::string& host) {
   if (is_ip_address(host)) {
     return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str()) == 1;
   }
   SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-  // The macro SSL_set_tlsext_host_name holds an old-style cast.
+  // Expanded by hand, because the macro SSL_set_tlsext_host_name contains an old-style cast.
   auto* name = const_cast<char*>(host.c_str());
   return SSL_set1_host(ssl, host.c_str()) == 1 &&
          SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name) == 1;
@@ -376,12 +379,13 @@ Result<Endpoint> endpoint_for(const Url& url, const Proxies& proxies, std::strin
 
 struct Connection::Impl {
   Endpoint endpoint;
-  std::unique_ptr<Transport> kept;  // none while an exchange runs, so that a broken-off one closes
+  std::unique_ptr<Transport>
+      kept;  // none during an exchange, so that an aborted one closes the connection
 
-  // Reads once; true when the answer is complete (or its reader wants no more).
+  // Reads once. Returns true if the response is complete or its reader wants no more.
   Task<Result<bool>> read_step(Exchange& exchange);
   Task<Result<void>> read_head(Exchange& exchange, bool is_head_request, std::size_t body_bytes);
-  // Sends the request and reads the answer's head, on the kept connection if there is one.
+  // Sends the request and reads the response's head, on the kept connection if there is one.
   Task<Result<void>> open(Exchange& exchange, Request request, std::size_t body_bytes);
   Task<Result<void>> read_rest(Exchange& exchange);
   Task<Result<Response>> exchange(Request request, std::size_t body_bytes);
@@ -402,7 +406,7 @@ Task<Result<bool>> Connection::Impl::read_step(Exchange& exchange) {
   auto& parser = *exchange.parser;
   error_code ec = parser.feed(exchange.buffer);
   if (parser.is_done() || parser.refused_body) co_return true;
-  if (!ec) co_return false;  // a head: what follows may go elsewhere
+  if (!ec) co_return false;  // after the head: the body may go elsewhere
   if (ec != boost::beast::http::error::need_more) co_return malformed(ec);
   const std::size_t room = buffer_bytes - exchange.buffer.size();
   if (room == 0) co_return malformed(boost::beast::http::error::header_limit);
@@ -449,11 +453,13 @@ Task<Result<void>> Connection::Impl::open(Exchange& exchange, Request request,
     }
     error_code ec;
     co_await exchange.transport->write(asio::buffer(*wire), ec);
-    // An answer may be there even so: a server that refuses a request stops reading it.
+    // Even if writing failed there may be a response: a server that rejects a request stops reading
+    // it.
     auto head = co_await read_head(exchange, request.method == "HEAD", body_bytes);
     if (head) co_return head;
     const bool silent = !exchange.parser->got_some() && exchange.buffer.size() == 0;
-    // The other side may have acted on what it has read whole, and POST is not to be done twice.
+    // The server may have executed a request that it read completely, and a POST must not be
+    // executed twice.
     const bool repeatable = request.method != "POST" || ec;
     const bool again = was_kept && silent && repeatable && head.error().code == Errc::unavailable;
     if (!again) co_return head.error();

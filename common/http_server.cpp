@@ -1,3 +1,5 @@
+// More than 400 lines, because accepting, sessions and streams share limits and the list of silent
+// clients; the parser is in http_parser.hpp.
 #include "common/http_server.hpp"
 
 #include <fcntl.h>
@@ -35,15 +37,15 @@ namespace trimtab::http {
 namespace {
 
 using boost::system::error_code;
-// Unix and TCP alike: what is done with a connection is the same.
+// For Unix and TCP sockets alike, since connections are handled the same way.
 using Protocol = asio::generic::stream_protocol;
 using Socket = Protocol::socket;
 using Acceptor = asio::basic_socket_acceptor<Protocol>;
 using Parser = MessageParser<true>;
 
 constexpr std::size_t server_read_bytes = 8 * 1024;
-// How long, and for how many bytes, a refused client may go on sending before we hang up: it
-// would otherwise be told "broken pipe" instead of the reason.
+// How long and how many bytes a refused client may keep sending before the connection is closed;
+// otherwise it would see "broken pipe" instead of the reason.
 constexpr auto linger_time = std::chrono::seconds(1);
 constexpr std::size_t linger_bytes = 1024 * 1024;
 
@@ -61,7 +63,7 @@ const sockaddr* generic(const sockaddr_un& address) {
   return reinterpret_cast<const sockaddr*>(&address);
 }
 
-// Whether the path is free to bind afterwards.
+// Removes a stale socket, so that the path is free for bind().
 Result<void> remove_stale_socket(const std::string& path, const sockaddr_un& address) {
   struct stat status {};
   if (::lstat(path.c_str(), &status) != 0) {
@@ -101,7 +103,7 @@ std::string whole(const Response& response, bool keep_alive, bool with_body) {
   return wire;
 }
 
-// A refusal of what could not be parsed.
+// The response to a request that could not be parsed.
 Response refusal(const error_code& ec) {
   namespace beast_http = boost::beast::http;
   if (ec == beast_http::error::header_limit) {
@@ -111,7 +113,7 @@ Response refusal(const error_code& ec) {
   return problem(400, "not an HTTP/1.1 request: " + ec.message());
 }
 
-// What answers: allow and handler for clients that the kernel knows, else the receiver.
+// What answers requests: allow and handler for clients on the Unix socket, otherwise the receiver.
 struct Service {
   Authorizer allow;
   Handler handler;
@@ -119,7 +121,7 @@ struct Service {
 };
 
 class Session;
-// Sessions whose client has not sent a whole request, the longest waiting first.
+// Sessions whose client has not sent a complete request, the longest waiting one first.
 using Waiting = std::list<Session*>;
 
 class Session {
@@ -134,7 +136,7 @@ class Session {
   Session& operator=(const Session&) = delete;
 
   Task<void> run(const Service& service);
-  // Writes within the write timeout; on failure the session is over.
+  // Writes within the write timeout. After a failure the session is over.
   Task<bool> write(std::string bytes);
   void hang_up() {
     error_code ignored;
@@ -143,7 +145,7 @@ class Session {
 
  private:
   Task<Result<void>> wait_for_bytes();
-  // An answer where the request is refused by its form alone, or answered by its head.
+  // Returns a response if the request is rejected for its form or answered by its head alone.
   Task<Result<std::optional<Response>>> read_request(Parser& parser,
                                                      const RequestHeadHandler& receiver,
                                                      BodySink& reception);
@@ -165,7 +167,7 @@ class ReplyStream final : public Stream {
   ReplyStream(Session& session, bool chunked) : session_(session), chunked_(chunked) {}
 
   Task<bool> write(std::string bytes) override {
-    // A chunk of no bytes would end the body.
+    // An empty chunk would end the body.
     if (!open_ || bytes.empty()) co_return open_;
     if (chunked_) {
       std::array<char, 20> size{};
@@ -324,7 +326,7 @@ Task<void> Session::run(const Service& service) {
     auto reading = read_request(parser, service.receiver, reception);
     const auto deadline = SteadyClock::now() + limits_.request_timeout;
     auto read = co_await with_deadline(deadline, "reading a request", std::move(reading));
-    if (!read) co_return;  // nobody to answer, or one that would have to be waited for
+    if (!read) co_return;  // the client is gone or too slow
     waiting_.remove(this);
     std::optional<Response> refused = std::move(*read);
     if (!refused && peer && !service.allow(*peer)) {
@@ -366,7 +368,7 @@ Result<UniqueFd> listen_unix(const std::string& path, unsigned mode, const std::
   if (!removed) return removed.error();
   UniqueFd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!listener.valid()) return os_error("make a socket for", path, errno);
-  // Nobody may connect before mode and group are what they should be: not listening yet.
+  // Not listening yet: nobody may connect before mode and group are set.
   if (::bind(listener.get(), generic(*address), sizeof(*address)) != 0) {
     return os_error("bind to", path, errno);
   }
@@ -399,7 +401,7 @@ Result<UniqueFd> listen_tcp(const std::string& address) {
   UniqueFd listener(::socket(endpoint.protocol().family(),
                              SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP));
   if (!listener.valid()) return os_error("make a socket for", address, errno);
-  // What is left of old connections must not keep a new start from the port.
+  // Connections of a previous process in TIME_WAIT must not block the port.
   const int on = 1;
   ::setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
   const bool listens =
@@ -434,7 +436,7 @@ struct Server::Impl {
     co_await session.run(service);
   }
 
-  // Clients that say nothing must not keep out one that has something to say.
+  // Clients that send nothing must not keep out one that does.
   bool make_room() {
     if (waiting.empty()) return false;
     waiting.front()->hang_up();
@@ -445,7 +447,7 @@ struct Server::Impl {
 
 namespace {
 
-// One try, without waiting: a refused client must not cost a session.
+// Tries once, without waiting: a refused client must not cost a session.
 void reject_connection(Socket socket) {
   const std::string busy = whole(problem(503, "too many connections"), false, true);
   error_code ec;

@@ -18,7 +18,7 @@ const Json* member(const Json& object, std::string_view key) {
 
 Result<Json> parse_json(std::string_view text) {
   bool too_deep = false;
-  // Discards what is too deep while it is parsed: a page of "[[[[…" must not cost memory.
+  // Rejects excessive nesting during parsing, so that endless "[[[[…" cannot use up memory.
   const auto bound = [&too_deep](int depth, Json::parse_event_t event, Json&) {
     const bool opens =
         event == Json::parse_event_t::object_start || event == Json::parse_event_t::array_start;

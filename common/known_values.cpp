@@ -20,7 +20,7 @@ bool is_word_character(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
 
-// Hiding these would make messages unreadable and keeps nothing secret.
+// Hiding these would make messages unreadable and protects nothing.
 bool is_commonplace(const std::string& value) {
   constexpr std::array<std::string_view, 9> words{"true", "false", "yes",  "no",       "on",
                                                   "off",  "null",  "none", "localhost"};
@@ -29,7 +29,7 @@ bool is_commonplace(const std::string& value) {
          std::all_of(value.begin(), value.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-// As Go's %q and JSON write it.
+// Escapes as Go's %q and JSON do.
 std::string escaped(std::string_view value) {
   std::string text;
   for (const char c : value) {
@@ -89,7 +89,7 @@ std::string KnownValues::hide_in(std::string_view text) const {
 
 bool KnownValues::is_part_of_value(const std::string& word, bool in_quotes) const {
   if (word.size() < min_length || is_public(word)) return false;
-  // A word of a sentence is no part of a value by chance alone.
+  // An ordinary word of a sentence may be part of a value by coincidence.
   const bool plain =
       std::all_of(word.begin(), word.end(), [](char c) { return c >= 'a' && c <= 'z'; });
   if (plain && !in_quotes && word.size() < min_length_of_lower_case_part) return false;

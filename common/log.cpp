@@ -46,8 +46,8 @@ class LineFormatter final : public spdlog::formatter {
 
 }  // namespace
 
-// systemd names the device and inode of the stream that it reads: standard error may have been
-// redirected since.
+// Compares with the device and inode that systemd put into JOURNAL_STREAM, because standard error
+// may have been redirected since.
 bool journal_reads_log() {
   const char* const stream = std::getenv("JOURNAL_STREAM");
   struct stat info {};

@@ -10,7 +10,7 @@
 namespace trimtab {
 namespace {
 
-// Only segments that can never have been written: their pages are those of the file.
+// Only segments that are never writable, whose pages equal those of the file.
 int release_segments(dl_phdr_info* object, std::size_t, void*) {
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
   for (int i = 0; i < object->dlpi_phnum; ++i) {

@@ -1,3 +1,4 @@
+// More than 400 lines, because spawning, reading and killing children share the state of one child.
 #include "common/process.hpp"
 
 #include <fcntl.h>
@@ -33,25 +34,26 @@ namespace {
 
 using boost::system::error_code;
 
-// Between SIGTERM and SIGKILL.
+// Time between SIGTERM and SIGKILL.
 constexpr auto stop_grace = std::chrono::seconds(5);
-// After the child's end, for what is still in its pipes. A grandchild may hold them open for ever.
+// Time after the child's exit for reading what is left in its pipes, which a grandchild may hold
+// open indefinitely.
 constexpr auto drain_grace = std::chrono::seconds(1);
 constexpr auto orphan_timeout = std::chrono::seconds(5);
 
-// What children carry in their environment; "": nothing.
+// Variable in the environment of children; "": none.
 std::string& owner_mark() {
   static std::string mark;
   return mark;
 }
 
-// The last `limit` bytes of a stream.
+// Keeps the last `limit` bytes of a stream.
 class Tail {
  public:
   explicit Tail(std::size_t limit) : limit_(limit) {}
   void append(std::string_view piece) {
     kept_ += piece;
-    // Cut off rarely: moving the rest costs as much as it has bytes.
+    // Truncates only occasionally, because each time the rest has to be moved.
     if (kept_.size() > 2 * limit_ + 64 * 1024) cut();
   }
   std::string take() {
@@ -71,7 +73,7 @@ class Tail {
   bool truncated_ = false;
 };
 
-// What the timers' handlers need may outlive the coroutine by one turn of the loop: shared.
+// Shared because the timers' handlers may run once more after the coroutine has ended.
 struct Child {
   explicit Child(const asio::any_io_executor& executor)
       : ended(executor), out(executor), err(executor), timer(executor) {}
@@ -79,15 +81,15 @@ struct Child {
   void signal_group(int signal) const { ::kill(-pid, signal); }
 
   pid_t pid = -1;
-  asio::posix::stream_descriptor ended;  // a pidfd: readable once the child has ended
+  asio::posix::stream_descriptor ended;  // a pidfd: readable once the child has exited
   asio::posix::stream_descriptor out;
   asio::posix::stream_descriptor err;
-  asio::steady_timer timer;  // deadline, then the grace before SIGKILL, then that for draining
+  asio::steady_timer timer;  // timeout, then the grace before SIGKILL, then the one for draining
   bool stopping = false;
   bool timed_out = false;
 };
 
-// Asks the group to end; SIGKILL follows for what is left after the grace.
+// Sends SIGTERM to the group, and SIGKILL to what is left after the grace period.
 void stop(const std::shared_ptr<Child>& child) {
   child->stopping = true;
   child->signal_group(SIGTERM);
@@ -95,7 +97,7 @@ void stop(const std::shared_ptr<Child>& child) {
   child->timer.async_wait([child](const error_code& ec) {
     if (ec) return;
     child->signal_group(SIGKILL);
-    // What is left of the output is lost rather than waited for.
+    // Rather loses the rest of the output than waits for it.
     error_code ignored;
     child->out.close(ignored);
     child->err.close(ignored);
@@ -112,7 +114,8 @@ Error spawn_error(const Command& command, int error_number) {
   return Error{code, "cannot start " + command.argv.front() + ": " + reason, {}};
 }
 
-// Standard input with `input` in it, which never is on a disk or in a pipe that could block.
+// Returns standard input containing `input`, in memory: never on disk, nor in a pipe that could
+// block.
 UniqueFd open_input(std::string_view input) {
   if (input.empty()) return UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   return file_in_memory(input);
@@ -125,7 +128,7 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
   return out;
 }
 
-// posix_spawn: no code of ours runs between fork and exec. Gives 0 or errno.
+// posix_spawn: no code of this process runs between fork and exec. Returns 0 or errno.
 int spawn(const Command& command, const std::string& program, int in, int out, int err,
           pid_t& pid) {
   posix_spawn_file_actions_t actions;
@@ -147,7 +150,7 @@ int spawn(const Command& command, const std::string& program, int in, int out, i
   sigset_t none;
   sigemptyset(&none);
   posix_spawnattr_setsigmask(&attributes, &none);
-  // Handlers end with exec by themselves; what is ignored stays ignored unless it is reset.
+  // exec resets signal handlers, but ignored signals stay ignored unless they are reset.
   sigset_t reset;
   sigemptyset(&reset);
   for (const int signal : {SIGPIPE, SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM}) {
@@ -199,7 +202,8 @@ Result<void> start(const Command& command, Child& child) {
       spawn(command, program, in.get(), out_write.get(), err_write.get(), child.pid);
   if (failure != 0) return spawn_error(command, failure);
 
-  // By number: the C library's wrapper is younger than the oldest system that we run on.
+  // By syscall number, because the wrapper requires a newer glibc than the oldest supported system
+  // has.
   const long pidfd = ::syscall(SYS_pidfd_open, child.pid, 0);
   if (pidfd < 0) {
     const int reason = errno;
@@ -215,7 +219,7 @@ Result<void> start(const Command& command, Child& child) {
   return {};
 }
 
-// Both outlive the task: run_to_end() waits for it.
+// Both must outlive the task; run_to_end() waits for it.
 Task<void> collect(asio::posix::stream_descriptor* from, Tail* into) {
   std::vector<char> piece(16 * 1024);
   for (;;) {
@@ -227,8 +231,8 @@ Task<void> collect(asio::posix::stream_descriptor* from, Tail* into) {
   }
 }
 
-// Whether the child has ended; reaps it only where asked to: until then its number, which names
-// its group too, is not given to another process.
+// Returns whether the child has exited. If !reap, it stays a zombie, so that its pid, which is also
+// its group's id, is not reused.
 bool has_ended(pid_t pid, bool reap, siginfo_t& info) {
   info = {};
   const int flags = WEXITED | WNOHANG | (reap ? 0 : WNOWAIT);
@@ -247,7 +251,7 @@ Exit exit_of(const siginfo_t& info) {
   return result;
 }
 
-// Reads what the child writes until it has ended, and stops it where the caller is cancelled.
+// Reads the child's output until it exits; stops it if the caller is cancelled.
 Task<void> wait_for_end(TaskGroup* readers, std::string name, std::shared_ptr<Child> child,
                         Tail* out, Tail* err, bool* cancelled) {
   readers->spawn("output of " + name, collect(&child->out, out));
@@ -274,7 +278,7 @@ Task<void> wait_for_end(TaskGroup* readers, std::string name, std::shared_ptr<Ch
   co_await readers->idle();
 }
 
-// Runs with exceptions on cancellation switched off: the child must be ended and reaped first.
+// Runs with exceptions on cancellation disabled, because the child must be killed and reaped first.
 Task<Result<Exit>> run_to_end(Command command) {
   const auto executor = co_await asio::this_coro::executor;
   auto child = std::make_shared<Child>(executor);
@@ -297,7 +301,7 @@ Task<Result<Exit>> run_to_end(Command command) {
   auto whole = with_task_group(body);
   co_await std::move(whole);
   child->timer.cancel();
-  // The rest of a group that had to be stopped, while the unreaped child still holds its number.
+  // Kills the rest of a stopped group while the unreaped child still reserves its id.
   if (child->stopping) child->signal_group(SIGKILL);
   siginfo_t info{};
   has_ended(child->pid, true, info);
@@ -321,7 +325,8 @@ Task<Result<Exit>> run_to_end(Command command) {
   co_return result;
 }
 
-// Opened first and looked at then: a number could name another process by the time of the kill.
+// Opens the pidfd before checking, because the pid could belong to another process by the time of
+// the kill.
 UniqueFd open_if_marked(pid_t pid, const std::string& mark) {
   UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!process.valid()) return process;
@@ -372,7 +377,7 @@ Task<Result<Exit>> run(Command command) {
   if (state.cancelled() != asio::cancellation_type::none) {
     co_return Error{Errc::cancelled, command.argv.front() + " was not started", {}};
   }
-  // The setting is that of all the callers too, whom the next suspension must end: put back.
+  // The setting also applies to all callers, which the next suspension must end, so it is restored.
   const bool throws = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);
   auto result = co_await run_to_end(std::move(command));

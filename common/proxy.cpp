@@ -20,7 +20,7 @@ std::string variable(std::initializer_list<const char*> names) {
 
 bool excepts(std::string_view entry, std::string_view host) {
   if (entry == "*") return true;
-  // Curl allows a port, which says no more than the host does.
+  // Curl allows a port, which is ignored.
   if (entry.starts_with('[')) {
     entry = entry.substr(1, entry.find(']') - 1);
   } else if (std::count(entry.begin(), entry.end(), ':') == 1) {

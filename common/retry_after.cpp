@@ -17,7 +17,7 @@ std::chrono::seconds retry_after(std::string_view header, WallTime now) {
   if (stop == end && error == std::errc()) {
     return std::clamp(std::chrono::seconds(seconds), none, longest);
   }
-  // The one form of a date that servers may still send.
+  // The only date format that servers may still generate.
   std::tm date{};
   const char* const read = ::strptime(text.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &date);
   if (read == nullptr || *read != '\0') return none;

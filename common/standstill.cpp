@@ -17,7 +17,7 @@ struct LoopThread {
   steady_clock::time_point heard;
 };
 
-// Other threads may have loops, too, which keep nobody waiting.
+// Thread-local, because other threads' loops, which keep nobody waiting, do not count.
 constinit thread_local std::optional<LoopThread> loop_thread;
 
 }  // namespace
@@ -54,7 +54,8 @@ Standstill standstill() {
 using trimtab::loop_thread;
 using trimtab::steady_clock;
 
-// NOLINTBEGIN: names of the linker's (ld --wrap), which sends Asio's calls of epoll_wait(2) here.
+// NOLINTBEGIN: the names that the linker (ld --wrap) requires to redirect Asio's calls of
+// epoll_wait(2) here.
 extern "C" int __real_epoll_wait(int fd, epoll_event* events, int most, int timeout);
 
 extern "C" int __wrap_epoll_wait(int fd, epoll_event* events, int most, int timeout) {

@@ -23,7 +23,7 @@ Task<void> with_cleanup(Task<void> body, std::function<Task<void>()> cleanup) {
   } catch (...) {
     failure = std::current_exception();
   }
-  // The setting is that of all the callers too, whom the next suspension must end: put back.
+  // The setting also applies to all callers, which the next suspension must end, so it is restored.
   const bool throws = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);
   auto cleaning = cleanup();

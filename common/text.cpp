@@ -17,7 +17,7 @@ struct Unit {
   std::string_view name;
   std::int64_t milliseconds;
 };
-// Largest first; "ms" before "m" and "s" for the sake of parsing.
+// Largest first; but "ms" before "m" and "s", as parsing requires.
 constexpr std::array<Unit, 5> units = {
     {{"d", 86'400'000}, {"h", 3'600'000}, {"ms", 1}, {"m", 60'000}, {"s", 1'000}}};
 constexpr std::array<Unit, 5> units_by_size = {
@@ -27,7 +27,7 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-// "6.2" below ten, "12" from there on; never "6.0".
+// Formats "6.2" below ten and "12" above; never "6.0".
 std::string short_figure(double value) {
   std::array<char, 32> buffer{};
   const double tenths = std::round(value * 10);
@@ -37,7 +37,7 @@ std::string short_figure(double value) {
   return {buffer.data(), static_cast<std::size_t>(n)};
 }
 
-// Reads a fixed number of digits and moves on; -1 where there are others.
+// Parses a fixed number of digits and removes them; -1 if they are not all digits.
 int take_digits(std::string_view& text, std::size_t count) {
   if (text.size() < count) return -1;
   int value = 0;
@@ -55,8 +55,8 @@ bool take(std::string_view& text, char c) {
   return true;
 }
 
-// Length of the well-formed UTF-8 sequence at the start of `text`, 0 if there is none; its code
-// point in `point`.
+// Returns the length of the well-formed UTF-8 sequence at the start of `text`, 0 if there is none;
+// stores its code point in `point`.
 std::size_t utf8_sequence(std::string_view text, std::uint32_t& point) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned lead = byte(0);
@@ -84,7 +84,7 @@ std::size_t utf8_sequence(std::string_view text, std::uint32_t& point) {
   return point < smallest || surrogate || point > 0x10FFFF ? 0 : length;
 }
 
-// Edits (insert, delete, replace, swap of neighbours) that turn `a` into `b`.
+// Returns the number of edits (insert, delete, replace, swap neighbours) that turn `a` into `b`.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::vector<std::size_t>> cost(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
   for (std::size_t i = 0; i <= a.size(); ++i) cost[i][0] = i;
@@ -135,7 +135,7 @@ std::optional<WallTime> parse_time(std::string_view text) {
   if (second < 0 || second > 60) return std::nullopt;
 
   int milli = 0;
-  if (take(text, '.')) {  // Docker gives nanoseconds
+  if (take(text, '.')) {  // Docker writes nanoseconds
     int scale = 100;
     if (text.empty() || !is_digit(text.front())) return std::nullopt;
     for (; !text.empty() && is_digit(text.front()); text.remove_prefix(1), scale /= 10) {
@@ -225,7 +225,7 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
     factor = std::pow(unit == "b" ? 1000.0 : 1024.0, static_cast<double>(power) + 1);
   }
   const double bytes = number * factor;
-  // 2^63: far beyond any disk, and safely inside the result's type.
+  // 2^63: far beyond any disk, and safely within the result's type.
   if (!(bytes < 9.2e18)) return std::nullopt;
   return static_cast<std::uint64_t>(std::llround(bytes));
 }
@@ -314,7 +314,8 @@ std::string printable(std::string_view text) {
     }
     const bool control =
         (point < 0x20 && point != '\n' && point != '\t') || (point >= 0x7F && point <= 0x9F);
-    // Characters that turn the direction of a line show it in another order than it is read in.
+    // Characters that change the text direction display a line in another order than it is parsed
+    // in.
     const bool turns = point == 0x061C || point == 0x200E || point == 0x200F ||
                        (point >= 0x202A && point <= 0x202E) || (point >= 0x2066 && point <= 0x2069);
     if (control || turns) {
@@ -343,7 +344,7 @@ std::string in_quotes(std::string_view text) {
 
 std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& known) {
   const std::string wanted = lower_case(word);
-  // One edit in three letters still looks like a slip; more looks like another word.
+  // One edit per three letters still looks like a typo; more looks like another word.
   std::size_t best_distance = std::max<std::size_t>(1, wanted.size() / 3) + 1;
   std::optional<std::string> best;
   if (wanted.size() > 100) return best;

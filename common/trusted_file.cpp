@@ -34,7 +34,7 @@ Result<void> check_component(const fs::path& file, const fs::path& part, const s
     const std::string why = "belongs to user " + std::to_string(info.st_uid) + ", not to root";
     return untrusted(file, part, why, S_ISLNK(info.st_mode) ? "chown -h root:" : "chown root:");
   }
-  if (S_ISLNK(info.st_mode)) return {};  // who may exchange it, its directory says
+  if (S_ISLNK(info.st_mode)) return {};  // who may replace it depends on its directory
   const bool shared = S_ISDIR(info.st_mode) && (info.st_mode & S_ISVTX) != 0;
   if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0 && !shared) {
     return untrusted(file, part, "can be written by other users than its owner", "chmod go-w");
@@ -69,7 +69,7 @@ Result<void> check_trusted(const fs::path& path, Privacy privacy) {
     if (left.empty() && S_ISDIR(info.st_mode)) {
       return Error{Errc::invalid, path.string() + " is not a regular file", {}};
     }
-    // What the path names in the end; a link on the way is told by its own name.
+    // The file that the path finally refers to; a link on the way is reported by its own name.
     const fs::path named = left.empty() && links == 0 ? path : seen;
     if (auto trusted = check_component(path, named, info, privacy); !trusted) return trusted;
     if (S_ISLNK(info.st_mode)) {

@@ -1,5 +1,5 @@
-// By hand, since Boost.URL of Boost 1.81 is not to be fed what a stranger sends: it takes
-// "https://host:80x/" and the port 99999, and fails an assertion over "http:?".
+// Hand-written, because Boost.URL 1.81 cannot safely parse untrusted input: it accepts
+// "https://host:80x/" and the port 99999, and fails an assertion on "http:?".
 #include "common/url.hpp"
 
 #include <algorithm>

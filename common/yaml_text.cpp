@@ -19,14 +19,15 @@ bool is_safe_plain(const std::string& text) {
                              "_./@:-") != std::string::npos) {
     return false;
   }
-  // More careful than what is read here: other readers know more words.
+  // Stricter than trimtab's own parser, because others treat more words as booleans.
   constexpr std::array<std::string_view, 9> words{"null",  "true", "yes", "on", "y",
                                                   "false", "no",   "off", "n"};
   return text.back() != ':' &&
          std::find(words.begin(), words.end(), lower_case(text)) == words.end();
 }
 
-// What a YAML 1.1 reader refuses or takes for a line break, where JSON lets it through unescaped.
+// Characters that YAML 1.1 rejects or treats as line breaks, although JSON does not require
+// escaping them.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 6> not_in_yaml{{
     {"\x7F", "\\x7f"},
     {"\u2028", "\\u2028"},
@@ -36,7 +37,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 6> not_in_ya
     {"\uFFFF", "\\uffff"},
 }};
 
-// A JSON string is a double-quoted YAML scalar, but for a few characters.
+// A JSON string is a double-quoted YAML scalar, except for a few characters.
 std::string quoted(const std::string& text) {
   const std::string json = dump_json(Json(text));
   std::string out;
@@ -49,7 +50,7 @@ std::string quoted(const std::string& text) {
       rest.remove_prefix(escape->first.size());
       continue;
     }
-    // U+0080 to U+009F: control characters, and U+0085 is a line break.
+    // U+0080 to U+009F are control characters, and U+0085 is a line break.
     const bool control =
         rest.size() > 1 && rest[0] == '\xC2' && static_cast<unsigned char>(rest[1]) < 0xA0;
     if (control) {
