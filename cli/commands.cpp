@@ -84,6 +84,8 @@ class LogPrinter {
 };
 
 // A command that talks to the daemon.
+//
+// More than 15 members: one function per command.
 class RemoteCommand {
  public:
   RemoteCommand(asio::any_io_executor executor, const Options& options, Terminal& terminal)

@@ -169,6 +169,8 @@ std::string request_outcome(const std::string& release_outcome) {
 }
 
 // Follows one request; see follow_request.
+//
+// More than 15 members: what is known about the request, and how much of it has been shown.
 class RequestWatch {
  public:
   RequestWatch(Client& client, Terminal& terminal, std::string stack, std::string request)

@@ -25,6 +25,8 @@ YamlProblem refusal(const YAML::Mark& mark, const char* message) {
 
 // Builds the tree from the parser's events. Only an exception can abort the parser, so refusals are
 // thrown through it to read_yaml_nodes.
+//
+// More than 15 members: it overrides every event of YAML::EventHandler.
 class TreeBuilder : public YAML::EventHandler {
  public:
   YamlNode root;
