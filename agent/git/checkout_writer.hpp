@@ -1,4 +1,4 @@
-// Writing a commit's files into a directory that somebody else may own.
+// Writes a commit's files into a directory that another user may own.
 #pragma once
 
 #include <set>
@@ -10,15 +10,15 @@
 
 namespace trimtab {
 
-// What is to be done in the directory, by relative paths.
+// Changes to make in the directory. All paths are relative to it.
 struct CheckoutChanges {
   std::vector<std::string> removed;
   std::vector<TreeEntry> written;
-  std::set<std::string> in_place;  // of the written: those that keep their inode
+  std::set<std::string> in_place;  // subset of written: rewritten so that they keep their inode
 };
 
-// Removes, then writes; the files to be written lie in `source`, by the same paths, which is ours
-// alone. Blocks.
+// Removes first, then writes. `source` holds the files to write under the same relative paths, and
+// must be writable by the daemon alone. Blocks: call it on the disk thread.
 Result<void> write_checkout(const std::filesystem::path& source, const ConfinedDirectory& directory,
                             const CheckoutChanges& changes);
 

@@ -1,5 +1,5 @@
-// The files of the commits that were asked for last: each deployment asks several times for those
-// of two commits.
+// Caches the file lists of the most recently used commits: every deployment asks several times for
+// the lists of the same two commits.
 #pragma once
 
 #include <list>
@@ -13,14 +13,16 @@ namespace trimtab {
 
 class CommitTrees {
  public:
-  // Null where they are not kept; valid until the next call of keep() or forget().
+  // Returns null if the commit is not cached. The pointer is valid until the next keep() or
+  // forget().
   [[nodiscard]] const std::vector<TreeEntry>* find(const std::string& commit);
-  // Caches the tree, which never changes. Large trees are left out to save memory.
+  // Caches the tree; a commit's tree never changes, so entries do not expire. Large trees are left
+  // out to save memory.
   void keep(const std::string& commit, const std::vector<TreeEntry>& entries);
   void forget() { trees_.clear(); }
 
  private:
-  std::list<std::pair<std::string, std::vector<TreeEntry>>> trees_;  // the last used first
+  std::list<std::pair<std::string, std::vector<TreeEntry>>> trees_;  // most recently used first
 };
 
 }  // namespace trimtab

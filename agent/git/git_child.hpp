@@ -1,4 +1,4 @@
-// Running git.
+// Runs the git program as a child process.
 #pragma once
 
 #include <map>
@@ -17,16 +17,17 @@ struct GitCall {
   SteadyClock::duration timeout = std::chrono::minutes(5);
 };
 
-// The child's end, whatever its exit code. too_large where it said more than can be kept.
+// Runs git and returns its exit, whatever the exit code. too_large if its output exceeds the limit.
 Task<Result<Exit>> run_git(GitCall call);
 
-// Its output. Where it fails, the error says that we cannot `what`.
+// Returns git's output. On failure the error says "cannot `what`".
 Task<Result<std::string>> git_output(std::string what, GitCall call);
 
-// The lines or NUL-terminated fields of an output; an empty last one is left out.
+// Splits an output into its lines or NUL-terminated fields, without the empty one after the last
+// separator.
 std::vector<std::string> fields(const std::string& output, char separator);
 
-// A full object id, SHA-1 or SHA-256.
+// Whether `text` is a full object id, SHA-1 or SHA-256.
 bool is_object_id(std::string_view text);
 
 }  // namespace trimtab

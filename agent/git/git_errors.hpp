@@ -1,4 +1,4 @@
-// What Git's words on standard error mean.
+// Translates Git's messages on standard error into errors with a code and a hint.
 #pragma once
 
 #include <string>
@@ -9,22 +9,23 @@
 
 namespace trimtab {
 
-// A failure of a command that talked to the remote, in the user's words.
+// Explains the failure of a command that talked to the remote.
 Error explain_remote_failure(std::string_view standard_error, const Remote& remote,
                              const GitAccess& access);
 
-// The same for what the remote answered us, with how long it asks to be left alone: an answer of
-// another status than 200. invalid where the program git may still know what to do.
+// Explains an HTTP response with a status other than 200, including its Retry-After. invalid if the
+// git program may still succeed.
 Error explain_status(const http::Response& response, const Remote& remote, const GitAccess& access);
 
-// The same for a connection of our own to it.
+// Explains the failure of trimtab's own connection to the remote.
 Error explain_connection_failure(const Error& failure, const Remote& remote,
                                  const GitAccess& access);
 
-// No answer within the time for it.
+// The error for a remote that did not answer before the timeout.
 Error no_answer_in_time(const Remote& remote);
 
-// A failure of a command on our own repository or a checkout. `what` completes "cannot …".
+// Explains the failure of a command on the bare repository or a checkout. `what` completes "cannot
+// …".
 Error explain_local_failure(const std::string& what, std::string_view standard_error);
 
 }  // namespace trimtab

@@ -1,4 +1,5 @@
-// The seam to Git by the program git; questions to the remote go without it where they can.
+// Implements Git with the git program. Resolving refs avoids starting it where the remote's
+// protocol permits.
 #pragma once
 
 #include "agent/git/git.hpp"
@@ -9,12 +10,15 @@
 
 namespace trimtab {
 
-// A bare repository that turns out to be damaged is fetched anew, and what failed is tried again.
+// Git for one stack. A bare repository that turns out to be damaged is fetched anew, and the failed
+// call is repeated.
 //
-// For one stack. `repository` is the bare repository, made when it is first needed; index files go
-// into the folder git of `state`. Both belong to this object alone, in one process; calls that
-// change something must not overlap. An url or ref that is none shows as invalid from each call
-// that needs it.
+// `repository` is the bare repository, which is created on first use; index files go into the
+// directory git of `state`. Both belong to this object alone, in one process. Calls that change
+// something must not overlap. A malformed URL or ref is reported as invalid by each call that needs
+// it.
+//
+// More than 15 members: Git has 15 calls, all of which share one repository.
 class GitProgram final : public Git {
  public:
   GitProgram(GitAccess access, std::string ref, std::filesystem::path repository,
@@ -41,15 +45,16 @@ class GitProgram final : public Git {
                                                     std::string from, std::string commit) override;
 
  private:
-  // Makes the repository and clears what a killed git left behind; once, and after each failure.
+  // Creates the repository and removes what a killed git left behind; once, and again after each
+  // failure.
   Task<Result<void>> prepare();
   [[nodiscard]] GitCall call(std::vector<std::string> arguments) const;
   [[nodiscard]] Result<GitCall> remote_call(std::vector<std::string> arguments) const;
-  // The remote's refs that begin with `prefix`, which is in refs/heads/ or refs/tags/.
+  // Lists the remote's refs that begin with `prefix`, which is below refs/heads/ or refs/tags/.
   Task<Result<std::vector<AdvertisedRef>>> list(std::string prefix);
   Task<Error> missing_ref();
 
-  // The calls above, once.
+  // The public calls without the repair of a damaged repository.
   Task<Result<std::string>> fetch_once(RefTip tip);
   Task<Result<CommitInfo>> describe_once(std::string commit);
   Task<Result<std::vector<TreeEntry>>> tree_once(std::string commit);
@@ -60,12 +65,12 @@ class GitProgram final : public Git {
                                            std::filesystem::path saved);
   Task<Result<std::string>> fetch_into(std::filesystem::path repository, RefTip tip);
   Task<Result<void>> fetch_commit(std::string commit);
-  // The commit that was fetched last; "" where only Git can say it.
+  // The commit fetched last; "" if only Git can resolve it.
   [[nodiscard]] std::string fetched_tip(const std::filesystem::path& repository) const;
-  // Runs it, and once more if it failed because of damage that could be repaired.
+  // Runs the operation, and repeats it once if it failed because of damage that could be repaired.
   template <class Operation>
   auto repairing(Operation operation) -> decltype(operation());
-  // Whether the failure was due to damage of the repository, which is repaired now.
+  // Checks the repository after a failure and repairs it. Returns whether it was damaged.
   Task<Result<bool>> repair_after(Error failure);
   Task<Result<void>> make_anew();
   Task<Result<void>> make_empty(std::filesystem::path repository);
@@ -78,10 +83,10 @@ class GitProgram final : public Git {
   std::filesystem::path state_;
   CommitTrees trees_;
   LiveCheckout live_;
-  std::optional<SmartHttp> web_;  // none without a remote
+  std::optional<SmartHttp> web_;  // none if the URL is malformed
   bool prepared_ = false;
   std::string repair_notice_;
-  // Until then neither sought nor repaired again: both read, or fetch, all there is.
+  // No check and no repair before this time: a check reads and a repair fetches everything.
   SteadyClock::time_point next_repair_;
 };
 

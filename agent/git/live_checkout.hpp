@@ -1,7 +1,7 @@
-// Bringing the live directory from one commit to another without losing what is not in Git.
+// Switches the live directory from one commit to another without losing what is not in Git.
 //
-// The bare repository is Git's directory for all of it, with an index file of our own: the settings
-// of a clone that the live directory may be are never read while files are written.
+// The bare repository serves as the Git directory, with an index file of trimtab's own. If the live
+// directory is a clone, that clone's settings are never read while files are written.
 #pragma once
 
 #include <filesystem>
@@ -20,38 +20,38 @@ namespace trimtab {
 
 class LiveCheckout {
  public:
-  // `state` holds the index file and the marker of a switch that has not ended. `trees` outlives
-  // it.
+  // `state` holds the index file and the marker of an unfinished switch. `trees` must outlive this
+  // object.
   LiveCheckout(std::filesystem::path repository, std::filesystem::path state, CommitTrees& trees);
 
-  // As Git::checkout_live says, but for the directory's own .git.
+  // Git::checkout_live without updating the directory's own .git.
   Task<Result<SwitchReport>> checkout_live(std::filesystem::path directory, std::string from,
                                            std::string to, std::vector<std::string> in_place,
                                            std::filesystem::path saved);
-  // As Git::collisions says.
+  // See Git::collisions.
   Task<Result<std::vector<std::string>>> collisions(std::filesystem::path directory,
                                                     std::string from, std::string commit);
 
-  // As Git::edits says.
+  // See Git::edits.
   Task<Result<std::vector<std::string>>> edits(std::filesystem::path directory, std::string from,
                                                std::string commit);
 
   // The index file that describes the directory after checkout_live.
   [[nodiscard]] std::filesystem::path index() const { return state_ / "live.index"; }
-  // Forgets that a switch was begun: to be called when all of it is done.
+  // Removes the marker of the unfinished switch. To be called when all of the switch is done.
   Result<void> finish();
 
  private:
   using Entries = std::map<std::string, TreeEntry>;  // by path
-  using Status = std::map<std::string, char>;        // differing paths: M, T or D(eleted)
+  using Status = std::map<std::string, char>;        // differing paths: M, T(ype) or D(eleted)
 
-  // How the directory differs from what it should hold.
+  // The directory compared with the commits involved.
   struct Survey {
-    Entries before;      // what its tracked files were when they were last written
-    Status edits;        // differences from those
-    Entries after;       // what they will be
-    bool stays = false;  // the commit is there already, and nothing was begun
-    Status pending;      // differences from those
+    Entries before;      // tracked files as they were last written
+    Status edits;        // differences of the directory from `before`
+    Entries after;       // files of the wanted commit
+    bool stays = false;  // already at the wanted commit, with no unfinished switch
+    Status pending;      // differences of the directory from `after`
     std::vector<std::string> collisions;
   };
 
@@ -61,23 +61,24 @@ class LiveCheckout {
   Task<Result<Survey>> survey(std::filesystem::path directory, std::string from, std::string to);
   static std::vector<std::string> collisions_among(const std::filesystem::path& directory,
                                                    const Survey& found);
-  // Sets the index to the commit, keeping what it knows of unchanged files; then compares.
+  // Reads the commit into the index, keeping the cached stat data of unchanged files, then returns
+  // the differences.
   Task<Result<Status>> compare(std::filesystem::path directory, std::filesystem::path index,
                                std::string commit);
   Task<Result<Status>> differences(std::filesystem::path directory, std::filesystem::path index);
-  // Nothing where the commit is not here.
+  // Returns nothing if the commit is not in the repository.
   Task<Result<std::optional<Entries>>> entries_of(std::filesystem::path directory,
                                                   std::string commit);
   Task<Result<void>> put_into_index(std::filesystem::path directory,
                                     std::vector<TreeEntry> entries);
   Task<Result<std::filesystem::path>> save_edits(std::filesystem::path directory, std::string to,
                                                  std::filesystem::path saved);
-  // The index describes `to` already, but for the files that are written now.
+  // Writes the files. The index must describe `to` already, except for the files in `changes`.
   Task<Result<void>> write(std::filesystem::path directory, std::string to,
                            CheckoutChanges changes);
   [[nodiscard]] std::set<std::string> unfinished() const;
   [[nodiscard]] std::filesystem::path marker() const { return state_ / "switching"; }
-  // The index file that describes the directory as the wanted commit has it.
+  // Index file that describes the directory relative to the wanted commit.
   [[nodiscard]] std::filesystem::path scratch() const { return state_ / "scratch.index"; }
 
   std::filesystem::path repository_;
@@ -85,7 +86,7 @@ class LiveCheckout {
   CommitTrees& trees_;
 };
 
-// The lines of `git ls-tree -r -z`.
+// Parses the output of `git ls-tree -r -z`.
 Result<std::vector<TreeEntry>> parse_tree(const std::string& output);
 
 }  // namespace trimtab

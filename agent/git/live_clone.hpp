@@ -1,4 +1,5 @@
-// The live directory's own .git: kept as plain as its owner would have it after `git pull`.
+// Maintains the live directory's own .git, so that it looks to its owner as after a plain `git
+// pull`.
 #pragma once
 
 #include <filesystem>
@@ -10,23 +11,24 @@
 
 namespace trimtab {
 
-// The commit that the clone in `directory` has checked out; "" where there is no clone or commit.
+// Returns the commit that the clone in `directory` has checked out; "" if it is no clone or has no
+// commit.
 Task<std::string> clone_head(std::filesystem::path directory);
 
 struct CloneUpdate {
-  std::filesystem::path repository;  // our bare one
-  std::filesystem::path state;       // ours, where things are made
+  std::filesystem::path repository;  // the daemon's bare repository
+  std::filesystem::path state;       // the daemon's own, for temporary files
   std::filesystem::path directory;
-  std::filesystem::path index;  // that describes the directory at `commit`
+  std::filesystem::path index;  // index that describes the directory at `commit`
   std::string commit;
   std::string url;
   WantedRef ref;
 };
 
-// Makes a clone of the directory where it is none; then gives it the commit's objects, sets its
-// branch and HEAD to the commit and its index to what is checked out, and touches no file beside
-// .git. Commits that only this clone has stay reachable under refs/trimtab/saved/. A .git that is
-// no folder (a linked worktree) is left alone.
+// Makes the directory a clone if it is none. Then adds the commit's objects, points branch and HEAD
+// at the commit, and sets the index to what is checked out. Touches nothing outside .git. Commits
+// that only this clone has stay reachable under refs/trimtab/saved/. A .git that is not a directory
+// (a linked worktree) is left alone.
 Task<Result<void>> update_clone(CloneUpdate update);
 
 }  // namespace trimtab

@@ -1,5 +1,5 @@
-// The frames of Git's wire protocol: gitprotocol-common(5), and gitprotocol-v2(5) for the special
-// ones. Pure.
+// Frames of Git's wire protocol: gitprotocol-common(5), and gitprotocol-v2(5) for the special
+// packets. Pure.
 #pragma once
 
 #include <string>
@@ -13,18 +13,18 @@ namespace trimtab {
 struct PktLine {
   enum class Kind { data, flush, delimiter, response_end };
   Kind kind = Kind::data;
-  std::string_view text;  // of data, without a newline at its end; lives as long as the input
+  std::string_view text;  // payload without a trailing newline; borrows from the input
 
   friend bool operator==(const PktLine&, const PktLine&) = default;
 };
 
-// All the frames of a message; invalid where it is torn or no such thing.
+// Parses all the frames of a message. invalid if it is truncated or malformed.
 Result<std::vector<PktLine>> parse_pkt_lines(std::string_view bytes);
 
-// An answer that is not in Git's format, and why.
+// The error for an answer that is not in Git's format. `why` completes it.
 Error malformed_answer(const std::string& why);
 
-// A data frame of `text` and a newline. The text is at most some 65 thousand bytes.
+// Encodes a data frame of `text` and a newline. `text` must be shorter than about 65,000 bytes.
 std::string pkt_line(std::string_view text);
 
 constexpr std::string_view flush_pkt = "0000";

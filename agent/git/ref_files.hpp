@@ -1,4 +1,4 @@
-// What the refs of a repository that keeps them in files say, read without a child.
+// Reads the refs of a repository that stores them in files, without starting git.
 #pragma once
 
 #include <filesystem>
@@ -9,14 +9,14 @@
 
 namespace trimtab {
 
-// `git` is the repository, relative to the directory; "" where that is one itself.
+// `git` is the repository relative to the directory; "" if the directory itself is the repository.
 
-// The id in the ref, or in the one that it names in turn: of a commit, or of a tag; "" where there
-// is none. Whether the object is there is not looked at.
+// Returns the object id in the ref, following symbolic refs: a commit or a tag object; "" if there
+// is none. Does not check that the object exists.
 std::string id_of_ref(const ConfinedDirectory& directory, const std::filesystem::path& git,
                       std::string ref);
 
-// The ref that HEAD names; "" where HEAD is a commit itself, or cannot be read.
+// Returns the ref that HEAD names; "" if HEAD is detached or unreadable.
 std::string branch_of_head(const ConfinedDirectory& directory, const std::filesystem::path& git);
 
 }  // namespace trimtab

@@ -1,4 +1,5 @@
-// What a remote is, and how Git is let at a remote: all pure but for reading the token.
+// Parses remotes and builds the environment with which Git talks to them. All pure except for
+// reading token and key files.
 #pragma once
 
 #include <map>
@@ -17,41 +18,42 @@ enum class GitProtocol { https, http, ssh, local };
 struct Remote {
   GitProtocol protocol = GitProtocol::local;
   std::string url;
-  std::string host;  // with the port where one is given; empty for a local path
+  std::string host;  // with the port if the URL has one; empty for a local path
 };
 
-// https://, http://, ssh:// and file:// URLs, user@host:path, and absolute paths. invalid for all
-// else: other protocols, transport helpers (ext::…), options (-…), URLs with a password in them.
+// Accepts https://, http://, ssh:// and file:// URLs, user@host:path and absolute paths. invalid
+// for everything else: other protocols, transport helpers (ext::…), options (-…), URLs that contain
+// a password.
 Result<Remote> parse_remote(std::string_view url);
 
 struct AdvertisedRef {
   std::string object;
-  std::string name;  // refs/…; a peeled tag's ends with ^{}
+  std::string name;  // refs/…; ends with ^{} for a peeled tag
 };
-// The lines of `git ls-remote`; others are skipped.
+// Parses the output of `git ls-remote`. Other lines are skipped.
 std::vector<AdvertisedRef> parse_ls_remote(std::string_view output);
 
-// Where the wanted branch or the newest matching tag points; nothing where there is none.
+// The tip of the wanted branch or of the highest-versioned matching tag; nothing if there is none.
 std::optional<RefTip> find_tip(const std::vector<AdvertisedRef>& refs, const WantedRef& wanted);
 
-// The value of an Authorization header for a token ("token" or "user:token"): the user that the
-// forge on this host wants where the file names none.
+// The value of an Authorization header for a token ("token" or "user:token"). If the token has no
+// user, uses the one that this host's forge expects.
 std::string basic_authorization(std::string_view token, std::string_view host);
 
-// The value of the Authorization header for this https:// or http:// remote; "" where no token is
-// configured. Fails where the token file cannot be used, or the token would go in the clear.
+// The value of the Authorization header for this https:// or http:// remote; "" if no token is
+// configured. Fails if the token file cannot be used or the token would be sent in clear text.
 Result<std::string> web_authorization(const GitAccess& access, const Remote& remote);
 
-// Adds one setting to an environment for Git; it wins over every file.
+// Adds one setting to Git's environment. It overrides every configuration file.
 void add_git_config(std::map<std::string, std::string>& environment, const std::string& key,
                     const std::string& value);
 
-// What every Git child gets: no user's or system's settings, no prompts, no hooks or helpers.
+// The environment of every git child: no user or system settings, no prompts, hooks or helpers.
 std::map<std::string, std::string> git_environment();
 
-// The same for talking to the remote, with its credentials: in no argument and no URL.
-// `global_file` is a settings file of ours, for local paths. Fails where a key or token file cannot
-// be used.
+// The environment of a git child that talks to the remote, including its credentials, which appear
+// in no argument and no URL. `global_file` is a configuration file written by trimtab, used for
+// local paths. Fails if a key or token file cannot be used.
 Result<std::map<std::string, std::string>> remote_environment(
     const GitAccess& access, const Remote& remote, const std::filesystem::path& global_file);
 

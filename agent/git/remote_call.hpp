@@ -1,4 +1,4 @@
-// Git calls that talk to a remote.
+// Runs git commands that talk to a remote.
 #pragma once
 
 #include "agent/git/git_child.hpp"
@@ -6,13 +6,13 @@
 
 namespace trimtab {
 
-// Git with these arguments, let at the remote. `folder` may get a settings file of ours. Fails
-// where a key or token file cannot be used.
+// A git call with these arguments and the remote's credentials. `folder` is a private directory in
+// which a configuration file may be written. Fails if a key or token file cannot be used.
 Result<GitCall> remote_call(const GitAccess& access, const Remote& remote,
                             const std::filesystem::path& folder,
                             std::vector<std::string> arguments);
 
-// Its output. Where it fails, the error says in the user's words what the remote or Git said.
+// Returns the call's output. On failure the error explains what the remote or Git said.
 Task<Result<std::string>> remote_output(GitCall call, Remote remote, GitAccess access);
 
 }  // namespace trimtab

@@ -1,6 +1,7 @@
-// Whether the daemon's own bare repository is at fault. It is checked (git fsck, at most once an
-// hour) when Git fails for no reason of the remote's, the host's or the commit's. If it is damaged
-// it is fetched anew beside the old one, which gives what releases it still can before it goes.
+// Detects damage of the daemon's own bare repository. It is checked (git fsck, at most once per
+// hour) when Git fails and the remote, the host or the commit is not the cause. A damaged
+// repository is fetched anew beside the old one, from which the releases that are still readable
+// are copied first.
 #pragma once
 
 #include <filesystem>
@@ -10,9 +11,9 @@
 
 namespace trimtab {
 
-// What is wrong with it, in Git's words: settings or HEAD that cannot be read, refs that name
-// nothing, objects that are missing or do not unpack. "" if it is sound or not there, or if that
-// could not be found out. Reads every object.
+// Returns what is wrong, in Git's words: unreadable settings or HEAD, refs that point to nothing,
+// objects that are missing or corrupt. Returns "" if the repository is sound or absent, or if the
+// check itself failed. Reads every object.
 Task<std::string> find_damage(std::filesystem::path repository);
 
 }  // namespace trimtab
