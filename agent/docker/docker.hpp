@@ -1,4 +1,4 @@
-// The seam to the Docker Engine.
+// The interface to the Docker Engine.
 #pragma once
 
 #include <functional>
@@ -17,89 +17,93 @@ namespace trimtab {
 struct ExecRequest {
   std::string container;
   std::vector<std::string> argv;
-  std::map<std::string, std::string> environment;  // besides the container's own
+  std::map<std::string, std::string> environment;  // in addition to the container's own
 };
 
-// A command in a container of its own that is thrown away.
+// A command to run in a temporary container of its own.
 struct ThrowawayRequest {
-  std::string name;   // of that container; one that was left over is removed first
-  std::string like;   // the container whose environment, user, mounts and network it gets
+  std::string name;   // container name; an existing container of this name is removed first
+  std::string like;   // container whose environment, user, mounts and networks it gets
   std::string image;  // reference
   std::vector<std::string> argv;
-  // Destination → file of the host that is mounted there, read-only, in place of what `like` has.
+  // Destination → host file mounted there read-only, instead of what `like` mounts there.
   std::map<std::string, std::string> files;
-  std::vector<std::string> hosts;  // names that mean 127.0.0.1 there
+  std::vector<std::string> hosts;  // names that resolve to 127.0.0.1 in the container
   SteadyClock::duration timeout = std::chrono::seconds(30);
 };
 
 struct TrialEnd {
   int exit_code = 0;
-  std::string output;  // its last lines, printable
+  std::string output;  // last log lines, printable
 };
 
-// Errors of every call: unavailable (Docker does not answer, or was restarted in between),
-// timed_out, not_found, conflict, denied, invalid, no_space, failed; the text holds the Engine's
-// own words.
+// Every call may fail with unavailable (Docker does not answer, or was restarted meanwhile),
+// timed_out, not_found, conflict, denied, invalid, no_space or failed. The text contains the
+// Engine's own message.
+//
+// More than 15 members: one per Engine API call that the agent makes.
 class Docker {
  public:
   virtual ~Docker() = default;
 
-  // Negotiates the API version (1.41 up to the newest known) and says what the Engine is.
+  // Negotiates the API version (1.41 up to the newest known) and describes the Engine.
   virtual Task<Result<EngineInfo>> info() = 0;
 
-  // The project's containers, one-off ones left out, each inspected, by service and number.
+  // Returns the project's containers except one-off ones, each inspected, sorted by service and
+  // number.
   virtual Task<Result<std::vector<Container>>> project_containers(std::string project) = 0;
-  // All containers of the host, running or not, from the listing alone: id, name, labels, state,
-  // image, ports. Health and restart counts are not set.
+  // Returns all containers of the host, running or not, from one list request: id, name, labels,
+  // state, image and ports. Health and restart counts are not set.
   virtual Task<Result<std::vector<Container>>> all_containers() = 0;
 
-  // The names of all networks and of all volumes of the host, unnamed ones by their ids.
+  // Return the names of all networks and of all volumes of the host; anonymous ones by their ids.
   virtual Task<Result<std::set<std::string>>> networks() = 0;
   virtual Task<Result<std::set<std::string>>> volumes() = 0;
 
-  // not_found where no such image is there. The reference may be an id, a tag or repo@digest.
+  // not_found if there is no such local image. The reference may be an id, a tag or repo@digest.
   virtual Task<Result<Image>> image(std::string reference) = 0;
-  // The tags NAME:TAG that are here and whose names begin with the prefix, which ends with a slash
-  // and has one name after it.
+  // Returns the local tags NAME:TAG whose names are `prefix`, which ends with a slash, followed by
+  // one path component.
   virtual Task<Result<std::vector<std::string>>> tags_below(std::string prefix) = 0;
-  // Pulls `repository`@`digest` and confirms that the image is there afterwards.
+  // Pulls `repository`@`digest` and verifies that the image exists afterwards.
   virtual Task<Result<void>> pull(std::string repository, std::string digest,
                                   std::optional<RegistryLogin> login,
                                   std::function<void(const PullProgress&)> on_progress) = 0;
   virtual Task<Result<void>> tag_image(std::string reference, std::string repository,
                                        std::string tag) = 0;
-  // Removes a tag or image; not_found and conflict (in use) are successes.
+  // Removes a tag or image. Succeeds also on not_found and on conflict (in use).
   virtual Task<Result<void>> remove_image(std::string reference) = 0;
 
-  // The last `lines` lines that the container wrote, stdout and stderr in order, printable.
+  // Returns the last `lines` lines that the container wrote to stdout and stderr, in order,
+  // printable.
   virtual Task<Result<std::string>> last_log_lines(std::string container, int lines) = 0;
-  // Lines as they are written, `tail` old ones first; ends with the container (when !follow: at the
-  // end of what is there) or when on_line gives false.
+  // Streams log lines, beginning with the last `tail` ones. Ends when the container exits (if
+  // !follow: at the end of the existing log) or when on_line returns false.
   virtual Task<Result<void>> follow_logs(std::string container, int tail, bool follow,
                                          std::function<bool(std::string_view line)> on_line) = 0;
 
-  // Runs a command in a running container and gives its exit code. on_line gets what it writes,
-  // stdout and stderr in order. The Engine cannot end such a command: cancelled or cut off, this
-  // leaves it running.
+  // Runs a command in a running container and returns its exit code. on_line receives its stdout
+  // and stderr, in order. The Engine cannot kill such a command: if this is cancelled or loses its
+  // connection, the command keeps running.
   virtual Task<Result<int>> exec(ExecRequest request,
                                  std::function<void(std::string_view line)> on_line) = 0;
 
   virtual Task<Result<void>> start(std::string container) = 0;
-  virtual Task<Result<void>> stop(
-      std::string container) = 0;  // its own stop grace; stopped is success
+  // Stops within the container's own stop grace period. Succeeds if it is not running.
+  virtual Task<Result<void>> stop(std::string container) = 0;
   virtual Task<Result<void>> restart(std::string container) = 0;
-  // Sends a signal ("HUP") to the container's first process; conflict where it does not run.
+  // Sends a signal ("HUP") to the container's first process. conflict if it is not running.
   virtual Task<Result<void>> signal(std::string container, std::string signal) = 0;
-  // It publishes no port and is removed in any case.
+  // Runs the command and always removes the container afterwards. It publishes no port.
   virtual Task<Result<TrialEnd>> run_throwaway(ThrowawayRequest request) = 0;
-  // What the container's processes use, without the page cache; bytes.
+  // Returns the memory in use by the container's processes, without the page cache, in bytes.
   virtual Task<Result<std::uint64_t>> memory_used(std::string container) = 0;
-  // Removes a stopped container, never its volumes; gone is success.
+  // Removes a stopped container but never its volumes. Succeeds if it is gone.
   virtual Task<Result<void>> remove(std::string container) = 0;
 
-  // Container events from now on (or since `since_nano`, the last one seen), until the stream
-  // breaks: then unavailable. on_connected is called once the Engine has accepted the stream: what
-  // is read after that call misses nothing.
+  // Streams container events, from now on or from after `since_nano` (nanoseconds since 1970, the
+  // last event seen), until the stream breaks: then unavailable. Calls on_connected once the Engine
+  // has accepted the stream: state read after that call misses no event.
   virtual Task<Result<void>> events(std::int64_t since_nano, std::function<void()> on_connected,
                                     std::function<void(const EngineEvent&)> on_event) = 0;
 };

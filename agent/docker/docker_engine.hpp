@@ -1,4 +1,4 @@
-// The Docker Engine behind its Unix socket, spoken to over its HTTP API.
+// Docker over the Engine's HTTP API on its Unix socket.
 #pragma once
 
 #include <functional>
@@ -14,10 +14,12 @@ namespace trimtab {
 
 class DockerEngine final : public Docker {
  public:
-  // Asked before each exchange; its error is the answer where the socket must be left alone.
+  // Called before each exchange. If it fails, the call fails with its error and the socket is not
+  // touched.
   using MayConnect = std::function<Task<Result<void>>()>;
 
-  // Connects at the first call, not before. All calls on one loop, which must outlive this.
+  // Connects on the first call, not before. All calls must run on one event loop, which must
+  // outlive this object.
   explicit DockerEngine(std::string socket_path, MayConnect may_connect = nullptr);
 
   Task<Result<EngineInfo>> info() override;
@@ -49,33 +51,35 @@ class DockerEngine final : public Docker {
                             std::function<void(const EngineEvent&)> on_event) override;
 
  private:
-  // The negotiated version's path prefix, "/v1.41"; asks the Engine where none is known.
+  // Returns the path prefix of the negotiated version ("/v1.41"), negotiating it first if
+  // necessary.
   Task<Result<std::string>> version_prefix();
-  // One exchange, on an idle connection if there is one.
+  // Sends one request, on an idle connection if there is one.
   Task<Result<http::Response>> send(http::Request request, SteadyClock::duration timeout);
-  // `send` below the version's prefix; an Engine of another version is asked anew and once more.
+  // Sends a request below the version prefix. If the Engine refuses the version, renegotiates and
+  // retries once.
   Task<Result<http::Response>> call(std::string method, std::string path,
                                     SteadyClock::duration timeout);
-  // The JSON of a GET; `what` begins the text of an error.
+  // Returns the JSON response to a GET. `what` begins the text of an error.
   Task<Result<Json>> get(std::string path, std::string what);
   Task<Result<Json>> inspect(std::string container);
-  // A call that changes something: success below 400, and at the status `also_fine`.
+  // A call that changes something. Succeeds on statuses 2xx and `also_fine`.
   Task<Result<void>> change(std::string method, std::string path, std::string what, int also_fine,
                             SteadyClock::duration timeout);
-  // `verb` is stop or restart: bounded by the container's own stop grace.
+  // `verb` is stop or restart. The timeout allows for the container's own stop grace period.
   Task<Result<void>> stop_gracefully(std::string container, std::string verb);
-  // A streamed answer on a connection of its own.
+  // Streams a response on a connection of its own.
   Task<Result<http::Response>> stream(http::Request request, SteadyClock::duration idle,
                                       std::function<void()> on_open, http::OnChunk on_chunk);
   Task<Result<TrialEnd>> perform_trial(ThrowawayRequest request);
-  // The exit code of a command whose output has ended.
+  // Returns the exit code of a command whose output has ended.
   Task<Result<int>> exec_result(std::string id);
   Error unreachable(const Error& error);
   Task<Result<void>> may_connect();
 
   std::string socket_path_;
   MayConnect may_connect_;
-  std::optional<ApiVersion> version_;  // none: to be asked
+  std::optional<ApiVersion> version_;  // none: negotiate before the next call
   std::vector<http::Connection> idle_;
 };
 

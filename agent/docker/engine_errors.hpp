@@ -1,4 +1,4 @@
-// What the Engine's refusals mean.
+// Maps the Engine's error responses to errors with a code and a hint.
 #pragma once
 
 #include <string>
@@ -8,17 +8,19 @@
 
 namespace trimtab {
 
-// The Engine's own words in an answer's body ({"message": …} or plain text), bounded and printable.
+// Returns the Engine's message from a response body ({"message": …} or plain text), bounded and
+// printable.
 std::string engine_message(std::string_view body);
 
-// "WHAT: the Engine's words", with the kind that the status says.
+// "WHAT: the Engine's message", with the code that corresponds to the status.
 Error engine_error(std::string_view what, int status, std::string_view body);
 
-// Why a pull failed. The status says little (500 for a registry that is down), the words much;
-// status 200 where the failure came in the middle of the progress.
+// Explains why a pull failed. The status says little (500 if the registry is down), the message
+// much. The status is 200 if the failure was reported within the progress stream.
 Error pull_error(std::string_view image, int status, std::string_view message);
 
-// Whether the Engine refuses the version of the API in the path: it was replaced by another.
+// Whether the Engine refuses the API version in the path, as after it was replaced by another
+// version.
 bool is_version_refusal(int status, std::string_view body);
 
 }  // namespace trimtab

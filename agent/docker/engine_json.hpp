@@ -1,5 +1,5 @@
-// The Engine's JSON as values. Tolerant: what is missing or of another type becomes the default, as
-// versions of the API differ and new ones drop fields.
+// Parses the Engine's JSON. Tolerant: a member that is missing or has another type becomes the
+// default, because API versions differ and new ones drop fields.
 #pragma once
 
 #include <optional>
@@ -11,7 +11,7 @@
 
 namespace trimtab {
 
-// A version of the Engine's API: 1.41.
+// A version of the Engine's API, such as 1.41.
 struct ApiVersion {
   int major = 0;
   int minor = 0;
@@ -21,30 +21,30 @@ struct ApiVersion {
 
 std::optional<ApiVersion> parse_api_version(std::string_view text);
 
-// The highest version that both sides know, out of the answer to GET /version; invalid, in words
-// for people, where there is none.
+// Picks the highest version that both sides support from the response to GET /version. invalid if
+// there is none.
 Result<ApiVersion> choose_api_version(const Json& version);
 
-// GET /info, without the negotiated version.
+// Parses GET /info. The negotiated version is not set.
 EngineInfo parse_info(const Json& info);
-// One entry of GET /containers/json: what a listing knows.
+// Parses one entry of GET /containers/json; sets only what a list request returns.
 Container parse_listed_container(const Json& entry);
-// GET /containers/ID/json.
+// Parses GET /containers/ID/json.
 Container parse_container(const Json& inspected);
-// GET /images/NAME/json.
+// Parses GET /images/NAME/json.
 Image parse_image(const Json& inspected);
-// The body of POST /containers/create for a trial; `like` is what an inspection of that container
-// gives.
-// It joins the first of the networks; the others are for after it was created.
+// Builds the body of POST /containers/create for a throwaway container. `like` is the inspected
+// container that it resembles. It joins the first of that container's networks; the others must be
+// connected after its creation.
 Json trial_container(const Json& like, const ThrowawayRequest& request);
 
-// Names of the networks of an inspected container.
+// Returns the names of the networks of an inspected container.
 std::vector<std::string> networks_joined_by(const Json& container);
-// GET /containers/ID/stats: bytes in use, as `docker stats` counts them.
+// Parses GET /containers/ID/stats: bytes in use, as `docker stats` counts them.
 std::uint64_t memory_of_stats(const Json& stats);
-// The tags in an entry of GET /images/json.
+// Returns the tags in an entry of GET /images/json.
 std::vector<std::string> parse_listed_tags(const Json& entry);
-// A line of GET /events; none where it is not about a container of a compose project.
+// Parses a line of GET /events. Nothing unless it is about a container of a Compose project.
 std::optional<EngineEvent> parse_event(const Json& event);
 
 }  // namespace trimtab

@@ -1,4 +1,4 @@
-// Cuts a stream of bytes into lines, whatever pieces it comes in.
+// Splits a byte stream into lines, however it is chunked.
 #pragma once
 
 #include <functional>
@@ -11,19 +11,19 @@ class LineSplitter {
  public:
   using OnLine = std::function<bool(std::string_view)>;
 
-  // A line of more than `limit` bytes is given in several parts.
+  // A line longer than `limit` bytes is delivered in several parts.
   explicit LineSplitter(std::size_t limit) : limit_(limit) {}
 
-  // Calls on_line for each line that is complete now, without its "\n" or "\r\n", until on_line
-  // gives false; then this does too, and the rest is dropped.
+  // Calls on_line for each line that is now complete, without its "\n" or "\r\n". Once on_line
+  // returns false, this returns false and the rest is dropped.
   bool feed(std::string_view bytes, const OnLine& on_line);
-  // The last line, if it had no newline.
+  // Delivers the last line if it has no newline.
   bool finish(const OnLine& on_line);
 
  private:
   std::size_t limit_;
   std::string partial_;
-  bool wanted_ = true;  // nothing of what comes after on_line gave false
+  bool wanted_ = true;  // false once on_line has returned false
 };
 
 }  // namespace trimtab

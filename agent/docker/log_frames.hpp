@@ -1,4 +1,5 @@
-// The Engine's log stream of a container without a terminal: frames of stdout and stderr in turn.
+// Decodes the Engine's log stream of a container without a terminal: interleaved frames of stdout
+// and stderr.
 #pragma once
 
 #include <array>
@@ -10,21 +11,22 @@ namespace trimtab {
 
 enum class LogStream { out, err };
 
-// Takes the frames apart, in whatever pieces they come: 8 bytes of header (the stream, three zeros,
-// the length in big-endian), then the bytes.
+// Decodes the frames, however the stream is chunked. A frame is 8 bytes of header (stream, three
+// zeros, big-endian length) and its payload.
 class LogDemultiplexer {
  public:
   using OnBytes = std::function<bool(LogStream, std::string_view)>;
 
-  // Passes what is there on; false once on_bytes gave false or the bytes are no frames.
+  // Passes on the payload. Returns false once on_bytes has returned false or the framing is
+  // invalid.
   bool feed(std::string_view bytes, const OnBytes& on_bytes);
-  // Whether what was fed did not follow the framing.
+  // Whether the input violated the framing.
   [[nodiscard]] bool malformed() const { return malformed_; }
 
  private:
   std::array<unsigned char, 8> header_{};
   std::size_t header_size_ = 0;
-  std::uint32_t left_ = 0;  // bytes of the frame still to come
+  std::uint32_t left_ = 0;  // remaining bytes of the current frame
   LogStream stream_ = LogStream::out;
   bool malformed_ = false;
 };

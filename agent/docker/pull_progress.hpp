@@ -1,4 +1,4 @@
-// What the lines of a pull's progress say, added up over the image's layers.
+// Sums up the progress lines of a pull over the image's layers.
 #pragma once
 
 #include <map>
@@ -12,9 +12,9 @@ namespace trimtab {
 
 class PullTracker {
  public:
-  // One line of the Engine's progress (a JSON object); the new state where it changed.
+  // Takes one progress line of the Engine (a JSON object). Returns the new progress if it changed.
   std::optional<PullProgress> take(std::string_view line);
-  // The Engine's words if it said, in the middle of an answer that began well, that it failed.
+  // The Engine's message if it reported a failure within the progress stream.
   [[nodiscard]] const std::optional<std::string>& failure() const { return failure_; }
 
  private:
