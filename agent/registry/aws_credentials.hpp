@@ -1,4 +1,4 @@
-// AWS's keys, from where AWS's own tools look for them.
+// Finds AWS keys in the places where AWS's own tools look for them.
 #pragma once
 
 #include <string_view>
@@ -9,14 +9,14 @@
 
 namespace trimtab {
 
-// The keys of a profile in the text of a file of credentials, INI as AWS's tools write it.
-// not_found where there is no such profile, invalid where it has no usable keys. The error names
-// the profile, never what the file says.
+// Returns the keys of a profile from the text of a credentials file in AWS's INI format. not_found
+// if there is no such profile, invalid if it has no usable keys. The error names the profile but
+// never quotes the file.
 Result<AwsKeys> parse_aws_credentials(std::string_view text, const std::string& profile);
 
-// The keys as they are now: of settings.aws_credentials_file, else of the environment, else of
-// $HOME/.aws/credentials; a profile in the settings is looked for in a file alone. not_found where
-// there are none.
+// Returns the current keys: from settings.aws_credentials_file, else from the environment, else
+// from $HOME/.aws/credentials. If the settings name a profile, the environment is skipped.
+// not_found if there are none.
 Result<AwsKeys> find_aws_keys(const RegistrySettings& settings);
 
 }  // namespace trimtab

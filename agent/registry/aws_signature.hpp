@@ -1,4 +1,4 @@
-// Signature Version 4: how Amazon's services know who asks.
+// AWS Signature Version 4, with which Amazon's services authenticate requests.
 #pragma once
 
 #include <string>
@@ -8,23 +8,23 @@
 
 namespace trimtab {
 
-// Never printed, never logged.
+// Must never be printed or logged.
 struct AwsKeys {
   std::string access_key_id;
   std::string secret_access_key;
-  std::string session_token;  // of temporary keys; else empty
+  std::string session_token;  // only for temporary keys; otherwise empty
 };
 
-// For what a signature counts.
+// The region and service for which a signature is valid.
 struct AwsScope {
   std::string region;
   std::string service;
 };
 
-// The headers to add to a request to `host` ("HOST" or "HOST:PORT", as the Host header has it):
-// X-Amz-Date, X-Amz-Security-Token where the keys have one, and Authorization, which signs these,
-// all headers of the request and its body. The request's target must be in percent-encoding, its
-// path without "." and ".." and of unreserved characters alone.
+// Returns the headers to add to a request to `host` ("HOST" or "HOST:PORT", as in the Host header):
+// X-Amz-Date, X-Amz-Security-Token if the keys have one, and Authorization, which signs these, all
+// headers of the request and its body. The request's target must be percent-encoded, and its path
+// must consist of unreserved characters without "." and ".." segments.
 http::Headers aws_signature(const http::Request& request, const std::string& host,
                             const AwsKeys& keys, const AwsScope& scope, WallTime time);
 

@@ -1,4 +1,4 @@
-// Docker's credential helpers: programs that keep logins, or make them.
+// Docker's credential helpers: programs that store or create logins.
 #pragma once
 
 #include <optional>
@@ -11,16 +11,16 @@
 
 namespace trimtab {
 
-// The login in the answer of `docker-credential-NAME get` for a server; none where it keeps none.
-// Errc::invalid where the answer is no login, unavailable where the helper failed; the text never
-// quotes what may be a secret.
+// Parses the output of `docker-credential-NAME get` for a server; none if the helper has no login
+// for it. Errc::invalid if the output is no login, unavailable if the helper failed. The text never
+// quotes anything that may be a secret.
 Result<std::optional<RegistryLogin>> parse_helper_answer(const std::string& name,
                                                          const std::string& server,
                                                          const Exit& exit);
 
-// Asks docker-credential-NAME for the login to `server`, as config.json names it. 10 s at most,
-// then the helper is ended with all that it started. Errors: as parse_helper_answer, not_found (no
-// such program), timed_out.
+// Runs docker-credential-NAME to get the login for `server`, as config.json names it. After 10 s
+// the helper is killed with all processes that it started. Errors: those of parse_helper_answer,
+// not_found (no such program), timed_out.
 Task<Result<std::optional<RegistryLogin>>> ask_helper(std::string name, std::string server,
                                                       http::Proxies proxies);
 

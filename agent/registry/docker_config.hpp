@@ -1,4 +1,4 @@
-// Docker's config.json: the logins that `docker login` has stored.
+// Docker's config.json: the logins stored by `docker login`.
 #pragma once
 
 #include <sys/types.h>
@@ -13,37 +13,38 @@
 
 namespace trimtab {
 
-// Where Docker's config.json has the login for one registry.
+// Where config.json keeps the login for one registry.
 struct StoredLogin {
-  std::optional<RegistryLogin> login;  // in the file itself
-  std::string helper;                  // else the NAME of the docker-credential-NAME that has it
-  // The file names this registry; else the helper is the store of all that are not named.
+  std::optional<RegistryLogin> login;  // stored in the file itself
+  std::string helper;  // otherwise the NAME of the docker-credential-NAME that has it
+  // The file names this registry; otherwise the helper is the default store for registries not
+  // named.
   bool named = false;
 };
 
-// How config.json, `docker login` and the Engine call a registry ("docker.io", "ghcr.io",
-// "127.0.0.1:5000"): only Docker Hub has another name there.
+// Returns the name of a registry ("docker.io", "ghcr.io", "127.0.0.1:5000") in config.json, `docker
+// login` and the Engine, where only Docker Hub has a different one.
 std::string docker_server(const std::string& registry);
 
-// What a parsed config.json says of a registry; neither login nor helper where it has none for it.
-// Errc::invalid where the registry's entry is malformed.
+// Finds what a parsed config.json says about a registry; neither login nor helper if nothing.
+// Errc::invalid if the registry's entry is malformed.
 Result<StoredLogin> find_login(const Json& config, const std::string& registry);
 
-// The file, read anew when it was replaced or edited.
+// The file, reread after it was replaced or edited.
 class DockerConfigFile {
  public:
   explicit DockerConfigFile(std::filesystem::path path);
 
-  // As find_login. No file: no logins. While the file cannot be read or is no JSON (somebody is
-  // writing it), its last good content counts and one warning is logged; Errc::invalid where there
-  // never was any.
+  // As find_login. Without a file there are no logins. While the file cannot be read or is not JSON
+  // (somebody is writing it), its last good content applies and one warning is logged.
+  // Errc::invalid if there has never been a good one.
   Result<StoredLogin> find(const std::string& registry);
 
-  // Another number for each content that find() has seen, good or not.
+  // A number that changes with every content that find() has seen, good or not.
   [[nodiscard]] int generation() const { return generation_; }
 
  private:
-  // What tells one content of the file from another without reading it.
+  // Identifies a content of the file without reading it.
   struct Stamp {
     dev_t device = 0;
     ino_t inode = 0;
@@ -56,8 +57,8 @@ class DockerConfigFile {
 
   std::filesystem::path path_;
   std::optional<Stamp> stamp_;
-  std::optional<Json> content_;   // the last good one
-  std::optional<Error> problem_;  // of the content that stamp_ stands for
+  std::optional<Json> content_;   // last good content
+  std::optional<Error> problem_;  // problem of the content that stamp_ identifies
   int generation_ = 0;
 };
 

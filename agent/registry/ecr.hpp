@@ -1,5 +1,5 @@
-// Amazon ECR: its registries are told by their names, and their logins, which AWS gives for its
-// keys, end after twelve hours.
+// Amazon ECR: recognises its registries by name and gets logins for them from AWS, which expire
+// after twelve hours.
 #pragma once
 
 #include <optional>
@@ -16,32 +16,32 @@ namespace trimtab {
 
 struct EcrRegistry {
   std::string region;
-  std::string api_host;  // whom to ask for a login
+  std::string api_host;  // host that issues logins
 
   friend bool operator==(const EcrRegistry&, const EcrRegistry&) = default;
 };
 
-// Nothing where the registry's name is not one of a private registry of Amazon ECR.
+// Nothing unless the name is that of a private registry of Amazon ECR.
 std::optional<EcrRegistry> parse_ecr_registry(std::string_view registry);
 
-// Never printed, never logged.
+// Must never be printed or logged.
 struct EcrLogin {
   std::string username;
   std::string password;
   WallTime expires_at;
 };
 
-// What GetAuthorizationToken answers. Errc::invalid where it holds no login; the text never quotes
-// the answer.
+// Parses the response of GetAuthorizationToken. Errc::invalid if it contains no login; the text
+// never quotes the response.
 Result<EcrLogin> parse_ecr_login(std::string_view body);
 
-// AWS's refusal in a user's words: denied (the keys are wrong or lack a right, or the clock is),
-// unavailable (429, 5xx), failed.
+// Explains an error response of AWS: denied (the keys are wrong or lack a permission, or the clock
+// is wrong), unavailable (429, 5xx) or failed.
 Error ecr_refusal(const std::string& api_host, const http::Response& response);
 
-// Asks AWS for a login, 20 s at most. Errors as ecr_refusal, parse_ecr_login and http::Connection
-// have them. AWS_ENDPOINT_URL_ECR, AWS's own variable, moves the endpoint; without TLS to this
-// host's loopback alone.
+// Requests a login from AWS, with a timeout of 20 s. Errors: those of ecr_refusal, parse_ecr_login
+// and http::Connection. AWS's own variable AWS_ENDPOINT_URL_ECR overrides the endpoint; without TLS
+// it may only point to this host's loopback.
 Task<Result<EcrLogin>> get_ecr_login(EcrRegistry registry, AwsKeys keys, http::Proxies proxies);
 
 }  // namespace trimtab

@@ -1,5 +1,5 @@
-// Where the login for a registry comes from: trimtab.yaml, Docker's config.json and the helpers
-// that it names, or AWS.
+// Finds the login for a registry: in trimtab.yaml, in Docker's config.json, from the helpers that
+// it names, or from AWS.
 #pragma once
 
 #include <filesystem>
@@ -18,7 +18,7 @@
 namespace trimtab {
 
 struct LoginSettings {
-  std::filesystem::path docker_config;  // need not exist
+  std::filesystem::path docker_config;  // may be missing
   std::vector<RegistrySettings> registries;
   http::Proxies proxies;
 };
@@ -28,17 +28,17 @@ class Logins {
   explicit Logins(LoginSettings settings);
   ~Logins();
 
-  // From the next question on.
+  // Replaces the settings, from the next call on.
   void use(std::vector<RegistrySettings> registries, http::Proxies proxies);
 
-  // The registry's entry in the settings counts first, then what config.json says of the registry
-  // by name, then AWS where it is one of Amazon ECR, then config.json's credsStore; none:
-  // anonymous. Files are read anew when they change. What a helper or AWS gave is used again, until
-  // it is forgotten or nears its end. Errors say what to do about them; denied, invalid, not_found,
-  // or those of a process or a connection.
+  // The first of these that has a login: the registry's entry in the settings, config.json's entry
+  // for the registry, AWS if it is a registry of Amazon ECR, config.json's credsStore. None of
+  // them: anonymous. Files are reread when they change. Logins from helpers and AWS are cached
+  // until they are forgotten or near their expiry. Errors say how to fix them: denied, invalid,
+  // not_found, or those of a process or a connection.
   Task<Result<std::optional<RegistryLogin>>> login_for(std::string registry);
 
-  // The registry refused the login that it was given: the next login_for makes a new one.
+  // Call this after the registry refused the login: the next login_for creates a new one.
   void forget(const std::string& registry);
 
  private:
@@ -52,7 +52,7 @@ class Logins {
 
   LoginSettings settings_;
   DockerConfigFile docker_config_;
-  std::map<std::string, std::unique_ptr<Kept>> kept_;  // by registry; its entries stay
+  std::map<std::string, std::unique_ptr<Kept>> kept_;  // by registry; entries are never removed
 };
 
 }  // namespace trimtab

@@ -1,4 +1,4 @@
-// How many pulls a registry still allows, as its answers tell beforehand.
+// How many pulls a registry still allows, according to its response headers.
 #pragma once
 
 #include <chrono>
@@ -9,10 +9,10 @@
 
 namespace trimtab {
 
-// How long to pull nothing because no pull is left: up to the time that RateLimit-Reset names
-// (seconds since 1970 or from now on), else a quarter of an hour; at most an hour. 0: pull.
-// Docker Hub says "RateLimit-Remaining: 20;w=21600", others leave the window out; without the
-// header there is no limit. Source: Docker's documentation of its pull limits.
+// Returns how long to pause pulls because the quota is used up: until the time in RateLimit-Reset
+// (seconds since 1970 or from now on), else 15 minutes; one hour at most. 0 if pulls are allowed.
+// Docker Hub sends "RateLimit-Remaining: 20;w=21600", others omit the window; without the header
+// there is no limit. Source: Docker's documentation of its pull limits.
 std::chrono::seconds pause_of_pulls(const http::Headers& headers, WallTime now);
 
 }  // namespace trimtab

@@ -1,4 +1,4 @@
-// The seam to image registries: which digest does a tag have now?
+// The interface to image registries.
 #pragma once
 
 #include <optional>
@@ -15,21 +15,20 @@ class Registry {
  public:
   virtual ~Registry() = default;
 
-  // The digest of the reference's tag, by HEAD; nothing is pulled and no quota used. Errors:
-  // not_found (no such tag or repository), denied (a login is needed or wrong), untrusted
-  // (certificate), unavailable (cannot be reached, 429, 5xx), timed_out, invalid.
+  // Resolves the reference's tag to a digest with a HEAD request; pulls nothing and uses no quota.
+  // Errors: not_found (no such tag or repository), denied (a login is required or wrong), untrusted
+  // (certificate), unavailable (unreachable, 429, 5xx), timed_out, invalid.
   virtual Task<Result<std::string>> digest_of(ImageReference reference) = 0;
 
-  // What the image of this digest is made of, for this host; costs a pull of the registry's quota,
-  // as far as that has one. Errors as above; invalid also where it is for other platforms only.
+  // Returns the parts of the image of this digest for this host. Counts as a pull if the registry
+  // has a quota. Errors as above; invalid also if the image is only for other platforms.
   virtual Task<Result<ImageManifest>> manifest_of(ImageReference reference, Platform host) = 0;
 
-  // The login to this registry ("docker.io", "ghcr.io", …) as it is now: of trimtab.yaml, of
-  // Docker's config.json, or made by AWS; none: anonymous.
+  // Returns the current login for this registry ("docker.io", "ghcr.io", …): from trimtab.yaml,
+  // Docker's config.json or AWS; none: anonymous.
   virtual Task<Result<std::optional<RegistryLogin>>> login_for(std::string registry) = 0;
 
-  // The registry refused the login that it was given: the next login_for makes a new one, where
-  // it can be made.
+  // Call this after the registry refused the login: the next login_for creates a new one if it can.
   virtual void forget_login(const std::string& registry) = 0;
 };
 

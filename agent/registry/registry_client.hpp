@@ -1,4 +1,4 @@
-// Registries over HTTPS, as the OCI distribution specification has it.
+// Registry over HTTPS, according to the OCI distribution specification.
 #pragma once
 
 #include <filesystem>
@@ -17,22 +17,22 @@
 namespace trimtab {
 
 struct RegistryClientOptions {
-  std::filesystem::path docker_config;  // Docker's config.json, which need not exist
-  // The folder whose HOST[:PORT]/ca.crt is trusted for that registry besides the system's store, as
-  // the Engine does with /etc/docker/certs.d.
+  std::filesystem::path docker_config;  // Docker's config.json, may be missing
+  // The directory whose HOST[:PORT]/ca.crt is trusted for that registry in addition to the system's
+  // certificates, like the Engine's /etc/docker/certs.d.
   std::filesystem::path certificates;
   std::vector<RegistrySettings> registries;
   http::Proxies proxies;
 };
 
-// Asks over one kept-alive connection a registry, one question at a time, 30 s at most for each.
-// Registries on this host's loopback may speak plain HTTP, as the Engine allows them to.
+// Keeps one connection per registry alive and sends one request at a time on it, with a timeout of
+// 30 s each. Registries on this host's loopback may use plain HTTP, as with the Engine.
 class RegistryClient final : public Registry {
  public:
   explicit RegistryClient(RegistryClientOptions options);
   ~RegistryClient() override;
 
-  // Other logins and proxies, from the next question on.
+  // Replaces logins and proxies, from the next request on.
   void use(std::vector<RegistrySettings> registries, http::Proxies proxies);
 
   Task<Result<std::string>> digest_of(ImageReference reference) override;
@@ -40,8 +40,8 @@ class RegistryClient final : public Registry {
   Task<Result<std::optional<RegistryLogin>>> login_for(std::string registry) override;
   void forget_login(const std::string& registry) override;
 
-  // Closes the connections, and the timers that would do so later and keep the loop running until
-  // then. Call it when no question is in flight.
+  // Closes the connections and cancels their idle timers, which would keep the event loop running.
+  // Call it when no request is in flight.
   void close();
 
  private:
@@ -50,8 +50,8 @@ class RegistryClient final : public Registry {
   using ServerPtr = std::shared_ptr<Server>;
   using Login = std::optional<RegistryLogin>;
 
-  // The Authorization header of a request. `fresh`: it was just made from the login, so that a
-  // refusal is the last word; else it is none, or one from the cache under `token_key`.
+  // The Authorization header of a request. If `fresh`, it was just created from the login, so that
+  // a refusal is final. Otherwise it is empty or comes from the cache under `token_key`.
   struct Authorization {
     std::string header;
     bool fresh = false;
@@ -59,7 +59,7 @@ class RegistryClient final : public Registry {
   };
   struct Answer {
     http::Response response;
-    std::string authorization;  // the header that it answers to
+    std::string authorization;  // header that the request was sent with
   };
   struct CachedToken {
     std::string text;
@@ -72,10 +72,10 @@ class RegistryClient final : public Registry {
   Task<Result<std::string>> ask_digest(ServerPtr server, ImageReference reference, Login login);
   Task<Result<ImageManifest>> ask_manifest(ServerPtr server, ImageReference reference,
                                            Platform host);
-  // The bytes below `target`, which must be those of the digest.
+  // Returns the body of `target` after verifying that it has the digest.
   Task<Result<std::string>> get(ServerPtr server, ImageReference reference, std::string target,
                                 std::string digest, Login login);
-  // One question about the image, with the logins and tokens that it takes.
+  // Sends one request about the image, authenticating as necessary.
   Task<Result<Answer>> ask(ServerPtr server, http::Request request, ImageReference reference,
                            Login login);
   Task<Result<Answer>> ask_with(ServerPtr server, http::Request request, ImageReference reference,
@@ -83,11 +83,11 @@ class RegistryClient final : public Registry {
   Task<Result<Authorization>> authorize(ServerPtr server, ImageReference reference, Login login);
   Task<Result<Authorization>> get_token(ServerPtr server, ImageReference reference,
                                         Challenge challenge, Login login);
-  // One request, redirects followed.
+  // Sends one request and follows redirects.
   Task<Result<http::Response>> exchange(ServerPtr server, http::Request request);
   Task<Result<http::Response>> exchange_here(ServerPtr server, http::Request request);
   Task<Result<http::Response>> send(ServerPtr server, http::Request request);
-  // The PEM file that is trusted for the registry; "" if there is none.
+  // PEM file trusted for the registry; "" if there is none.
   [[nodiscard]] std::string ca_file(const std::string& registry) const;
 
   Logins logins_;

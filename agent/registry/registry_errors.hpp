@@ -1,4 +1,4 @@
-// What a registry's refusals mean, in a user's words.
+// Explains a registry's error responses to the user.
 #pragma once
 
 #include <string>
@@ -10,23 +10,24 @@
 
 namespace trimtab {
 
-// The image as its registry knows it: "acme/backend:latest".
+// The image's name within its registry: "acme/backend:latest".
 std::string image_in_registry(const ImageReference& reference);
 
-// The start of foreign words, on one line that cannot drive a terminal.
+// Shortens a foreign message to one line without control characters.
 std::string short_message(std::string_view text);
 
-// The registry's own words in the body of an error answer, bounded and printable; "" if none.
+// Returns the registry's message from the body of an error response, bounded and printable; "" if
+// none.
 std::string registry_message(std::string_view body);
 
-// A 429 or 5xx of this host, with the patience that it asks for.
+// The error for a 429 or 5xx of this host, with its Retry-After.
 Error busy(const std::string& host, const http::Response& response);
 
-// 404: not_found; 401 and 403: denied; 429 and 5xx: unavailable; others: failed. `login` says that
-// the question was asked with one.
+// 404: not_found; 401 and 403: denied; 429 and 5xx: unavailable; others: failed. `login` says
+// whether the request was sent with one.
 Error refusal(const ImageReference& reference, const http::Response& response, bool login);
 
-// The same for the answer of the host (a realm's) that was to give a token for the image.
+// The same for a response of the token server (`realm_host`).
 Error token_refusal(const ImageReference& reference, const std::string& realm_host,
                     const http::Response& response, bool login);
 

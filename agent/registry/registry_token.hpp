@@ -1,4 +1,5 @@
-// The token flow of the distribution project: a 401 names a realm, which gives a token for a scope.
+// Token authentication of the distribution project: a 401 names a realm, which issues a token for a
+// scope.
 #pragma once
 
 #include <chrono>
@@ -11,13 +12,13 @@
 
 namespace trimtab {
 
-// The realm's target with the challenge's service and scopes and the login's user name ("": none)
-// added. A challenge without a scope asks for a pull of `repository`.
+// Returns the realm's target with the challenge's service and scopes and the login's user name ("":
+// none) as query parameters. A challenge without a scope gets the scope for pulling `repository`.
 std::string token_target(const http::Url& realm, const Challenge& challenge,
                          const std::string& repository, const std::string& username);
 
-// The form that asks the realm for a token in exchange for an identity token, OAuth 2's refresh
-// token (the distribution project's token/oauth). Holds the identity token.
+// Returns the form that exchanges an identity token, which is an OAuth 2 refresh token, for a token
+// (the distribution project's token/oauth). Contains the identity token.
 std::string token_form(const Challenge& challenge, const std::string& repository,
                        const std::string& identity_token);
 
@@ -26,7 +27,8 @@ struct Token {
   std::chrono::seconds lifetime{};  // from its receipt on
 };
 
-// A realm's answer. Errc::invalid where it holds no token; the text never quotes the answer.
+// Parses a realm's response. Errc::invalid if it contains no token; the text never quotes the
+// response.
 Result<Token> parse_token(std::string_view body);
 
 }  // namespace trimtab

@@ -1,4 +1,4 @@
-// The WWW-Authenticate header (RFC 9110, section 11.6.1): how a server wants to be asked.
+// Parses the WWW-Authenticate header (RFC 9110, section 11.6.1).
 #pragma once
 
 #include <map>
@@ -9,17 +9,17 @@
 namespace trimtab {
 
 struct Challenge {
-  std::string scheme;                             // lower-case: "bearer", "basic"
-  std::map<std::string, std::string> parameters;  // names in lower-case, values unquoted
+  std::string scheme;                             // lower case: "bearer", "basic"
+  std::map<std::string, std::string> parameters;  // names in lower case, values unquoted
 
-  // The parameter's value, or "".
+  // Returns the parameter's value, or "".
   [[nodiscard]] std::string parameter(const std::string& name) const;
 
   friend bool operator==(const Challenge&, const Challenge&) = default;
 };
 
-// The challenges of one header line, in its order; one line may hold several. Reading stops at
-// the first thing that the grammar does not allow, what was read before it is kept.
+// Returns the challenges of one header line in order; a line may hold several. Parsing stops at the
+// first syntax error; challenges before it are kept.
 std::vector<Challenge> parse_challenges(std::string_view header);
 
 }  // namespace trimtab
