@@ -1,4 +1,4 @@
-// The seam to Docker Compose: rendering a project and applying a rendered one.
+// The interface to Docker Compose: renders a project and applies a rendered one.
 #pragma once
 
 #include <filesystem>
@@ -12,8 +12,8 @@
 
 namespace trimtab {
 
-// 1: docker-compose 1.29.2 (Python). 2: `docker compose` 2.x and newer, plugin or standalone. One
-// cannot read what the other renders.
+// v1: docker-compose 1.29.2 (Python). v2: `docker compose` 2.x and newer, as plugin or standalone.
+// Neither can read what the other renders.
 enum class ComposeFamily { v1 = 1, v2 = 2 };
 
 struct ComposeTool {
@@ -24,69 +24,71 @@ struct ComposeTool {
 };
 
 struct RenderRequest {
-  std::filesystem::path directory;  // the staged checkout
-  std::filesystem::path root;       // that stands for "/" in its path: not shown to people
-  // Relative to it. Paths in them are relative to the folder of the first, as to Compose.
+  std::filesystem::path directory;  // staged checkout
+  std::filesystem::path root;  // stands for "/" in the path of `directory`; hidden from messages
+  // Relative to `directory`. Like Compose, resolves paths in them relative to the first file's
+  // directory.
   std::vector<std::string> files;
   std::vector<std::string> profiles;
-  std::string env_file;  // relative; "" : none
+  std::string env_file;  // relative to `directory`; "": none
   std::string project;
-  std::string commit;  // its full id, which the files may use as ${TRIMTAB_COMMIT}
+  std::string commit;  // full commit id, available to the files as ${TRIMTAB_COMMIT}
 };
 
 struct Rendered {
-  Json model;                                // as `config` prints it, `$` doubled
-  std::vector<std::string> unset_variables;  // used by the file, set nowhere
-  std::vector<std::string> warnings;         // the rest of what Compose warned of
+  Json model;                                // output of `config`, with `$` doubled
+  std::vector<std::string> unset_variables;  // used in a file but not set anywhere
+  std::vector<std::string> warnings;         // Compose's other warnings
 };
 
 struct UpRequest {
   std::filesystem::path file;       // a rendered file
-  std::filesystem::path directory;  // the live directory, constant for the stack
+  std::filesystem::path directory;  // live directory, constant for the stack
   std::string project;
-  std::vector<std::string> services;  // never empty: only these
-  // Replaces containers also where Compose sees no difference: it does not look into the files of
-  // secrets and configs.
+  std::vector<std::string> services;  // the services to start; never empty
+  // Replaces containers even if Compose sees no difference, since Compose does not compare the
+  // contents of secret and config files.
   bool force_recreate = false;
-  // For one service: what is there stays as it is, and new containers are added up to this many.
+  // For one service only: keeps existing containers and adds new ones up to this total.
   std::optional<int> add_up_to;
   SteadyClock::duration timeout = std::chrono::minutes(15);
 };
 
 struct RunRequest {
   std::filesystem::path file;       // a rendered file
-  std::filesystem::path directory;  // the live directory, constant for the stack
+  std::filesystem::path directory;  // live directory, constant for the stack
   std::string project;
   std::string service;
-  std::string container;  // the name that its container gets
+  std::string container;  // name of the container to create
   std::vector<std::string> argv;
-  std::map<std::string, std::string> environment;  // besides the service's own
+  std::map<std::string, std::string> environment;  // in addition to the service's own
   SteadyClock::duration timeout = std::chrono::minutes(5);
 };
 
 struct RunEnd {
   int exit_code = 0;
-  std::string output;  // its last bytes, standard output first
+  std::string output;  // last bytes of the output, standard output first
 };
 
 class Compose {
  public:
   virtual ~Compose() = default;
-  // As refresh() has found it last; without a version before that.
+  // The tool found by the last refresh(); has no version before the first.
   [[nodiscard]] virtual const ComposeTool& tool() const = 0;
-  // Finds out which Compose this host has, if that is not known or its program was replaced; else
-  // it costs nothing. not_found, with what to install, where there is none; unavailable where it
-  // could not be asked, which may be cured by itself.
+  // Detects this host's Compose, if it is not known yet or its program was replaced; otherwise
+  // free. not_found, with what to install, if there is none; unavailable if it could not be
+  // queried, which may be temporary.
   virtual Task<Result<void>> refresh() = 0;
-  // Why refresh() has failed last.
+  // Why the last refresh() failed; none if it succeeded.
   [[nodiscard]] virtual const std::optional<Error>& problem() const = 0;
-  // invalid, with words for people, where the project does not parse.
+  // invalid, with a message for the user, if the project does not parse.
   virtual Task<Result<Rendered>> render(RenderRequest request) = 0;
-  // Creates or replaces and starts the named services, nothing else. failed with Compose's last
-  // words where it said so; what really runs must be observed in either case.
+  // Creates or replaces and starts the named services and nothing else. failed, with the end of
+  // Compose's output, if Compose reported a failure. In both cases only the Engine can tell what is
+  // running now.
   virtual Task<Result<void>> up(UpRequest request) = 0;
-  // Runs a command in a container of its own, which is like the service's but for its ports and
-  // goes when it has ended. timed_out, or cancelled, may leave that container.
+  // Runs a command in a container of its own, which is configured like the service's but without
+  // ports and is removed afterwards. If it is cancelled or times out, that container may be left.
   virtual Task<Result<RunEnd>> run_once(RunRequest request) = 0;
 };
 

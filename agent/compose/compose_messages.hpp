@@ -1,4 +1,4 @@
-// What Compose says on standard error, in a user's words. Pure.
+// Translates Compose's messages on standard error for the user. Pure.
 #pragma once
 
 #include <string>
@@ -9,26 +9,26 @@
 
 namespace trimtab {
 
-// The variables that Compose says are not set, each once, in order.
+// Returns the variables that Compose reports as not set, in order and without duplicates.
 std::vector<std::string> unset_variables(std::string_view standard_error);
 
-// The other warnings, one each.
+// Returns the other warnings.
 std::vector<std::string> other_warnings(std::string_view standard_error);
 
-// In the message of an error that an env file is to blame for.
+// Part of the error message if an env file cannot be parsed.
 inline constexpr std::string_view unreadable_env_file = "env file cannot be read";
 
-// Why rendering failed: invalid where Compose refuses the project, unavailable or failed where it
-// cannot do its work here. `staged` paths in the text are shown as paths below `shown`,
-// others below `root` without it.
+// Explains why rendering failed: invalid if Compose rejects the project, unavailable or failed if
+// Compose cannot work on this host. Replaces the path `staged` by `shown` in the text, and strips
+// `root` from other paths.
 Error explain_render_failure(std::string_view standard_error, const std::string& staged,
                              const std::string& shown, const std::string& root = {});
 
-// Why `up` failed: Compose's last words without its progress lines.
+// Explains why `up` failed: the end of Compose's output without its progress lines.
 std::string explain_up_failure(std::string_view standard_error);
 
-// What kind of failure that was: unavailable where the Engine went away, no_space where the disk is
-// full, invalid where the project is known to be at fault, else failed.
+// Classifies the failure: unavailable if the Engine went away, no_space if the disk is full,
+// invalid if the project is known to be at fault, else failed.
 Errc kind_of_up_failure(std::string_view standard_error);
 
 }  // namespace trimtab

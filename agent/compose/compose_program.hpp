@@ -1,4 +1,4 @@
-// Compose by its own program: the plugin `docker compose`, or docker-compose 1.29.2.
+// Compose implemented with its own program: the plugin `docker compose`, or docker-compose 1.29.2.
 #pragma once
 
 #include <string>
@@ -7,15 +7,15 @@
 
 namespace trimtab {
 
-// Which Compose this host has: `docker compose` (2.x) first, then `docker-compose`. not_found, with
-// what to install, where there is none or only one that is too old; unavailable where one is here
-// that does not say its version now: that is no reason to take the other.
+// Detects this host's Compose: `docker compose` (2.x) first, then `docker-compose`. not_found, with
+// what to install, if there is none or only one that is too old. unavailable if one is installed
+// but does not report its version at the moment; the other one is not used then.
 Task<Result<ComposeTool>> find_compose(std::string docker_socket);
 
 class ComposeProgram final : public Compose {
  public:
-  // `docker_socket`: path of the Engine's Unix socket. `empty_file`: an existing empty file, given
-  // as env file to `up`, so that a .env beside the project cannot change what was rendered.
+  // `docker_socket`: path of the Engine's Unix socket. `empty_file`: an existing empty file, passed
+  // as env file to `up` so that a .env in the project's directory cannot change what was rendered.
   ComposeProgram(std::string docker_socket, std::filesystem::path empty_file);
 
   [[nodiscard]] const ComposeTool& tool() const override { return tool_; }
@@ -29,9 +29,10 @@ class ComposeProgram final : public Compose {
   std::optional<Error> obstacle_to(const ComposeTool& found);
 
   ComposeTool tool_;
-  std::string programs_;  // that were there at the last look, see present_programs()
+  std::string programs_;  // as of the last detection, see present_programs()
   std::optional<Error> problem_;
-  std::optional<SteadyClock::time_point> gone_since_;  // while there is another one than tool_
+  std::optional<SteadyClock::time_point>
+      gone_since_;  // set while the tool found differs from tool_
   SteadyClock::time_point backoff_until_{};
   std::chrono::seconds pause_{0};
   std::string docker_socket_;

@@ -1,4 +1,4 @@
-// Compose files between YAML and JSON values, with the types kept: "1" stays a string.
+// Converts Compose files between YAML and JSON values, preserving types: "1" stays a string.
 #pragma once
 
 #include <string>
@@ -9,12 +9,12 @@
 
 namespace trimtab {
 
-// Reads YAML (or JSON, which is YAML). Quoted scalars are strings; plain ones are null, booleans
-// and numbers where YAML 1.1 says so. Merge keys are resolved. invalid, with line and column, where
-// it does not parse, nests deeper than 64 levels or has more than 100 000 nodes.
+// Parses YAML (or JSON, which is a subset). Quoted scalars are strings; plain ones are null,
+// booleans and numbers according to YAML 1.1. Resolves merge keys. invalid, with line and column,
+// if the text does not parse, nests deeper than 64 levels or has more than 100,000 nodes.
 Result<Json> parse_yaml(std::string_view text);
 
-// Block-style YAML that every YAML reader takes for the same values.
+// Emits block-style YAML that YAML 1.1 and 1.2 parsers read as the same values.
 std::string emit_yaml(const Json& value);
 
 }  // namespace trimtab

@@ -1,4 +1,4 @@
-// An env file as Compose reads it, as far as people have to be told of it. Pure.
+// Parses env files as Compose does, as far as messages to the user need it. Pure.
 #pragma once
 
 #include <map>
@@ -10,22 +10,22 @@
 namespace trimtab {
 
 struct EnvEntry {
-  int line = 0;        // that it begins in, from 1
-  std::string name;    // "" if the line is no KEY=value
-  std::string value;   // as written, without its quotes; the line itself if there is no name
-  char quote = '\0';   // that the value is written in; '\0': none
-  bool closed = true;  // false: the quote is opened and not closed
+  int line = 0;        // line on which the entry begins, from 1
+  std::string name;    // "" if the line is not KEY=value
+  std::string value;   // as written but without quotes; the whole line if there is no name
+  char quote = '\0';   // quote around the value; '\0': none
+  bool closed = true;  // false: the closing quote is missing
 };
 
-// Never fails: what Compose would refuse is an entry, too.
+// Never fails: a line that Compose would reject becomes an entry too.
 std::vector<EnvEntry> read_env_file(std::string_view text);
 
-// `text` with its variables filled in as Compose does it; nothing if one that must be set is not,
-// or if it cannot be read.
+// Returns `text` with its variables substituted as Compose does; nothing if a required variable is
+// not set or the text cannot be parsed.
 std::optional<std::string> interpolate(std::string_view text,
                                        const std::map<std::string, std::string>& variables);
 
-// Why Compose cannot read an env file, such as "line 3: a quote is opened and not closed". It never
+// Why Compose cannot parse an env file, such as "line 3: a quote is opened and not closed". Never
 // contains a value.
 struct EnvFileProblem {
   std::string what;
@@ -33,11 +33,11 @@ struct EnvFileProblem {
 };
 std::optional<EnvFileProblem> problem_in_env_file(std::string_view text);
 
-// Whether $NAME or ${NAME… stands in it.
+// Whether the text contains $NAME or ${NAME….
 bool uses_variable(std::string_view text, const std::string& name);
 
-// The entry in whose value `$` begins the variable: Compose 2 fills it in unless the value is in
-// single quotes.
+// Returns the entry whose value references the variable with `$`: Compose 2 substitutes it unless
+// the value is in single quotes.
 std::optional<EnvEntry> entry_that_uses(std::string_view text, const std::string& variable);
 
 }  // namespace trimtab
