@@ -1,5 +1,5 @@
-// The lines of the log that matter to a person: one a step. In the journal they carry fields, so
-// that `journalctl -u trimtabd TRIMTAB_STACK=shop` and MESSAGE_ID= select them.
+// The log lines that matter to users: one per step. In the journal they carry fields, so that
+// `journalctl -u trimtabd TRIMTAB_STACK=shop` and MESSAGE_ID= select them.
 #pragma once
 
 #include <spdlog/common.h>
@@ -17,13 +17,13 @@ enum class Milestone {
   failed,
   superseded,
   waiting,  // for Docker, a registry, an image, a remote
-  resumed,  // what an ended daemon had begun
+  resumed,  // what a previous process of the daemon had begun
   operator_asked,
   unit_changed,
   note,
 };
 
-// 128 bits in hexadecimal, the same for ever. Source: sd_journal_print(3).
+// 128-bit id in hexadecimal; must never change. Source: sd_journal_print(3).
 std::string_view message_id(Milestone milestone);
 
 struct MilestoneFields {
@@ -33,7 +33,7 @@ struct MilestoneFields {
   std::string commit;  // "": none
 };
 
-// "shop: MESSAGE" in the log, at the level.
+// Logs "shop: MESSAGE" at this level.
 void log_milestone(Milestone milestone, spdlog::level::level_enum level,
                    const MilestoneFields& fields, const std::string& message);
 

@@ -1,6 +1,5 @@
-// What the daemon and the service manager that started it tell each other. Everything here does
-// nothing, or finds nothing, where no service manager did. Source: sd_notify(3),
-// sd_watchdog_enabled(3), sd_listen_fds(3).
+// Communication with the service manager that started the daemon. Does nothing, or returns nothing,
+// if there is none. Source: sd_notify(3), sd_watchdog_enabled(3), sd_listen_fds(3).
 #pragma once
 
 #include <chrono>
@@ -11,19 +10,20 @@
 
 namespace trimtab::service_manager {
 
-// The daemon answers; `status` is one line for `systemctl status`.
+// Reports that the daemon answers. `status` is one line for `systemctl status`.
 void tell_ready(const std::string& status);
 void tell_status(const std::string& status);
 void tell_reloading();
 void tell_stopping();
-// Stopping may go on for so long from now.
+// Extends the stop timeout to `duration` from now.
 void ask_for_time(std::chrono::seconds duration);
 
-// The daemon must feed the watchdog more often than this; none where nobody watches.
+// Returns the watchdog timeout: feed_watchdog() must be called more often than that. None if there
+// is no watchdog.
 std::optional<std::chrono::microseconds> watchdog_interval();
 void feed_watchdog();
 
-// The listening socket that was opened on the daemon's behalf.
+// Returns the listening socket passed by socket activation.
 std::optional<UniqueFd> inherited_socket();
 
 }  // namespace trimtab::service_manager
