@@ -1,4 +1,4 @@
-// Which addresses the settings may name: those of repositories and those that the gate asks.
+// Validates addresses in the settings: of repositories, probes, registries, proxies and listeners.
 #pragma once
 
 #include <string>
@@ -11,20 +11,20 @@ enum class GitTransport { ssh, https, http, local };
 // How Git reaches an address that git_url_complaint accepts.
 GitTransport git_transport(std::string_view url);
 
-// What is wrong with the address of a repository, and what to write instead; empty: nothing. Never
-// quotes the url, which may hold a password.
+// Returns what is wrong with the address of a repository and what to write instead; empty if valid.
+// Never quotes the URL, which may contain a password.
 std::string git_url_complaint(std::string_view url);
 
-// The same for a url that the gate asks over HTTP.
+// The same for a URL that the gate probes over HTTP.
 std::string probe_url_complaint(std::string_view url);
 
 // The same for a registry as images name it: docker.io, ghcr.io, 127.0.0.1:5000.
 std::string registry_complaint(const std::string& host);
 
-// The same for a proxy; quotes nothing, as above.
+// The same for a proxy; never quotes the address.
 std::string proxy_complaint(const std::string& address);
 
-// The same for ADDRESS:PORT to listen at.
+// The same for an ADDRESS:PORT to listen on.
 std::string listen_complaint(const std::string& address);
 
 // Whether one of the path's segments is "..".

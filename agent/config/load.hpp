@@ -1,4 +1,4 @@
-// Reads the configuration. One pass reports every mistake in every file, each with its place.
+// Reads the configuration. One pass reports all mistakes in all files, each with its location.
 #pragma once
 
 #include <filesystem>
@@ -12,53 +12,53 @@ namespace trimtab {
 
 enum class Severity { error, warning };
 
-// Something that is wrong in a file, in a user's words. Never holds a secret: values of keys that
-// may hold one by mistake are not quoted.
+// A mistake in a file, described for the user. Never contains a secret: values of keys that may
+// hold one by mistake are not quoted.
 struct Finding {
   std::filesystem::path file;
-  int line = 0;    // from 1; 0: the file as a whole
-  int column = 0;  // from 1; 0 with line 0
+  int line = 0;    // from 1; 0: the whole file
+  int column = 0;  // from 1; 0 if line is 0
   Severity severity = Severity::error;
   std::string message;
 
   friend bool operator==(const Finding&, const Finding&) = default;
 };
 
-// "FILE:LINE:COLUMN: MESSAGE", with "warning: " before the message of a warning.
+// Formats "FILE:LINE:COLUMN: MESSAGE", with "warning: " before the message of a warning.
 std::string to_string(const Finding& finding);
 
 struct LoadResult {
-  DaemonSettings daemon;              // the defaults where its file is absent or has errors
-  std::vector<StackSettings> stacks;  // those without an error, by name
-  std::vector<Finding> findings;      // by file, then by place
+  DaemonSettings daemon;              // defaults if its file is absent or has errors
+  std::vector<StackSettings> stacks;  // only those without an error, by name
+  std::vector<Finding> findings;      // by file, then by location
 
-  // No errors; there may be warnings.
+  // Whether there are no errors; there may be warnings.
   [[nodiscard]] bool ok() const;
 };
 
-// CONFIG_DIR/trimtab.yaml, which may be absent, and CONFIG_DIR/stacks.d/*.yaml.
+// Loads CONFIG_DIR/trimtab.yaml, which may be absent, and CONFIG_DIR/stacks.d/*.yaml.
 LoadResult load_config(const std::filesystem::path& config_dir);
 
-// The given files alone: trimtab.yaml by its name, every other one as a stack. For `trimtab check
-// FILE…`.
+// Loads only the given files, for `trimtab check FILE…`: trimtab.yaml is recognised by its name,
+// every other file is a stack.
 LoadResult load_files(const std::vector<std::filesystem::path>& files);
 
-// From texts instead of files; `file` names the text in findings and, with its stem, the stack.
-// What these return is complete only if no error was added to `findings`.
+// Parse texts instead of files. `file` is the name used in findings, and its stem is the stack's
+// name. The results are complete only if no error was added to `findings`.
 DaemonSettings parse_daemon(std::string_view text, const std::filesystem::path& file,
                             std::vector<Finding>& findings);
 StackSettings parse_stack(std::string_view text, const std::filesystem::path& file,
                           std::vector<Finding>& findings);
 
-// Every key that a file may have: "git", "git.url", "gate.probe[].url". For the test that holds the
-// JSON Schema against them.
+// Return every key that a file may have: "git", "git.url", "gate.probe[].url". A test compares the
+// JSON Schema with them.
 std::vector<std::string> daemon_keys();
 std::vector<std::string> stack_keys();
 
-// Whether a text may be the name of a stack: [a-z0-9][a-z0-9_-]{0,62}.
+// Whether the text is a valid stack name: [a-z0-9][a-z0-9_-]{0,62}.
 bool is_stack_name(std::string_view text);
 
-// The proxies of the settings; what these leave open, the environment may say.
+// Returns the proxies of the settings; the environment fills in those not set.
 http::Proxies proxies_of(const DaemonSettings& daemon);
 
 }  // namespace trimtab

@@ -1,5 +1,5 @@
-// Readers of settings, put together to a table of what a file may hold: one line a key. A Reader
-// takes a value into the variable it was made for and reports what is wrong with it.
+// Readers of settings, which are combined to tables of the keys of a file, one line per key. A
+// Reader parses a value into the variable that it was created for and reports mistakes.
 #pragma once
 
 #include <chrono>
@@ -18,15 +18,15 @@
 
 namespace trimtab {
 
-// One file while it is read: collects findings, and where each key stands for the rules that look
-// at several of them.
+// One file being read. Collects findings and the location of each key, for rules about several
+// keys.
 class Document {
  public:
   Document(std::filesystem::path file, std::vector<Finding>& findings)
       : file_(std::move(file)), findings_(&findings) {}
 
   void report(YamlPlace place, std::string message, Severity severity = Severity::error);
-  // At the key of this path ("git.url") if the file has it, else about the file as a whole.
+  // Reports at the key of this path ("git.url") if the file has it, otherwise about the whole file.
   void report_key(const std::string& path, std::string message,
                   Severity severity = Severity::error);
 
@@ -34,7 +34,7 @@ class Document {
   [[nodiscard]] bool has_errors() const { return has_errors_; }
   [[nodiscard]] const std::filesystem::path& file() const { return file_; }
 
-  // Bracket the reading of a key's value. `place` is that of the key.
+  // Surround the reading of a key's value. `place` is the key's location.
   void enter(const std::string& key, YamlPlace place);
   void leave();
 
@@ -48,40 +48,40 @@ class Document {
 
 struct Reader {
   std::function<void(const YamlNode&, Document&)> read;
-  // What it knows below itself: ".url", "[].url".
+  // Keys below its own: ".url", "[].url".
   std::vector<std::string> keys = {};
 };
 
 struct Key {
   std::string name;
   Reader value;
-  std::string when_missing = {};  // what to say without it; empty: it may be left out
+  std::string when_missing = {};  // message if the key is missing; empty: the key is optional
 };
 
-// Says what is wrong with a text, in words that follow no other; "" takes it.
+// Returns what is wrong with a text, as a sentence of its own; "" if nothing.
 using Complaint = std::function<std::string(const std::string&)>;
 
-// A mapping with these keys. Nothing at all is an empty mapping, since a section whose keys are all
-// commented out looks like that.
+// Reads a mapping with these keys. null counts as an empty mapping, because that is what a section
+// with all keys commented out looks like.
 Reader section(std::vector<Key> keys);
 
-// One line of text, at most 4096 bytes. The complaint must not quote what may be a secret.
+// Reads one line of text, at most 4096 bytes. The complaint must not quote what may be a secret.
 Reader text(std::string& into, Complaint complaint);
-// One of the words.
+// Reads one of the words.
 Reader choice(std::string& into, std::vector<std::string> words);
-// true or false.
+// Reads true or false.
 Reader boolean(bool& into);
 Reader whole_number(int& into, int least, int most);
 Reader duration(std::chrono::milliseconds& into, std::chrono::milliseconds least,
                 std::chrono::milliseconds most);
 
-// An absolute path without "..", normalized and without a trailing slash.
+// Reads an absolute path without "..", and normalizes it without a trailing slash.
 Reader absolute_path(std::filesystem::path& into);
-// The same of a file that exists, and that root may trust.
+// Reads the absolute path of an existing file that root may trust.
 Reader existing_file(std::filesystem::path& into, Privacy privacy);
 
 namespace detail {
-// A sequence of at most 100 items.
+// Checks that the node is a sequence of at most 100 items.
 bool check_list(const YamlNode& node, Document& document);
 void report_repeated(const std::vector<std::string>& values, const YamlNode& node,
                      Document& document);
@@ -89,7 +89,7 @@ inline void report_repeated(const auto&, const YamlNode&, Document&) {}
 std::vector<std::string> keys_of_items(const std::vector<std::string>& keys);
 }  // namespace detail
 
-// A list; `item` makes the reader of one. Texts must differ.
+// Reads a list; `item` creates the reader of one item. Strings must be unique.
 template <class T, class MakeReader>
 Reader list_of(std::vector<T>& into, MakeReader item) {
   T sample{};
@@ -105,7 +105,7 @@ Reader list_of(std::vector<T>& into, MakeReader item) {
   return {read, detail::keys_of_items(item(sample).keys)};
 }
 
-// Makes the difference between a key that is absent and one that is given.
+// Distinguishes an absent key from a present one.
 template <class T, class MakeReader>
 Reader optional(std::optional<T>& into, MakeReader make) {
   return {[&into, make](const YamlNode& node, Document& document) {

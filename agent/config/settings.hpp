@@ -1,4 +1,4 @@
-// What the configuration files say, typed and checked. Plain values: load.hpp fills them.
+// The content of the configuration files, typed and validated. Plain values; load.hpp fills them.
 #pragma once
 
 #include <chrono>
@@ -14,7 +14,7 @@ namespace trimtab {
 
 enum class RollbackMode { automatic, manual };
 
-// trimtab.yaml
+// Content of trimtab.yaml.
 struct DaemonSettings {
   struct Docker {
     std::filesystem::path socket = "/run/docker.sock";
@@ -22,17 +22,17 @@ struct DaemonSettings {
     friend bool operator==(const Docker&, const Docker&) = default;
   };
   struct Socket {
-    std::string group = "trimtab";  // may use the daemon's socket, besides root
+    std::string group = "trimtab";  // group that may use the daemon's socket, like root
     friend bool operator==(const Socket&, const Socket&) = default;
   };
   struct Log {
-    std::string level = "info";  // debug, info, warning or error, as set_up_log takes it
+    std::string level = "info";  // debug, info, warning or error
     friend bool operator==(const Log&, const Log&) = default;
   };
-  // Listens for pushes; off while `listen` is empty.
+  // Accepts push notifications; disabled if `listen` is empty.
   struct Webhook {
     std::string listen;                 // ADDRESS:PORT, IPv6 in brackets
-    std::filesystem::path secret_file;  // what callers must know
+    std::filesystem::path secret_file;  // secret that callers must prove to know
     friend bool operator==(const Webhook&, const Webhook&) = default;
   };
 
@@ -40,7 +40,7 @@ struct DaemonSettings {
   Socket socket;
   Log log;
   std::vector<RegistrySettings> registries;
-  http::Proxies proxy;  // what is empty here comes from the environment
+  http::Proxies proxy;  // empty ones come from the environment
   Webhook webhook;
 
   friend bool operator==(const DaemonSettings&, const DaemonSettings&) = default;
@@ -48,20 +48,20 @@ struct DaemonSettings {
 
 struct GitSettings {
   std::string url;           // https://, http://, ssh://, user@host:path, /local/path
-  std::string ref = "main";  // branch, or pattern of tags such as v*
+  std::string ref = "main";  // branch, or tag pattern such as v*
   std::chrono::milliseconds interval = std::chrono::seconds(30);
   std::filesystem::path key;          // private SSH key; empty: none
   std::filesystem::path known_hosts;  // pinned host keys; empty: the daemon's own file
   std::filesystem::path token_file;   // for https; empty: none
-  std::filesystem::path ca_file;      // PEM, trusted besides the system's; empty: none
+  std::filesystem::path ca_file;      // PEM, trusted in addition to the system's; empty: none
   friend bool operator==(const GitSettings&, const GitSettings&) = default;
 };
 
 struct ImageSettings {
   std::chrono::milliseconds interval = std::chrono::seconds(60);
-  // Services whose tag is watched; absent: those whose tag has no digit.
+  // Services whose tag is watched. Absent: those whose tag contains no digit.
   std::optional<std::vector<std::string>> watch;
-  // How long a commit waits for an image that is not in the registry yet; 0: rejected at once.
+  // How long a commit waits for an image that is not in the registry yet; 0: rejected immediately.
   std::chrono::milliseconds wait = std::chrono::minutes(30);
   friend bool operator==(const ImageSettings&, const ImageSettings&) = default;
 };
@@ -75,23 +75,26 @@ struct ProbeSettings {
 struct GateSettings {
   std::chrono::milliseconds timeout = std::chrono::minutes(3);
   std::chrono::milliseconds stable = std::chrono::seconds(10);
-  // For how long a release that has passed goes back by itself if it breaks; 0: not at all.
+  // How long after passing its gate a release is rolled back automatically if it breaks; 0: not at
+  // all.
   std::chrono::milliseconds probation = std::chrono::minutes(5);
   std::vector<ProbeSettings> probe;
   friend bool operator==(const GateSettings&, const GateSettings&) = default;
 };
 
 struct CertificateSettings {
-  // Makes a pair where the servers' configuration names one that is not there.
+  // Creates a self-signed pair if the web server's configuration names a certificate that does not
+  // exist.
   bool self_signed_until_issued = false;
   friend bool operator==(const CertificateSettings&, const CertificateSettings&) = default;
 };
 
-// A command that is run around a deployment: in a container of `service`, or `program` on the host.
+// A command run before or after a deployment: in a container of `service`, or `program` on the
+// host.
 struct HookSettings {
-  std::string service;           // "": a program
+  std::string service;           // "": runs `program`
   std::vector<std::string> run;  // argv in the container
-  bool one_off = false;          // in a container of its own of the new release
+  bool one_off = false;          // in a new container of the new release
   std::filesystem::path program;
   std::vector<std::string> args;
   std::chrono::milliseconds timeout = std::chrono::minutes(5);
@@ -100,34 +103,34 @@ struct HookSettings {
 };
 
 struct HooksSettings {
-  std::vector<HookSettings> before;  // after pulling, before anything is touched
-  std::vector<HookSettings> after;   // after the gate
+  std::vector<HookSettings> before;  // after pulling, before anything is changed
+  std::vector<HookSettings> after;   // after the gate has passed
   friend bool operator==(const HooksSettings&, const HooksSettings&) = default;
 };
 
-// stacks.d/NAME.yaml
+// Content of stacks.d/NAME.yaml.
 struct StackSettings {
-  std::string name;  // of the file, without .yaml
+  std::string name;  // file name without .yaml
   GitSettings git;
-  std::filesystem::path directory;   // the live checkout, absolute; default: /srv/NAME
-  std::string project;               // ""; `name:` of the compose file, else the stack's name
+  std::filesystem::path directory;   // live directory, absolute; default: /srv/NAME
+  std::string project;               // "": `name:` of the Compose file, else the stack's name
   std::vector<std::string> compose;  // relative to the directory; empty: default_compose_files
   std::vector<std::string> profiles;
-  // Relative to the directory. Absent: default_env_file where there is one; named here, the file
-  // must exist when the stack is rendered.
+  // Relative to the directory. Absent: default_env_file if it exists. If set, the file must exist
+  // when the stack is rendered.
   std::optional<std::string> env_file;
   ImageSettings images;
   GateSettings gate;
   HooksSettings hooks;
   RollbackMode rollback = RollbackMode::automatic;
   CertificateSettings certs;
-  int keep = 10;     // releases kept besides the current and the last good one
-  std::string unit;  // systemd's, that boots the stack; default: NAME.service
+  int keep = 10;     // releases kept in addition to the current and the last good one
+  std::string unit;  // systemd unit that starts the stack at boot; default: NAME.service
 
   friend bool operator==(const StackSettings&, const StackSettings&) = default;
 };
 
-// Compose's own names for its file; the first that exists is taken.
+// Compose's default file names, in order of precedence.
 inline constexpr const char* default_compose_files[] = {
     "compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"};
 

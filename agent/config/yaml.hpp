@@ -1,6 +1,6 @@
-// YAML enters through this door: bounded, without exceptions, every node with its place. Anchors,
-// aliases and tags are refused: settings need none of them, and they are how a small file becomes a
-// huge one or means something else than it shows.
+// Parses YAML: bounded, without exceptions, with the location of every node. Refuses anchors,
+// aliases and tags: settings need none of them, and with them a small file can expand to a huge one
+// or mean something else than it shows.
 #pragma once
 
 #include <string>
@@ -21,9 +21,9 @@ struct YamlNode {
   Kind kind = Kind::null;
   YamlPlace place;
   std::string text;             // of a scalar
-  bool quoted = false;          // the scalar stands in quotes or is a block: text for certain
-  std::vector<YamlNode> keys;   // of a mapping, in the order of the file, repeated ones too
-  std::vector<YamlNode> items;  // of a sequence; of a mapping the values, one for each key
+  bool quoted = false;          // quoted or a block scalar, hence certainly text
+  std::vector<YamlNode> keys;   // of a mapping, in file order, including duplicates
+  std::vector<YamlNode> items;  // items of a sequence, or values of a mapping, one per key
 };
 
 struct YamlProblem {
@@ -31,8 +31,8 @@ struct YamlProblem {
   std::string message;
 };
 
-// The one document of `text`; an empty text is a null node. Quotes nothing of the text in the
-// problem's message.
+// Parses the single document of `text`; an empty text is a null node. The message of a problem
+// never quotes the text.
 std::variant<YamlNode, YamlProblem> read_yaml_nodes(std::string_view text);
 
 }  // namespace trimtab
