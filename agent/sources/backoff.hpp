@@ -1,4 +1,4 @@
-// When to ask again. Pure.
+// Computes polling intervals with exponential backoff. Pure.
 #pragma once
 
 #include <algorithm>
@@ -8,9 +8,9 @@
 
 namespace trimtab {
 
-// After `failures` in a row the interval doubles, up to half an hour (or the interval itself where
-// that is longer): an error never polls harder. `jitter` in [0, 1) spreads it by ten per cent
-// either way.
+// Doubles the interval for each consecutive failure, up to half an hour (or `interval` itself if
+// that is longer), so that errors never make polling faster. `jitter` in [0, 1) varies the result
+// by up to ten per cent in either direction.
 inline std::chrono::milliseconds next_interval(std::chrono::milliseconds interval, int failures,
                                                double jitter) {
   const std::chrono::milliseconds ceiling =
@@ -21,7 +21,7 @@ inline std::chrono::milliseconds next_interval(std::chrono::milliseconds interva
   return std::chrono::duration_cast<std::chrono::milliseconds>(wait * (0.9 + 0.2 * jitter));
 }
 
-// From 0 up to, not including, 1.
+// Returns a random number in [0, 1).
 inline double random_jitter() {
   return static_cast<double>(random_bits() >> 11U) * 0x1.0p-53;
 }

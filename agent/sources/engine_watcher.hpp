@@ -1,4 +1,4 @@
-// Follows the Engine's events and keeps up the knowledge of whether Docker is there.
+// Follows the Engine's events and tracks whether Docker is available.
 #pragma once
 
 #include <functional>
@@ -11,13 +11,14 @@ namespace trimtab {
 
 class EngineWatcher {
  public:
-  // `docker` outlives it. `on_event` gets every event; `on_connected` is called when what runs must
-  // be read anew: events before it may have been lost; `on_lost` when Docker went away.
+  // `docker` must outlive this object. Calls `on_event` for every event, `on_connected` when the
+  // state of the containers must be read again because events may have been missed, and `on_lost`
+  // when Docker becomes unavailable.
   EngineWatcher(asio::any_io_executor executor, Docker& docker,
                 std::function<void(const EngineEvent&)> on_event,
                 std::function<void()> on_connected, std::function<void()> on_lost);
   Task<void> run();
-  // Tries to connect at once, where Docker was away.
+  // Reconnects immediately if Docker is unavailable.
   void poll_now() { wake_.notify(); }
 
   [[nodiscard]] const std::optional<EngineInfo>& engine() const { return engine_; }

@@ -1,4 +1,4 @@
-// Asks the remote where the ref points, again and again, and keeps the answer as a fact.
+// Polls the remote for the ref's commit and stores the result as a fact.
 #pragma once
 
 #include <functional>
@@ -11,13 +11,13 @@ namespace trimtab {
 
 class GitWatcher {
  public:
-  // `fact` and `git` outlive it; `asked` is called after each answer or error.
+  // `fact` and `git` must outlive this object. Calls `asked` after each answer or error.
   GitWatcher(asio::any_io_executor executor, Git& git, std::chrono::milliseconds interval,
              Fact<RefTip>& fact, std::function<void()> asked);
   Task<void> run();
-  // Asks at once instead of at the next interval.
+  // Polls immediately instead of at the next interval.
   void poll_now() { wake_.notify(); }
-  // When it asks next, or began to.
+  // When the next poll is due, or when the current one began.
   [[nodiscard]] SteadyClock::time_point next_poll_at() const { return next_poll_at_; }
 
  private:

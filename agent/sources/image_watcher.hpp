@@ -1,4 +1,4 @@
-// Asks the registries for the digests of the watched tags, again and again.
+// Polls the registries for the digests of the watched tags.
 #pragma once
 
 #include <functional>
@@ -13,17 +13,17 @@ namespace trimtab {
 
 class ImageWatcher {
  public:
-  // `facts` and `registry` outlive it; `asked` is called after each round.
+  // `facts` and `registry` must outlive this object. Calls `asked` after each round.
   ImageWatcher(asio::any_io_executor executor, Registry& registry,
                std::chrono::milliseconds interval, std::map<std::string, Fact<std::string>>& facts,
                std::function<void()> asked);
   Task<void> run();
   void poll_now() { wake_.notify(); }
-  // When it asks next, or began to ask for the image that it is at.
+  // When the next poll is due, or when the current one began.
   [[nodiscard]] SteadyClock::time_point next_poll_at() const { return next_poll_at_; }
 
-  // The images to watch from now on, as the compose file writes them. Facts of others are
-  // forgotten.
+  // Sets the images to watch, keyed by their text in the Compose file. Forgets the facts of all
+  // others.
   void watch(std::map<std::string, ImageReference> images);
   [[nodiscard]] const std::map<std::string, ImageReference>& watched() const { return images_; }
 
