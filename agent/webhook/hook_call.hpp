@@ -1,5 +1,5 @@
-// One call of the webhook: which stack it names, and whether the caller knows the secret. Pure.
-// What the body says is never read: a call means no more than "look now".
+// One call of the webhook: which stack it names, and whether the caller knows the secret. Pure. The
+// body is never interpreted: a call only means "poll now".
 #pragma once
 
 #include <optional>
@@ -12,32 +12,34 @@
 
 namespace trimtab {
 
-// GitHub's limit, the highest of all senders'. Bodies are not kept, so that it costs no memory.
+// GitHub's limit, the highest of all senders. Bodies are hashed but not stored, so this costs no
+// memory.
 constexpr std::size_t max_hook_body = 25 * 1024 * 1024;
 
 struct HookRefusal {
   int status = 0;
-  std::string detail;  // for whoever set up the sender
+  std::string detail;  // for whoever configures the sender
 };
 
 class HookCall {
  public:
-  // `head`: the request without its body. `secret` is not empty.
+  // `head` is the request without its body. `secret` must not be empty.
   HookCall(const http::Request& head, std::string_view secret);
 
-  // A refusal that needs no body: another page, another method, nothing that proves anything.
+  // Returns a refusal that does not depend on the body: wrong path, wrong method, or no proof of
+  // the secret.
   [[nodiscard]] std::optional<HookRefusal> refused_by_head() const;
-  // The next piece of the body, which signatures are over.
+  // Adds the next piece of the body, which signatures cover.
   void add(std::string_view piece);
-  // The verdict, once after the whole body; `stacks` are those that there are. Who does not know
-  // the secret is not told which that is.
+  // Returns the final refusal, if any; to be called once, after the whole body. `stacks` are the
+  // existing stacks; whether one exists is only revealed to callers who know the secret.
   std::optional<HookRefusal> refused(const std::vector<std::string>& stacks);
-  // The stack that is named; "": all.
+  // The stack that the call names; "": all.
   [[nodiscard]] const std::string& stack() const { return stack_; }
 
  private:
   struct Signatures {
-    std::optional<HmacSha256> hmac;  // where there is something to compare with
+    std::optional<HmacSha256> hmac;  // only if there is a signature to compare with
     std::vector<std::string> claimed;
   };
   void take_token(std::string_view token, std::string_view secret);
@@ -50,8 +52,8 @@ class HookCall {
   std::string stack_;
   bool has_token_ = false;
   bool token_holds_ = false;
-  Signatures plain_;     // of the body, in hex
-  Signatures standard_;  // Standard Webhooks: of id, time and body, in base64
+  Signatures plain_;     // over the body, in hex
+  Signatures standard_;  // Standard Webhooks: over id, time and body, in base64
 };
 
 }  // namespace trimtab

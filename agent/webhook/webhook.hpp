@@ -1,5 +1,4 @@
-// Listens for those who push, so that what they pushed is looked at now and not at the next
-// interval.
+// Receives push notifications, so that a push is noticed immediately instead of at the next poll.
 #pragma once
 
 #include <functional>
@@ -21,28 +20,28 @@ struct HookRefusal;
 
 class Webhook {
  public:
-  // What it wakes.
+  // The stacks that a call can wake.
   struct Stacks {
     std::function<std::vector<std::string>()> names;
-    std::function<void(const std::string&)> poll_now;  // nothing where the stack is gone
+    std::function<void(const std::string&)> poll_now;  // does nothing if the stack is gone
   };
 
   Webhook(asio::any_io_executor executor, DaemonSettings::Webhook settings, Stacks stacks);
-  // Listens, again and again if it cannot, until stop().
+  // Starts listening, retrying until stop() if that fails.
   void start();
-  // Completes when nothing of it runs any more; it may then be destroyed.
+  // Completes when none of its tasks run any more; the object may then be destroyed.
   Task<void> stop();
 
   [[nodiscard]] const DaemonSettings::Webhook& settings() const { return settings_; }
-  // Why calls are not taken, in words; "" if they are.
+  // Why calls are not accepted, for the user; "" if they are.
   [[nodiscard]] std::string error() const;
-  // When the last call with the secret came.
+  // When the last authenticated call arrived.
   [[nodiscard]] std::optional<WallTime> called_at() const { return called_at_; }
 
  private:
   struct Look {
     SteadyClock::time_point at;
-    bool again = false;  // another one is due
+    bool again = false;  // another poll is scheduled
   };
   Task<void> listen();
   Result<std::string> read_secret();
@@ -62,7 +61,7 @@ class Webhook {
   std::optional<Error> secret_error_;
   std::optional<WallTime> called_at_;
   std::map<std::string, Look> polls_;
-  // Of calls without the secret.
+  // Rate of unauthenticated calls.
   SteadyClock::time_point second_began_;
   int refused_in_second_ = 0;
   std::optional<SteadyClock::time_point> warned_at_;
