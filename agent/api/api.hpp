@@ -1,4 +1,4 @@
-// The routes of the status socket (config/openapi.yaml).
+// Implements the routes of the status socket (config/openapi.yaml).
 #pragma once
 
 #include <functional>
@@ -16,13 +16,13 @@ namespace trimtab {
 
 class Api {
  public:
-  // Shared, since a stack may leave the configuration while it is asked.
+  // Shared, because a stack may be removed from the configuration while a request uses it.
   using Stacks = std::map<std::string, std::shared_ptr<Reconciler>>;
 
-  // Returns the stack and the part of it that hangs, in words for people; "" if none does.
+  // Returns the stack and the part of it that is stalled, for the user; "" if none is.
   using FindStalled = std::function<std::string()>;
 
-  // All outlive it.
+  // All arguments must outlive this object.
   Api(asio::any_io_executor executor, Stacks& stacks, const UnavailableStacks& unavailable,
       Docker& docker, const EngineWatcher& engine, const Compose& compose, EventBus& events,
       const std::vector<std::string>& problems, const std::unique_ptr<Webhook>& webhook,
@@ -46,8 +46,8 @@ class Api {
   const EngineWatcher& engine_;
   const Compose& compose_;
   EventBus& events_;
-  const std::vector<std::string>& problems_;  // of the configuration
-  const std::unique_ptr<Webhook>& webhook_;   // null: none is configured
+  const std::vector<std::string>& problems_;  // problems of the configuration
+  const std::unique_ptr<Webhook>& webhook_;   // null: not configured
   FindStalled find_stalled_;
 };
 

@@ -1,4 +1,4 @@
-// What the status socket says of a stack, in the form of config/openapi.yaml.
+// Serializes stacks as config/openapi.yaml specifies.
 #pragma once
 
 #include "agent/api/unavailable_stack.hpp"
@@ -9,9 +9,10 @@ namespace trimtab {
 
 Json stack_json(const Reconciler& stack);
 Json stack_json(const UnavailableStack& stack);
-// The same on one line, for `systemctl status`. `stack` is stack_json()'s.
+// Returns one line for `systemctl status`. `stack` must come from stack_json().
 std::string stack_line(const Json& stack, WallTime now);
-// With what became of it last. `brief`: without logs, output and the deployments one by one.
+// Includes the outcome of its last deployment. `brief` omits logs, output and the list of
+// deployments.
 Json release_json(const Store& store, const ReleaseRecord& release, bool brief);
 Json plan_json(const std::string& stack, const PlanAnswer& answer);
 

@@ -1,4 +1,4 @@
-// A stack that the configuration names and that could not be taken up: nothing is done to it.
+// A configured stack that could not be set up; trimtab leaves it alone.
 #pragma once
 
 #include <map>
@@ -11,8 +11,8 @@ namespace trimtab {
 
 struct UnavailableStack {
   StackSettings settings;
-  Error error;       // why
-  std::string next;  // what will happen, in words
+  Error error;       // why it is unavailable
+  std::string next;  // what will happen next, for the user
 };
 
 using UnavailableStacks = std::map<std::string, UnavailableStack>;  // by name
