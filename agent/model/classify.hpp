@@ -1,5 +1,5 @@
-// Who is at fault where something failed: the release, which is then rejected, or this host, which
-// is tried again. Only what is known to be the release's is its fault. Pure.
+// Decides the cause of a failure: the release, which is then rejected, or this host, in which case
+// it is retried. Blames the release only if it is known to be at fault. Pure.
 #pragma once
 
 #include <string_view>
@@ -9,15 +9,16 @@
 
 namespace trimtab {
 
-// A failure of a phase. Errors that Compose or the Engine give for a start are told apart by their
-// words as well.
+// Classifies the failure of a phase. When starting or rolling back, errors of Compose and the
+// Engine are also told apart by their messages.
 FailureCause classify(Phase phase, const Error& error);
 
-// A failure to render the project, before there is a deployment with phases.
+// Classifies a failure to render the project, when there is no deployment with phases yet.
 FailureCause classify_rendering(const Error& error);
 
-// Whether a container cannot be made or started because of how the release describes it: Compose's
-// and the Engine's words. What the host lacks, and what is not known, is no fault of the release.
+// Whether the message of Compose or the Engine says that a container cannot be created or started
+// because of its definition in the release. False if the host lacks something or the message is
+// unknown.
 bool is_fault_of_release(std::string_view words);
 
 }  // namespace trimtab

@@ -1,4 +1,4 @@
-// What is known of the outside, each with its age and its last error.
+// What is known about the outside world, with the time of each fact and the last error.
 #pragma once
 
 #include <chrono>
@@ -11,10 +11,10 @@
 
 namespace trimtab {
 
-// Where a ref of the remote points.
+// The commit to which a ref of the remote points.
 struct RefTip {
   std::string name;    // refs/heads/production, refs/tags/v1.2
-  std::string commit;  // full hexadecimal object id of the commit (a tag's peeled)
+  std::string commit;  // full hexadecimal id of the commit; for a tag, the peeled one
 
   friend bool operator==(const RefTip&, const RefTip&) = default;
 };
@@ -26,24 +26,24 @@ struct CommitInfo {
   WallTime committed_at;
 };
 
-// A file of a commit.
+// An entry of a commit's tree.
 struct TreeEntry {
   std::string mode;  // 100644, 100755, 120000 (symlink), 160000 (submodule)
   std::string blob;
-  std::string path;  // relative to the top
+  std::string path;  // relative to the top of the repository
 };
 
-// A value that a watcher asks for again and again.
+// A value that a watcher polls.
 template <class T>
 struct Fact {
-  std::optional<T> value;            // the last good answer
-  std::optional<Error> error;        // of the last try, if it failed
-  std::optional<WallTime> asked_at;  // of the last try
-  // Of the last good answer, and since when it is this one. Of two facts, also where the wall clock
-  // is set back meanwhile, they tell which is newer.
+  std::optional<T> value;            // last successful answer
+  std::optional<Error> error;        // error of the last poll, if it failed
+  std::optional<WallTime> asked_at;  // time of the last poll
+  // Times of the last successful answer and of its last change. Steady, so that facts can be
+  // ordered even after the wall clock was set back.
   std::optional<std::chrono::steady_clock::time_point> answered_at;
   std::optional<std::chrono::steady_clock::time_point> changed_at;
-  int failures = 0;  // in a row
+  int failures = 0;  // consecutive failures
 
   void succeed(T answer) {
     error.reset();
@@ -63,7 +63,7 @@ struct Fact {
 
 struct Facts {
   Fact<RefTip> tip;
-  // By image reference as the compose file writes it; a digest, or not_found as error.
+  // By image reference as in the Compose file: a digest, or not_found as error.
   std::map<std::string, Fact<std::string>> digests;
 };
 

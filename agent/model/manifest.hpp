@@ -1,4 +1,4 @@
-// What an image in a registry is made of, and for which machines.
+// The layers of an image in a registry, and its platforms.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace trimtab {
 
-// In Go's names, as images have them: linux, amd64.
+// Go's names, as in images: linux, amd64.
 struct Platform {
   std::string os;
   std::string architecture;
@@ -20,27 +20,29 @@ struct Platform {
   friend bool operator==(const Platform&, const Platform&) = default;
 };
 
-// What the Engine calls x86_64, images call amd64.
+// Converts the Engine's names to those in images: x86_64 becomes amd64.
 Platform platform_of_host(const std::string& os, const std::string& machine);
 
-// Whether the host runs images of this platform without emulation, as the Engine sees it.
+// Whether the host can run images of this platform without emulation, according to the Engine's
+// rules.
 bool runs_on(const Platform& image, const Platform& host);
 
 struct ImageLayer {
-  std::string diff_id;      // the digest of its content, as the Engine knows it once it is here
-  std::uint64_t bytes = 0;  // compressed, as it is transferred
+  std::string diff_id;      // digest of the uncompressed content; the Engine's id of the layer
+  std::uint64_t bytes = 0;  // compressed size, as transferred
 
   friend bool operator==(const ImageLayer&, const ImageLayer&) = default;
 };
 
 struct ImageManifest {
   Platform platform;
-  std::vector<ImageLayer> layers;  // from the base up
+  std::vector<ImageLayer> layers;  // base layer first
 };
 
-// The documents of the OCI image specification and their older Docker forms. Errors: invalid.
+// Documents of the OCI image specification and their older Docker formats. Parsing fails with
+// invalid.
 
-// A list of one image's platforms.
+// The platforms of an image.
 struct ManifestIndex {
   struct Entry {
     std::string digest;
@@ -49,7 +51,7 @@ struct ManifestIndex {
   std::vector<Entry> entries;
 };
 
-// One image: the digest of its configuration, and its layers' sizes without their diff ids.
+// An image of one platform: the digest of its configuration and the sizes of its layers.
 struct ManifestDocument {
   std::string config;
   std::vector<std::uint64_t> layer_bytes;
@@ -58,19 +60,19 @@ struct ManifestDocument {
 bool is_index(std::string_view body);
 Result<ManifestIndex> parse_index(std::string_view body);
 Result<ManifestDocument> parse_manifest(std::string_view body);
-// The configuration that the manifest names.
+// Parses the configuration that `manifest` names.
 Result<ImageManifest> parse_image_config(std::string_view body, const ManifestDocument& manifest);
 
-// The entry for this host: its own architecture rather than one that it also runs. Invalid where
-// there is none; the text names those that there are.
+// Returns the digest of the entry for this host; prefers its own architecture to others that it can
+// also run. invalid, naming the available platforms, if there is none.
 Result<std::string> digest_for(const ManifestIndex& index, const Platform& host);
 
 // An image of a release that is not on this host yet.
 struct ImagePull {
-  std::string reference;  // as the compose file writes it
+  std::string reference;  // as in the Compose file
   std::string pinned;
-  // Compressed: of all layers, and of those that no image of the present release has. Both unset
-  // where the registry did not tell.
+  // Compressed sizes of all layers, and of those that no image of the current release has. Both
+  // unset if the registry did not tell.
   std::optional<std::uint64_t> total_bytes;
   std::optional<std::uint64_t> missing_bytes;
 };

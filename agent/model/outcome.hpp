@@ -1,4 +1,4 @@
-// What became of something that was tried: how it ended, why, and how long its parts took.
+// The result of a deployment: how it ended, why, and how long its phases took.
 #pragma once
 
 #include <optional>
@@ -13,12 +13,12 @@ namespace trimtab {
 
 enum class Outcome {
   in_progress,
-  postponed,    // the host prevented it before anything was touched: it is tried again
+  postponed,    // the host prevented it before anything was touched; will be retried
   good,         // passed its gate
   rejected,     // refused before anything was touched
-  rolled_back,  // its gate failed, or an operator went back from it
-  failed,       // its gate failed and there was nothing to go back to, or going back failed
-  superseded,   // a newer one came before anything was touched
+  rolled_back,  // its gate failed, or an operator rolled it back
+  failed,       // its gate failed and there was nothing to roll back to, or rolling back failed
+  superseded,   // a newer one arrived before anything was touched
 };
 
 std::string_view to_string(Outcome outcome);
@@ -27,13 +27,13 @@ std::optional<Outcome> outcome_from(std::string_view text);
 struct ServiceFailure {
   std::string service;
   std::string reason;
-  std::vector<std::string> log;  // its last lines
+  std::vector<std::string> log;  // last lines of its log
 };
 
 struct Failure {
   FailureCause cause = FailureCause::release;
   std::string phase;   // the phase that failed
-  std::string reason;  // one sentence for people
+  std::string reason;  // one sentence for the user
   std::string hint;
   std::vector<ServiceFailure> services;
 };
@@ -41,17 +41,17 @@ struct Failure {
 struct TimelineEntry {
   std::string phase;
   WallTime started_at;
-  std::optional<double> seconds;  // unset while it lasts, or where the daemon ended in it
+  std::optional<double> seconds;  // unset while it lasts, or if the daemon exited during it
 };
 
-// How one of the stack's hooks went.
+// The run of one of the stack's hooks.
 struct HookRun {
   std::string phase;        // before, after
   std::string name;         // "db: pg_dump"
-  std::optional<int> exit;  // unset where it did not end by itself
+  std::optional<int> exit;  // unset if it was killed
   double seconds = 0;
-  std::string problem;              // why it counts as failed; "": it does not
-  std::vector<std::string> output;  // its last lines, printable
+  std::string problem;              // why it counts as failed; "": succeeded
+  std::vector<std::string> output;  // last lines, printable
 };
 
 }  // namespace trimtab

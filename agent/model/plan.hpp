@@ -10,18 +10,18 @@ namespace trimtab {
 
 enum class Action {
   none,
-  create,    // no container yet
-  recreate,  // a new container takes the place of the old one
-  restart,   // the same container, started again
-  roll,      // as recreate, but the new container works before the old one goes
-  reload,    // the same container goes on and reads its files again
-  remove,    // the release has no such service
+  create,    // there is no container yet
+  recreate,  // replaces the old container by a new one
+  restart,   // restarts the same container
+  roll,      // like recreate, but the new container must work before the old one is stopped
+  reload,    // the same container keeps running and rereads its files
+  remove,    // the release does not have this service
 };
 
 enum class Risk {
   none,
-  restart,  // the service is away for a moment
-  data,     // the service keeps data in a volume and is replaced
+  restart,  // the service is down for a moment
+  data,     // a service with data in a volume is replaced
 };
 
 std::string_view to_string(Action action);
@@ -33,47 +33,47 @@ struct Step {
   std::string service;
   Action action = Action::none;
   Risk risk = Risk::none;
-  std::vector<std::string> reasons;  // words for people; never values of variables
+  std::vector<std::string> reasons;  // for the user; never values of variables
 
   friend bool operator==(const Step&, const Step&) = default;
 };
 
-// One step for each service of the release and of what runs, by name.
+// One step for each service of the release and each running service, by name.
 struct Plan {
   std::vector<Step> steps;
 
-  [[nodiscard]] bool empty() const;  // no step does anything
-  // The services that Compose is to create or replace, rolled ones left out.
+  [[nodiscard]] bool empty() const;  // whether no step does anything
+  // Returns the services that Compose must create or replace; without rolled ones.
   [[nodiscard]] std::vector<std::string> to_apply() const;
   [[nodiscard]] std::vector<std::string> with(Action action) const;
 
   friend bool operator==(const Plan&, const Plan&) = default;
 };
 
-// What is at fault, and so what becomes of it.
+// The cause of a failure, which determines what happens next.
 enum class FailureCause {
-  release,  // the release itself: not tried again until it changes
-  host,     // this host, network, registry, Docker, memory: tried again with backoff
+  release,  // the release itself: rejected until it changes
+  host,     // this host, its network, a registry, Docker or memory: retried with backoff
 };
 
-// Something that a preflight check found.
+// A problem found by a preflight check.
 struct PreflightFinding {
   enum class Severity { error, warning };
   std::string name;  // stable: "unset-variable", "host-port-taken", …
   Severity severity = Severity::error;
   FailureCause cause = FailureCause::release;
-  std::string subject;  // what it is about, where one release may have several; not kept
-  std::string message;  // what is wrong, where
+  std::string subject;  // distinguishes findings of the same name; not stored
+  std::string message;  // what is wrong and where
   std::string hint;     // what to do
 
   friend bool operator==(const PreflightFinding&, const PreflightFinding&) = default;
 };
 
-// A line of an env file in whose value a $ begins a variable that nothing sets.
+// A line of an env file whose value contains a $ that begins an unset variable.
 struct DollarValue {
   std::string file;
   int line = 0;
-  std::string name;  // of the variable that the line sets
+  std::string name;  // variable that the line sets
 
   friend auto operator<=>(const DollarValue&, const DollarValue&) = default;
 };

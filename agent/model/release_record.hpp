@@ -1,4 +1,4 @@
-// What is known of a release: itself, and what its deployments say became of it.
+// A release together with its results, which are derived from its deployments.
 #pragma once
 
 #include <map>
@@ -12,13 +12,14 @@
 
 namespace trimtab {
 
-// Is made from the release and its deployments, and never written.
+// Computed from the release and its deployments; never written.
 struct ReleaseRecord : Release {
-  int deployment = 0;    // the newest one of it, by id; 0: none was begun
-  int made_good_by = 0;  // the newest one that it is good by, by id; 0: it is not good
+  int deployment = 0;    // id of its newest deployment; 0: none
+  int made_good_by = 0;  // id of the newest deployment that made it good; 0: it is not good
   Outcome outcome = Outcome::in_progress;
   std::optional<Failure> failure;
-  // The release of other content that ran when it was deployed; 0: none did; unset: not known.
+  // The release with different content that was running when it was deployed; 0: none; unset:
+  // unknown.
   std::optional<int> previous;
   std::string cause;
   Plan plan;
@@ -26,23 +27,25 @@ struct ReleaseRecord : Release {
   std::vector<std::string> notices;
   std::vector<TimelineEntry> timeline;  // of the newest deployment
   std::vector<HookRun> hooks;
-  SeenContainers seen;         // its containers, as they passed a gate last
-  std::set<std::string> jobs;  // services that had done their work and exited with 0 by then
-  // Until then it goes back by itself if it breaks; unset: no longer.
+  SeenContainers seen;         // its containers when it last passed a gate
+  std::set<std::string> jobs;  // services that had exited with 0 by then, their work done
+  // The time until which it is rolled back if it breaks; unset: not any more.
   std::optional<WallTime> probation_until;
 };
 
 using Releases = std::map<int, ReleaseRecord>;  // by number
 using Deployments = std::map<int, Deployment>;  // by id
 
-// `deployments`: all that are known, also of other releases, which may have gone back to this one.
+// `deployments` must contain all known ones, including those of other releases, which may have
+// rolled back to this one.
 ReleaseRecord record_of(const Release& release, const Deployments& deployments);
 
-// What runs, as far as the deployments tell: what was verified last, without what was begun since.
+// Returns what is running according to the deployments: what was verified last, minus what has been
+// touched since.
 RunningSet running_by_deployments(const Deployments& deployments);
 
-// The ids of those that nothing needs any more: all but the newest of each release that is kept,
-// and those by which it is known what became of it.
+// Returns the ids of deployments that are no longer needed: all except the newest ones of each kept
+// release and those that determine its outcome.
 std::vector<int> outlived_deployments(const Deployments& deployments, const Releases& kept);
 
 }  // namespace trimtab

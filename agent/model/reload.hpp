@@ -1,5 +1,5 @@
-// How a service takes new files and new addresses without being restarted: `x-trimtab: {reload:
-// {check: […], signal: …}}` of the compose file.
+// How a service picks up new files and addresses without a restart: `x-trimtab: {reload: {check:
+// […], signal: …}}` in the Compose file.
 #pragma once
 
 #include <optional>
@@ -12,21 +12,20 @@
 namespace trimtab {
 
 struct Reload {
-  std::vector<std::string> check;  // argv, run in the container beforehand; empty: none
-  // argv, run in the container; where it fails, or is empty, the signal is sent to its first
-  // process.
+  std::vector<std::string> check;  // argv, run in the container first; empty: no check
+  // argv, run in the container. If it is empty or fails, the signal is sent to the first process.
   std::vector<std::string> command;
-  std::string signal;  // as the Engine takes it, without "SIG": HUP, USR1
-  bool files = true;   // it is enough where a mounted file changed
+  std::string signal;  // without "SIG", as the Engine accepts it: HUP, USR1
+  bool files = true;   // a reload suffices when a mounted file has changed
 };
 
-// Whether Docker knows a signal of that name, with "SIG" in front or without.
+// Whether Docker knows the signal, with or without the prefix "SIG".
 bool is_signal_name(std::string_view name);
 
-// What the service's `x-trimtab` says. Without it nginx, known by the last part of its image's name
-// or by a command that begins with nginx, is checked with `nginx -t` and told by `nginx -s reload`,
-// since a shell may be the first process; not for files if it makes its configuration from
-// templates when it starts. None for any other service.
+// Returns the service's `x-trimtab` reload settings. By default nginx, recognised by the last
+// component of its image's name or by a command that begins with nginx, is checked with `nginx -t`
+// and reloaded with `nginx -s reload`, because the first process may be a shell; but not for files
+// if it generates its configuration from templates at start. Nothing for any other service.
 std::optional<Reload> reload_of(const Json& service);
 
 }  // namespace trimtab

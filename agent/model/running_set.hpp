@@ -1,4 +1,4 @@
-// What runs, as far as it was verified: the base that plans are made from.
+// What was verified to be running; the base from which plans are computed.
 #pragma once
 
 #include <map>
@@ -10,34 +10,34 @@
 
 namespace trimtab {
 
-// A container keeps its image and definition for as long as it lives, so that its id says which
-// release it is of. The tracked files that it mounts may be rewritten under it.
+// A container keeps its image and definition for its whole life, so its id determines the release
+// that it belongs to. The tracked files that it mounts may change, however.
 struct RunningService {
-  int release = 0;                   // whose definition was verified to run; 0: none was
-  std::set<std::string> containers;  // their ids then
-  bool is_job = false;               // it had done its work and exited with 0 by then
+  int release = 0;                   // release whose definition was verified to run; 0: none
+  std::set<std::string> containers;  // container ids at that time
+  bool is_job = false;               // it had exited with 0 by then, its work done
   bool is_touched = false;           // a deployment has begun to change it since
 
   friend bool operator==(const RunningService&, const RunningService&) = default;
 };
 
 struct RunningSet {
-  int release = 0;  // that passed its gate last; 0: none did
+  int release = 0;  // last release that passed its gate; 0: none
   std::map<std::string, RunningService> services;
 
-  // Nothing was touched since `release` passed its gate.
+  // Whether nothing has been touched since `release` passed its gate.
   [[nodiscard]] bool is_whole() const;
   [[nodiscard]] const RunningService* find(const std::string& service) const;
-  // Whether the container was there when its service was verified.
+  // Whether the container existed when its service was verified.
   [[nodiscard]] bool has(const std::string& service, const std::string& container) const;
   [[nodiscard]] std::set<std::string> jobs() const;
-  // By service; those without a container are left out.
+  // By service; without services that have no container.
   [[nodiscard]] SeenContainers containers() const;
 
   friend bool operator==(const RunningSet&, const RunningSet&) = default;
 };
 
-// Marks what the plan changes, for as long as it is not verified.
+// Marks the services that the plan changes as touched, until they are verified again.
 void touch(RunningSet& running, const Plan& plan);
 
 }  // namespace trimtab

@@ -1,5 +1,5 @@
-// Reads the parts of a rendered service that trimtab decides on, as Compose 1.29 and 2.x write
-// them.
+// Reads the parts of a rendered service on which trimtab's decisions depend, as rendered by
+// Compose 1.29 and 2.x.
 #pragma once
 
 #include <chrono>
@@ -24,38 +24,39 @@ struct Mount {
 };
 
 std::vector<Mount> mounts_of(const Json& service);
-// The host's ports that the service is sure to take. Not those of a range for one port of the
-// container, of which Docker takes any that is free.
+// Returns the host ports that the service certainly takes. Excludes a port range for a single
+// container port, from which Docker picks a free one.
 std::vector<PublishedPort> published_ports_of(const Json& service);
 
-// The files that `configs:` and `secrets:` of the service name in the project, by host path.
+// Returns the host paths of the files that the service's `configs:` and `secrets:` refer to.
 std::vector<std::string> config_files_of(const Json& project, const Json& service);
 
-// Names to values; no value where the file gives the name alone.
+// Returns names and values; no value if the file only gives a name.
 std::map<std::string, std::optional<std::string>> environment_of(const Json& service);
 
-// The project's networks that the service is attached to, by their names in the compose file.
+// Returns the networks that the service joins, by their names in the Compose file.
 std::vector<std::string> networks_of(const Json& service);
 
-// The services that this one waits for until they have exited with 0.
+// Returns the services whose exit with 0 this one waits for.
 std::vector<std::string> jobs_awaited_by(const Json& service);
 
-// The services that are started before this one.
+// Returns the services that must be started before this one.
 std::vector<std::string> dependencies_of(const Json& service);
 
-// The health check that a container of the service has; `image`: that of its image, or null. What
-// the file does not say is the image's; nothing where there is none, or where it is switched off.
+// Returns the health check of the service's containers. Values not set in the Compose file come
+// from `image`, the image's health check or null. Nothing if there is none or it is disabled.
 std::optional<HealthCheck> health_check_of(const Json& service, const HealthCheck* image);
 
-// How many containers the service is to have (deploy.replicas or scale), 1 by default.
+// Returns the number of containers the service should have (deploy.replicas or scale); 1 by
+// default.
 int replicas_of(const Json& service);
 
-// How many of them are replaced at a time (deploy.update_config.parallelism, 0 means all), 1 by
-// default.
+// Returns how many of them are replaced at a time (deploy.update_config.parallelism, 0 means all);
+// 1 by default.
 int parallelism_of(const Json& service);
 
-// Bytes that a container of it is said to need (mem_reservation, or deploy.resources.reservations),
-// 0 where nothing is said.
+// Returns the memory reserved for each container in bytes (mem_reservation, or
+// deploy.resources.reservations); 0 if not set.
 std::uint64_t memory_reserved_by(const Json& service);
 
 }  // namespace trimtab

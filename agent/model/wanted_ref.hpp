@@ -1,4 +1,4 @@
-// The branch or the tags that a stack follows.
+// Which ref of its repository a stack follows.
 #pragma once
 
 #include <string>
@@ -11,18 +11,18 @@ namespace trimtab {
 inline constexpr std::string_view heads_prefix = "refs/heads/";
 inline constexpr std::string_view tags_prefix = "refs/tags/";
 
-// What a stack follows: a branch, or the newest of the tags that match a pattern.
+// The branch that a stack follows, or the pattern of tags of which it follows the highest version.
 struct WantedRef {
   bool is_tag = false;
-  std::string name;  // the branch, or the pattern; without refs/heads/ or refs/tags/
+  std::string name;  // branch or pattern, without refs/heads/ or refs/tags/
 
   [[nodiscard]] bool matches_tag(const std::string& tag) const;
-  // How all the refs that it may mean begin: refs/heads/production, refs/tags/v for v*.
+  // Returns the common prefix of all matching refs: refs/heads/production, refs/tags/v for v*.
   [[nodiscard]] std::string prefix() const;
 };
 
-// A branch name (production, refs/heads/production), or a tag pattern: with * or ? in it, or behind
-// refs/tags/. invalid where Git would not take it as a name.
+// Parses a branch name (production, refs/heads/production) or a tag pattern, which contains * or ?
+// or begins with refs/tags/. invalid if Git would reject it as a name.
 Result<WantedRef> parse_ref(std::string_view text);
 
 }  // namespace trimtab
