@@ -1,4 +1,4 @@
-// Which image is each service to run, and which of them must be asked for?
+// Decides for each service which image it runs and whether its registry has to be asked.
 #pragma once
 
 #include <map>
@@ -13,37 +13,38 @@
 
 namespace trimtab {
 
-// How to come to the pin of one service's image.
+// How to obtain the pin of a service's image.
 struct ImageNeed {
   enum class How {
-    ask,     // the registry says what the tag is now
-    keep,    // the current release's pin stays
-    pinned,  // the compose file names a digest
+    ask,     // ask the registry for the tag's digest
+    keep,    // keep the current release's pin
+    pinned,  // the Compose file names a digest
     built,   // the service has only `build:`
   };
   std::string service;
   How how = How::ask;
-  bool watched = false;  // its tag is asked for again and again
-  std::string text;      // as the compose file writes it; for `built` the name Compose gives
+  bool watched = false;  // its tag is polled
+  std::string text;      // as in the Compose file; for `built` the name that Compose assigns
   ImageReference reference;
-  std::optional<ImagePin> kept;  // with How::keep
+  std::optional<ImagePin> kept;  // set for How::keep
 };
 
-// What each service of a rendered, not yet pinned model needs. `watch`: the services whose tags are
-// watched; absent: those whose tag has no digit. `current`: pins of the current release. invalid
-// where an image reference is none.
+// Returns what each service of a rendered but not yet pinned model needs. `watch`: services whose
+// tags are watched; absent: those whose tag contains no digit. `current`: pins of the current
+// release. invalid if an image reference is malformed.
 Result<std::vector<ImageNeed>> image_needs(const Json& model, const std::string& project,
                                            bool underscore_names,
                                            const std::optional<std::vector<std::string>>& watch,
                                            const std::map<std::string, ImagePin>& current);
 
-// Writes the pins into the model's services; `build:` goes away, since nothing is built here.
+// Replaces the images in the model by the pins and removes `build:`, since nothing is built on this
+// host.
 void pin_images(Json& model, const std::map<std::string, ImagePin>& pins);
 
-// What all kept tags of the stack's images begin with.
+// Returns the common prefix of all retention tags of the stack.
 std::string kept_tag_prefix(const std::string& stack);
 
-// The local tag by which an image of a release is kept from being pruned, by anybody.
+// A local tag that protects an image of a release from `docker image prune`.
 struct KeptTag {
   std::string repository;  // trimtab.local/STACK/SERVICE
   std::string tag;
@@ -52,7 +53,7 @@ struct KeptTag {
 };
 KeptTag retention_tag(const std::string& stack, const std::string& service, const ImagePin& pin);
 
-// Those of `tags`, all of them kept tags of the stack's, that none of the releases names.
+// Returns those of `tags`, which must all be retention tags of the stack, that no release uses.
 std::vector<std::string> stale_tags(const std::vector<std::string>& tags, const std::string& stack,
                                     const Releases& releases);
 

@@ -1,4 +1,4 @@
-// Keys by which two releases are the same: of all that goes into one, and of what runs.
+// Keys for comparing releases: one of everything that goes into a release, one of what runs.
 #pragma once
 
 #include <map>
@@ -8,18 +8,18 @@
 
 namespace trimtab {
 
-// All that a release is made from. Where the key of these is as before, nothing needs to be looked
-// at.
+// Everything that a release is built from. If its key is unchanged, nothing has to be evaluated
+// again.
 struct Inputs {
   std::string commit;
-  std::string settings;                        // of the stack, as far as they shape the release
+  std::string settings;                        // the stack's settings that affect the release
   std::map<std::string, std::string> files;    // untracked files that were read → SHA-256
-  std::map<std::string, std::string> digests;  // image as written → digest, or "missing"
+  std::map<std::string, std::string> digests;  // image reference as written → digest, or "missing"
 };
 std::string inputs_key(const Inputs& inputs);
 
-// Of what runs: the pinned model and the tracked files that it mounts. The order of keys in the
-// model does not count.
+// Returns the key of what runs: the pinned model and the tracked files mounted from it. Independent
+// of the order of keys in the model.
 std::string content_key(const Json& model,
                         const std::map<std::string, std::map<std::string, std::string>>& mounted);
 

@@ -1,4 +1,4 @@
-// Which certificates does an nginx read, as its configuration says?
+// Finds the certificates that an nginx reads according to its configuration.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace trimtab {
 
-// A certificate and its key, each a path as nginx sees it, and the names of the servers with it.
+// A certificate, its key (paths inside the container) and the names of the servers that use it.
 struct ServerCertificate {
   std::string certificate;
   std::string key;
@@ -18,12 +18,12 @@ struct ServerCertificate {
   friend bool operator==(const ServerCertificate&, const ServerCertificate&) = default;
 };
 
-// The pairs of ssl_certificate and ssl_certificate_key, each once, of one configuration file. Paths
-// with variables are left out, since they are known only when somebody asks; so are those that are
-// not absolute. Tolerates what is not nginx's language. Source: nginx's ngx_http_ssl_module.
+// Returns the pairs of ssl_certificate and ssl_certificate_key in one configuration file, without
+// duplicates. Skips paths with variables, which are only known per connection, and relative ones.
+// Tolerates syntax errors. Source: nginx's ngx_http_ssl_module.
 std::vector<ServerCertificate> server_certificates(std::string_view configuration);
 
-// Where a path of the container lies on the host; "" where no bind mount holds it.
+// Returns the host path of a path in the container; "" if no bind mount covers it.
 std::string host_path(const std::vector<Mount>& mounts, const std::string& path);
 
 }  // namespace trimtab

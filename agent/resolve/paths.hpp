@@ -1,4 +1,4 @@
-// The project is rendered in a staging folder, but runs from the live directory.
+// Translates paths: the project is rendered in a staging directory but runs from the live one.
 #pragma once
 
 #include <filesystem>
@@ -12,19 +12,20 @@
 
 namespace trimtab {
 
-// Every string of the model that is `root` or a path below it, as it is with "/" in its place.
+// Removes the prefix `root` from every string of the model that is a path at or below it.
 void take_root_off(Json& model, const std::string& root);
 
-// Which paths below the live directory does each service mount, relative to it ("." is all of it)?
+// Returns the paths below the live directory that each service mounts, relative to it ("." is the
+// whole directory).
 std::map<std::string, std::vector<std::string>> mounted_paths(const Json& model,
                                                               const std::string& live);
 
-// Of those, what Git tracks: service → path → blob.
+// Returns the tracked files among them: service → path → blob.
 std::map<std::string, std::map<std::string, std::string>> mounted_files(
     const std::map<std::string, std::vector<std::string>>& mounted,
     const std::vector<TreeEntry>& tree);
 
-// Tracked files that are bind mounts themselves: a container holds on to their inode.
+// Returns the tracked files that are themselves bind-mounted: a container keeps using their inode.
 std::set<std::string> files_mounted_alone(
     const std::map<std::string, std::vector<std::string>>& mounted,
     const std::vector<TreeEntry>& tree);

@@ -1,4 +1,4 @@
-// What is to be done with what Git and the registries ask for. Pure.
+// Decides what to do with what Git and the registries offer. Pure.
 #pragma once
 
 #include <set>
@@ -10,9 +10,9 @@ namespace trimtab {
 
 enum class Verdict {
   nothing,   // it is the current release
-  record,    // other commit, same content: the checkout moves, nothing restarts
+  record,    // another commit with the same content: the checkout moves, nothing restarts
   deploy,    // new content
-  rejected,  // its content was rejected
+  rejected,  // its content was rejected before
 };
 
 struct Content {
@@ -20,8 +20,8 @@ struct Content {
   std::string content_key;
 };
 
-// `current` is null before the first good release. `again`: an operator asked for it explicitly, so
-// that rejected content is tried once more.
+// `current` is null before the first good release. `again` is set if an operator explicitly asked
+// for it, so that rejected content is tried once more.
 Verdict assess(const Content& content, const Release* current,
                const std::set<std::string>& rejected, bool again);
 
