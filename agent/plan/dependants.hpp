@@ -1,6 +1,6 @@
-// Services that cannot go on beside a new container of another one: they share its network, its
-// processes or its volumes, or ask to be restarted with it. Compose takes them along by itself, but
-// is told to touch nothing but what the plan names. Pure.
+// Services that cannot keep running next to a new container of another service: they share its
+// network, processes or volumes, or request to be restarted with it. Compose would include them
+// itself, but it is told to touch only what the plan names. Pure.
 #pragma once
 
 #include <string>
@@ -13,22 +13,22 @@
 namespace trimtab {
 
 struct Tie {
-  std::string service;  // the other one
-  std::string words;    // "shares its network"; "" where it merely asks to be restarted
+  std::string service;  // the other service
+  std::string words;    // "shares its network"; "" if it only requests to be restarted
 };
 
-// What the service is tied to by `network_mode`, `ipc`, `pid`, `volumes_from` and `depends_on` with
-// `restart: true`, each service once. `container:NAME` counts where NAME is a service's
-// `container_name`.
+// Returns the services to which this one is tied by `network_mode`, `ipc`, `pid`, `volumes_from` or
+// `depends_on` with `restart: true`, without duplicates. `container:NAME` counts if NAME is a
+// service's `container_name`.
 std::vector<Tie> ties_of(const Rendering& rendering, const std::string& service);
 
-// Has each service go with what it is tied to. New containers of that: it gets new ones too, or is
-// restarted where it merely asks for that. A restart: it is restarted. Jobs that have done their
-// work and what was stopped by hand stay as they are.
+// Adds steps for services tied to others. If those get new containers, the dependent service gets
+// new ones too, or is restarted if that is all it requests. If those are restarted, it is
+// restarted. Finished jobs and services that an operator stopped are left alone.
 void take_dependants_along(Plan& plan, const Rendering& rendering, const Observed& observed);
 
-// Whether a container of the service shares the network or processes of a container that is gone:
-// only a new one mends that.
+// Whether a container of the service shares the network or processes of a container that is gone,
+// which only a new container can fix.
 bool has_lost_what_it_shares(const Rendering& rendering, const Observed& observed,
                              const std::string& service);
 

@@ -1,4 +1,4 @@
-// The difference between a release and what runs, service by service, each with its reason. Pure.
+// The difference between a release and what is running, service by service, with reasons. Pure.
 #pragma once
 
 #include "agent/model/observed.hpp"
@@ -7,18 +7,18 @@
 
 namespace trimtab {
 
-// A release as far as a plan needs it.
+// The parts of a release that a plan needs.
 struct Target {
   const Rendering* rendering = nullptr;
   const std::map<std::string, std::map<std::string, std::string>>* mounted_files = nullptr;
-  const std::set<std::string>* jobs = nullptr;  // services that had done their work
+  const std::set<std::string>* jobs = nullptr;  // services known to be finished jobs
 };
 
 Target target_of(const Release& release, const Rendering& rendering);
 Target target_of(const ReleaseRecord& release, const Rendering& rendering);
 
-// What a plan starts from: what was verified to run, and the releases that it is of. What is of a
-// release that cannot be read any more counts as not verified.
+// What a plan starts from: what was verified to be running, and the releases that it belongs to.
+// Services of a release that cannot be read any more count as not verified.
 struct Base {
   struct Known {
     Rendering rendering;
@@ -28,49 +28,51 @@ struct Base {
   std::map<int, Known> releases;
 };
 
-// The numbers of the releases that a base of `running` needs.
+// Returns the numbers of the releases that a base of `running` needs.
 std::set<int> releases_of(const RunningSet& running);
 
-// From what runs to `next`. What was not verified to run is applied, so that Compose compares it. A
-// service that an operator stopped and that does not change stays stopped. `repair`: also put back
-// what is missing or was changed by hand.
+// Returns the plan from what is running to `next`. Services that were not verified are applied, so
+// that Compose compares them. An unchanged service that an operator stopped stays stopped. With
+// `repair`, missing and manually changed containers are restored too.
 Plan make_plan(const Target& next, const Base& base, const Observed& observed, bool repair);
 
-// The plan that goes back to `good` after `failed` was applied, be it in part. What was changed by
-// hand stays so, but what lost its container meanwhile is put back: without it going back would
-// never end. `unwell`: the services that did not work before `failed`, of which none is owed. A job
-// is not run again: it did its work when `good` was deployed; the container that `failed` made for
-// it goes away.
+// Returns the plan for rolling back to `good` after `failed` was applied, possibly only in part.
+// Manual changes are kept, but services that have lost their containers meanwhile are restored,
+// because the rollback's gate could never pass without them. `already_failing`: services that were
+// not working before `failed` and so need not be restored. Jobs are not run again, since they
+// finished when `good` was deployed; containers that `failed` created for them are removed.
 Plan make_rollback_plan(const Target& good, const Base& base, const Plan& failed,
                         const std::set<std::string>& already_failing, const Observed& observed);
 
-// For an operator's rollback to `older`: as make_plan with `repair`, but jobs that had done their
-// work then are not run again.
+// Returns the plan for an operator's rollback to `older`: like make_plan with `repair`, except that
+// jobs which had finished in that release are not run again.
 Plan make_return_plan(const Target& older, const Base& base, const Observed& observed);
 
-// What runs once the release has passed its gate. `before` and `plan`: what ran when the plan was
-// made; what was changed by hand in services that it leaves alone stays visible as drift.
+// Returns what is running after the release passed its gate. `before` and `plan`: what was running
+// when the plan was made, and that plan. Manual changes in services that the plan leaves alone
+// remain visible as drift.
 RunningSet running_after(const ReleaseRecord& release, const RunningSet& before, const Plan& plan,
                          const std::vector<Container>& containers);
 
-// The services of the rendering that do not work: gone, ended or unhealthy, for whatever reason.
+// Returns the services of the rendering that are not working: their containers are gone, exited or
+// unhealthy, for whatever reason.
 std::set<std::string> failing_services(const RunningSet& running, const Rendering& rendering,
                                        const Observed& observed);
 
-// Whether an operator stopped this container: it has ended, and Docker would have started it again
-// had it ended by itself.
+// Whether an operator stopped this container: it has exited although its restart policy would have
+// restarted it after any exit of its own.
 bool is_stopped_by_hand(const Container& container);
 
-// Whether the container looks like a job that has done its work: it ended well, and Docker is not
-// to start it again.
+// Whether the container looks like a finished job: it exited with 0 and its restart policy does not
+// restart it.
 bool is_finished_job(const Container& container);
 
-// The same, where the release (null: none) knows of a service that it ran on after the gate: then
-// it was no job, but was stopped, by Docker's own stop for example.
+// The same, but false if `release` (null: none) knows that the service kept running after its gate:
+// then it is not a job but was stopped, for example by a shutdown of Docker.
 bool is_finished_job(const Container& container, const ReleaseRecord* release);
 
-// Differences between what runs and what was verified to run, in words, for the services of the
-// rendering. What an operator stopped is as he wants it.
+// Returns the differences between what is running and what was verified, in words, for the services
+// of the rendering. What an operator stopped is not reported.
 std::vector<std::string> drift(const RunningSet& running, const Rendering& rendering,
                                const Observed& observed);
 

@@ -1,4 +1,4 @@
-// Can a service's new container run beside the old one? Pure.
+// Decides whether a service's new container can run beside the old one. Pure.
 #pragma once
 
 #include <cstdint>
@@ -12,25 +12,26 @@
 
 namespace trimtab {
 
-// Whether the service says `deploy: {update_config: {order: start-first}}`.
+// Whether the service sets `deploy: {update_config: {order: start-first}}`.
 bool asks_for_start_first(const Json& service);
 
-// Why two containers of the service cannot run at once, in words that follow "stop-first, since";
-// "" where they can. What a database keeps in a volume has one server at a time; a volume of
-// anything else is taken for shareable, as the compose file asks for start-first. `containers`: of
-// the service, which tell of the volumes that only their image asks for.
+// Returns why two containers of the service cannot run at once, in words that follow "stop-first,
+// since"; "" if they can. A database's volume allows only one server at a time; any other volume is
+// assumed to be shareable, since the Compose file asks for start-first. `containers`: those of the
+// service, which show the volumes that only their image declares.
 std::string obstacle_to_rolling(const Rendering& rendering, const std::string& service,
                                 const std::vector<const Container*>& containers);
 
-// Rolls for which the memory does not suffice become recreations; a line for people on each.
-// What a container needs is what its service reserves or what its largest one takes now, whichever
-// is more. `used`: service → bytes, as far as known. `available`: bytes.
+// Replaces rolling updates for which memory does not suffice by recreation. Returns one line per
+// service for the user. A new container is assumed to need what its service reserves or what the
+// service's largest container uses now, whichever is more. `used`: service → bytes, as far as
+// known. `available`: bytes.
 std::vector<std::string> keep_within_memory(Plan& plan, const Rendering& rendering,
                                             const Observed& observed,
                                             const std::map<std::string, std::uint64_t>& used,
                                             std::uint64_t available);
 
-// The risk of replacing the service's containers by stopping them first.
+// Returns the risk of replacing the service's containers stop-first.
 Risk risk_of_replacing(const Json& service, const std::vector<const Container*>& containers);
 
 }  // namespace trimtab

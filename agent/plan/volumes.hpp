@@ -1,4 +1,4 @@
-// The named volumes that services keep their data in. Pure.
+// The named volumes in which services keep their data. Pure.
 #pragma once
 
 #include <map>
@@ -10,40 +10,40 @@
 
 namespace trimtab {
 
-// The host's name of the volume that the compose file calls `volume`.
+// Returns the host's name of the volume called `volume` in the Compose file.
 std::string volume_name(const Rendering& rendering, const std::string& project,
                         const std::string& volume);
 
-// The host's names of the volumes that services mount, each with these services. Without external
-// volumes, which Compose never makes.
+// Returns the host's names of mounted volumes, each with the services that mount it. Excludes
+// external volumes, which Compose never creates.
 std::map<std::string, std::set<std::string>> named_volumes(const Rendering& rendering,
                                                            const std::string& project);
 
-// The rendering for those who must not make `volumes` (the host's names): they are external ones,
-// without which Compose refuses to start anything.
+// Returns the rendering with `volumes` (the host's names) marked as external, so that Compose
+// refuses to start without them instead of creating them.
 Json with_external_volumes(const Rendering& rendering, const std::string& project,
                            const std::set<std::string>& volumes);
 
 struct LostVolume {
-  std::string volume;        // the host's name of it
-  std::string service;       // that kept its data there
-  bool has_options = false;  // a driver or options of its own
+  std::string volume;        // the host's name
+  std::string service;       // service that kept its data there
+  bool has_options = false;  // has a driver or options of its own
 
   [[nodiscard]] std::string text() const;
   [[nodiscard]] std::string hint() const;
   friend bool operator==(const LostVolume&, const LostVolume&) = default;
 };
 
-// The services that ran well with the release.
+// Returns the services that were working with the release.
 std::set<std::string> services_that_ran(const ReleaseRecord& release);
 
-// The volumes of a release that ran which are not on this host any more. Compose would make empty
-// ones in their place. `present`: the host's volumes.
+// Returns the volumes of a release that ran which no longer exist on this host and which Compose
+// would recreate empty. `present`: the host's volumes.
 std::vector<LostVolume> lost_volumes(const ReleaseRecord& release, const Rendering& rendering,
                                      const std::set<std::string>& present);
 
-// Those of the lost volumes that Compose would make for this rendering: it makes all that the file
-// has, also where it is asked for services that mount none.
+// Returns the lost volumes that Compose would create for this rendering: it creates all volumes of
+// the file, even if the services it starts mount none.
 std::vector<LostVolume> made_anew(std::vector<LostVolume> lost, const Rendering& rendering,
                                   const std::string& project);
 

@@ -1,5 +1,5 @@
-// The mistakes that people really make, found before anything is touched. Pure: what a check needs
-// to know of the host is gathered beforehand.
+// Finds common mistakes before anything is touched. Pure: what the checks need to know about the
+// host is gathered beforehand.
 #pragma once
 
 #include <map>
@@ -16,43 +16,47 @@
 
 namespace trimtab::preflight {
 
-// The major versions of PostgreSQL in the image that a service runs and in that of the release.
+// Major versions of PostgreSQL in the image that is running and in the release's.
 struct PostgresMajors {
   std::string runs;
   std::string wanted;
 };
 
+// More than 15 members: plain data, everything that the checks look at.
 struct Input {
   std::string project;
-  std::string directory;  // the live one
+  std::string directory;  // live directory
   const Rendering* next = nullptr;
-  bool is_first = false;               // nothing was deployed yet
-  const Rendering* current = nullptr;  // the newest release that can be read; null: there is none
+  bool is_first = false;               // nothing has been deployed yet
+  const Rendering* current = nullptr;  // newest readable release; null: none
   std::vector<std::string> unset_variables;
   std::set<DollarValue> dollar_values;
-  std::string env_file;  // as the user knows it, for hints; "" where there is none
-  std::set<std::string> built_images_missing;  // services with only build: whose image is not here
-  std::map<std::string, std::string> shown_state;  // paths that show the state directory: who names
-  std::set<std::string> missing_sources;   // bind sources that exist neither live nor in the commit
-  std::vector<Container> all_containers;   // of the whole host
-  std::vector<Container> foreign;          // that bear the project's label, but are not the stack's
-  std::string project_holder;              // another stack that has the project; "": none
-  std::vector<Container> running;          // made by hand, where the stack is to be taken over
+  std::string env_file;  // as the user knows it, for hints; "": none
+  std::set<std::string>
+      built_images_missing;  // services with only build: whose image does not exist
+  std::map<std::string, std::string>
+      shown_state;  // mounted paths that expose the state directory → what mounts them
+  std::set<std::string> missing_sources;  // bind sources that exist neither live nor in the commit
+  std::vector<Container> all_containers;  // of the whole host
+  std::vector<Container> foreign;         // with the project's label, but not the stack's
+  std::string project_holder;             // other stack with the same project; "": none
+  std::vector<Container> running;         // manually created ones, if the stack is to be taken over
   std::vector<std::string> compose_files;  // relative to the directory
-  std::set<std::string> tracked_files;   // absolute paths of files of the commit, as far as mounted
-  std::vector<LostVolume> lost_volumes;  // of the release that ran last
-  std::vector<PortHolder> port_holders;  // of the ports that `next` publishes
-  std::vector<std::string> collisions;   // untracked files where the commit has a different one
+  std::set<std::string> tracked_files;     // absolute paths of mounted files of the commit
+  std::vector<LostVolume> lost_volumes;    // of the last release that ran
+  std::vector<PortHolder> port_holders;    // of the ports that `next` publishes
+  std::vector<std::string>
+      collisions;  // untracked files in the way of different ones in the commit
   std::vector<ServerCertificateFile> certificates;
-  bool self_signed_until_issued = false;  // what is missing of these is made before the start
+  bool self_signed_until_issued = false;  // missing certificates are created before the start
   WallTime now;
   std::map<std::string, PostgresMajors> postgres;  // by service
   std::vector<ImagePull> pulls;
-  std::string image_directory;                             // where the Engine keeps images
-  std::optional<std::uint64_t> free_bytes;                 // there; unset where it is not known
-  std::map<std::string, HealthCheck> image_health_checks;  // by service, of images that are here
+  std::string image_directory;              // directory where the Engine stores images
+  std::optional<std::uint64_t> free_bytes;  // in that directory; unset if unknown
+  std::map<std::string, HealthCheck> image_health_checks;  // by service, of local images
   std::chrono::milliseconds gate_timeout{0};
-  std::optional<std::set<std::string>> networks;  // of the host; unset where Docker does not tell
+  std::optional<std::set<std::string>> networks;  // of the host; unset if Docker does not answer
   std::optional<std::set<std::string>> volumes;
 };
 
@@ -81,7 +85,7 @@ Findings health_known_late(const Input& input);
 Findings external_missing(const Input& input);
 Findings container_name_taken(const Input& input);
 
-// All of them, errors first.
+// Runs all checks; returns errors first.
 Findings check(const Input& input);
 
 }  // namespace trimtab::preflight
