@@ -1,5 +1,5 @@
-// Coroutines on one loop thread: tasks, deadlines, wake-ups, groups of tasks. Everything here is
-// used by that thread alone.
+// Coroutines on one event loop thread: tasks, deadlines, wake-ups, task groups. Nothing here is
+// thread-safe.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -23,16 +23,16 @@ using Task = asio::awaitable<T>;
 
 using SteadyClock = std::chrono::steady_clock;
 
-// Completes after `duration`. Cancellation shows as Errc::cancelled.
+// Completes after `duration`, or with Errc::cancelled.
 Task<Result<void>> sleep_for(SteadyClock::duration duration);
 
-// A flag to wait for. notify() before wait() is not lost; several notify() make one wake-up.
-// Used by the loop thread alone; one waiter at a time.
+// A flag to wait for. A notify() before wait() is not lost; several notify() cause one wake-up. For
+// one waiter at a time.
 class WakeEvent {
  public:
   explicit WakeEvent(asio::any_io_executor executor);
   void notify();
-  // True when notified, false when `deadline` passed or the wait was cancelled.
+  // Returns true if notified, false if `deadline` has passed or the wait was cancelled.
   Task<bool> wait_until(SteadyClock::time_point deadline);
   Task<bool> wait() { return wait_until(SteadyClock::time_point::max()); }
 
@@ -41,7 +41,7 @@ class WakeEvent {
   bool notified_ = false;
 };
 
-// Runs tasks that belong together and stops them together. Must be empty when destroyed:
+// Runs tasks that belong together and stops them together. Must be empty when destroyed: call
 // cancel(), then await idle().
 class TaskGroup {
  public:
@@ -50,10 +50,10 @@ class TaskGroup {
   TaskGroup& operator=(const TaskGroup&) = delete;
   ~TaskGroup();
 
-  // Starts the task. An exception that leaves it ends the program: it is a defect, and the next
-  // start recovers from the journal.
+  // Starts the task. An exception that escapes from it terminates the program: it is a defect, and
+  // the next start recovers from the recorded state.
   void spawn(std::string name, Task<void> task);
-  // Terminal cancellation of all; each ends at its next suspension.
+  // Cancels all tasks (terminal); each ends at its next suspension point.
   void cancel();
   // Completes when no task is left.
   Task<void> idle();
@@ -81,8 +81,8 @@ Task<void> store_result(Task<T> task, T* into) {
 }
 }  // namespace detail
 
-// The task's result, or Errc::timed_out with `what` in its text once `deadline` has passed; the
-// task is then cancelled and awaited.
+// Returns the task's result, or Errc::timed_out with `what` in its text if `deadline` passes first;
+// the task is then cancelled and awaited.
 template <class T>
 Task<Result<T>> with_deadline(SteadyClock::time_point deadline, std::string what,
                               Task<Result<T>> task) {

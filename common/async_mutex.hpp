@@ -1,4 +1,4 @@
-// Lets tasks of one loop go one after another.
+// A mutex for coroutines on one event loop.
 #pragma once
 
 #include <list>
@@ -13,7 +13,7 @@ class AsyncMutex {
  public:
   explicit AsyncMutex(asio::any_io_executor executor) : executor_(std::move(executor)) {}
 
-  // Gives the turn back when destroyed.
+  // Releases the lock when destroyed.
   class Guard {
    public:
     explicit Guard(AsyncMutex* turn) : turn_(turn) {}
@@ -27,18 +27,18 @@ class AsyncMutex {
     AsyncMutex* turn_;
   };
 
-  // First come, first served.
+  // Acquires the lock. Waiters are served in order of arrival.
   Task<Guard> lock() {
     if (taken_) {
       Waiter place(*this);
       while (!place.granted) co_await place.woken.wait();
-      place.granted = false;  // from here on it is the holder's
+      place.granted = false;  // the returned Guard owns the lock now
     }
     taken_ = true;
     co_return Guard(this);
   }
 
-  // The turn, if nobody has it.
+  // Acquires the lock if it is free.
   std::optional<Guard> try_lock() {
     if (taken_) return std::nullopt;
     taken_ = true;
@@ -48,7 +48,8 @@ class AsyncMutex {
   [[nodiscard]] bool taken() const { return taken_; }
 
  private:
-  // In the queue. A task that is cancelled leaves it, and passes on a turn that it got meanwhile.
+  // An entry of the queue. A cancelled task leaves the queue, and passes the lock on if it was just
+  // granted.
   struct Waiter {
     explicit Waiter(AsyncMutex& of) : turn(of), woken(of.executor_) {
       turn.waiting_.push_back(this);
@@ -64,7 +65,7 @@ class AsyncMutex {
     bool granted = false;
   };
 
-  // The turn stays taken on its way to the next, so that nobody comes in between.
+  // The lock stays taken while it is handed to the next waiter, so that nobody can overtake.
   void release() {
     taken_ = !waiting_.empty();
     if (!taken_) return;

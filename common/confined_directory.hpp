@@ -1,4 +1,4 @@
-// Files below a directory that somebody else may own, and may change at any moment.
+// Access to files in a directory that another user may own and modify at any moment.
 #pragma once
 
 #include <sys/stat.h>
@@ -11,71 +11,72 @@
 
 namespace trimtab {
 
-// When the bytes of a file are synced: before it takes its place, so that a power cut leaves either
-// what was there or all of the new one; or later, by sync().
+// When the content of a file is synced: before it is moved into place, so that a power cut leaves
+// either the old or the complete new content; or later, by sync().
 enum class SyncBytes { first, later };
 
-// Paths are relative to the directory and without "..". No symbolic link in them is followed,
-// whatever is exchanged meanwhile: each component is opened by itself, below the one before. So
-// root writes nowhere but where the directory's owner could. What is made belongs to that owner.
+// Confines root's file access to one directory. Paths are relative to it and must not contain "..".
+// Symbolic links in them are never followed, even if the owner swaps components concurrently,
+// because each component is opened relative to its parent. So root writes only where the
+// directory's owner could write. Created files belong to that owner.
 //
-// Errors name the path; conflict where a symbolic link, or something of the wrong kind, stands in
-// it.
+// Errors name the path. conflict if a symbolic link, or something of the wrong type, is in the
+// path.
 class ConfinedDirectory {
  public:
-  // An absolute path. A symbolic link in it is followed only if root, or the user that we run as,
-  // owns it. not_found where it does not exist.
+  // `path` must be absolute. Symbolic links in it are followed only if root or the effective user
+  // owns them. not_found if it does not exist.
   static Result<ConfinedDirectory> open(const std::filesystem::path& path);
-  // Makes what is missing of the path, for the user that we run as.
+  // Like open(), but creates missing directories, owned by the effective user.
   static Result<ConfinedDirectory> make(const std::filesystem::path& path);
 
-  // As it was given.
+  // The path passed to open() or make().
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 
-  // What stands there, without following it.
+  // lstat.
   [[nodiscard]] Result<struct stat> status(const std::filesystem::path& relative) const;
-  // A regular file, open for reading.
+  // Opens a regular file for reading.
   [[nodiscard]] Result<UniqueFd> read(const std::filesystem::path& relative) const;
 
   // mkdir -p.
   [[nodiscard]] Result<void> make_directories(const std::filesystem::path& relative) const;
-  // Puts a file there with the bytes of `from`, in place of a file, a link or empty directories.
-  // Missing directories are made.
+  // Creates a file with the content of `from`, replacing a file, a link or empty directories.
+  // Creates missing parent directories.
   [[nodiscard]] Result<void> put_file(const std::filesystem::path& relative, int from, mode_t mode,
                                       SyncBytes sync = SyncBytes::first) const;
   [[nodiscard]] Result<void> put_file(const std::filesystem::path& relative,
                                       std::string_view content, mode_t mode,
                                       SyncBytes sync = SyncBytes::first) const;
-  // The same with a symbolic link, which may lead anywhere.
+  // The same for a symbolic link, whose target may be anywhere.
   [[nodiscard]] Result<void> put_link(const std::filesystem::path& relative,
                                       const std::string& target) const;
-  // Overwrites the bytes of a regular file that has one name, keeping its inode.
+  // Overwrites a regular file in place, keeping its inode. conflict if it has several hard links.
   [[nodiscard]] Result<void> rewrite_in_place(const std::filesystem::path& relative,
                                               int from) const;
-  // Sets or clears the execute bits of a regular file; whoever may read it may run it.
+  // Sets or clears the execute bits of a regular file: everyone who may read it may execute it.
   [[nodiscard]] Result<void> set_executable(const std::filesystem::path& relative,
                                             bool executable) const;
-  // Makes the file, mode 0644, durably. conflict where something is there already.
+  // Creates the file durably with mode 0644. conflict if something exists there.
   [[nodiscard]] Result<void> create_file(const std::filesystem::path& relative,
                                          std::string_view content) const;
-  // Appends to a regular file that has one name; makes it, mode 0644, where there is none.
+  // Appends to a regular file, creating it with mode 0644. conflict if it has several hard links.
   [[nodiscard]] Result<void> append(const std::filesystem::path& relative,
                                     std::string_view content) const;
-  // Takes the place of a file, a link or empty directories.
+  // Replaces a file, a link or empty directories at `to`.
   [[nodiscard]] Result<void> rename(const std::filesystem::path& from,
                                     const std::filesystem::path& to) const;
-  // Removes a file or a link. Nothing there is success.
+  // Removes a file or a link. Succeeds if there is nothing.
   [[nodiscard]] Result<void> remove(const std::filesystem::path& relative) const;
-  // Removes the directories that are empty, from this one upwards.
+  // Removes this directory and its ancestors, as far as they are empty.
   void remove_empty_directories(const std::filesystem::path& relative) const;
 
-  // syncfs: all that was written is on the disk when it returns.
+  // syncfs: everything written is on disk when it returns.
   [[nodiscard]] Result<void> sync() const;
 
  private:
   ConfinedDirectory(UniqueFd top, std::filesystem::path path, const struct stat& owner);
 
-  // The directory itself for "".
+  // "" stands for the directory itself.
   [[nodiscard]] Result<UniqueFd> directory(const std::filesystem::path& relative,
                                            bool make_missing) const;
   [[nodiscard]] Result<UniqueFd> open_file(const std::filesystem::path& relative, int flags) const;

@@ -1,5 +1,5 @@
-// Work that may block for long (syncing, walks through directories, removal of many files) beside
-// the loop.
+// Runs work that may block for long (syncing, walking directories, removing many files) outside of
+// the event loop.
 #pragma once
 
 #include <exception>
@@ -14,13 +14,13 @@
 namespace trimtab {
 
 namespace detail {
-// Completes once the work has run to its end, whether or not the caller was cancelled meanwhile.
+// Completes when the work is done, even if the caller was cancelled meanwhile.
 Task<void> run_on_disk_thread(std::shared_ptr<std::function<void()>> work);
 }  // namespace detail
 
-// What `work` returns, or throws, once it ran on the one disk thread, after all that was given to
-// it before. A cancellation does not cut it short: it is awaited, and what it refers to may be of
-// the caller.
+// Runs `work` on the single disk thread, after all work queued before it, and returns its result or
+// rethrows its exception. Cancellation does not interrupt it: the call waits for it, so `work` may
+// refer to the caller's variables.
 template <class Work>
 Task<std::invoke_result_t<Work&>> on_disk_thread(Work work) {
   std::optional<std::invoke_result_t<Work&>> result;

@@ -1,5 +1,5 @@
-// Points at which a test ends the daemon, as kill -9 or a power cut would, and times that are too
-// long to wait for. Compiled in for tests alone (TRIMTAB_FAILPOINTS).
+// Points at which a test kills the daemon, as kill -9 or a power cut would, and timeouts that tests
+// shorten. Compiled in only for tests (TRIMTAB_FAILPOINTS).
 #pragma once
 
 #include <chrono>
@@ -7,11 +7,11 @@
 
 namespace trimtab {
 
-// Ends the process at once if the environment's TRIMTAB_KILL_AT names this point, and, where that
-// holds "NAME#N", when it is passed for the Nth time.
+// Kills the process if the environment variable TRIMTAB_KILL_AT names this point or, with "NAME#N",
+// when it is passed for the Nth time.
 #ifdef TRIMTAB_FAILPOINTS
 void failpoint(std::string_view name);
-// `usual`, unless the environment has other milliseconds under that name.
+// Returns the milliseconds in the environment variable `name`, by default `usual`.
 std::chrono::milliseconds time_in_tests(const char* name, std::chrono::milliseconds usual);
 #else
 inline void failpoint(std::string_view) {}

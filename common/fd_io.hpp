@@ -1,4 +1,4 @@
-// Reading and writing through file descriptors.
+// Reading from and writing to file descriptors.
 #pragma once
 
 #include <filesystem>
@@ -9,17 +9,18 @@
 
 namespace trimtab {
 
-// Writes all of it. Returns 0, or the errno of the write that failed.
+// Writes the whole content. Returns 0, or the errno of the failed write.
 int write_all(int fd, std::string_view content);
 
-// Writes all bytes of the file `from`, wherever its offset is. Returns 0, or an errno.
+// Copies the whole file `from`, regardless of its offset. Returns 0 or an errno.
 int copy_bytes(int from, int to);
 
-// The rest of the file; too_large if that is more than `limit` bytes. `path` is for errors.
+// Reads the rest of the file; too_large if that exceeds `limit` bytes. `path` is for error
+// messages.
 Result<std::string> read_all(int fd, const std::filesystem::path& path, std::size_t limit);
 
-// A file in memory that has these bytes, its offset at the first. Not valid, with errno set, if
-// there is no memory.
+// Creates an anonymous file in memory with this content, positioned at its start. Invalid, with
+// errno set, if out of memory.
 UniqueFd file_in_memory(std::string_view content);
 
 }  // namespace trimtab

@@ -1,4 +1,4 @@
-// Files that root reads by paths that users may change.
+// Reading files as root whose paths other users may modify.
 #pragma once
 
 #include <filesystem>
@@ -8,17 +8,18 @@
 
 namespace trimtab {
 
-// As the kernel has it for /tmp (fs.protected_symlinks), in every directory: a symbolic link of a
-// user, other than root and the one that we run as, is followed only to a file that he could read
-// himself: his own, or one open to all in directories open to all. Each component is opened by
-// itself, below the one before, so that what was looked at is what is read, whatever is exchanged
-// meanwhile.
+// Opens a regular file for reading with the rule that the kernel applies in /tmp
+// (fs.protected_symlinks), but in every directory: a symbolic link of a user other than root and
+// the effective user is followed only to a file that its owner could read: one that the owner owns,
+// or one readable by everyone in directories searchable by everyone. Each component is opened
+// relative to its parent, so that the file that was checked is the one that is read, even if the
+// path changes concurrently.
 //
-// Open for reading. untrusted, with the link, its owner and the command that mends it; not_found;
-// invalid where it is no regular file.
+// untrusted, naming the link, its owner and the command that fixes it; not_found; invalid if it is
+// not a regular file.
 Result<UniqueFd> open_guarded(const std::filesystem::path& path);
 
-// The whole file; too_large if it has more than `limit` bytes.
+// Reads the whole file; too_large if it exceeds `limit` bytes.
 Result<std::string> read_guarded(const std::filesystem::path& path, std::size_t limit);
 
 }  // namespace trimtab

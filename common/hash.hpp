@@ -1,5 +1,5 @@
-// SHA-256 and the encodings around it. Where OpenSSL fails to compute a digest (no provider, no
-// memory), the process is terminated with the reason: there is no safe value to return.
+// SHA-256 and the encodings used with it. If OpenSSL fails to compute a digest (no provider, no
+// memory), the process terminates with the reason, because there is no safe value to return.
 #pragma once
 
 #include <memory>
@@ -12,10 +12,10 @@ struct evp_mac_ctx_st;
 
 namespace trimtab {
 
-// Lower-case hex of the SHA-256 of `data`.
+// Returns the SHA-256 of `data` in lower-case hex.
 std::string sha256_hex(std::string_view data);
 
-// HMAC-SHA256 of a message that comes in pieces.
+// Computes the HMAC-SHA256 of a message that arrives in pieces.
 class HmacSha256 {
  public:
   explicit HmacSha256(std::string_view key);
@@ -33,17 +33,18 @@ class HmacSha256 {
   std::unique_ptr<evp_mac_ctx_st, Free> context_;
 };
 
-// The 32 bytes of the HMAC-SHA256 of `data`.
+// Returns the 32 bytes of the HMAC-SHA256 of `data`.
 std::string hmac_sha256(std::string_view key, std::string_view data);
 
-// Lower-case hex.
+// Returns lower-case hex.
 std::string hex_encode(std::string_view data);
 
-// Compares in a time that tells nothing of where, or whether in their length, the two differ.
+// Compares in constant time: reveals neither the position of a difference nor whether the lengths
+// differ.
 bool equal_secrets(std::string_view one, std::string_view other);
 
 std::string base64_encode(std::string_view data);
-// RFC 4648 section 5, with padding, as Docker's X-Registry-Auth wants it.
+// RFC 4648 section 5, with padding, as required for Docker's X-Registry-Auth.
 std::string base64url_encode(std::string_view data);
 std::optional<std::string> base64_decode(std::string_view text);
 

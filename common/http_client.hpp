@@ -1,4 +1,4 @@
-// An HTTP/1.1 client connection: Unix socket, TCP, or TLS with verified certificates.
+// An HTTP/1.1 client connection over a Unix socket, TCP, or TLS with certificate verification.
 #pragma once
 
 #include <cstdint>
@@ -14,34 +14,36 @@
 
 namespace trimtab::http {
 
-// Where to connect. Exactly one of `unix_path` and `host` is set.
+// Where to connect. Exactly one of `unix_path` and `host` must be set.
 struct Endpoint {
   std::string unix_path;
-  std::string host;  // a name or an address; IPv6 without brackets
+  std::string host;  // name or address; IPv6 without brackets
   std::uint16_t port = 0;
   bool tls = false;
-  std::string ca_file;  // PEM file trusted besides the system's store; empty: the store alone
-  Proxy proxy = {};     // of `host`
+  std::string ca_file;  // PEM file trusted in addition to the system's certificates; empty: none
+  Proxy proxy = {};     // for connecting to `host`
 };
 
-// The server of `url`, by the proxy that `proxies` name for it.
+// The server of `url`, through the proxy that `proxies` configure for it.
 Result<Endpoint> endpoint_for(const Url& url, const Proxies& proxies, std::string ca_file);
 
 struct Limits {
   std::size_t body_bytes = 8 * 1024 * 1024;
-  // Of one exchange, connecting included. Resolving a name cannot be interrupted and may end later.
+  // For one exchange including connecting. Resolving a name cannot be interrupted and may exceed
+  // it.
   SteadyClock::duration timeout = std::chrono::seconds(30);
 };
 
-// Gets the pieces of a streamed body as they arrive; false ends the stream (and the connection).
+// Receives the pieces of a streamed body as they arrive; returning false ends the stream and closes
+// the connection.
 using OnChunk = std::function<bool(std::string_view chunk)>;
 
-// One connection, opened by the first request and kept alive; a request on a connection that the
-// other side has closed meanwhile is sent once more on a new one, unless bytes of an answer were
-// seen, or it is a POST that was written whole. One exchange at a time, all on one loop, which must
-// outlive the Connection; redirects are answers like others. Errors: unavailable (cannot connect,
-// cut), denied (the socket's permissions), timed_out, untrusted (certificate), too_large, invalid
-// (not HTTP or not TLS at the other end).
+// One connection, opened by the first request and kept alive. If the server has closed the kept
+// connection, the request is repeated once on a new one, unless part of a response was received, or
+// it is a POST that was written completely. One exchange at a time, on one event loop, which must
+// outlive the Connection. Redirects are not followed. Errors: unavailable (cannot connect,
+// connection lost), denied (socket permissions), timed_out, untrusted (certificate), too_large,
+// invalid (the peer does not speak HTTP or TLS).
 class Connection {
  public:
   explicit Connection(Endpoint endpoint);
@@ -51,10 +53,11 @@ class Connection {
 
   Task<Result<Response>> exchange(Request request, Limits limits);
 
-  // Like exchange, but a 2xx answer's body goes to `on_chunk`, after `on_open` was called once when
-  // its head had arrived; other answers' bodies (bounded) are in the Response. `limits.timeout`
-  // bounds connecting and the head. Then the stream may last for ever, unless nothing arrives for
-  // `idle` (timed_out; duration::max(): never). Always on a connection of its own.
+  // Like exchange, but passes the body of a 2xx response to `on_chunk`, after calling `on_open`
+  // once when its head has arrived. Bodies of other responses (bounded) are in the Response.
+  // `limits.timeout` bounds connecting and receiving the head. After that the stream may last
+  // indefinitely, unless nothing arrives for `idle` (timed_out; duration::max(): no limit). Always
+  // uses a connection of its own.
   Task<Result<Response>> stream(Request request, Limits limits, SteadyClock::duration idle,
                                 std::function<void()> on_open, OnChunk on_chunk);
 

@@ -1,5 +1,5 @@
-// An incremental parser of HTTP/1.1 messages on Beast's, for the client's and the server's own
-// files: it drags in Beast, which other headers keep away from.
+// An incremental HTTP/1.1 parser on top of Beast. Included only by the client's and the server's
+// source files, to keep Beast out of other translation units.
 #pragma once
 
 #include <boost/beast/core/flat_buffer.hpp>
@@ -23,16 +23,16 @@ class MessageParser final : public boost::beast::http::basic_parser<is_request> 
  public:
   MessageParser(std::size_t header_bytes, std::size_t body_bytes) : body_left_(body_bytes) {
     Base::header_limit(static_cast<std::uint32_t>(header_bytes));
-    Base::body_limit(boost::none);  // bounded by body_left_, for both kinds of body alike
+    Base::body_limit(boost::none);  // bounded by body_left_ instead, for both kinds of bodies
   }
 
-  // From here on the body goes to `on_body` (false: wants no more), in whatever size.
+  // Passes the rest of the body to `on_body` (false: wants no more), without a size limit.
   void pass_body_to(std::function<bool(std::string_view)> on_body) {
     on_body_ = std::move(on_body);
   }
 
-  // Takes what it can from `buffer`. need_more: it wants more bytes. Stops behind the header the
-  // first time that it is complete.
+  // Consumes what it can from `buffer`. need_more: more bytes are required. Returns once after the
+  // header is complete.
   error_code feed(boost::beast::flat_buffer& buffer) {
     error_code ec;
     while (!Base::is_done()) {
@@ -51,7 +51,7 @@ class MessageParser final : public boost::beast::http::basic_parser<is_request> 
   int status = 0;
   Headers headers;
   std::string body;
-  bool refused_body = false;  // on_body gave false
+  bool refused_body = false;  // on_body returned false
 
  private:
   void on_request_impl(boost::beast::http::verb, View method_text, View target_text, int number,
@@ -65,7 +65,7 @@ class MessageParser final : public boost::beast::http::basic_parser<is_request> 
     version = number;
   }
   void on_field_impl(boost::beast::http::field, View name, View value, error_code&) override {
-    if (Base::is_header_done()) return;  // trailers of a chunked body say nothing to us
+    if (Base::is_header_done()) return;  // ignores the trailers of a chunked body
     headers.emplace_back(std::string(name.data(), name.size()),
                          std::string(value.data(), value.size()));
   }

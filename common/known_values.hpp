@@ -1,4 +1,4 @@
-// Values that nobody is to read in messages, such as passwords, taken out of foreign words. Pure.
+// Removes values that must not appear in messages, such as passwords, from foreign text. Pure.
 #pragma once
 
 #include <string>
@@ -9,19 +9,19 @@ namespace trimtab {
 
 class KnownValues {
  public:
-  // Remembers a value, each line of it, and how it looks in URLs and in quotes.
+  // Remembers a value, each of its lines, and their forms in URLs and in quotes.
   void add(std::string_view value);
 
-  // Words that everybody may read (names of services, images): values that stand in them are shown.
+  // Remembers public text (names of services, images): values contained in it are not hidden.
   void add_public(std::string_view text);
 
-  // `text` with *** in place of each value. A value of fewer than 8 characters counts where it
-  // stands alone; one of fewer than 4, a small number or a word such as "true" is left: hiding it
-  // would hide much else.
+  // Returns `text` with *** in place of each value. A value of fewer than 8 characters is replaced
+  // only as a whole word. One of fewer than 4, a small number, or a word such as "true" is kept,
+  // because hiding it would make messages unreadable.
   [[nodiscard]] std::string hide_in(std::string_view text) const;
 
-  // The same for words that were said about a value, such as an error of Compose: also parts of
-  // values that stand alone or in quotes, in any case, and short values in quotes.
+  // For text that quotes values, such as an error of Compose: also hides parts of values that are
+  // whole words or in quotes, in any case, and short values in quotes.
   [[nodiscard]] std::string hide_in_error(std::string_view text) const;
 
   [[nodiscard]] bool empty() const { return values_.empty() && short_values_.empty(); }
@@ -30,8 +30,8 @@ class KnownValues {
   [[nodiscard]] bool is_public(const std::string& value) const;
   [[nodiscard]] bool is_part_of_value(const std::string& word, bool in_quotes) const;
 
-  std::vector<std::string> values_;        // the longest first
-  std::vector<std::string> short_values_;  // that are hidden in quotes alone
+  std::vector<std::string> values_;        // longest first
+  std::vector<std::string> short_values_;  // hidden only in quotes
   std::string public_text_;
 };
 

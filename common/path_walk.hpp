@@ -1,4 +1,4 @@
-// For those who follow a path one component at a time, because others may change it meanwhile.
+// For walking a path one component at a time, because others may change it meanwhile.
 #pragma once
 
 #include <deque>
@@ -7,10 +7,10 @@
 
 namespace trimtab {
 
-// How many symbolic links are followed on the way: the kernel's own limit, path_resolution(7).
+// Maximum number of symbolic links to follow: the kernel's own limit, path_resolution(7).
 inline constexpr int max_links = 40;
 
-// Those of an absolute or relative path, in order; without "/" and ".".
+// Returns the components of an absolute or relative path in order, without "/" and ".".
 std::deque<std::string> components(const std::filesystem::path& path);
 
 }  // namespace trimtab

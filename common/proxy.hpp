@@ -1,5 +1,5 @@
-// Which requests go through a proxy. The variables' meaning is curl's and git's: http_proxy in
-// lower case alone (HTTP_PROXY is what a CGI client could set), the others in both cases.
+// Decides which requests use a proxy. Environment variables mean what they mean to curl and git:
+// http_proxy only in lower case (a CGI client could set HTTP_PROXY), the others in both cases.
 #pragma once
 
 #include <cstdint>
@@ -12,9 +12,9 @@
 
 namespace trimtab::http {
 
-// A proxy that is itself asked over plain HTTP.
+// A proxy that is itself contacted over plain HTTP.
 struct Proxy {
-  std::string host;  // IPv6 without brackets; empty: no proxy, straight to the server
+  std::string host;  // IPv6 without brackets; empty: no proxy
   std::uint16_t port = 0;
   std::string credentials;  // "user:password", never shown; empty: none
 
@@ -24,23 +24,25 @@ struct Proxy {
 struct Proxies {
   std::string http;  // for http:// URLs: "http://[USER:PASSWORD@]HOST[:PORT]"; empty: none
   std::string https;
-  // Hosts asked without: a name and all below it, ".example.com", an address, "*" for all.
+  // Hosts contacted directly: a name with everything below it, ".example.com", an address, "*" for
+  // all.
   std::vector<std::string> except;
 
   friend bool operator==(const Proxies&, const Proxies&) = default;
 };
 
-// HOST, HOST:PORT or an http:// URL, with a user and a password or without; port 1080 is not
-// assumed, 80 is. Errc::invalid quotes nothing, since a password may be in it.
+// Parses HOST, HOST:PORT or an http:// URL, optionally with user and password. The default port is
+// 80 (not curl's 1080). Errc::invalid never quotes the text, which may contain a password.
 Result<Proxy> parse_proxy(std::string_view text);
 
-// The proxy for a request to this host (IPv6 without brackets). This host's loopback never has one.
+// Returns the proxy for a request to this host (IPv6 without brackets); never one for this host's
+// loopback.
 Result<Proxy> proxy_for(const Proxies& proxies, bool tls, std::string_view host);
 
-// http_proxy, https_proxy, all_proxy and no_proxy of this process.
+// Returns http_proxy, https_proxy, all_proxy and no_proxy of this process.
 Proxies proxies_from_environment();
 
-// The variables that tell a child such as git the same.
+// Returns the variables that configure a child such as git in the same way.
 std::map<std::string, std::string> proxy_variables(const Proxies& proxies);
 
 }  // namespace trimtab::http

@@ -1,11 +1,11 @@
-// The only source of randomness for jitter and request ids, so that a test can replace it.
+// The only source of randomness for jitter and request ids, so that tests can replace it.
 #pragma once
 
 #include <cstdint>
 
 namespace trimtab {
 
-// 64 bits that nobody can tell beforehand.
+// Returns 64 unpredictable bits.
 std::uint64_t random_bits();
 
 }  // namespace trimtab

@@ -1,4 +1,4 @@
-// When a server wants to be asked again.
+// When a server allows the next request.
 #pragma once
 
 #include <chrono>
@@ -8,9 +8,9 @@
 
 namespace trimtab::http {
 
-// The patience that a Retry-After header asks for (RFC 9110, section 10.2.3): seconds or a date,
-// of which `now` is taken away. At most an hour, so that no header silences us for good; 0 where it
-// is empty, past or malformed.
+// Returns the delay that a Retry-After header asks for (RFC 9110, section 10.2.3): seconds, or a
+// date minus `now`. At most one hour, so that no header can silence us permanently; 0 if it is
+// empty, past or malformed.
 std::chrono::seconds retry_after(std::string_view header, WallTime now);
 
 }  // namespace trimtab::http

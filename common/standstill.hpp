@@ -1,4 +1,4 @@
-// How long the loop stands still: from when it hears of what happened to when it listens again.
+// Measures how long the event loop is blocked: from epoll_wait's return to its next call.
 #pragma once
 
 #include <chrono>
@@ -7,15 +7,16 @@
 namespace trimtab {
 
 struct Standstill {
-  std::chrono::nanoseconds longest{0};  // since the measuring began
-  std::chrono::nanoseconds lately{0};   // in the last half hour to hour
+  std::chrono::nanoseconds longest{0};  // since measuring began
+  std::chrono::nanoseconds lately{0};   // in the last 30 to 60 minutes
 };
 
 class StandstillMeter {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  // It stood still from `begun` to `ended`; each call is later than the one before.
+  // Records that the loop was blocked from `begun` to `ended`. Calls must be in chronological
+  // order.
   void note(Time begun, Time ended);
   [[nodiscard]] Standstill read(Time now);
 
@@ -25,12 +26,12 @@ class StandstillMeter {
   std::chrono::nanoseconds longest_{0};
   std::chrono::nanoseconds of_this_period_{0};
   std::chrono::nanoseconds of_last_period_{0};
-  std::int64_t period_ = 0;  // number of the half hour that the clock is in
+  std::int64_t period_ = 0;  // number of the current half hour
 };
 
-// From now on what keeps this thread's loop from listening is measured.
+// Starts measuring the event loop of this thread.
 void measure_standstill();
-// What there was until the loop listened last; zero where nothing is measured.
+// Returns the measurements up to the loop's last wait; zero if nothing is measured.
 Standstill standstill();
 
 }  // namespace trimtab

@@ -1,5 +1,5 @@
-// What a coroutine must do before it ends, although it was cancelled: after a cancellation each
-// further co_await throws at once, so that a plain one at its end would be left out.
+// Cleanup for coroutines that may be cancelled: after a cancellation every further co_await throws
+// at once, so that plain cleanup at the end would be skipped.
 #pragma once
 
 #include <exception>
@@ -9,20 +9,20 @@
 
 namespace trimtab {
 
-// Runs `body`, then the task that `cleanup` gives, which is awaited even if the body threw or the
-// caller was cancelled; a further cancellation meanwhile may cut a wait of it short. What the body
-// threw is thrown on.
+// Runs `body`, then the task returned by `cleanup`, which is awaited even if the body threw or the
+// caller was cancelled; another cancellation meanwhile may interrupt one of its waits. Rethrows
+// what the body threw.
 Task<void> with_cleanup(Task<void> body, std::function<Task<void>()> cleanup);
 
-// Runs the task that `body` gives, with a group for tasks of its own. When the body ends, however
-// it does, what is left in the group is cancelled and awaited. What the tasks refer to must outlive
-// the call, not the body.
+// Runs the task returned by `body` with a task group of its own. When the body ends, in whatever
+// way, the tasks left in the group are cancelled and awaited. What these refer to must outlive the
+// call, not just the body.
 Task<void> with_task_group(std::function<Task<void>(TaskGroup&)> body);
 
-// A task of nothing that stores what the task gives: a body for the above.
+// A Task<void> that stores a task's result, to be used as a body.
 using detail::store_result;
 
-// Throws on what a task was left by, unless that is how a cancelled task ends.
+// Rethrows the exception that ended a task, unless it is the one by which a cancelled task ends.
 void rethrow_defect(const std::exception_ptr& failure);
 
 }  // namespace trimtab

@@ -1,4 +1,4 @@
-// Whether root may run, or believe, what is in a file.
+// Whether root may execute a file or rely on its content.
 #pragma once
 
 #include <filesystem>
@@ -7,15 +7,15 @@
 
 namespace trimtab {
 
-// Who may read it: a secret's file nobody but its owner.
+// Who may read the file: a secret may only be readable by its owner.
 enum class Privacy { secret, open };
 
-// As sudo and sshd look at theirs: the file, each directory above it and each symbolic link on the
-// way belong to root, or to the user that we run as, and nobody else can write to them. A directory
-// such as /tmp, where everybody can write and only owners can rename and remove, will do.
+// Applies the rule of sudo and sshd: the file, every directory above it and every symbolic link on
+// the way must belong to root or the effective user, and must not be writable by anybody else.
+// Sticky directories such as /tmp, where only owners can rename and remove files, are accepted.
 //
-// untrusted, with the command that mends it; not_found where it does not exist, below directories
-// that are all right; invalid where it is no regular file.
+// untrusted, with the command that fixes it; not_found if it does not exist but the directories
+// above it are trusted; invalid if it is not a regular file.
 Result<void> check_trusted(const std::filesystem::path& path, Privacy privacy);
 
 }  // namespace trimtab

@@ -1,4 +1,4 @@
-// Work that is given up as soon as nobody wants it any more.
+// Abandons work as soon as it is no longer wanted.
 #pragma once
 
 #include <functional>
@@ -19,9 +19,9 @@ Task<void> store_result_in(Task<T> task, std::optional<T>* into) {
 }
 }  // namespace detail
 
-// The task's result; nothing once `unwanted` says so, which is asked at first and whenever
-// `changed` is notified: the task is then cancelled and awaited. `changed` outlives the call, and
-// has no other waiter meanwhile.
+// Returns the task's result; nothing if `unwanted` returns true, which is checked at first and
+// whenever `changed` is notified: the task is then cancelled and awaited. `changed` must outlive
+// the call and have no other waiter meanwhile.
 template <class T>
 Task<std::optional<T>> unless(WakeEvent* changed, std::function<bool()> unwanted, Task<T> task) {
   std::optional<T> result;
