@@ -22,6 +22,8 @@ enum class SyncBytes { first, later };
 //
 // Errors name the path. conflict if a symbolic link, or something of the wrong type, is in the
 // path.
+//
+// More than 15 members: one per file operation that has to be confined.
 class ConfinedDirectory {
  public:
   // `path` must be absolute. Symbolic links in it are followed only if root or the effective user

@@ -14,6 +14,7 @@
 
 namespace trimtab::http {
 
+// More than 15 members: Beast's parser interface, and the parts of the message.
 template <bool is_request>
 class MessageParser final : public boost::beast::http::basic_parser<is_request> {
   using Base = boost::beast::http::basic_parser<is_request>;

@@ -7,7 +7,7 @@
 
 namespace trimtab {
 
-// Who may read the file: a secret may only be readable by its owner.
+// Who may read the file: a secret must be readable by its owner only.
 enum class Privacy { secret, open };
 
 // Applies the rule of sudo and sshd: the file, every directory above it and every symbolic link on

@@ -14,6 +14,7 @@
 
 namespace trimtab {
 
+// More than 15 members: it reads every part of the daemon that the API reports on.
 class Api {
  public:
   // Shared, because a stack may be removed from the configuration while a request uses it.

@@ -31,8 +31,8 @@ class ComposeProgram final : public Compose {
   ComposeTool tool_;
   std::string programs_;  // as of the last detection, see present_programs()
   std::optional<Error> problem_;
-  std::optional<SteadyClock::time_point>
-      gone_since_;  // set while the tool found differs from tool_
+  // Set while the tool found differs from tool_.
+  std::optional<SteadyClock::time_point> gone_since_;
   SteadyClock::time_point backoff_until_{};
   std::chrono::seconds pause_{0};
   std::string docker_socket_;

@@ -12,6 +12,7 @@
 
 namespace trimtab {
 
+// More than 15 members: it implements all calls of Docker on the same few exchange functions.
 class DockerEngine final : public Docker {
  public:
   // Called before each exchange. If it fails, the call fails with its error and the socket is not

@@ -36,6 +36,8 @@ struct SwitchReport {
 // wrong or expired, or the repository is not visible to them), untrusted (host key or certificate),
 // not_found (no such repository or no such ref; the text says which and names refs that exist),
 // invalid (malformed ref or URL) or timed_out. All calls are safe to repeat.
+//
+// More than 15 members: one per operation that a stack needs from its repository.
 class Git {
  public:
   virtual ~Git() = default;
@@ -48,8 +50,8 @@ class Git {
   // before the first request.
   [[nodiscard]] virtual std::string transport_in_use() const = 0;
 
-  // Closes the connection that is kept alive for the next request, if no request is expected for a
-  // while.
+  // Closes the connection that is kept alive for the next request. To be called when none is
+  // expected for a while.
   virtual void close_idle_connection() = 0;
 
   // Fetches the ref's history into the bare repository. Returns the commit that the ref points to

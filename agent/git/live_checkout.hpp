@@ -18,6 +18,7 @@
 
 namespace trimtab {
 
+// More than 15 members: the steps of one switch, which share its index files and its marker.
 class LiveCheckout {
  public:
   // `state` holds the index file and the marker of an unfinished switch. `trees` must outlive this

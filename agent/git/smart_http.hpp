@@ -15,6 +15,9 @@ namespace trimtab {
 
 // For one remote, on one event loop, which must outlive it. Calls may overlap; the later one then
 // uses a connection of its own.
+//
+// More than 15 members: the steps of one request, with the connection and the negotiated state that
+// are kept for the next.
 class SmartHttp {
  public:
   SmartHttp(GitAccess access, Remote remote);

@@ -27,6 +27,8 @@ struct RegistryClientOptions {
 
 // Keeps one connection per registry alive and sends one request at a time on it, with a timeout of
 // 30 s each. Registries on this host's loopback may use plain HTTP, as with the Engine.
+//
+// More than 15 members: requests, authentication and backoff share the one connection per registry.
 class RegistryClient final : public Registry {
  public:
   explicit RegistryClient(RegistryClientOptions options);

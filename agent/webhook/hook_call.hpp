@@ -21,6 +21,7 @@ struct HookRefusal {
   std::string detail;  // for whoever configures the sender
 };
 
+// More than 15 members: a token and two kinds of signatures are checked in one pass over the call.
 class HookCall {
  public:
   // `head` is the request without its body. `secret` must not be empty.

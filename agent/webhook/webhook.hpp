@@ -18,6 +18,8 @@ namespace trimtab {
 class HookCall;
 struct HookRefusal;
 
+// More than 15 members: listening, answering and limiting refused calls share the state of one
+// listener.
 class Webhook {
  public:
   // The stacks that a call can wake.
