@@ -379,8 +379,8 @@ Result<Endpoint> endpoint_for(const Url& url, const Proxies& proxies, std::strin
 
 struct Connection::Impl {
   Endpoint endpoint;
-  std::unique_ptr<Transport>
-      kept;  // none during an exchange, so that an aborted one closes the connection
+  // None during an exchange, so that an aborted one closes the connection.
+  std::unique_ptr<Transport> kept;
 
   // Reads once. Returns true if the response is complete or its reader wants no more.
   Task<Result<bool>> read_step(Exchange& exchange);

@@ -22,8 +22,7 @@ struct SignatureHeader {
 // Headers with the hex HMAC-SHA256 of the body, keyed with the secret. A sender may send several.
 constexpr std::array signature_headers{
     SignatureHeader{"X-Hub-Signature-256", "sha256="},  // GitHub, Gitea, Forgejo
-    SignatureHeader{"X-Hub-Signature",
-                    "sha256="},  // Bitbucket; others send SHA-1 here, which is not accepted
+    SignatureHeader{"X-Hub-Signature", "sha256="},      // Bitbucket; SHA-1 of others is refused
     SignatureHeader{"X-Gitea-Signature", ""},
     SignatureHeader{"X-Forgejo-Signature", ""},
 };

@@ -31,11 +31,9 @@ struct Input {
   const Rendering* current = nullptr;  // newest readable release; null: none
   std::vector<std::string> unset_variables;
   std::set<DollarValue> dollar_values;
-  std::string env_file;  // as the user knows it, for hints; "": none
-  std::set<std::string>
-      built_images_missing;  // services with only build: whose image does not exist
-  std::map<std::string, std::string>
-      shown_state;  // mounted paths that expose the state directory → what mounts them
+  std::string env_file;                            // as the user knows it, for hints; "": none
+  std::set<std::string> built_images_missing;      // services with only build: and no image
+  std::map<std::string, std::string> shown_state;  // path that exposes it → what mounts it
   std::set<std::string> missing_sources;  // bind sources that exist neither live nor in the commit
   std::vector<Container> all_containers;  // of the whole host
   std::vector<Container> foreign;         // with the project's label, but not the stack's
@@ -45,8 +43,7 @@ struct Input {
   std::set<std::string> tracked_files;     // absolute paths of mounted files of the commit
   std::vector<LostVolume> lost_volumes;    // of the last release that ran
   std::vector<PortHolder> port_holders;    // of the ports that `next` publishes
-  std::vector<std::string>
-      collisions;  // untracked files in the way of different ones in the commit
+  std::vector<std::string> collisions;     // untracked files in the way of the commit
   std::vector<ServerCertificateFile> certificates;
   bool self_signed_until_issued = false;  // missing certificates are created before the start
   WallTime now;
