@@ -228,7 +228,7 @@ Task<Result<void>> DockerEngine::change(std::string method, std::string path, st
   co_return Result<void>();
 }
 
-// ---- Containers and Engine --------------------------------------------------------------------
+// ---- Containers and Engine ----------------------------------------------------------------------
 
 Task<Result<EngineInfo>> DockerEngine::info() {
   version_.reset();
@@ -272,7 +272,7 @@ Task<Result<std::vector<Container>>> DockerEngine::all_containers() {
   co_return containers;
 }
 
-// ---- Networks, volumes and images --------------------------------------------------------------
+// ---- Networks, volumes and images ---------------------------------------------------------------
 
 Task<Result<std::set<std::string>>> DockerEngine::networks() {
   auto listed = co_await get("/networks", "cannot list networks");
