@@ -313,7 +313,7 @@ Task<void> Agent::retry_stacks() {
 
 Result<void> Agent::add_stack(const StackSettings& settings) {
   if (auto made = make_empty_file(options_.state_dir / "empty"); !made) return made;
-  Result<Store> store = Store::open(options_.state_dir / settings.name);
+  Result<Store> store = Store::open(executor_, options_.state_dir / settings.name);
   if (!store) return store.error();
   GitAccess access;
   access.url = settings.git.url;

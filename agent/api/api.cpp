@@ -269,9 +269,10 @@ Task<http::Reply> Api::post_route(Route route, std::shared_ptr<Reconciler> stack
     }
     accepted = stack->rollback(static_cast<int>(release));
   } else if (what == "pause") {
-    accepted = stack->pause(json_string(route.body, "reason"));
+    std::string why = json_string(route.body, "reason");
+    accepted = co_await stack->pause(std::move(why));
   } else if (what == "resume") {
-    accepted = stack->resume();
+    accepted = co_await stack->resume();
   } else if (what == "check") {
     accepted = stack->check();
   }

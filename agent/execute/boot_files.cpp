@@ -39,9 +39,9 @@ Task<Result<std::set<std::string>>> save_boot_files(Docker& docker, const StackS
   if (!present) co_return present.error();
   input.volumes = *present;
   for (const LostVolume& known : known_volumes(store, number)) input.volumes.insert(known.volume);
-  const BootFiles files = boot_files(input);
-  Result<void> saved = store.save_boot_rendering(number, files.yaml);
-  if (saved) saved = store.save_boot_file(number, files.env);
+  BootFiles files = boot_files(input);
+  const Result<void> saved =
+      co_await store.save_boot_files(number, std::move(files.yaml), std::move(files.env));
   if (!saved) co_return saved.error();
   co_return input.taken;
 }

@@ -9,6 +9,7 @@
 #include "agent/execute/phases/phases.hpp"
 #include "common/failpoint.hpp"
 #include "common/log.hpp"
+#include "common/task_scope.hpp"
 
 namespace trimtab {
 namespace {
@@ -41,8 +42,8 @@ Task<void> tidy(DeploymentRun& run) {
 
 }  // namespace
 
-void DeploymentRunner::save_or_warn() {
-  const Result<void> written = run_.deps.store.save(run_.deployment);
+Task<void> DeploymentRunner::save_or_warn() {
+  const Result<void> written = co_await run_.deps.store.save(run_.deployment);
   if (!written) spdlog::warn("{}: {}", run_.deps.settings.name, written.error().text());
 }
 
@@ -50,11 +51,15 @@ void DeploymentRunner::request_stop() {
   // A unit that stops says so twice.
   if (std::exchange(run_.stop_requested, true)) return;
   run_.deps.engine_changed.notify();
-  // An orderly stop in the middle of a phase is no sign of a crash loop.
+}
+
+// An orderly stop in the middle of a phase is no sign of a crash loop.
+Task<void> DeploymentRunner::discount_stopped_attempt() {
   Deployment& deployment = run_.deployment;
-  if (deployment.phase_attempts == 0 || !run_.deps.store.in_flight()) return;
+  const bool is_counted = deployment.phase_attempts > 0 && run_.deps.store.in_flight();
+  if (!run_.stop_requested || !is_counted) co_return;
   --deployment.phase_attempts;
-  save_or_warn();
+  co_await save_or_warn();
 }
 
 bool DeploymentRunner::may_be_interrupted() const {
@@ -74,7 +79,8 @@ bool DeploymentRunner::may_be_interrupted() const {
   return false;
 }
 
-// What makes the daemon end each time must not be tried for ever.
+// A phase that has crashed the daemon max_phase_attempts times counts as failed, so that a crash
+// loop ends.
 Next DeploymentRunner::resume(DeploymentPolicy policy) {
   const Deployment& deployment = run_.deployment;
   const Next next = resume_phase(deployment.phase, deployment.phase_attempts, policy);
@@ -89,6 +95,17 @@ Next DeploymentRunner::resume(DeploymentPolicy policy) {
 }
 
 Task<std::optional<DeploymentResult>> DeploymentRunner::run(Deployment deployment, bool resumed) {
+  std::optional<DeploymentResult> result;
+  auto phases = run_phases(std::move(deployment), resumed);
+  auto body = store_result(std::move(phases), &result);
+  const std::function<Task<void>()> cleanup = [this] { return discount_stopped_attempt(); };
+  auto whole = with_cleanup(std::move(body), cleanup);
+  co_await std::move(whole);
+  co_return result;
+}
+
+Task<std::optional<DeploymentResult>> DeploymentRunner::run_phases(Deployment deployment,
+                                                                   bool resumed) {
   run_.deployment = std::move(deployment);
   if (run_.deployment.id == 0) {
     run_.deployment.id = run_.deps.store.next_deployment();
@@ -107,7 +124,7 @@ Task<std::optional<DeploymentResult>> DeploymentRunner::run(Deployment deploymen
     const bool again = co_await is_to_be_repeated(phase, outcome);
     if (again) continue;
     next = next_phase(phase, outcome.result, policy);
-    if (next.end == DeploymentEnd::suspended) co_return suspend(std::move(outcome.failure));
+    if (next.end == DeploymentEnd::suspended) co_return co_await suspend(outcome.failure);
     if (outcome.failure) note_failure(std::move(*outcome.failure));
     // The first that changes anything.
     if (next.phase == Phase::switching && run_.hooks.paused()) {
@@ -125,7 +142,7 @@ Task<std::optional<DeploymentResult>> DeploymentRunner::run(Deployment deploymen
 Task<PhaseOutcome> DeploymentRunner::go_through(Phase phase) {
   const SteadyClock::time_point begun = SteadyClock::now();
   PhaseOutcome outcome;
-  const Result<void> recorded = begin(phase);
+  const Result<void> recorded = co_await begin(phase);
   if (recorded) {
     failpoint(failpoint_name(phase, "begun"));
     outcome = co_await run_phase(phase);
@@ -141,25 +158,25 @@ Task<PhaseOutcome> DeploymentRunner::go_through(Phase phase) {
   co_return outcome;
 }
 
-Result<void> DeploymentRunner::begin(Phase phase) {
+Task<Result<void>> DeploymentRunner::begin(Phase phase) {
   Deployment& deployment = run_.deployment;
   const DeploymentDeps& deps = run_.deps;
   if (deployment.phase != phase) deployment.outgoing.reset();
   deployment.phase_attempts = deployment.phase == phase ? deployment.phase_attempts + 1 : 1;
   deployment.phase = phase;
   deployment.timeline.push_back({std::string(to_string(phase)), wall_now(), std::nullopt});
-  const Result<void> written = deps.store.save(deployment);
+  const Result<void> written = co_await deps.store.save(deployment);
   // Nothing is touched yet.
   const bool may_wait =
       phase == Phase::pulling || phase == Phase::before || phase == Phase::switching;
   if (!written && may_wait) {
     deployment.timeline.pop_back();
-    return written;
+    co_return written;
   }
   // Later, to stop half-way would be worse: a start that finds an earlier phase begins that again.
   if (!written) spdlog::warn("{}: {}", deps.settings.name, written.error().text());
   deps.progress.phase_begun(deployment);
-  return {};
+  co_return Result<void>();
 }
 
 Task<PhaseOutcome> DeploymentRunner::run_phase(Phase phase) {
@@ -210,14 +227,15 @@ void DeploymentRunner::note_failure(Failure failure) {
 }
 
 // The record keeps why it goes back, and the result tells why it cannot.
-DeploymentResult DeploymentRunner::suspend(std::optional<Failure> failure) {
+Task<DeploymentResult> DeploymentRunner::suspend(std::optional<Failure> failure) {
   // The next try begins with putting back what is missing by then.
   run_.deployment.phase = Phase::rolling_back;
   run_.deployment.phase_attempts = 0;
   run_.deployment.request.clear();
-  save_or_warn();
+  co_await save_or_warn();
   if (failure) note_failure(std::move(*failure));
-  return DeploymentResult{DeploymentEnd::suspended, run_.deployment.failure, std::nullopt};
+  DeploymentResult result{DeploymentEnd::suspended, run_.deployment.failure, std::nullopt};
+  co_return result;
 }
 
 // --- the end
@@ -231,12 +249,13 @@ Task<Result<void>> DeploymentRunner::record_end() {
     if (!*run_.noted) co_return *run_.noted;
   }
   const DeploymentDeps& deps = run_.deps;
-  co_return write_end(deps.store, *end_, run_.deployment, deps.settings.gate.probation);
+  co_return co_await write_end(deps.store, *end_, run_.deployment, deps.settings.gate.probation);
 }
 
-Result<void> DeploymentRunner::give_up(Deployment deployment) {
+Task<Result<void>> DeploymentRunner::give_up(Deployment deployment) {
   const DeploymentDeps& deps = run_.deps;
-  return write_end(deps.store, DeploymentEnd::failed, deployment, deps.settings.gate.probation);
+  co_return co_await write_end(deps.store, DeploymentEnd::failed, std::move(deployment),
+                               deps.settings.gate.probation);
 }
 
 }  // namespace trimtab

@@ -28,25 +28,27 @@ class DeploymentRunner {
   // Records how the deployment ended, after run(), where that could not be written.
   Task<Result<void>> record_end();
 
-  // Ends a deployment that is suspended, which something else takes the place of.
-  Result<void> give_up(Deployment deployment);
+  // Ends a suspended deployment, whose place another takes.
+  Task<Result<void>> give_up(Deployment deployment);
 
   void request_stop();
   // Whether being cancelled now leaves nothing half done.
   [[nodiscard]] bool may_be_interrupted() const;
 
  private:
+  Task<std::optional<DeploymentResult>> run_phases(Deployment deployment, bool resumed);
+  Task<void> discount_stopped_attempt();
   Next resume(DeploymentPolicy policy);
-  // Journals the phase. An error where it must not be begun.
-  Result<void> begin(Phase phase);
+  // Journals the phase. Fails if it must not be begun.
+  Task<Result<void>> begin(Phase phase);
   Task<PhaseOutcome> run_phase(Phase phase);
   // The phase from its beginning to the end of its entry in the timeline.
   Task<PhaseOutcome> go_through(Phase phase);
   // Whether the same phase is begun again, since Docker was away and is back.
   Task<bool> is_to_be_repeated(Phase phase, PhaseOutcome outcome);
   void note_failure(Failure failure);
-  DeploymentResult suspend(std::optional<Failure> failure);
-  void save_or_warn();
+  Task<DeploymentResult> suspend(std::optional<Failure> failure);
+  Task<void> save_or_warn();
 
   DeploymentRun run_;
   std::optional<DeploymentEnd> end_;

@@ -79,8 +79,8 @@ EndRecord end_record_of(const EndRecordInput& input) {
   return record;
 }
 
-Result<void> write_end(Store& store, DeploymentEnd end, const Deployment& deployment,
-                       std::chrono::milliseconds probation) {
+Task<Result<void>> write_end(Store& store, DeploymentEnd end, Deployment deployment,
+                             std::chrono::milliseconds probation) {
   EndRecordInput input;
   input.end = end;
   input.deployment = &deployment;
@@ -89,20 +89,20 @@ Result<void> write_end(Store& store, DeploymentEnd end, const Deployment& deploy
   input.left = store.find(deployment.checkout);
   input.probation = probation;
   input.now = wall_now();
-  if (input.release == nullptr) return Error{Errc::not_found, "its release is gone", {}};
+  if (input.release == nullptr) co_return Error{Errc::not_found, "its release is gone", {}};
   if (input.fallback != nullptr && input.fallback->made_good_by != 0) {
     input.made_fallback = &store.deployments().at(input.fallback->made_good_by);
   }
   const EndRecord record = end_record_of(input);
   Result<void> written;
-  if (!record.pardons.empty()) written = store.clear_rejection(record.pardons);
-  if (written && record.runs_again) written = store.save(*record.runs_again);
+  if (!record.pardons.empty()) written = co_await store.clear_rejection(record.pardons);
+  if (written && record.runs_again) written = co_await store.save(*record.runs_again);
   for (const std::string& key : record.rejects) {
-    if (written) written = store.reject(key);
+    if (written) written = co_await store.reject(key);
   }
   failpoint("finish:recorded");
-  if (written) written = store.save(record.ended);
-  return written;
+  if (written) written = co_await store.save(record.ended);
+  co_return written;
 }
 
 }  // namespace trimtab

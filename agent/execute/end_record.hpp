@@ -33,7 +33,7 @@ EndRecord end_record_of(const EndRecordInput& input);
 
 // Writes it, the end at last. May be repeated. Errors: those of writing; not_found where the
 // release is gone.
-Result<void> write_end(Store& store, DeploymentEnd end, const Deployment& deployment,
-                       std::chrono::milliseconds probation);
+Task<Result<void>> write_end(Store& store, DeploymentEnd end, Deployment deployment,
+                             std::chrono::milliseconds probation);
 
 }  // namespace trimtab

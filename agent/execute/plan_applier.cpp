@@ -91,7 +91,7 @@ Task<Result<void>> PlanApplier::note_outgoing(std::vector<std::string> services)
   SeenContainers keep;
   if (wanted_.going_back) keep = run_.deps.store.find(wanted_.release)->seen;
   deployment.outgoing = outgoing_of(services, *present, keep);
-  co_return run_.deps.store.save(deployment);
+  co_return co_await run_.deps.store.save(deployment);
 }
 
 Task<Result<void>> PlanApplier::roll(std::vector<std::string> services) {

@@ -4,11 +4,11 @@
 
 namespace trimtab {
 
-Result<void> note_touched(Store& store, const Plan& plan) {
+Task<Result<void>> note_touched(Store& store, Plan plan) {
   RunningSet running = store.running();
   touch(running, plan);
-  if (running == store.running()) return {};
-  return store.set_running(std::move(running));
+  if (running == store.running()) co_return Result<void>();
+  co_return co_await store.set_running(std::move(running));
 }
 
 // Containers that somebody created by hand next to the release are not part of it.
@@ -27,8 +27,8 @@ Task<Result<void>> note_running(DeploymentRun& run, int number, Plan plan) {
   if (!saved) co_return saved;
   // Both count from now on, whether they can be written or not.
   run.deployment.ran = running;
-  const Result<void> noted = store.set_running(running);
-  const Result<void> recorded = store.save(run.deployment);
+  const Result<void> noted = co_await store.set_running(running);
+  const Result<void> recorded = co_await store.save(run.deployment);
   co_return noted ? recorded : noted;
 }
 

@@ -9,8 +9,9 @@
 
 namespace trimtab {
 
-// Before its effects: what the plan changes is not known to run until it is verified.
-Result<void> note_touched(Store& store, const Plan& plan);
+// Must be awaited before the plan's effects: what it changes is not known to run until it is
+// verified.
+Task<Result<void>> note_touched(Store& store, Plan plan);
 
 // Notes which containers make up the release, which passed its gate after the plan was applied. The
 // deployment outlives the call, here and below. Errors: those of Docker and of the disk.

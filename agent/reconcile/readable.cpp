@@ -21,7 +21,7 @@ Task<Result<void>> rerender_for_current_compose(CandidateDeps deps, int number, 
   const Result<void> compose = co_await deps.compose.refresh();
   if (!compose) co_return compose;
   const ComposeTool& tool = deps.compose.tool();
-  const Result<Rendering> kept_rendering = mend_rendering(deps.store, number);
+  const Result<Rendering> kept_rendering = co_await mend_rendering(deps.store, number);
   const bool same_tool = release.compose == tool.display();
   const bool v1_rendering = release.compose.find(" 1.") != std::string::npos;
   const bool same_family = v1_rendering == (tool.family == ComposeFamily::v1);
@@ -80,15 +80,17 @@ Task<Result<void>> rerender_for_current_compose(CandidateDeps deps, int number, 
                         " cannot be rendered again as it was: " + kept_rendering.error().message,
                     {}};
   }
-  const std::string yaml = emit_yaml(rendered->model);
-  if (auto saved = deps.store.save_rendering(number, yaml); !saved) co_return saved;
+  std::string yaml = emit_yaml(rendered->model);
+  const Result<void> saved = co_await deps.store.save_rendering(number, std::move(yaml));
+  if (!saved) co_return saved;
   const std::string old_key = release.content_key;
   release.content_key = key;
   release.compose = tool.display();
   if (deps.store.rejected().contains(old_key)) {
-    if (auto kept_out = deps.store.reject(release.content_key); !kept_out) co_return kept_out;
+    const Result<void> rejected = co_await deps.store.reject(release.content_key);
+    if (!rejected) co_return rejected;
   }
-  co_return deps.store.save(release);
+  co_return co_await deps.store.save(release);
 }
 
 }  // namespace trimtab

@@ -84,8 +84,8 @@ class Reconciler final {
   // not there.
   Result<std::string> deploy(std::string commit);
   Result<std::string> rollback(int release);
-  Result<std::string> pause(std::string why);
-  Result<std::string> resume();
+  Task<Result<std::string>> pause(std::string why);
+  Task<Result<std::string>> resume();
   std::string check();
   // Something was pushed: the remote and the registries are asked at once. Unlike check(), what was
   // judged before is not judged anew.
@@ -136,7 +136,7 @@ class Reconciler final {
   Task<void> perform(action::Evaluate action);
   Task<void> rest(SteadyClock::time_point until);
 
-  void end_probation(const std::string& notice);
+  Task<void> end_probation(std::string notice);
   Task<void> add_logs_of_broken(Failure* failure);
 
   // --- looking (reconciler_look.cpp)
@@ -168,10 +168,10 @@ class Reconciler final {
   // Gives up rolling where there is no memory for it; a line on each for people.
   Task<std::vector<std::string>> fit_memory(const Rendering* rendering, Plan* plan);
   [[nodiscard]] Observed observed_for(const Candidate& candidate) const;
-  Result<void> record_rejection(const DeployTarget& deploy_target, Release release,
-                                std::vector<PreflightFinding> findings);
-  void wait_for_images(const DeployTarget& deploy_target, const Release& release,
-                       const std::vector<std::string>& missing);
+  Task<Result<void>> record_rejection(DeployTarget deploy_target, Release release,
+                                      std::vector<PreflightFinding> findings);
+  Task<void> wait_for_images(DeployTarget deploy_target, Release release,
+                             std::vector<std::string> missing);
   void try_later(const DeployTarget& deploy_target, const Error& error);
   // Has the same looked at again, each time later; gives after how long.
   std::chrono::milliseconds back_off();
@@ -209,7 +209,7 @@ class Reconciler final {
   Task<Result<Way>> find_way_back(Request request);
   void end_request(const std::string& id, std::string outcome, std::optional<int> release,
                    std::string message);
-  Intent known_intent() const;
+  void make_known(Intent* intent) const;
 
   void on_facts_asked();
   void on_unit_change(const std::string& active);

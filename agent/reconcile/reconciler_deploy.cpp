@@ -43,7 +43,7 @@ std::optional<int> untried_number(const Store& store, const Release& release) {
 }
 
 // The others will not be tried any more.
-Result<void> give_up_untried(Store& store, int but_for) {
+Task<Result<void>> give_up_untried(Store& store, int but_for) {
   for (const auto& [number, known] : store.releases()) {
     if (number == but_for || !is_untried(store, known)) continue;
     Deployment given_up;
@@ -52,9 +52,10 @@ Result<void> give_up_untried(Store& store, int but_for) {
     given_up.release = number;
     given_up.outcome = Outcome::superseded;
     given_up.ended_at = wall_now();
-    if (auto saved = store.save(given_up); !saved) return saved;
+    const Result<void> saved = co_await store.save(given_up);
+    if (!saved) co_return saved;
   }
-  return {};
+  co_return Result<void>();
 }
 
 }  // namespace
@@ -102,12 +103,13 @@ Task<void> Reconciler::carry_out(DeployTarget deploy_target, Due due, AsyncMutex
   // A try that the host prevented goes on under its number.
   const std::optional<int> untried = untried_number(store, release);
   if (untried) release.number = *untried;
-  Result<void> written = give_up_untried(store, release.number);
+  Result<void> written = co_await give_up_untried(store, release.number);
   if (written && !untried) {
-    written = store.save_rendering(release.number, emit_yaml(candidate.rendering.model));
+    std::string yaml = emit_yaml(candidate.rendering.model);
+    written = co_await store.save_rendering(release.number, std::move(yaml));
   }
-  for (const auto& [path, bytes] : candidate.input_bytes) {
-    if (written && !untried) written = store.save_input(release.number, path, bytes);
+  if (written && !untried) {
+    written = co_await store.save_inputs(release.number, std::move(candidate.input_bytes));
   }
   if (written && good != nullptr && good->commit != release.commit) {
     const Result<bool> ancestor = co_await deps_.git->is_ancestor(good->commit, release.commit);
@@ -122,7 +124,7 @@ Task<void> Reconciler::carry_out(DeployTarget deploy_target, Due due, AsyncMutex
     if (made) next.notices.insert(next.notices.end(), made->begin(), made->end());
   }
   if (written) written = co_await deps_.git->keep(release.commit, release.number);
-  if (written && !untried) written = store.save(release);
+  if (written && !untried) written = co_await store.save(release);
   if (!written) {
     try_later(deploy_target, written.error());
     co_return;
@@ -185,7 +187,7 @@ Task<void> Reconciler::run_deployment(Deployment deployment, bool resumed, Async
   if (!resumed && store.in_flight()) {
     flight_.is_suspended = false;
     flight_.resumes = false;
-    const Result<void> given_up = flight_.executing->give_up(*store.in_flight());
+    const Result<void> given_up = co_await flight_.executing->give_up(*store.in_flight());
     if (!given_up) spdlog::warn("{}: {}", deps_.settings.name, given_up.error().text());
   }
   const std::optional<DeploymentResult> result =

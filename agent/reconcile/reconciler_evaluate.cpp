@@ -83,14 +83,16 @@ Task<std::optional<Reconciler::Due>> Reconciler::evaluate(DeployTarget deploy_ta
     co_return std::nullopt;
   }
   if (made.rejected) {
+    std::vector<PreflightFinding> findings{std::move(*made.rejected)};
     const Result<void> recorded =
-        record_rejection(deploy_target, std::move(made.release), {std::move(*made.rejected)});
+        co_await record_rejection(deploy_target, std::move(made.release), std::move(findings));
     if (!recorded) try_later(deploy_target, recorded.error());
     co_return std::nullopt;
   }
   image_watcher_.watch(made.candidate->watched);
   if (!made.candidate->missing_images.empty()) {
-    wait_for_images(deploy_target, made.candidate->release, made.candidate->missing_images);
+    co_await wait_for_images(deploy_target, made.candidate->release,
+                             made.candidate->missing_images);
     co_return std::nullopt;
   }
   image_wait_ = ImageWait();
@@ -137,8 +139,8 @@ Task<std::optional<Reconciler::Due>> Reconciler::assess_made(DeployTarget deploy
     if (store.current() == nullptr && settings.project.empty()) {
       deps_.projects.release(settings.name);
     }
-    const Result<void> recorded =
-        record_rejection(deploy_target, candidate.release, std::move(preflight_report.findings));
+    const Result<void> recorded = co_await record_rejection(deploy_target, candidate.release,
+                                                            std::move(preflight_report.findings));
     if (!recorded) try_later(deploy_target, recorded.error());
     co_return std::nullopt;
   }
@@ -217,8 +219,8 @@ Task<std::vector<std::string>> Reconciler::fit_memory(const Rendering* rendering
   co_return keep_within_memory(*plan, *rendering, observed, used, *available);
 }
 
-Result<void> Reconciler::record_rejection(const DeployTarget& deploy_target, Release release,
-                                          std::vector<PreflightFinding> findings) {
+Task<Result<void>> Reconciler::record_rejection(DeployTarget deploy_target, Release release,
+                                                std::vector<PreflightFinding> findings) {
   Store& store = deps_.store;
   const PreflightFinding first = findings.front();
   last_assessment_.verdict =
@@ -236,7 +238,9 @@ Result<void> Reconciler::record_rejection(const DeployTarget& deploy_target, Rel
     last_assessment_.verdict.next +=
         separator + "once it is corrected, it is tried again by itself";
   }
-  if (store.rejected().contains(key) && deploy_target.request.empty()) return {};
+  if (store.rejected().contains(key) && deploy_target.request.empty()) {
+    co_return Result<void>();
+  }
   release.number = store.next_number();
   Deployment ended;
   ended.id = store.next_deployment();
@@ -253,9 +257,10 @@ Result<void> Reconciler::record_rejection(const DeployTarget& deploy_target, Rel
   failure.reason = first.message;
   failure.hint = first.hint;
   ended.failure = failure;
-  if (auto saved = store.save(release); !saved) return saved;
-  if (auto saved = store.save(ended); !saved) return saved;
-  if (auto rejected = store.reject(key); !rejected) return rejected;
+  Result<void> written = co_await store.save(release);
+  if (written) written = co_await store.save(ended);
+  if (written) written = co_await store.reject(key);
+  if (!written) co_return written;
   const std::string what = " is rejected";
   reporter_.report(Milestone::rejected, spdlog::level::warn,
                    release_text(release.number) + " (" + short_commit(release.commit) + ")" + what +
@@ -264,11 +269,11 @@ Result<void> Reconciler::record_rejection(const DeployTarget& deploy_target, Rel
   reporter_.release_ended(*store.find(release.number), failure,
                           release_text(release.number) + what + ": " + first.message);
   end_request(deploy_target.request, "rejected", release.number, first.message);
-  return {};
+  co_return Result<void>();
 }
 
-void Reconciler::wait_for_images(const DeployTarget& deploy_target, const Release& release,
-                                 const std::vector<std::string>& missing) {
+Task<void> Reconciler::wait_for_images(DeployTarget deploy_target, Release release,
+                                       std::vector<std::string> missing) {
   const auto now = SteadyClock::now();
   const ImageSettings& images = deps_.settings.images;
   if (image_wait_.commit != release.commit) image_wait_ = ImageWait{release.commit, now, 0};
@@ -286,7 +291,7 @@ void Reconciler::wait_for_images(const DeployTarget& deploy_target, const Releas
         "asked again in " + human_duration(asked_again) + ", given up after " +
             format_duration(images.wait)};
     backoff_.retry_at = now + asked_again;
-    return;
+    co_return;
   }
   PreflightFinding finding;
   finding.name = "image-missing";
@@ -296,7 +301,9 @@ void Reconciler::wait_for_images(const DeployTarget& deploy_target, const Releas
   Release rejected = release;
   rejected.content_key.clear();
   rejected.inputs_key += "-without-" + names;
-  const Result<void> recorded = record_rejection(deploy_target, std::move(rejected), {finding});
+  std::vector<PreflightFinding> findings{std::move(finding)};
+  const Result<void> recorded =
+      co_await record_rejection(deploy_target, std::move(rejected), std::move(findings));
   if (!recorded) try_later(deploy_target, recorded.error());
   // Its registry alone is asked from now on.
   std::map<std::string, ImageReference> watched = image_watcher_.watched();

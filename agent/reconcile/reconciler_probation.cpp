@@ -35,18 +35,18 @@ Plan plan_of_content(const Store& store, const ReleaseRecord& current,
 }  // namespace
 
 Task<void> Reconciler::perform(action::EndProbation) {
-  end_probation({});
-  co_return;
+  std::string none;
+  co_await end_probation(std::move(none));
 }
 
-// Of the current release, which is good by a deployment. `notice`: for people; "": none.
-void Reconciler::end_probation(const std::string& notice) {
+// Ends that of the current release, which is good by a deployment. `notice`: for people; "": none.
+Task<void> Reconciler::end_probation(std::string notice) {
   const ReleaseRecord& passed = *deps_.store.current();
   probation_.give_up(passed.number);
   Deployment ended = deps_.store.deployments().at(passed.made_good_by);
   ended.probation_until.reset();
   if (!notice.empty()) add_notice(ended, notice);
-  const Result<void> saved = deps_.store.save(ended);
+  const Result<void> saved = co_await deps_.store.save(ended);
   if (!saved) spdlog::warn("{}: {}", deps_.settings.name, saved.error().text());
 }
 
@@ -56,7 +56,7 @@ Task<void> Reconciler::perform(action::TellBroken action) {
   const Release told = *deps_.store.current();
   const std::string notice =
       failure.reason + "; `trimtab rollback " + deps_.settings.name + "` goes back from it";
-  end_probation(notice);
+  co_await end_probation(notice);
   reporter_.report(Milestone::failed, spdlog::level::warn,
                    release_text(told.number) + " (" + short_commit(told.commit) + ") " + notice,
                    &told);

@@ -68,45 +68,49 @@ Result<std::string> Reconciler::rollback(int release) {
   return enqueue(std::move(request));
 }
 
-// What operators said, to be written anew. Where it could not be read, a unit of a release that has
-// run was brought up once, so that what became of it is left as it is.
-Intent Reconciler::known_intent() const {
-  Intent intent = deps_.store.intent();
-  if (!intent.is_unknown) return intent;
-  intent.is_unknown = false;
+// For what operators say now, in place of what they said if that could not be read. The unit of a
+// release that has run was brought up once, so that its state is left as it is.
+void Reconciler::make_known(Intent* intent) const {
+  if (!std::exchange(intent->is_unknown, false)) return;
   const ReleaseRecord* const current = deps_.store.current();
-  if (current != nullptr && !current->seen.empty()) intent.unit = deps_.settings.unit;
-  return intent;
+  if (current != nullptr && !current->seen.empty()) intent->unit = deps_.settings.unit;
 }
 
-Result<std::string> Reconciler::pause(std::string why) {
+Task<Result<std::string>> Reconciler::pause(std::string why) {
   if (requests_.waiting()) {
     const std::string id = requests_.waiting()->id;
     end_request(id, "failed", std::nullopt, deps_.settings.name + " was paused before it was done");
   }
-  Intent intent = known_intent();
-  intent.paused = true;
-  intent.paused_why = printable(why);
-  intent.paused_at = wall_now();
-  if (auto saved = deps_.store.set_intent(intent); !saved) return saved.error();
+  const std::function<void(Intent&)> note = [&](Intent& intent) {
+    make_known(&intent);
+    intent.paused = true;
+    intent.paused_why = printable(why);
+    intent.paused_at = wall_now();
+  };
+  const Result<void> saved = co_await deps_.store.change_intent(note);
+  if (!saved) co_return saved.error();
   engine_changed_.notify();
   const std::string id = new_request_id();
   refresh_status();
   end_request(id, "done", std::nullopt, deps_.settings.name + " is paused");
-  return id;
+  co_return id;
 }
 
-Result<std::string> Reconciler::resume() {
-  if (auto accepted = deps_.store.accept_rejected(); !accepted) return accepted.error();
-  Intent intent = known_intent();
-  intent.paused = false;
-  intent.paused_why.clear();
-  if (auto saved = deps_.store.set_intent(intent); !saved) return saved.error();
+Task<Result<std::string>> Reconciler::resume() {
+  const Result<void> accepted = co_await deps_.store.accept_rejected();
+  if (!accepted) co_return accepted.error();
+  const std::function<void(Intent&)> note = [this](Intent& intent) {
+    make_known(&intent);
+    intent.paused = false;
+    intent.paused_why.clear();
+  };
+  const Result<void> saved = co_await deps_.store.change_intent(note);
+  if (!saved) co_return saved.error();
   const std::string id = new_request_id();
   check();
   refresh_status();
   end_request(id, "done", std::nullopt, deps_.settings.name + " is watched again");
-  return id;
+  co_return id;
 }
 
 std::string Reconciler::check() {
@@ -175,10 +179,11 @@ Task<void> Reconciler::serve(Request request) {
     held_commit = commit_to_hold(*commit, facts_.tip, deployed);
   }
   if (requests_.is_superseded(request.id)) co_return;
-  // Read only now: an operator may have paused the stack meanwhile.
-  Intent intent = deps_.store.intent();
-  intent.held_commit = held_commit;
-  if (auto saved = deps_.store.set_intent(intent); !saved) {
+  const std::function<void(Intent&)> hold = [&](Intent& intent) {
+    intent.held_commit = held_commit;
+  };
+  const Result<void> saved = co_await deps_.store.change_intent(hold);
+  if (!saved) {
     end_request(request.id, "failed", std::nullopt, saved.error().text());
     co_return;
   }

@@ -2,6 +2,7 @@
 
 #include "agent/notify/milestones.hpp"
 #include "agent/sources/backoff.hpp"
+#include "common/disk_thread.hpp"
 #include "common/files.hpp"
 
 namespace trimtab {
@@ -118,9 +119,8 @@ Task<Result<void>> UnitKeeper::remove_earlier_unit(std::string stack) {
     log_milestone(Milestone::unit_changed, spdlog::level::info, {stack, 0, "", ""},
                   earlier + " is removed: " + name_ + " boots the stack from now on");
   }
-  Intent intent = store_.intent();
-  intent.unit.clear();
-  co_return store_.set_intent(intent);
+  const std::function<void(Intent&)> forget = [](Intent& intent) { intent.unit.clear(); };
+  co_return co_await store_.change_intent(forget);
 }
 
 Task<Result<void>> UnitKeeper::reload() {
@@ -134,7 +134,10 @@ Task<Result<void>> UnitKeeper::take(UnitStep step, UnitFacts facts) {
   const std::string stack = store_.directory().filename().string();
   if (step == UnitStep::write) {
     if (facts.file_text != facts.wanted_text) {
-      const Result<void> written = write_file_durably(path_, facts.wanted_text, unit_file_mode);
+      const auto write = [&] {
+        return write_file_durably(path_, facts.wanted_text, unit_file_mode);
+      };
+      const Result<void> written = co_await on_disk_thread(write);
       if (!written) co_return written;
       log_milestone(Milestone::unit_changed, spdlog::level::info, {stack, 0, "", ""},
                     facts.file_text ? name_ + " was changed, and is put back"
@@ -151,11 +154,10 @@ Task<Result<void>> UnitKeeper::take(UnitStep step, UnitFacts facts) {
     if (!reloaded) co_return reloaded;
     const Result<void> started = co_await units_->start(name_);
     if (!started) co_return started;
-    Intent intent = store_.intent();
-    intent.unit = name_;
     is_moving_ = true;
     is_stopped_ = false;
-    co_return store_.set_intent(intent);
+    const std::function<void(Intent&)> note = [this](Intent& intent) { intent.unit = name_; };
+    co_return co_await store_.change_intent(note);
   }
   // It failed, which no operator asked for.
   if (SteadyClock::now() < next_start_) {

@@ -145,7 +145,7 @@ Task<std::vector<std::string>> Upkeep::keep_commits_anew() {
 
 Task<void> Upkeep::prune_releases(bool docker_answers) {
   const std::string& stack = deps_.settings.name;
-  const Result<std::vector<int>> retired = deps_.store.prune(deps_.settings.keep);
+  const Result<std::vector<int>> retired = co_await deps_.store.prune(deps_.settings.keep);
   if (!retired) spdlog::warn("{}: {}", stack, retired.error().text());
   if (!retired) co_return;
   for (const int number : *retired) {

@@ -33,18 +33,19 @@ Result<Rendering> read_rendering(const Store& store, int number) {
   return rendering;
 }
 
-Result<Rendering> mend_rendering(Store& store, int number) {
+Task<Result<Rendering>> mend_rendering(Store& store, int number) {
   Result<Rendering> rendering = read_rendering(store, number);
   const Release* const release = store.find(number);
-  if (rendering || release == nullptr || release->content_key.empty()) return rendering;
+  if (rendering || release == nullptr || release->content_key.empty()) co_return rendering;
   for (const auto& [other, known] : store.releases()) {
     if (known.content_key != release->content_key || !read_rendering(store, other)) continue;
     const Result<std::string> text = store.rendering(other);
     if (!text) continue;
-    if (auto saved = store.save_rendering(number, *text); !saved) return saved.error();
-    return read_rendering(store, number);
+    const Result<void> saved = co_await store.save_rendering(number, *text);
+    if (!saved) co_return saved.error();
+    co_return read_rendering(store, number);
   }
-  return rendering;
+  co_return rendering;
 }
 
 bool is_lost(const Store& store, int number, const Error& error) {

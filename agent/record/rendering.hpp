@@ -15,7 +15,7 @@ Result<Rendering> read_rendering(const Store& store, int number);
 
 // The same. One that is damaged is replaced by that of another release with the same content, where
 // one is whole.
-Result<Rendering> mend_rendering(Store& store, int number);
+Task<Result<Rendering>> mend_rendering(Store& store, int number);
 
 // Whether the rendering is damaged and cannot be had again, `error` being why it could not be
 // rendered again. What the host lacks for a moment is no loss.

@@ -276,7 +276,7 @@ class Daemon {
     settings.git.url = url;
     settings.git.ref = "production";
     settings.git.interval = 20ms;
-    Result<Store> store = Store::open(folder / "state" / "shop");
+    Result<Store> store = Store::open(loop_.get_executor(), folder / "state" / "shop");
     if (!store) throw std::runtime_error(store.error().text());
     GitAccess access;
     access.url = url;

@@ -1,8 +1,11 @@
 // Releases as they are recorded, for tests that say at once what became of them.
 #pragma once
 
+#include <boost/asio/system_executor.hpp>
+
 #include "agent/model/release_record.hpp"
 #include "agent/record/store.hpp"
+#include "tests/lib/loop.hpp"
 
 namespace trimtab::test {
 
@@ -45,11 +48,15 @@ inline Deployment deployment_of(const ReleaseRecord& release, int id) {
   return ended;
 }
 
+inline Result<Store> open_store(std::filesystem::path directory) {
+  return Store::open(asio::system_executor(), std::move(directory));
+}
+
 // Saves the release, and a deployment by which it became what the record says.
 inline Result<void> put(Store& store, const ReleaseRecord& release) {
-  if (auto saved = store.save(static_cast<const Release&>(release)); !saved) return saved;
-  if (release.outcome == Outcome::in_progress) return {};
-  return store.save(deployment_of(release, store.next_deployment()));
+  const Result<void> saved = await(store.save(static_cast<const Release&>(release)));
+  if (!saved || release.outcome == Outcome::in_progress) return saved;
+  return await(store.save(deployment_of(release, store.next_deployment())));
 }
 
 }  // namespace trimtab::test

@@ -2,6 +2,8 @@
 
 #include <vector>
 
+#include "tests/simulation/disk.hpp"
+
 namespace trimtab::simulation {
 
 StackSettings simulated_stack(const World& world) {
@@ -28,7 +30,7 @@ Daemon::Daemon(World& world)
           [this] { stack_->on_engine_change(); }, [this] { stack_->on_engine_change(); }),
       tasks_(loop_.get_executor()),
       world_(world) {
-  Result<Store> store = Store::open(world.state() / "shop");
+  Result<Store> store = Store::open(loop_.get_executor(), world.state() / "shop");
   if (!store) throw std::runtime_error(store.error().text());
   HostPaths paths;
   paths.unit_directory = world.state() / "units";
@@ -52,6 +54,15 @@ Daemon::Daemon(World& world)
   tasks_.spawn("shop", stack_->run());
   tasks_.spawn("shop: git", stack_->watch_git());
   tasks_.spawn("shop: images", stack_->watch_images());
+}
+
+Task<void> Daemon::answer(Task<Result<std::string>> request, Answered answered) {
+  const Result<std::string> answer = co_await std::move(request);
+  if (!disk::is_killed()) answered(answer);
+}
+
+void Daemon::ask(Task<Result<std::string>> request, Answered answered) {
+  tasks_.spawn("an operator's request", answer(std::move(request), std::move(answered)));
 }
 
 void Daemon::kill(std::unique_ptr<Daemon> daemon) {

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <functional>
 #include <memory>
+#include <string>
 
 #include "agent/reconcile/reconciler.hpp"
 #include "tests/simulation/compose.hpp"
@@ -25,6 +27,9 @@ class Daemon {
   explicit Daemon(World& world);
 
   [[nodiscard]] Reconciler& stack() { return *stack_; }
+  // Carries the request out; a daemon that is killed meanwhile answers nothing.
+  using Answered = std::function<void(const Result<std::string>&)>;
+  void ask(Task<Result<std::string>> request, Answered answered);
   // Runs what is ready; gives how much that was.
   std::size_t poll() { return loop_.poll(); }
 
@@ -32,6 +37,8 @@ class Daemon {
   static void kill(std::unique_ptr<Daemon> daemon);
 
  private:
+  static Task<void> answer(Task<Result<std::string>> request, Answered answered);
+
   asio::io_context loop_;
   SimulatedEngine engine_;
   SimulatedCompose compose_;

@@ -188,14 +188,27 @@ void Life::end_daemon(bool with_power) {
 
 void Life::by_operator(const StoryEvent& event) {
   if (!daemon_) return;
-  Result<std::string> answer = std::string();
-  if (event.what == Happening::deploy) answer = daemon_->stack().deploy("");
-  if (event.what == Happening::roll_back) answer = daemon_->stack().rollback(0);
-  if (event.what == Happening::pause) answer = daemon_->stack().pause("");
-  if (event.what == Happening::resume) answer = daemon_->stack().resume();
-  world_.tell("  is told: " + (answer ? "accepted" : answer.error().text()));
-  if (answer && event.what == Happening::pause) is_paused_ = trial_.was_hindered = true;
-  if (answer && event.what == Happening::resume) is_paused_ = false;
+  Reconciler& stack = daemon_->stack();
+  const auto tell = [this](const Result<std::string>& answer) {
+    world_.tell("  is told: " + (answer ? "accepted" : answer.error().text()));
+  };
+  if (event.what == Happening::deploy) tell(stack.deploy(""));
+  if (event.what == Happening::roll_back) tell(stack.rollback(0));
+  if (event.what == Happening::pause) {
+    trial_.was_hindered = true;
+    daemon_->ask(stack.pause(""), [this, tell](const Result<std::string>& answer) {
+      tell(answer);
+      if (answer) is_paused_ = true;
+    });
+  }
+  if (event.what == Happening::resume) {
+    // Until it is told, the stack may be either.
+    const bool was_paused = std::exchange(is_paused_, false);
+    daemon_->ask(stack.resume(), [this, tell, was_paused](const Result<std::string>& answer) {
+      tell(answer);
+      is_paused_ = !answer && was_paused;
+    });
+  }
   deeds_while_paused_.reset();
   excused_creations_ += 3;
 }

@@ -90,7 +90,7 @@ struct Pulling : testing::Test {
     const std::string digest = "@sha256:" + std::string(64, 'b');
     release.images["api"] = {"acme/api:1", "acme/api" + digest, false};
     release.images["web"] = {"acme/web:1", "acme/web" + digest, false};
-    EXPECT_TRUE(store.save(release));
+    EXPECT_TRUE(test::await(store.save(release)));
     deployment.release = 1;
     docker.on_pull = [this] {
       if (docker.pulls == 2) happen();
@@ -117,7 +117,7 @@ struct Pulling : testing::Test {
   RegistryClient registry{RegistryClientOptions{folder / "config.json", folder / "certs", {}, {}}};
   StandingDocker docker;
   ComposeProgram compose{(folder / "docker.sock").string(), folder / "empty"};
-  Store store = *Store::open(folder / "shop");
+  Store store = *Store::open(loop.get_executor(), folder / "shop");
   Silence progress;
   Deployment deployment;
   std::optional<DeploymentRunner> executor;

@@ -18,10 +18,11 @@ namespace trimtab {
 namespace {
 
 namespace fs = std::filesystem;
+using test::await;
 using test::put;
 
 Store open(const fs::path& folder) {
-  Result<Store> store = Store::open(folder);
+  Result<Store> store = test::open_store(folder);
   if (!store) throw std::runtime_error(store.error().text());
   return std::move(*store);
 }
@@ -29,6 +30,11 @@ Store open(const fs::path& folder) {
 void write(const fs::path& path, const std::string& text) {
   fs::create_directories(path.parent_path());
   std::ofstream(path, std::ios::binary) << text;
+}
+
+Task<Result<void>> set_intent(Store& store, Intent intent) {
+  const std::function<void(Intent&)> change = [&intent](Intent& known) { known = intent; };
+  co_return co_await store.change_intent(change);
 }
 
 std::string read(const fs::path& path) {
@@ -117,9 +123,9 @@ TEST(Record, AReleaseComesBackWhole) {
   {
     Store store = open(folder / "shop");
     ASSERT_TRUE(put(store, saved));
-    ASSERT_TRUE(store.save_rendering(42, "services: {}\n"));
-    ASSERT_TRUE(store.save_input(42, "conf/web.env", "A=1\n"));
-    ASSERT_TRUE(store.set_current(42));
+    ASSERT_TRUE(await(store.save_rendering(42, "services: {}\n")));
+    ASSERT_TRUE(await(store.save_inputs(42, {{"conf/web.env", "A=1\n"}})));
+    ASSERT_TRUE(await(store.set_current(42)));
   }
   const Store store = open(folder / "shop");
   EXPECT_TRUE(store.problems().empty());
@@ -200,13 +206,13 @@ TEST(Record, IntentAndRejectedContentSurviveARestart) {
   const test::TemporaryFolder folder;
   {
     Store store = open(folder / "shop");
-    ASSERT_TRUE(store.reject("k1"));
-    ASSERT_TRUE(store.reject("k2"));
-    ASSERT_TRUE(store.reject(""));
-    ASSERT_TRUE(store.clear_rejection("k1"));
-    ASSERT_TRUE(store.clear_rejection("never seen"));
-    ASSERT_TRUE(store.set_intent(
-        {true, "moving house", moment("2026-11-23T00:07:23.000Z"), "c9", "shop.service"}));
+    ASSERT_TRUE(await(store.reject("k1")));
+    ASSERT_TRUE(await(store.reject("k2")));
+    ASSERT_TRUE(await(store.reject("")));
+    ASSERT_TRUE(await(store.clear_rejection("k1")));
+    ASSERT_TRUE(await(store.clear_rejection("never seen")));
+    ASSERT_TRUE(await(set_intent(
+        store, {true, "moving house", moment("2026-11-23T00:07:23.000Z"), "c9", "shop.service"})));
   }
   const Store store = open(folder / "shop");
   EXPECT_TRUE(store.problems().empty());
@@ -221,9 +227,9 @@ TEST(Record, OnlyItsOwnerCanReadWhatIsKept) {
   const test::TemporaryFolder folder;
   Store store = open(folder / "shop");
   ASSERT_TRUE(put(store, release(1)));
-  ASSERT_TRUE(store.save_rendering(1, "services: {web: {environment: {PASSWORD: x}}}\n"));
-  ASSERT_TRUE(store.save_input(1, ".env", "PASSWORD=x\n"));
-  ASSERT_TRUE(store.save(deployment(1, Phase::pulling)));
+  ASSERT_TRUE(await(store.save_rendering(1, "services: {web: {environment: {PASSWORD: x}}}\n")));
+  ASSERT_TRUE(await(store.save_inputs(1, {{".env", "PASSWORD=x\n"}})));
+  ASSERT_TRUE(await(store.save(deployment(1, Phase::pulling))));
   for (const auto& entry : fs::recursive_directory_iterator(folder / "shop")) {
     struct stat info {};
     ASSERT_EQ(::lstat(entry.path().c_str(), &info), 0);
@@ -290,12 +296,12 @@ TEST(InFlight, EndsWithItsEnd) {
   Store store = open(folder / "shop");
   ASSERT_TRUE(put(store, release(1)));
   Deployment one = deployment(1, Phase::pulling);
-  ASSERT_TRUE(store.save(one));
+  ASSERT_TRUE(await(store.save(one)));
   ASSERT_TRUE(store.in_flight());
   EXPECT_EQ(open(folder / "shop").in_flight()->phase, Phase::pulling);
   one.ended_at = wall_now();
   one.outcome = Outcome::failed;
-  ASSERT_TRUE(store.save(one));
+  ASSERT_TRUE(await(store.save(one)));
   EXPECT_FALSE(store.in_flight());
   EXPECT_FALSE(open(folder / "shop").in_flight());
 }
@@ -307,8 +313,8 @@ TEST(InFlight, TheNewerOfTwoCounts) {
   ASSERT_TRUE(put(store, release(2)));
   Deployment newer_one = deployment(2, Phase::switching);
   newer_one.id = 101;
-  ASSERT_TRUE(store.save(deployment(1, Phase::rolling_back)));
-  ASSERT_TRUE(store.save(newer_one));
+  ASSERT_TRUE(await(store.save(deployment(1, Phase::rolling_back))));
+  ASSERT_TRUE(await(store.save(newer_one)));
   const Store after = open(folder / "shop");
   ASSERT_TRUE(after.in_flight());
   EXPECT_EQ(after.in_flight()->release, 2);
@@ -324,7 +330,7 @@ TEST(InFlight, DoesNotGoBackToAReleaseThatCannotBeRead) {
     ASSERT_TRUE(put(store, release(2)));
     Deployment in_flight = deployment(2, Phase::gating);
     in_flight.fallback = 1;
-    ASSERT_TRUE(store.save(in_flight));
+    ASSERT_TRUE(await(store.save(in_flight)));
   }
   write(folder / "shop/releases/1/release.json", "{\"schema\": 1");
   const Store store = open(folder / "shop");
@@ -417,7 +423,7 @@ TEST(ReleaseRecord, KeepsEachDeployment) {
   back.outcome = Outcome::good;
   back.ended_at = wall_now();
   back.timeline = {{"pulling", moment("2026-11-24T00:07:24.000Z"), 1}};
-  ASSERT_TRUE(store.save(back));
+  ASSERT_TRUE(await(store.save(back)));
   const Store after = open(folder / "shop");
   EXPECT_EQ(after.find(1)->outcome, Outcome::good);
   EXPECT_FALSE(after.find(1)->failure);
@@ -605,8 +611,8 @@ TEST(Record, TruncatedAndForeignFilesAreSetAsideAndReported) {
       Store store = open(folder / "shop");
       ASSERT_TRUE(put(store, release(1)));
       ASSERT_TRUE(put(store, release(2)));
-      ASSERT_TRUE(store.reject("a"));
-      ASSERT_TRUE(store.set_intent({}));
+      ASSERT_TRUE(await(store.reject("a")));
+      ASSERT_TRUE(await(set_intent(store, {})));
     }
     const fs::path file = folder / "shop" / row.file;
     write(file, row.text);
@@ -631,10 +637,10 @@ void make_paused(const fs::path& folder) {
   Store store = open(folder);
   ASSERT_TRUE(put(store, release(1)));
   ASSERT_TRUE(put(store, release(2, "bad", Outcome::rolled_back)));
-  ASSERT_TRUE(store.set_current(1));
-  ASSERT_TRUE(store.reject("bad"));
-  ASSERT_TRUE(store.reject("an earlier one"));
-  ASSERT_TRUE(store.set_intent(moving));
+  ASSERT_TRUE(await(store.set_current(1)));
+  ASSERT_TRUE(await(store.reject("bad")));
+  ASSERT_TRUE(await(store.reject("an earlier one")));
+  ASSERT_TRUE(await(set_intent(store, moving)));
 }
 
 const std::vector<std::pair<std::string, std::string>> unreadable{
@@ -683,7 +689,7 @@ TEST(Record, ACopyFromBeforeACrashIsNotBelieved) {
   Store store = open(folder / "shop");
   Intent longer = moving;
   longer.paused_why = "moving further";
-  ASSERT_TRUE(store.set_intent(longer));
+  ASSERT_TRUE(await(set_intent(store, longer)));
   write(file.string() + ".copy", before);
   EXPECT_EQ(open(folder / "shop").intent().paused_why, "moving further");
   EXPECT_EQ(read(file.string() + ".copy"), read(file));
@@ -699,7 +705,7 @@ TEST(Record, InDoubtTheStackIsPausedUntilSomebodyResumesIt) {
       make_paused(folder / "shop");
       {
         Store store = open(folder / "shop");
-        ASSERT_TRUE(store.set_intent({}));
+        ASSERT_TRUE(await(set_intent(store, {})));
       }
       const fs::path file = folder / "shop" / name;
       write(file, text);
@@ -715,8 +721,8 @@ TEST(Record, InDoubtTheStackIsPausedUntilSomebodyResumesIt) {
         EXPECT_EQ(read(file), text);
       }
       Store store = open(folder / "shop");
-      ASSERT_TRUE(store.accept_rejected());
-      ASSERT_TRUE(store.set_intent({}));
+      ASSERT_TRUE(await(store.accept_rejected()));
+      ASSERT_TRUE(await(set_intent(store, {})));
       EXPECT_TRUE(store.problems().empty());
       EXPECT_EQ(read(file.string() + ".broken"), text);
       const Store after = open(folder / "shop");
@@ -732,12 +738,12 @@ TEST(Record, ARejectionInDoubtKeepsTheStackPaused) {
   make_paused(folder / "shop");
   {
     Store store = open(folder / "shop");
-    ASSERT_TRUE(store.set_intent({}));
+    ASSERT_TRUE(await(set_intent(store, {})));
   }
   write(folder / "shop/rejected.json", newer);
   {
     Store store = open(folder / "shop");
-    ASSERT_TRUE(store.reject("worse"));
+    ASSERT_TRUE(await(store.reject("worse")));
   }
   const Store store = open(folder / "shop");
   EXPECT_TRUE(store.intent().paused);
@@ -763,7 +769,7 @@ TEST(Record, WhatRunsByAReleaseOfANewerVersionIsLeftAlone) {
   make_paused(folder / "shop");
   {
     Store store = open(folder / "shop");
-    ASSERT_TRUE(store.set_intent({}));
+    ASSERT_TRUE(await(set_intent(store, {})));
   }
   const fs::path file = folder / "shop/releases/1/release.json";
   write(file, newer);
@@ -788,7 +794,7 @@ TEST(Record, AStackThatCannotBeReadIsNotKeptInPart) {
     } else {
       fs::create_directory(path);
     }
-    const auto store = Store::open(folder / "shop");
+    const auto store = test::open_store(folder / "shop");
     ASSERT_FALSE(store);
     EXPECT_NE(store.error().message.find(path.string()), std::string::npos)
         << store.error().message;
@@ -797,7 +803,7 @@ TEST(Record, AStackThatCannotBeReadIsNotKeptInPart) {
 
 TEST(Record, AReleaseThatWasNeverWrittenIsNone) {
   const test::TemporaryFolder folder;
-  ASSERT_TRUE(open(folder / "shop").save_rendering(5, "services: {}\n"));
+  ASSERT_TRUE(await(open(folder / "shop").save_rendering(5, "services: {}\n")));
   fs::create_directories(folder / "shop/releases/notes");
   const Store store = open(folder / "shop");
   EXPECT_TRUE(store.releases().empty());
@@ -845,7 +851,7 @@ TEST(Record, LastGoodIsTheNewestOtherContentThatWasNotRejected) {
     const ReleaseRecord* const found = store.last_good_before(*store.find(row.than));
     EXPECT_EQ(found == nullptr ? 0 : found->number, row.expected) << row.than;
   }
-  ASSERT_TRUE(store.reject("b"));
+  ASSERT_TRUE(await(store.reject("b")));
   EXPECT_EQ(store.last_good_before(*store.find(7))->number, 1);
 }
 
@@ -868,11 +874,11 @@ TEST(Record, GoesBackToWhatRanBeforeNotToTheNumberBefore) {
   EXPECT_EQ(back_from(14), 13);
   EXPECT_EQ(back_from(8), 7);
   EXPECT_EQ(back_from(5), 0);
-  ASSERT_TRUE(store.reject("k8"));
+  ASSERT_TRUE(await(store.reject("k8")));
   EXPECT_EQ(back_from(12), 7);
   // Its record is gone: what was stepped over is none the better for it.
-  ASSERT_TRUE(store.set_current(14));
-  ASSERT_TRUE(store.reject("k7"));
+  ASSERT_TRUE(await(store.set_current(14)));
+  ASSERT_TRUE(await(store.reject("k7")));
   EXPECT_EQ(back_from(12), 5);
   ReleaseRecord unknown = release(15);
   unknown.previous = 11;
@@ -893,7 +899,7 @@ TEST(Record, WhatRunsSurvivesARestart) {
     Store store = open(folder / "shop");
     ASSERT_TRUE(put(store, release(1)));
     ASSERT_TRUE(put(store, release(2)));
-    ASSERT_TRUE(store.set_running(running));
+    ASSERT_TRUE(await(store.set_running(running)));
   }
   EXPECT_EQ(open(folder / "shop").running(), running);
   // What runs by a release whose record was lost is not known.
@@ -937,7 +943,7 @@ TEST(Record, WhatRunsIsTakenFromTheDeploymentsWhereItIsLost) {
         ASSERT_TRUE(put(store, one));
       }
       if (row.in_flight) {
-        ASSERT_TRUE(store.save(*row.in_flight));
+        ASSERT_TRUE(await(store.save(*row.in_flight)));
       }
     }
     const Store store = open(folder / "shop");
@@ -1029,16 +1035,16 @@ TEST(Record, RetentionCountsContentsAndSparesWhatIsNeeded) {
     Store store = open(folder / "shop");
     for (const ReleaseRecord& one : row.releases) {
       ASSERT_TRUE(put(store, one));
-      ASSERT_TRUE(store.save_rendering(one.number, "services: {}\n"));
+      ASSERT_TRUE(await(store.save_rendering(one.number, "services: {}\n")));
     }
     if (row.current != 0) {
-      ASSERT_TRUE(store.set_current(row.current));
+      ASSERT_TRUE(await(store.set_current(row.current)));
     }
     if (row.in_flight) {
-      ASSERT_TRUE(store.save(*row.in_flight));
+      ASSERT_TRUE(await(store.save(*row.in_flight)));
     }
     const std::size_t before = store.releases().size();
-    const auto gone = store.prune(row.keep);
+    const auto gone = await(store.prune(row.keep));
     ASSERT_TRUE(gone);
     EXPECT_EQ(numbers(store), row.left);
     EXPECT_EQ(gone->size(), before - row.left.size());
@@ -1056,10 +1062,10 @@ TEST(Record, RejectedKeysGoWithTheReleasesThatTheyCameFrom) {
     one.inputs_key = std::string(63, 'f') + std::to_string(number);
     one.content_key = std::string(63, 'c') + std::to_string(number);
     ASSERT_TRUE(put(store, one));
-    ASSERT_TRUE(store.reject(one.inputs_key + suffix));
-    ASSERT_TRUE(store.reject(one.content_key));
+    ASSERT_TRUE(await(store.reject(one.inputs_key + suffix)));
+    ASSERT_TRUE(await(store.reject(one.content_key)));
   }
-  ASSERT_TRUE(store.prune(2));
+  ASSERT_TRUE(await(store.prune(2)));
   const std::string inputs(63, 'f');
   const std::string content(63, 'c');
   const std::set<std::string> left{inputs + "4" + suffix, inputs + "5" + suffix, content + "4",
@@ -1069,7 +1075,7 @@ TEST(Record, RejectedKeysGoWithTheReleasesThatTheyCameFrom) {
   // Where a record cannot be read, its keys are not known to be nobody's.
   std::ofstream(store.release_directory(4) / "release.json") << "{";
   Store torn = open(folder / "shop");
-  ASSERT_TRUE(torn.prune(2));
+  ASSERT_TRUE(await(torn.prune(2)));
   EXPECT_EQ(torn.rejected(), left);
 }
 
@@ -1077,10 +1083,10 @@ TEST(Record, WhatAKillHasLeftOfAReleaseOrAFileGoes) {
   const test::TemporaryFolder folder;
   Store store = open(folder / "shop");
   for (int number = 1; number <= 4; ++number) {
-    ASSERT_TRUE(store.save_rendering(number, "services: {}\n"));
+    ASSERT_TRUE(await(store.save_rendering(number, "services: {}\n")));
   }
   ASSERT_TRUE(put(store, release(1)));
-  ASSERT_TRUE(store.set_current(3));
+  ASSERT_TRUE(await(store.set_current(3)));
   const fs::path of_release = store.release_directory(1) / ".release.json.aB3dE6";
   const fs::path of_stack = folder / "shop/.rejected.json.copy.aB3dE6";
   for (const fs::path& file : {of_release, of_stack}) std::ofstream(file) << "{";
@@ -1089,7 +1095,7 @@ TEST(Record, WhatAKillHasLeftOfAReleaseOrAFileGoes) {
   Store after = open(folder / "shop");
   EXPECT_FALSE(fs::exists(of_release));
   EXPECT_FALSE(fs::exists(of_stack));
-  const auto gone = after.prune(10);
+  const auto gone = await(after.prune(10));
   ASSERT_TRUE(gone);
   EXPECT_EQ(*gone, std::vector<int>{2});
   EXPECT_TRUE(fs::exists(store.release_directory(1)));
@@ -1105,8 +1111,8 @@ TEST(Record, YearsOfCommitsThatChangeNothingDoNotFillTheDisk) {
   Store store = open(folder / "shop");
   for (int number = 1; number <= 60; ++number) {
     ASSERT_TRUE(put(store, release(number, number == 1 ? "first" : "same")));
-    ASSERT_TRUE(store.set_current(number));
-    ASSERT_TRUE(store.prune(5));
+    ASSERT_TRUE(await(store.set_current(number)));
+    ASSERT_TRUE(await(store.prune(5)));
   }
   EXPECT_EQ(numbers(store), (std::vector<int>{1, 55, 56, 57, 58, 59, 60}));
 }
@@ -1150,16 +1156,60 @@ TEST(Record, KeepsHooksAndProbation) {
 TEST(Store, BootFilesAreNoOlderThanTheRendering) {
   test::TemporaryFolder folder;
   Store store = open(folder.path());
-  ASSERT_TRUE(store.save_rendering(1, "services: {}\n"));
+  ASSERT_TRUE(await(store.save_rendering(1, "services: {}\n")));
   EXPECT_FALSE(store.has_boot_files(1));
-  ASSERT_TRUE(store.save_boot_rendering(1, "services: {}\n"));
-  EXPECT_FALSE(store.has_boot_files(1));
-  ASSERT_TRUE(store.save_boot_file(1, "TRIMTAB_SERVICES=web\n"));
+  ASSERT_TRUE(await(store.save_boot_files(1, "services: {}\n", "TRIMTAB_SERVICES=web\n")));
   EXPECT_TRUE(store.has_boot_files(1));
   const auto written = std::filesystem::last_write_time(store.compose_file(1));
   std::filesystem::last_write_time(store.compose_file(1), written + std::chrono::hours(1));
   EXPECT_FALSE(store.has_boot_files(1));
   EXPECT_FALSE(store.has_boot_files(2));
+}
+
+TEST(Store, BootFilesThatSayTheSameAreWrittenOnce) {
+  test::TemporaryFolder folder;
+  Store store = open(folder.path());
+  ASSERT_TRUE(await(store.save_rendering(1, "services: {}\n")));
+  const fs::path file = store.release_directory(1) / "boot.yaml";
+  const auto inode_after_saving = [&](const std::string& env) {
+    EXPECT_TRUE(await(store.save_boot_files(1, "services: {}\n", env)));
+    struct stat info {};
+    EXPECT_EQ(::stat(file.c_str(), &info), 0);
+    return info.st_ino;
+  };
+  const auto first = inode_after_saving("A=1\n");
+  fs::create_hard_link(file, folder / "first");  // so that its inode is not used again
+  EXPECT_EQ(inode_after_saving("A=1\n"), first);
+  const auto second = inode_after_saving("A=2\n");
+  EXPECT_NE(second, first);
+  fs::create_hard_link(file, folder / "second");
+  fs::last_write_time(store.compose_file(1), fs::last_write_time(file) + std::chrono::hours(1));
+  EXPECT_NE(inode_after_saving("A=2\n"), second) << "they were older than the rendering";
+}
+
+// An operator pauses while the unit is brought up: neither takes back what the other says.
+TEST(Store, ChangesAtTheSameTimeAllCount) {
+  test::TemporaryFolder folder;
+  Store store = open(folder.path());
+  asio::io_context loop;
+  const std::function<void(Intent&)> pause = [](Intent& intent) { intent.paused = true; };
+  const std::function<void(Intent&)> note_unit = [](Intent& intent) { intent.unit = "shop"; };
+  int done = 0;
+  const auto count = [&done](std::exception_ptr failure, Result<void> result) {
+    if (!failure && result) ++done;
+  };
+  asio::co_spawn(loop, store.change_intent(pause), count);
+  asio::co_spawn(loop, store.reject("k1"), count);
+  asio::co_spawn(loop, store.change_intent(note_unit), count);
+  asio::co_spawn(loop, store.reject("k2"), count);
+  loop.poll();
+  EXPECT_LT(done, 4) << "the loop did not wait for the disk";
+  test::run_loop(loop);
+  EXPECT_EQ(done, 4);
+  const Store again = open(folder.path());
+  EXPECT_TRUE(again.intent().paused);
+  EXPECT_EQ(again.intent().unit, "shop");
+  EXPECT_EQ(again.rejected(), (std::set<std::string>{"k1", "k2"}));
 }
 
 // ---- The rendering ------------------------------------------------------------------------------
@@ -1193,7 +1243,7 @@ TEST(Rendering, ThatIsDamagedIsNotRead) {
     ReleaseRecord known = release(1);
     known.images = {{"db", {"db:1", "db@sha256:1"}}, {"web", {"web:1", "web@sha256:2"}}};
     known.content_key = content_key(parse_yaml(whole).value(), {});
-    ASSERT_TRUE(store.save_rendering(1, row.text));
+    ASSERT_TRUE(await(store.save_rendering(1, row.text)));
     ASSERT_TRUE(put(store, known));
     const Result<Rendering> read = read_rendering(store, 1);
     ASSERT_EQ(static_cast<bool>(read), *row.flaw == '\0') << row.name;
@@ -1211,13 +1261,13 @@ TEST(Rendering, ThatIsDamagedIsHadFromAnotherReleaseOfTheSameContent) {
     known.images = {{"db", {"db:1", "db@sha256:1"}}, {"web", {"web:1", "web@sha256:2"}}};
     known.content_key = content_key(parse_yaml(whole).value(), {});
     if (number == 3) known.content_key = "another";
-    ASSERT_TRUE(store.save_rendering(number, number == 1 ? whole : ""));
+    ASSERT_TRUE(await(store.save_rendering(number, number == 1 ? whole : "")));
     ASSERT_TRUE(put(store, known));
   }
-  EXPECT_TRUE(mend_rendering(store, 2));
+  EXPECT_TRUE(await(mend_rendering(store, 2)));
   EXPECT_EQ(store.rendering(2).value(), whole);
-  EXPECT_FALSE(mend_rendering(store, 3));
-  EXPECT_EQ(mend_rendering(store, 4).error().code, Errc::not_found);
+  EXPECT_FALSE(await(mend_rendering(store, 3)));
+  EXPECT_EQ(await(mend_rendering(store, 4)).error().code, Errc::not_found);
 }
 
 TEST(Rendering, IsLostWhereItIsDamagedAndNothingPassesThatKeepsItFromBeingHad) {
@@ -1226,7 +1276,7 @@ TEST(Rendering, IsLostWhereItIsDamagedAndNothingPassesThatKeepsItFromBeingHad) {
   for (const int number : {1, 2}) {
     ReleaseRecord known = release(number);
     known.content_key.clear();
-    ASSERT_TRUE(store.save_rendering(number, number == 1 ? whole : ""));
+    ASSERT_TRUE(await(store.save_rendering(number, number == 1 ? whole : "")));
     ASSERT_TRUE(put(store, known));
   }
   const Error other{Errc::failed, "", {}};
@@ -1240,7 +1290,7 @@ TEST(Rendering, TakesThePlaceOfAFolder) {
   test::TemporaryFolder folder;
   Store store = open(folder.path());
   fs::create_directories(store.compose_file(1) / "lost+found");
-  ASSERT_TRUE(store.save_rendering(1, whole));
+  ASSERT_TRUE(await(store.save_rendering(1, whole)));
   EXPECT_EQ(store.rendering(1).value(), whole);
 }
 

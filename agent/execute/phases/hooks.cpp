@@ -64,14 +64,14 @@ Task<Result<HookEnd>> run_marked(DeploymentRun& run, HookSettings hook,
   const DeploymentDeps& deps = run.deps;
   Deployment& deployment = run.deployment;
   deployment.hook_mark = new_hook_mark(deps.store);
-  const Result<void> marked = deps.store.save(deployment);
+  const Result<void> marked = co_await deps.store.save(deployment);
   if (!marked) co_return marked.error().context("was not run");
   HookRunner runner({deps.settings, deps.project, deps.store, deps.docker, deps.compose,
                      deps.progress, run.stack},
                     deployment);
   const Result<HookEnd> end = co_await runner.run(hook, output);
   deployment.hook_mark.clear();
-  const Result<void> unmarked = deps.store.save(deployment);
+  const Result<void> unmarked = co_await deps.store.save(deployment);
   if (!unmarked) spdlog::warn("{}: {}", deps.settings.name, unmarked.error().text());
   co_return end;
 }
@@ -93,7 +93,7 @@ Task<Result<std::optional<Ran>>> run_hook(DeploymentRun& run, HookSettings hook)
     const std::string notice = "hook " + ran.run.name + " was skipped: " + end->skipped;
     deps.progress.note(notice);
     add_notice(deployment, notice);
-    const Result<void> noted = deps.store.save(deployment);
+    const Result<void> noted = co_await deps.store.save(deployment);
     if (!noted) co_return noted.error();
     co_return std::optional<Ran>();
   }
@@ -121,7 +121,7 @@ Task<std::optional<PhaseOutcome>> assess(DeploymentRun& run, HookSettings hook, 
     spdlog::warn("{}: {}", deps.settings.name, what);
     deps.progress.note(what);
     add_notice(deployment, what);
-    const Result<void> noted = deps.store.save(deployment);
+    const Result<void> noted = co_await deps.store.save(deployment);
     if (!noted) co_return not_recorded(ran.run.phase, noted.error());
     if (hook.stop_on_failure) co_return PhaseOutcome{};
     co_return std::nullopt;
@@ -143,7 +143,7 @@ Task<PhaseOutcome> hooks(DeploymentRun& run, std::vector<HookSettings> hooks) {
   const std::string phase(to_string(deployment.phase));
   if (deployment.phase == Phase::before) deployment.hooks.clear();
   std::erase_if(deployment.hooks, [&](const HookRun& earlier) { return earlier.phase == phase; });
-  Result<void> noted = store.save(deployment);
+  Result<void> noted = co_await store.save(deployment);
   if (!noted) co_return not_recorded(phase, noted.error());
   for (const HookSettings& hook : hooks) {
     const WallTime begun_at = wall_now();
@@ -158,7 +158,7 @@ Task<PhaseOutcome> hooks(DeploymentRun& run, std::vector<HookSettings> hooks) {
     if (!ran) co_return not_recorded(phase, ran.error());
     if (!*ran) continue;
     deployment.hooks.push_back((*ran)->run);
-    noted = store.save(deployment);
+    noted = co_await store.save(deployment);
     if (!noted) co_return not_recorded(phase, noted.error());
     std::optional<PhaseOutcome> end = co_await assess(run, hook, std::move(**ran), begun_at);
     if (end) co_return std::move(*end);

@@ -30,7 +30,7 @@ Task<Result<void>> choose_readable_fallback(DeploymentRun& run) {
                                rendering.error().text();
     deps.progress.note(notice);
     add_notice(deployment, notice);
-    const Result<void> noted = deps.store.save(deployment);
+    const Result<void> noted = co_await deps.store.save(deployment);
     if (!noted) co_return noted;
   }
 }
@@ -52,11 +52,11 @@ Task<Result<Plan>> plan_back(DeploymentRun& run) {
 }
 
 // As where a phase is begun: what is not written counts until the next start.
-void note_plan(DeploymentRun& run, const Plan& plan) {
+Task<void> note_plan(DeploymentRun& run, Plan plan) {
   Store& store = run.deps.store;
   run.deployment.return_plan = plan;
-  const Result<void> planned = store.save(run.deployment);
-  const Result<void> touched = note_touched(store, plan);
+  const Result<void> planned = co_await store.save(run.deployment);
+  const Result<void> touched = co_await note_touched(store, plan);
   for (const Result<void>* const result : {&planned, &touched}) {
     if (!*result) {
       spdlog::warn("{}: {}", run.deps.settings.name, result->error().text());
@@ -85,7 +85,7 @@ Task<Result<void>> go_back(DeploymentRun& run) {
   if (!plan) co_return plan.error();
   const Result<void> may = co_await run.stack.may_apply(good.number, *plan);
   if (!may) co_return may;
-  note_plan(run, *plan);
+  co_await note_plan(run, *plan);
   // Everything that will be needed is here before anything is stopped.
   const std::function<bool()> unwanted = [&run] { return run.stop_requested; };
   std::map<std::string, ImagePin> needed = images_needed(good, *plan);
@@ -99,7 +99,7 @@ Task<Result<void>> go_back(DeploymentRun& run) {
   const Result<void> saved = co_await save_boot_file(run, good.number, good.jobs);
   failpoint("rolling_back:checked_out");
   if (!saved) co_return saved;
-  const Result<void> linked = store.set_current(good.number);
+  const Result<void> linked = co_await store.set_current(good.number);
   if (!linked) co_return linked;
   Application wanted;
   wanted.release = good.number;

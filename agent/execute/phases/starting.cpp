@@ -30,7 +30,7 @@ PhaseOutcome failed(const Error& error, Failure failure) {
 Task<PhaseOutcome> starting(DeploymentRun& run) {
   const Deployment& deployment = run.deployment;
   if (deployment.plan.empty()) co_return PhaseOutcome{};
-  Result<void> may = note_touched(run.deps.store, deployment.plan);
+  Result<void> may = co_await note_touched(run.deps.store, deployment.plan);
   if (may) may = co_await run.stack.may_apply(deployment.release, deployment.plan);
   const auto present = co_await run.stack.containers();
   if (may && !present) may = present.error();

@@ -9,15 +9,15 @@
 namespace trimtab::phases {
 namespace {
 
-Result<void> tell_of_edits(DeploymentRun& run, const SwitchReport& report) {
-  if (report.local_edits.empty()) return {};
+Task<Result<void>> tell_of_edits(DeploymentRun& run, SwitchReport report) {
+  if (report.local_edits.empty()) co_return Result<void>();
   const DeploymentDeps& deps = run.deps;
   const std::string notice = "edits made by hand in " + deps.settings.directory.string() + " (" +
                              join(report.local_edits, ", ") + ") were saved as " +
                              report.saved_patch.string();
   deps.progress.note(notice);
   add_notice(run.deployment, notice);
-  return deps.store.save(run.deployment);
+  co_return co_await deps.store.save(run.deployment);
 }
 
 Task<Result<void>> switch_over(DeploymentRun& run) {
@@ -27,14 +27,14 @@ Task<Result<void>> switch_over(DeploymentRun& run) {
   if (!there) co_return there;
   const Result<SwitchReport> moved = co_await move_checkout(run, run.deployment.checkout, number);
   if (!moved) co_return moved.error();
-  const Result<void> told = tell_of_edits(run, *moved);
+  const Result<void> told = co_await tell_of_edits(run, *moved);
   failpoint("switching:checked_out");
   if (!told) co_return told;
   // A job whose container is gone since is known from the record alone.
   const std::set<std::string> jobs = store.find(number)->jobs;
   const Result<void> saved = co_await save_boot_file(run, number, jobs);
   if (!saved) co_return saved;
-  co_return store.set_current(number);
+  co_return co_await store.set_current(number);
 }
 
 }  // namespace
