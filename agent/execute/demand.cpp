@@ -17,7 +17,7 @@ GateDemand demand_of(const Rendering& rendering, const GateSettings& settings,
   std::set<std::string> left_alone;
   std::set<std::string> removed;
   for (const Step& step : plan.steps) {
-    // A reload keeps the container, and the restarts that it had before.
+    // A reload keeps the container, including its earlier restarts.
     const bool kept = step.action == Action::none || step.action == Action::reload;
     (kept ? left_alone : step.action == Action::remove ? removed : applied).insert(step.service);
   }
@@ -25,7 +25,8 @@ GateDemand demand_of(const Rendering& rendering, const GateSettings& settings,
     const Json& service = rendering.service(name);
     GateDemand::Service wanted;
     wanted.replicas = replicas_of(service);
-    // Another image that an operator put under a service by hand is no fault of this run.
+    // If an operator manually gave a service another image, that does not count against this
+    // deployment.
     const auto id = image_ids.find(name);
     if (id != image_ids.end() && !left_alone.contains(name)) wanted.image_id = id->second;
     const bool stopped = std::any_of(

@@ -8,7 +8,8 @@ namespace {
 
 constexpr auto docker_timeout = std::chrono::minutes(2);
 
-// Ended although it ran on after the gate: Docker's stop has ended it, and not its work.
+// Whether Docker's stop ended the container rather than its own work: it has exited although it
+// kept running after the gate.
 bool is_left_down(const Container& container, const Deployment& deployment) {
   const RunningService* const known = deployment.from.find(container.service);
   const bool ran_on = known != nullptr && !known->containers.empty() && !known->is_job;
@@ -17,7 +18,7 @@ bool is_left_down(const Container& container, const Deployment& deployment) {
   return stopped_by_docker && !deployment.already_failing.contains(container.service);
 }
 
-// As the reconciler does it while nothing is deployed.
+// As the reconciler does while nothing is being deployed.
 Task<void> start_what_was_left_down(DeploymentRun& run) {
   const DeploymentDeps& deps = run.deps;
   const Result<ProjectContainers> found = co_await run.stack.found();

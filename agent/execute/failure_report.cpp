@@ -56,9 +56,10 @@ Failure failure_of_start(const Error& error, FailureCause cause,
   Failure failure = failure_of(Phase::starting, error, cause);
   for (const Container& container : present) {
     if (!is_unwell(container)) continue;
-    // It may have been killed for want of memory whatever Compose makes of its end.
+    // Lack of memory is the host's fault, whatever Compose reports about the exit.
     if (container.oom_killed) failure.cause = FailureCause::host;
-    // Nothing can join the network of one that has ended; the runtime's words do not tell why.
+    // No container can join the network of one that has exited, but the runtime's message does not
+    // say why it exited.
     if (ended_by_itself(container) && is_shared(container, present)) {
       failure.cause = FailureCause::release;
     }

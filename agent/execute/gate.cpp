@@ -8,7 +8,7 @@
 namespace trimtab {
 namespace {
 
-// A container that Docker had to start again this often does not work, whatever its state says now.
+// A container that Docker has restarted this often does not work, whatever its current state.
 constexpr int max_restarts = 3;
 
 bool restarts_by_itself(const Container& container) {
@@ -30,7 +30,8 @@ std::string exit_words(const Container& container) {
   return words;
 }
 
-// Killed for want of memory, or not started for a reason that is not known to be its own.
+// Whether it was killed for lack of memory, or could not be started for a reason that is not known
+// to be the release's.
 bool is_ended_by_host(const Container& container) {
   return container.oom_killed ||
          (!container.error.empty() && !is_fault_of_release(container.error));
@@ -41,7 +42,7 @@ bool is_ended_by_host(const Container& container) {
 Gate::Gate(GateDemand demand, SteadyClock::time_point now)
     : demand_(std::move(demand)), begun_(now) {}
 
-// Before a check has been made nothing is known, however long that takes.
+// A container's health is unknown until its first check, however long that takes.
 void Gate::wait_for_health(const Container& container) {
   const bool is_known =
       demand_.untouched.contains(container.id) && container.health != Health::starting;
@@ -50,8 +51,8 @@ void Gate::wait_for_health(const Container& container) {
   health_wait_ = std::max(health_wait_, wait);
 }
 
-// Whether one of them has ended too often by itself: what ends until something else answers has
-// until the deadline for that.
+// Whether one of the containers has exited too often by itself. Restarts that happen while other
+// services are not working yet do not count: such a container has until the deadline.
 bool Gate::is_final(const std::vector<const Container*>& own, bool others_work) {
   bool final = false;
   for (const Container* container : own) {
@@ -63,13 +64,15 @@ bool Gate::is_final(const std::vector<const Container*>& own, bool others_work) 
   return final;
 }
 
-// Of what the deployment leaves alone, what ends and is not started again was stopped by somebody.
+// Among the containers that the deployment leaves alone, one that has exited and is not restarted
+// was stopped by somebody.
 bool Gate::is_stopped_meanwhile(const Container& container) const {
   return demand_.untouched.contains(container.id) && is_stopped_by_hand(container) &&
          container.error.empty();
 }
 
-// Not merely started: others that need it and end without it are no crash loop yet.
+// Being started is not enough: the others that depend on it and exit without it are not in a crash
+// loop yet.
 bool Gate::is_known_to_work(const Container& container) const {
   if (is_stopped_meanwhile(container)) return true;
   if (container.state == ContainerState::exited) {
@@ -83,7 +86,8 @@ bool Gate::is_known_to_work(const Container& container) const {
 int Gate::restarts_since_begin(const Container& container) {
   if (!demand_.untouched.contains(container.id)) return container.restart_count;
   const auto before = restarts_before_.try_emplace(container.id, container.restart_count).first;
-  // Docker counts anew when somebody, or Docker's own restart, starts a container again.
+  // Docker resets the counter when somebody, or a restart of Docker itself, starts the container
+  // again.
   if (container.restart_count < before->second) before->second = 0;
   return container.restart_count - before->second;
 }
@@ -92,8 +96,8 @@ Gate::ServiceState Gate::assess(const std::string& name, const GateDemand::Servi
                                 const std::vector<const Container*>& containers,
                                 SteadyClock::time_point now) {
   ServiceState state;
-  // That an application ends or its job goes on is its own doing; of what else it is not ready for
-  // the host may be the cause, such as a CPU that is throttled.
+  // If an application exits or its job does not finish, that is the release's doing. For other
+  // reasons of not being ready the host may be the cause, for example a throttled CPU.
   const auto wait = [&](std::string words, bool by_release = false) {
     state.waiting = std::move(words);
     state.by_release = state.by_release || by_release;
@@ -113,7 +117,7 @@ Gate::ServiceState Gate::assess(const std::string& name, const GateDemand::Servi
     state.known_to_work = state.known_to_work && is_known_to_work(*container);
     const int restarts = restarts_since_begin(*container);
     if (restarts >= max_restarts) {
-      // While it runs the Engine says 0 for the exit code.
+      // The Engine reports exit code 0 while the container is running.
       const std::string words =
           container->state == ContainerState::running ? "ended " : exit_words(*container) + ", ";
       state.loop =
@@ -221,7 +225,7 @@ GateVerdict Gate::observe(const std::vector<Container>& containers,
     }
     return verdict;
   }
-  // What a probe asks for cannot answer before the services have started.
+  // A probe cannot succeed before the services have started.
   const bool all_started = verdict.waiting_for.empty();
   for (const ProbeAnswer& probe : probes) {
     if (probe.ok) continue;
@@ -237,7 +241,7 @@ GateVerdict Gate::observe(const std::vector<Container>& containers,
       verdict.state = GateVerdict::State::passed;
       return verdict;
     }
-    // All holds: the deadline no longer counts, only whether it goes on to hold.
+    // Everything works: from now on the deadline no longer matters, only whether it keeps working.
     return verdict;
   }
   satisfied_since_.reset();
@@ -253,7 +257,8 @@ GateVerdict Gate::observe(const std::vector<Container>& containers,
 }
 
 SteadyClock::time_point Gate::next_poll_at(SteadyClock::time_point now) const {
-  // The Engine tells of changes by events; this is for what has none: time, probes, restart counts.
+  // The Engine announces changes by events; this is for what has no events: time, probes, restart
+  // counts.
   SteadyClock::time_point next_check = now + std::chrono::seconds(1);
   if (satisfied_since_)
     next_check = std::min(next_check, *satisfied_since_ + demand_.stable);

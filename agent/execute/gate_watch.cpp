@@ -8,7 +8,8 @@
 namespace trimtab {
 namespace {
 
-// What a Compose that gave up had asked for may come into being only now.
+// Removes containers that were created but not started: Compose may create them even after it was
+// stopped or has given up.
 Task<std::vector<Container>> without_half_made(GateWatchDeps deps, std::vector<Container> present) {
   const std::vector<Container> half = half_made(present);
   for (const Container& stray : half) {
@@ -54,7 +55,7 @@ Task<PhaseOutcome> watch_gate(GateWatchDeps deps, GateDemand demand,
     deps.progress.waiting_for(verdict.waiting_for);
     co_await deps.engine_changed.wait_until(gate.next_poll_at(SteadyClock::now()));
     if (deps.stop_requested) {
-      // The next start, or the unit's, begins this phase again.
+      // The next start, of the daemon or of the unit, repeats this phase.
       outcome.result = PhaseResult::failed_by_host;
       co_return outcome;
     }

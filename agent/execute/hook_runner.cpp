@@ -40,14 +40,14 @@ void keep_lines(std::vector<std::string>* output, std::string_view text) {
   }
 }
 
-// The Engine cannot end a command in a container, nor does the end of Compose end the container.
-// Scans all processes of the host for the mark.
+// Kills the hook's processes by their mark, which requires scanning all processes of the host. The
+// Engine cannot kill a command in a container, and the container survives Compose.
 Task<void> end_processes(std::string mark) {
   const auto end = [&mark] { return kill_by_environment(mark); };
   co_await on_disk_thread(end);
 }
 
-// Ends the processes of a hook that did not end by itself.
+// Kills the processes of a hook that did not exit by itself.
 Task<void> end_leftovers(const Result<HookEnd>* end, std::string mark) {
   if (*end) co_return;
   co_await end_processes(std::move(mark));
@@ -165,7 +165,7 @@ Task<Result<HookEnd>> HookRunner::run_one_off(HookSettings hook, std::vector<std
   const Result<RunEnd> run = co_await deps_.compose.run_once(std::move(request));
   if (run) {
     keep_lines(output, run->output);
-    // Compose that cannot reach Docker has an exit code, too.
+    // Compose exits with a code of its own if it cannot reach Docker.
     const Result<EngineInfo> engine = co_await deps_.docker.info();
     if (run->exit_code != 0 && !engine) co_return engine.error().context("failed");
     co_return HookEnd{run->exit_code, {}};
@@ -180,7 +180,8 @@ Task<Result<HookEnd>> HookRunner::run_one_off(HookSettings hook, std::vector<std
   co_return late(hook);
 }
 
-// A one-off that was cut off leaves its container, and with it the name; its end may take a moment.
+// An interrupted one-off leaves its container, which still has the name and may take a moment to
+// exit.
 Task<Result<void>> HookRunner::remove_ended(std::string container) {
   const SteadyClock::time_point timeout = SteadyClock::now() + tidying_timeout;
   for (;;) {
@@ -205,7 +206,7 @@ Task<Result<HookEnd>> HookRunner::run_program(HookSettings hook, std::vector<std
   command.timeout = hook.timeout;
   std::error_code ec;
   if (!std::filesystem::exists(hook.program, ec)) {
-    // One that lies in the checkout comes with the first release.
+    // A program in the checkout only exists after the first release.
     if (deployment_.fallback == 0)
       co_return HookEnd{0, hook.program.string() + " is not there yet"};
     co_return Error{Errc::not_found,
@@ -213,7 +214,7 @@ Task<Result<HookEnd>> HookRunner::run_program(HookSettings hook, std::vector<std
                         " does not exist; one that comes with a commit is there only after it",
                     {}};
   }
-  // It runs as root: whoever could change it would be root, too.
+  // It runs as root, so whoever can change it could become root.
   const Result<void> trusted = check_trusted(hook.program, Privacy::open);
   if (!trusted) {
     co_return Error{trusted.error().code, "was not run: " + trusted.error().text(), {}};

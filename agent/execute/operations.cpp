@@ -29,9 +29,8 @@ std::vector<std::string> in_the_way(const Plan& plan, const Rendering& next,
   return services;
 }
 
-// What is started and what comes after it depends on: a proxy that is reloaded sends requests
-// there, and Compose, which is asked for a rolled service alone, waits for none of its
-// dependencies.
+// Returns the started services on which later operations depend: a reloaded proxy sends requests to
+// them, and Compose does not wait for dependencies when it is asked for a rolled service alone.
 std::vector<std::string> awaited(const Plan& plan, const Rendering& next) {
   const std::vector<std::string> started = plan.to_apply();
   std::set<std::string> services;
@@ -55,17 +54,17 @@ std::vector<Operation> operations_of(const Plan& plan, const Rendering& next,
                                      const std::vector<Container>& present, bool going_back) {
   using Kind = Operation::Kind;
   std::vector<Operation> operations{
-      // A service that leaves goes after the gate, so that going back need not start it again.
+      // Removed services are removed after the gate, so that a rollback need not start them again.
       {Kind::make_room, in_the_way(plan, next, present)},
       {Kind::apply, plan.to_apply()},
-      // Before the roll: that reloads proxies as well.
+      // Before the rolling update, which reloads proxies too.
       {Kind::await, awaited(plan, next)},
       {Kind::roll, dependencies_first(plan.with(Action::roll), next)},
-      // One that shares another's network joins what that has once it has been restarted.
+      // A service that shares another one's network must be restarted after it.
       {Kind::restart, dependencies_first(plan.with(Action::restart), next)},
       {Kind::reload, plan.with(Action::reload)},
   };
-  // Until then a proxy may have sent requests there.
+  // Not earlier, because a proxy may still send requests there.
   if (going_back) operations.push_back({Kind::remove, plan.with(Action::remove)});
   std::erase_if(operations, [](const Operation& one) { return one.services.empty(); });
   return operations;
@@ -89,7 +88,8 @@ std::vector<std::string> dependencies_first(std::vector<std::string> services,
       return std::find_first_of(needs.begin(), needs.end(), services.begin(), services.end()) ==
              needs.end();
     });
-    if (next == services.end()) next = services.begin();  // Compose refuses circles
+    if (next == services.end())
+      next = services.begin();  // cannot happen, because Compose rejects cycles
     ordered.push_back(std::move(*next));
     services.erase(next);
   }

@@ -11,8 +11,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What `container_name` gives in the releases that are kept, as far as it may be the name of one of
-// these. Somebody's copy of a container may be there for good: only what says its name is parsed.
+// Returns the `container_name`s in the kept releases, as far as they may be the names of these
+// containers. Only renderings that contain such a name are parsed, because a copy of a container
+// may stay indefinitely.
 std::set<std::string> known_names(const Store& store, const std::vector<Container>& odd) {
   std::set<std::string> names;
   for (const auto& [number, release] : store.releases()) {
@@ -31,7 +32,7 @@ std::set<std::string> known_names(const Store& store, const std::vector<Containe
   return names;
 }
 
-// All but chosen names.
+// Everything except chosen names.
 OwnSigns own_signs(const StackSettings& settings, const Store& store, const std::string& project) {
   OwnSigns signs;
   signs.project = project;
@@ -43,7 +44,8 @@ OwnSigns own_signs(const StackSettings& settings, const Store& store, const std:
   return signs;
 }
 
-// The path with the directory's name in front where it leads to or below it in another way.
+// Replaces the prefix of a path that leads into the directory in another way, such as through a
+// link, by the directory's name.
 std::string as_seen_from(const fs::path& directory, const std::string& path) {
   const std::string usual = directory.string();
   if (path.empty() || path[0] != '/' || path == usual || path.starts_with(usual + "/")) return path;
@@ -76,7 +78,7 @@ Task<Result<ProjectContainers>> project_containers(Docker& docker, const StackSe
   name_paths_as(settings.directory, *containers);
   ProjectContainers found;
   found.signs = own_signs(settings, store, project);
-  // Names that somebody chose are read only where there is a container to be known by one.
+  // Chosen names are only read if there is a container that may have one.
   const std::vector<Container> odd = oddly_named(*containers, found.signs);
   if (!odd.empty()) found.signs.names = known_names(store, odd);
   const bool takes_over = found.signs.ids.empty();

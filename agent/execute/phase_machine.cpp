@@ -46,7 +46,7 @@ Next next_phase(Phase phase, PhaseResult result, DeploymentPolicy policy) {
     case Phase::gating:
       return done ? begin(Phase::committing) : give_up_forward(policy);
     case Phase::committing:
-      // The release works; what is left over shows as drift.
+      // The release works; anything left over is reported as drift.
       return policy.after ? begin(Phase::after) : end(DeploymentEnd::committed);
     case Phase::after:
       return end(DeploymentEnd::committed);

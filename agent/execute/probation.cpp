@@ -9,7 +9,7 @@ namespace {
 
 constexpr auto confirmation = std::chrono::seconds(2);
 constexpr auto indefinitely = std::chrono::hours(24 * 365);
-// What a process ends with that SIGKILL or SIGTERM ended: somebody's, or Docker's own stop.
+// Exit codes after SIGKILL and SIGTERM: somebody stopped the process, or Docker did.
 constexpr int killed = 128 + 9;
 constexpr int terminated = 128 + 15;
 
@@ -32,7 +32,7 @@ GateDemand demand_for(const ReleaseRecord& release, const std::set<std::string>&
                                  [&](const std::string& id) { return made.contains(id); });
     if (own) demand.services[service];
   }
-  // Restarts from before are not counted, and what is merely not ready is waited for.
+  // Earlier restarts do not count, and a container that is merely not ready may take its time.
   demand.untouched = made;
   demand.timeout = indefinitely;
   return demand;
@@ -59,7 +59,7 @@ Probation::Probation(const ReleaseRecord& release, const ReleaseRecord& before, 
   if (seen_by_gate) seen_running_ = made_;
 }
 
-// Remembers what runs, too.
+// Also remembers what is running.
 bool Probation::others_are_down(const std::vector<Container>& containers) {
   bool down = false;
   for (const Container& container : containers) {

@@ -14,7 +14,7 @@ std::string mark_of(std::string_view service) {
   return " # trimtab: " + std::string(service) + " is being rolled";
 }
 
-// As the kernel writes it; "" for what is no IPv4 address.
+// The format of /proc/net/tcp; "" for anything but an IPv4 address.
 std::string kernel_hex(const std::string& address) {
   in_addr parsed{};
   if (inet_pton(AF_INET, address.c_str(), &parsed) != 1) return {};
@@ -58,7 +58,7 @@ int connections_to(std::string_view table, const std::set<std::string>& addresse
     const std::string hex = kernel_hex(address);
     if (hex.empty()) continue;
     wanted.insert(hex);
-    wanted.insert("0000000000000000FFFF0000" + hex);  // the same in an IPv6 socket
+    wanted.insert("0000000000000000FFFF0000" + hex);  // the same address in an IPv6 socket
   }
   int count = 0;
   for (const std::string& line : split(table, '\n')) {

@@ -12,15 +12,16 @@ namespace {
 
 constexpr std::size_t max_hosts_file = 256 * 1024;
 constexpr auto look_again = std::chrono::milliseconds(100);
-// A proxy has begun to use the new address when it has new processes. One that has no processes of
-// its own for that gets this long.
+// A proxy uses the new address once it has new processes. This is the time allowed for a proxy that
+// does not start new processes on reload.
 constexpr auto reload_timeout = std::chrono::seconds(5);
-// What its old processes still hold may be a download of an hour.
+// Its old processes may hold a download that lasts an hour.
 constexpr auto drain_timeout = std::chrono::seconds(60);
-// Without a connection for this long: a request that is being read opens one only afterwards.
+// How long there must be no connection, because a request that is still being received opens one
+// only afterwards.
 constexpr auto quiet_enough = std::chrono::seconds(1);
 
-// The process and all that descend from it, each with its parent.
+// Returns the process and all its descendants, each with its parent.
 std::map<int, int> processes_of(int root) {
   std::map<int, int> found;
   std::vector<std::pair<int, int>> open;
@@ -41,14 +42,14 @@ std::map<int, int> processes_of(int root) {
   return found;
 }
 
-// What has become of a proxy's processes since its reload.
+// The state of a proxy's processes since its reload.
 struct Succession {
-  bool begun = false;  // there are new ones
-  bool over = false;   // and those that they replace are gone
+  bool begun = false;  // there are new processes
+  bool over = false;   // and the ones that they replace have exited
 };
 
-// A reload gives a process new children in place of those that it had; others, such as a shell
-// that renews certificates, stay.
+// On a reload a process replaces its children by new ones; other children, such as a shell that
+// renews certificates, stay.
 Succession succession(const std::map<int, int>& before, const std::map<int, int>& now) {
   std::set<int> parents;
   for (const auto& [pid, parent] : now) {
@@ -69,7 +70,7 @@ int connections_of(int pid, const std::set<std::string>& addresses) {
   return count;
 }
 
-// Where the container is reached from the proxy's networks.
+// Returns the container's addresses in the networks that it shares with the proxy.
 std::vector<std::string> addresses_for(const Proxy& proxy, const Container& container) {
   std::vector<std::string> addresses;
   for (const NetworkAddress& mine : container.networks) {
@@ -80,7 +81,7 @@ std::vector<std::string> addresses_for(const Proxy& proxy, const Container& cont
   return addresses;
 }
 
-// The names that all containers of the service have there.
+// Returns the names that all containers of the service have in those networks.
 std::set<std::string> names_of(const Proxy& proxy, const Container& container) {
   std::set<std::string> names{container.service};
   for (const NetworkAddress& mine : container.networks) {
@@ -101,7 +102,8 @@ bool works(const Container& container) {
          container.health != Health::starting;
 }
 
-// Sends the proxies' new requests elsewhere, and waits until the last old one is answered.
+// Sends the proxies' new requests to other containers, and waits until the last old request has
+// been answered.
 Task<Result<void>> ProxyTurnover::point(std::vector<Proxy> proxies, std::vector<Container> from,
                                         std::vector<Container> to) {
   std::vector<Proxy> pointed;
@@ -131,7 +133,7 @@ Task<Result<void>> ProxyTurnover::point(std::vector<Proxy> proxies, std::vector<
       written = rewrite_in_place(proxy.container.hosts_path,
                                  hosts_with(*hosts, wanted_.service, addresses, names));
     }
-    // It then knows both, which loses nothing where the old one drains by itself.
+    // The proxy then uses both containers, which loses nothing if the old one drains by itself.
     if (!written) deps_.progress.note(proxy.container.service + ": " + written.error().text());
   }
   if (pointed.empty()) co_return Result<void>();
@@ -148,7 +150,7 @@ Task<Result<void>> ProxyTurnover::reload(std::vector<Proxy> proxies) {
         co_await reload_container(deps_.docker, proxy.container, proxy.reload);
     if (reloaded) continue;
     if (!wanted_.going_back || is_transient(reloaded.error().code)) {
-      // Where its files are as they were the release need not be at fault.
+      // If its files are unchanged, the release need not be at fault.
       const bool by_files = wanted_.with_new_files.contains(proxy.container.service);
       if (!is_transient(reloaded.error().code)) {
         failure_ = Failure{by_files ? FailureCause::release : FailureCause::host,
@@ -169,8 +171,9 @@ Task<Result<void>> ProxyTurnover::drain(std::vector<Proxy> proxies,
   const auto begun = SteadyClock::now();
   auto busy_at = begun;
   for (;;) {
-    bool over = true;        // all that knew the old addresses is gone
-    bool receiving = false;  // what knows them may yet open a connection for what it receives
+    bool over = true;  // nothing that knew the old addresses is left
+    // Something that knows them may still open a connection for a request that it is receiving.
+    bool receiving = false;
     int open = 0;
     for (const Proxy& proxy : proxies) {
       const Succession seen =
@@ -197,7 +200,7 @@ Task<Result<void>> ProxyTurnover::drain(std::vector<Proxy> proxies,
   }
 }
 
-// From now on Docker's DNS says where the service is.
+// From now on proxies find the service through Docker's DNS again.
 Task<Result<void>> ProxyTurnover::free(std::vector<Proxy> proxies, std::size_t working) {
   for (const Proxy& proxy : proxies) {
     if (proxy.container.hosts_path.empty()) continue;
@@ -208,7 +211,7 @@ Task<Result<void>> ProxyTurnover::free(std::vector<Proxy> proxies, std::size_t w
     const auto written = rewrite_in_place(proxy.container.hosts_path, freed);
     if (!written) co_return written;
   }
-  // The file may have given one of several addresses alone.
+  // The hosts file may have listed only one of several addresses.
   if (pointed_ && working > 1) co_return co_await reload(std::move(proxies));
   co_return Result<void>();
 }

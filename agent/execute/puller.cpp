@@ -26,8 +26,8 @@ Puller::Puller(PullerDeps deps, std::map<std::string, std::uint64_t> expected)
 Task<Result<void>> Puller::pull(std::map<std::string, ImagePin> images) {
   for (auto& [service, pin] : images) waiting_.push_back({service, std::move(pin)});
   const auto executor = co_await asio::this_coro::executor;
-  // Three at a time, as many as the Engine transfers layers. When this is cancelled, the group
-  // cancels them and waits for them.
+  // Three at a time, as many layers as the Engine transfers. If this is cancelled, the group
+  // cancels all of them and waits.
   auto group =
       asio::experimental::make_parallel_group(asio::co_spawn(executor, work(), asio::deferred),
                                               asio::co_spawn(executor, work(), asio::deferred),
@@ -64,7 +64,7 @@ Task<Result<void>> Puller::bring(Item item) {
     const Result<void> pulled = co_await pull_patiently(item.pin);
     if (!pulled) co_return pulled.error();
   }
-  // An image pulled by digest has no tag, and anyone's `docker image prune` would take it.
+  // An image pulled by digest has no tag, so any `docker image prune` would remove it.
   const KeptTag tag = retention_tag(deps_.stack, item.service, item.pin);
   co_return co_await deps_.docker.tag_image(item.pin.pinned, tag.repository, tag.tag);
 }
@@ -79,7 +79,7 @@ Task<Result<void>> Puller::pull_patiently(ImagePin pin) {
     if (pulled) co_return pulled;
     const Error& error = pulled.error();
     if (error.code == Errc::denied && !login_renewed) {
-      // The login may have ended in the middle of a long pull.
+      // The login may have expired during a long pull.
       login_renewed = true;
       deps_.registry.forget_login(reference->registry);
       continue;
@@ -95,7 +95,7 @@ Task<Result<void>> Puller::pull_patiently(ImagePin pin) {
 }
 
 Task<Result<void>> Puller::pull_once(ImagePin pin, ImageReference reference) {
-  // A broken file of logins does not keep public images from being pulled.
+  // A broken file of logins must not prevent public images from being pulled.
   std::optional<RegistryLogin> login;
   const auto known = co_await deps_.registry.login_for(reference.registry);
   if (known) {
@@ -108,7 +108,7 @@ Task<Result<void>> Puller::pull_once(ImagePin pin, ImageReference reference) {
   };
   const Result<void> pulled =
       co_await deps_.docker.pull(reference.familiar_name(), reference.digest, login, on_progress);
-  // Refused for want of a login that can be had later.
+  // Refused for lack of a login that may be available later.
   const bool wants_login = !pulled && pulled.error().code == Errc::denied;
   if (wants_login && !known && is_transient(known.error().code)) co_return known.error();
   co_return pulled;
@@ -117,7 +117,7 @@ Task<Result<void>> Puller::pull_once(ImagePin pin, ImageReference reference) {
 void Puller::note(const ImagePin& pin, const PullProgress& progress) {
   progress_[pin.pinned] = progress;
   PullProgress sums;
-  // The Engine tells a layer's size only once it begins with it.
+  // The Engine reports a layer's size only when it begins with it.
   std::map<std::string, std::uint64_t> totals = expected_;
   for (const auto& [pinned, known] : progress_) {
     sums.current += known.current;

@@ -10,7 +10,7 @@ namespace {
 constexpr auto timeout = std::chrono::seconds(30);
 constexpr std::size_t max_lines = 20;
 
-// The command's exit code; its last lines into `lines`.
+// Returns the command's exit code; its last lines are appended to `lines`.
 Task<Result<int>> run_inside(Docker& docker, Container container, std::vector<std::string> argv,
                              std::vector<std::string>* lines) {
   std::function<void(std::string_view)> on_line = [lines](std::string_view line) {

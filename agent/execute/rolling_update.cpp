@@ -40,7 +40,7 @@ Task<Result<RollingUpdate::Present>> RollingUpdate::observe() {
     const bool leaves = roll_.outgoing.contains(container.id);
     (leaves ? present.outgoing : present.incoming).push_back(container);
   }
-  // Those that do not run any more first.
+  // Containers that are not running come first.
   std::stable_partition(present.outgoing.begin(), present.outgoing.end(),
                         [](const Container& c) { return c.state != ContainerState::running; });
   co_return present;
@@ -51,11 +51,11 @@ Task<Result<void>> RollingUpdate::tidy() {
   if (!present) co_return present.error();
   for (const Container& container : present->incoming) {
     Result<void> tidied;
-    // Compose that was killed leaves a container that may lack some of its networks.
+    // A killed Compose leaves a container that may lack some of its networks.
     if (container.state == ContainerState::created) {
       tidied = co_await deps_.docker.remove(container.id);
     }
-    // It was stopped on the way forward.
+    // It was stopped during the update that is being rolled back.
     if (container.state == ContainerState::exited && roll_.going_back) {
       tidied = co_await deps_.docker.start(container.id);
     }
@@ -67,7 +67,7 @@ Task<Result<void>> RollingUpdate::tidy() {
 Task<Result<void>> RollingUpdate::run() {
   Result<void> done = co_await take_turns();
   if (!done && deps_.stop_requested) co_return done;
-  // Lines that stay behind would name addresses that somebody else may get.
+  // Lines left behind would name addresses that other containers may get later.
   const Result<void> freed = co_await restore_proxy_hosts();
   if (done) done = freed;
   co_return done;
@@ -75,7 +75,7 @@ Task<Result<void>> RollingUpdate::run() {
 
 Task<Result<void>> RollingUpdate::take_turns() {
   Result<void> done = co_await tidy();
-  // Each turn adds or takes away a container, unless somebody interferes.
+  // Each step adds or removes a container, unless somebody interferes.
   const std::size_t max_turns =
       4 + 4 * static_cast<std::size_t>(std::max(replicas_, 1)) + 2 * roll_.outgoing.size();
   for (std::size_t turn = 0; done && turn < max_turns; ++turn) {
@@ -116,8 +116,8 @@ Task<Result<void>> RollingUpdate::add(int up_to) {
   co_return added;
 }
 
-// The gate's rules, for this service alone. Without a health check a container has to last for as
-// long as the gate asks for.
+// Applies the gate's rules to this service alone. Without a health check a container has to run for
+// gate.stable.
 Task<Result<void>> RollingUpdate::wait_until_healthy() {
   std::optional<Gate> gate;
   for (;;) {
@@ -135,7 +135,7 @@ Task<Result<void>> RollingUpdate::wait_until_healthy() {
       service.replicas = static_cast<int>(present->incoming.size());
       service.image_id = roll_.image_id;
       demand.services[roll_.service] = service;
-      // What a good release's containers went through before is not held against them.
+      // What a good release's containers went through earlier does not count against them.
       if (roll_.going_back) {
         for (const Container& container : present->incoming) demand.untouched.insert(container.id);
       }
@@ -172,8 +172,9 @@ Task<void> RollingUpdate::note_failure(FailureCause cause, std::string reason) {
   failure_ = std::move(failure);
 }
 
-// What does not work would get requests by its name. While all old ones still run, the service is
-// as it was; where none does, or they are those that failed, nothing better is left.
+// A container that does not work would still get requests by the service's name. If all old ones
+// are running, removing it restores the service; if none is, or the old ones are those that failed,
+// there is nothing better to fall back to.
 Task<Result<void>> RollingUpdate::remove_failed() {
   const Result<Present> present = co_await observe();
   if (!present) co_return present.error();
@@ -190,7 +191,7 @@ Task<Result<void>> RollingUpdate::remove_failed() {
   co_return Result<void>();
 }
 
-// --- the old ones go
+// --- removing the old containers
 
 Task<Result<void>> RollingUpdate::restore_proxy_hosts() {
   const Result<Present> present = co_await observe();

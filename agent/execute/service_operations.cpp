@@ -24,8 +24,8 @@ Task<Result<void>> ServiceOperations::remove(std::vector<std::string> services) 
   co_return Result<void>();
 }
 
-// Compose that was killed while it replaced a container leaves the new one, never started, beside
-// the old one, and trips over its name the next time.
+// A Compose that was killed while it replaced a container leaves the new one, never started, beside
+// the old one, and would stumble over its name the next time.
 Task<Result<void>> ServiceOperations::remove_half_made(std::vector<std::string> services) {
   const auto present = co_await deps_.stack.containers();
   if (!present) co_return present.error();
@@ -37,7 +37,8 @@ Task<Result<void>> ServiceOperations::remove_half_made(std::vector<std::string> 
   co_return Result<void>();
 }
 
-// Only what is named: a plain `up` would start jobs again, and containers that an operator stopped.
+// Starts only the named services: a plain `up` would rerun jobs and start containers that an
+// operator stopped.
 Task<Result<void>> ServiceOperations::apply(int number, std::vector<std::string> services,
                                             bool force_recreate) {
   const Result<void> tidied = co_await remove_half_made(services);
@@ -49,7 +50,7 @@ Task<Result<void>> ServiceOperations::apply(int number, std::vector<std::string>
   request.directory = deps_.settings.directory;
   request.project = deps_.project;
   request.force_recreate = force_recreate;
-  // It waits until what others depend on is healthy.
+  // Compose waits until the services on which others depend are healthy.
   for (const std::string& service : services) {
     const auto check = health_check_of(rendering->service(service), nullptr);
     if (check) request.timeout += std::min(health_known_after(*check), max_health_wait);

@@ -52,7 +52,8 @@ Task<bool> CandidateBuilder::stage() {
   co_return true;
 }
 
-// What was run by hand is taken over. Its project's name may come from the compose file.
+// Finds manually started containers, which are taken over. The project's name may come from the
+// Compose file.
 Task<bool> CandidateBuilder::check_running_services() {
   if (deps_.store.current() != nullptr) co_return true;
   auto found = co_await project_containers(deps_.docker, deps_.settings, deps_.store,
@@ -83,7 +84,7 @@ Task<bool> CandidateBuilder::render() {
   co_return true;
 }
 
-// Compose's words may have values in them.
+// Compose's messages may contain values.
 Error CandidateBuilder::without_values(Error error) const {
   KnownValues values;
   values.add_public(compose_text_);
@@ -107,7 +108,8 @@ PreflightFinding CandidateBuilder::rejected_by_compose(const Error& error) const
   return reject("compose-file", error.message, error.hint);
 }
 
-// A $ in a value of an env file begins a variable for Compose 2, which is not what was meant.
+// In a value of an env file, Compose 2 treats a $ as the beginning of a variable, which is rarely
+// intended.
 void CandidateBuilder::note_unset_variables(std::vector<std::string> names) {
   for (std::string& name : names) {
     bool is_in_value = false;
@@ -123,8 +125,8 @@ void CandidateBuilder::note_unset_variables(std::vector<std::string> names) {
   }
 }
 
-// All that this look has read, whatever came of it: a later one is due when something of it
-// changes.
+// Records everything that this evaluation has read, whatever its result: the next one is due when
+// something of it changes.
 void CandidateBuilder::note_evaluated() {
   Release& release = result_.release;
   for (auto& [path, content] : live_files_) {

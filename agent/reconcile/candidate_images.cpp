@@ -1,10 +1,11 @@
-// The images of a draft, each pinned to what its registry says, or to what is here.
+// Pins each image of a candidate to the digest in its registry, or to the local image.
 #include "agent/reconcile/candidate_builder.hpp"
 
 namespace trimtab {
 
 Task<Result<std::string>> CandidateBuilder::ask_digest(ImageNeed need) {
-  // Whoever pushes an image and then the commit means that image: an older answer does not count.
+  // A user who pushes an image and then the commit means that image, so an answer from before the
+  // commit does not count.
   std::optional<std::string> known;
   const auto found = facts_->digests.find(need.text);
   if (found != facts_->digests.end() && found->second.answered_at >= facts_->tip.changed_at) {
@@ -13,12 +14,12 @@ Task<Result<std::string>> CandidateBuilder::ask_digest(ImageNeed need) {
   }
   Result<std::string> digest = co_await deps_.registry.digest_of(need.reference);
   if (digest && need.watched) facts_->digests[need.text].succeed(*digest);
-  // A registry that is away holds nothing up of what others have.
+  // A registry that is unavailable must not block changes of other images.
   if (!digest && known && is_transient(digest.error().code)) co_return *known;
   co_return digest;
 }
 
-// Taking a stack over must not bring a new patch of postgres:16 along.
+// Taking a stack over must not update postgres:16 to a new patch release.
 Task<std::optional<ImagePin>> CandidateBuilder::pin_of_running(ImageNeed need) {
   if (need.watched || deps_.store.current() != nullptr) co_return std::nullopt;
   for (const Container& container : candidate_.running.own) {
@@ -49,7 +50,7 @@ Task<bool> CandidateBuilder::pin_one(ImageNeed need) {
     pins_[need.service] = pin;
     co_return true;
   }
-  // An image without a digest of any registry was built or loaded here.
+  // An image without any registry's digest was built or loaded on this host.
   const Result<Image> here = co_await deps_.docker.image(need.text);
   if (!here && here.error().code != Errc::not_found) co_return blame_host(here.error());
   if (here && here->repo_digests.empty()) {

@@ -1,4 +1,4 @@
-// What a commit's compose files say of themselves, and the files beside them that Compose reads.
+// Reads a commit's Compose files and the files that they refer to.
 #include "agent/compose/compose_yaml.hpp"
 #include "agent/reconcile/candidate_builder.hpp"
 #include "agent/reconcile/state_directory.hpp"
@@ -77,7 +77,7 @@ bool CandidateBuilder::read_raw_files() {
     variables_["COMPOSE_PROJECT_NAME"] = project.empty() ? deps_.settings.name : project;
     if (!note_raw_file(*raw, file, project_directory(files_), variables_)) return false;
   }
-  // Each Compose has other words for this, some of them far from what is wrong.
+  // Checked here, because each Compose has a different message for this, some of them misleading.
   if (!has_services) {
     return refuse(reject("no-service", join(files_, ", ") + " has no services",
                          "nothing is removed because of it: commit a compose file that has some"));
@@ -93,7 +93,8 @@ bool CandidateBuilder::read_raw_files() {
   return true;
 }
 
-// What a compose file reads besides itself. `base`: the folder that its paths are relative to.
+// Collects the files that a Compose file refers to. `base`: the directory that its paths are
+// relative to.
 bool CandidateBuilder::note_raw_file(const Json& raw, const std::string& file,
                                      const std::string& base, const Variables& variables) {
   if (!refuse_remote_includes(raw, file, variables)) return false;
@@ -118,7 +119,7 @@ bool CandidateBuilder::note_further_file(const FurtherFile& further, Variables v
     if (!provide(path)) return false;
     variables = with_variables_of(std::move(variables), path);
   }
-  // What is wrong with it is Compose's to say.
+  // Compose reports what is wrong with it.
   const Result<std::string> text = text_of(further.path);
   if (!text) return true;
   compose_text_ += *text;
@@ -126,7 +127,8 @@ bool CandidateBuilder::note_further_file(const FurtherFile& further, Variables v
   return !raw || note_raw_file(*raw, further.path, further.base, variables);
 }
 
-// Compose would fetch these itself, with programs and from places outside our control.
+// Refused because Compose would fetch these itself, with programs and from places that trimtab does
+// not control.
 bool CandidateBuilder::refuse_remote_includes(const Json& raw, const std::string& file,
                                               const Variables& variables) {
   std::vector<std::string> named;
@@ -149,7 +151,7 @@ bool CandidateBuilder::refuse_remote_includes(const Json& raw, const std::string
   return true;
 }
 
-// Makes sure that Compose finds the file where it looks for it, and that it is one to be read.
+// Makes sure that Compose finds the file where it expects it, and that the file may be read.
 bool CandidateBuilder::provide(const std::string& path) {
   if (is_link(path)) return refuse(link_finding(path));
   std::error_code ec;
@@ -165,8 +167,8 @@ bool CandidateBuilder::provide(const std::string& path) {
          copy_of_live(path);
 }
 
-// A copy, made of what was looked at: between a look at a file and Compose's reading it, whoever
-// owns the live directory could put a link in its place.
+// Copies the content that was checked: between the check and Compose's reading, the owner of the
+// live directory could replace the file by a link.
 bool CandidateBuilder::copy_of_live(const std::string& path) {
   std::error_code ec;
   Result<void> put;
@@ -184,7 +186,7 @@ bool CandidateBuilder::copy_of_live(const std::string& path) {
   return put ? true : blame_host(put.error());
 }
 
-// As Compose will find it.
+// Returns the file's content as Compose will find it.
 Result<std::string> CandidateBuilder::text_of(const std::string& path) const {
   const auto live_file = live_files_.find(path);
   const bool is_copied = live_file != live_files_.end() && live_file->second;
@@ -193,7 +195,7 @@ Result<std::string> CandidateBuilder::text_of(const std::string& path) const {
   return read_file(staged(path), max_input_size);
 }
 
-// What is set already counts.
+// Variables that are already set take precedence.
 Variables CandidateBuilder::with_variables_of(Variables variables,
                                               const std::string& env_file) const {
   const Result<std::string> text = text_of(env_file);
@@ -252,8 +254,8 @@ bool CandidateBuilder::note_inputs() {
   return true;
 }
 
-// One that is tracked would take the place of the values that the server has, which people write
-// into it there.
+// A tracked env file would replace the one on the server, into which people write that server's
+// values.
 Task<bool> CandidateBuilder::check_env_file() {
   const std::string& file = candidate_.env_file;
   if (file.empty() || find_entry(candidate_.tree, file) == nullptr) co_return true;
@@ -276,7 +278,7 @@ Task<bool> CandidateBuilder::check_env_file() {
   co_return refuse(std::move(finding));
 }
 
-// Values of people's stay nowhere longer than they must.
+// Removes copies of users' values as soon as possible.
 bool CandidateBuilder::take_copies() {
   for (const auto& [path, content] : live_files_) {
     const bool is_copied = content && !candidate_.tracked_live.contains(path);
@@ -286,7 +288,7 @@ bool CandidateBuilder::take_copies() {
   return true;
 }
 
-// Only now: whoever owns the live directory may have links there, which Compose would follow.
+// Only now, because the live directory may contain links of its owner, which Compose would follow.
 Task<bool> CandidateBuilder::link_live_files() {
   const auto link = [this] {
     return link_untracked(deps_.settings.directory, checkout_, candidate_.tracked_live);

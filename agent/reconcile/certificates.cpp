@@ -15,11 +15,11 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t max_file = 256 * 1024;
-constexpr std::size_t max_files = 100;  // in one mounted folder
+constexpr std::size_t max_files = 100;  // per mounted directory
 constexpr auto validity = std::chrono::hours(30 * 24);
 constexpr auto renewed_before = std::chrono::hours(5 * 24);
 
-// What lies in a mounted file, or in the mounted folder's *.conf files.
+// Returns the content of the mounted file, or of the *.conf files in the mounted directory.
 std::vector<std::string> configurations(const fs::path& mounted) {
   std::vector<fs::path> files;
   std::error_code ec;
@@ -44,9 +44,9 @@ std::vector<std::string> configurations(const fs::path& mounted) {
   return texts;
 }
 
-// Whether a file can be made, or rewritten, at this path below the directory, which need not be
-// there yet. Not where a link is on the way: a container may have put it into a folder that it
-// shares with the host.
+// Whether a file can be created or rewritten at this path below the directory, which may not exist
+// yet. False if a link is on the way: a container may have put it into a directory that it shares
+// with the host.
 bool may_be_made(const fs::path& live, const std::string& path) {
   const fs::path relative = fs::path(path).lexically_relative(live);
   if (relative.empty() || *relative.begin() == "..") return false;
@@ -59,7 +59,7 @@ bool may_be_made(const fs::path& live, const std::string& path) {
 Result<void> write(const ConfinedDirectory& live, const std::string& path, const std::string& text,
                    mode_t mode) {
   const fs::path relative = fs::path(path).lexically_relative(live.path());
-  // A container that mounts the file alone holds on to its inode.
+  // A container that mounts only this file keeps using its inode.
   if (live.status(relative)) {
     const UniqueFd bytes = file_in_memory(text);
     if (!bytes.valid()) return os_error("write", path, errno);
@@ -93,7 +93,7 @@ ServerCertificateFile look_at(const std::string& service, const std::vector<Moun
   } else if (key_is_there) {
     file.found = *found;
   } else if (found->self_signed) {
-    // provide_certificates was cut off: it writes the certificate first.
+    // provide_certificates was interrupted: it writes the certificate first.
     file.missing = true;
   } else {
     file.problem = file.key + " is missing";

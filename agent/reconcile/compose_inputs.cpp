@@ -10,7 +10,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Compose allows one value where it allows a list.
+// Compose allows a single value in place of a list.
 Json as_list(const Json& value) {
   if (value.is_null()) return Json::array();
   return value.is_array() ? value : Json::array({value});
@@ -28,7 +28,7 @@ void add_included(const Json& entry, const std::string& base, const Variables& v
                   std::vector<FurtherFile>& files) {
   const bool is_long = entry.is_object();
   const Json paths = as_list(is_long ? entry.value("path", Json()) : entry);
-  // The first of several files decides where they all are.
+  // The first of several files determines the directory of all.
   const auto first =
       paths.empty() ? std::nullopt : path_from(base, text_of(paths.front()), variables);
   if (!first) return;

@@ -12,8 +12,8 @@ constexpr auto compose_interval = std::chrono::seconds(2);
 constexpr auto docker_interval = std::chrono::seconds(5);
 constexpr std::string_view tag_prefix = "refs/tags/";
 
-// The newest release of the tag, if it was of another commit. A tag names one commit for good: one
-// that moves is a mistake or worse, and a person decides.
+// Returns the newest release of the tag, if it has another commit. A tag should never move: if it
+// does, that is a mistake or worse, and a person has to decide.
 const ReleaseRecord* release_of_moved_tag(const Releases& releases, const RefTip& tip) {
   if (!tip.name.starts_with(tag_prefix)) return nullptr;
   const auto newest = std::find_if(releases.rbegin(), releases.rend(),
@@ -44,7 +44,7 @@ SteadyClock::time_point wake_of(const Snapshot& now) {
   input.goes_back_later = now.is_suspended;
   input.retry_at = now.retry_at;
   if (now.lacks_names) input.names_at = now.now + names_interval;
-  // That it comes back is an event, but not that one which hangs answers again.
+  // A returning Docker is announced by an event, but not one that answers again after a hang.
   if (now.docker_error) input.poll_at = now.now + docker_interval;
   if (now.compose_error) input.poll_at = now.now + compose_interval;
   if (now.record_end_at && !is_down) input.poll_at = now.record_end_at;
@@ -59,13 +59,13 @@ StackAction of_stopped_stack(const Snapshot& now) {
   return action::Rest{};
 }
 
-// What the ref points to, where nothing else is to be done first.
+// Handles the ref's current commit, if nothing else has to be done first.
 StackAction of_commit(const Snapshot& now, Decision& decision) {
   if (!now.tip) return action::Rest{};
-  // Only another commit is a reason not to go on going back.
+  // Only another commit is a reason to stop rolling back.
   if (now.is_suspended && now.commit_in_flight == now.tip->commit) return action::Rest{};
   if (now.tip->commit == now.held_commit) {
-    // Nothing is decided anew, as after a start.
+    // Nothing has to be decided again, as after a start.
     if (now.verdict.state == StackState::starting) {
       decision.verdict = StackStatus{StackState::synced, "", ""};
     }
@@ -87,12 +87,12 @@ StackAction of_commit(const Snapshot& now, Decision& decision) {
 StackAction next_action(const Snapshot& now, Decision& decision) {
   if (now.is_stopped) return of_stopped_stack(now);
   if (now.is_moving) return action::Rest{};
-  // What runs is not what the records say until then.
+  // Until then the records do not describe what is running.
   if (now.record_end_at) {
     if (now.now < *now.record_end_at) return action::Rest{};
     return action::RecordEnd{};
   }
-  // A deployment that is begun without it fails and goes back, which fails too.
+  // Without Compose a deployment would fail, and so would its rollback.
   if (now.compose_error && (now.is_to_resume || now.has_request || !now.has_known_compose)) {
     decision.verdict = status_without_compose(*now.compose_error);
     return action::Rest{};
@@ -125,7 +125,7 @@ Decision decide(const Snapshot& now) {
   Decision decision;
   decision.verdict = now.verdict;
   decision.action = now.is_ending ? action::Rest{} : next_action(now, decision);
-  // One that fails at once must not keep the loop busy.
+  // A request that fails immediately must not keep the loop busy.
   const bool rests = std::holds_alternative<action::Rest>(decision.action);
   decision.wake_at = rests ? wake_of(now) : now.now + min_wait;
   return decision;

@@ -8,7 +8,7 @@ bool is_tried_again(DeploymentEnd end, DeploymentKind kind, const std::optional<
   const bool by_host = failure && failure->cause == FailureCause::host;
   switch (end) {
     case DeploymentEnd::postponed:
-      // What an operator asked for is not done later, when nobody expects it any more.
+      // An operator's request is not retried later, when nobody expects it any more.
       return kind != DeploymentKind::operator_rollback;
     case DeploymentEnd::suspended:
       return true;

@@ -48,7 +48,7 @@ void EventBus::publish(std::string type, std::string stack, Json data) {
     follower->queue_.push_back(event);
     follower->wake_.notify();
   }
-  // Bytes of a pull are of no interest afterwards.
+  // Pull progress is of no interest afterwards.
   if (event.type == "pull") return;
   recent_.push_back(std::move(event));
   if (recent_.size() > kept_events) recent_.pop_front();

@@ -21,7 +21,7 @@ namespace asio = boost::asio;
 constexpr std::string_view tcp_listen = "0A";
 constexpr std::string_view udp_bound = "07";
 
-// "0100007F" → "127.0.0.1". Each group of four bytes is in the order of this host.
+// Converts "0100007F" to "127.0.0.1". Each group of four bytes has this host's byte order.
 std::string address_of(const std::string& hex) {
   std::array<unsigned char, 16> bytes{};
   if (hex.size() != 8 && hex.size() != 32) return {};
@@ -41,7 +41,7 @@ std::string address_of(const std::string& hex) {
              : address.to_string();
 }
 
-// Inode of the socket → its port, for the wanted ports. Format: proc(5), /proc/net/tcp.
+// Maps the socket's inode to its port, for the wanted ports. Format: proc(5), /proc/net/tcp.
 void read_table(const std::string& protocol, const std::string& file, std::string_view state,
                 const std::set<std::string>& wanted, std::map<std::string, PortHolder>& sockets) {
   const Result<std::string> text = read_file("/proc/net/" + file);
@@ -65,7 +65,7 @@ void read_table(const std::string& protocol, const std::string& file, std::strin
 }  // namespace
 
 std::vector<PortHolder> port_holders(const std::set<std::string>& wanted) {
-  if (wanted.empty()) return {};  // the kernel walks through all of its sockets for the tables
+  if (wanted.empty()) return {};  // reading the tables makes the kernel walk all of its sockets
   std::map<std::string, PortHolder> sockets;
   for (const char* file : {"tcp", "tcp6"}) read_table("tcp", file, tcp_listen, wanted, sockets);
   for (const char* file : {"udp", "udp6"}) read_table("udp", file, udp_bound, wanted, sockets);

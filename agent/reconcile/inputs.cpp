@@ -65,7 +65,7 @@ Inputs present_inputs(const StackSettings& settings, const std::string& commit, 
   for (const auto& [image, digest] : evaluated.digests) {
     const auto fact = facts.digests.find(image);
     const bool answered = fact != facts.digests.end() && fact->second.value;
-    // Not asked since the daemon's start, or in vain: as it was.
+    // Not polled since the daemon's start, or polled without success: assume that it is unchanged.
     inputs.digests[image] = answered ? *fact->second.value : digest;
   }
   return inputs;
@@ -75,7 +75,7 @@ std::string stamp_of_files(const fs::path& live, const Inputs& inputs) {
   std::string stamp;
   for (const auto& [path, hash] : inputs.files) {
     struct stat info {};
-    // Links are followed: what counts is the file that would be read.
+    // Follows links: the file that would be read is what counts.
     if (::stat(input_path(live, path).c_str(), &info) != 0) info = {};
     for (const auto part :
          {static_cast<long long>(info.st_ino), static_cast<long long>(info.st_size),

@@ -5,7 +5,7 @@
 namespace trimtab {
 namespace {
 
-// What runs is read again this often even if no event came.
+// What is running is read again at this interval even without an event.
 constexpr auto max_wait = std::chrono::seconds(30);
 
 }  // namespace

@@ -47,7 +47,8 @@ Task<std::vector<LostVolume>> Observer::check_volumes(const Rendering* rendering
                                                       std::vector<LostVolume> before) {
   const ReleaseRecord current = *store_.current();
   if (current.seen.empty()) co_return std::vector<LostVolume>();
-  // The Engine keeps what a container mounts, so that it need not be asked for that each time.
+  // The Engine keeps volumes that a container mounts, so it need not be asked about those each
+  // time.
   std::set<std::string> present;
   for (const Container& container : own) {
     for (const auto& [target, volume] : container.volumes) present.insert(volume);

@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Without Docker's word on what is there nothing can be found to be in order.
+// If Docker does not tell what exists, nothing can be checked.
 PreflightFinding docker_finding(const Error& error) {
   PreflightFinding finding;
   finding.name = "docker";
@@ -37,7 +37,7 @@ bool is_tracked_file(const Candidate& candidate, const fs::path& live, const std
          });
 }
 
-// Gathers the input of preflight, part by part.
+// Gathers the input of the preflight checks step by step.
 class PreflightRun {
  public:
   PreflightRun(PreflightDeps deps, const Candidate& candidate, std::vector<Container> running,
@@ -69,7 +69,7 @@ class PreflightRun {
   OwnSigns signs_;
   fs::path checkout_;
   preflight::Input input_;
-  Rendering before_;  // of the newest release that can be read
+  Rendering before_;  // of the newest readable release
   PreflightReport result_;
 };
 
@@ -120,7 +120,7 @@ void PreflightRun::find_what_ran() {
   }
 }
 
-// False where Docker does not tell what there is.
+// Returns false if Docker does not answer.
 Task<bool> PreflightRun::ask_docker() {
   auto all = co_await deps_.stack.docker.all_containers();
   if (all) {
@@ -146,7 +146,7 @@ Task<bool> PreflightRun::ask_docker() {
 
 void PreflightRun::check_takeover() {
   for (const Container& container : running_) {
-    // What trimtab has made, of which no record is left, was said by a commit, too.
+    // Containers created by trimtab whose record is lost were defined by a commit too.
     if (!input_.is_first || maker_of(container, signs_) != Maker::hand) continue;
     input_.running.push_back(container);
     for (const auto& [target, source] : container.bind_mounts) {
@@ -163,7 +163,8 @@ void PreflightRun::check_mounts() {
       if (mount.type != "bind") continue;
       const bool below = mount.source.rfind(live_path + "/", 0) == 0;
       const std::string inside = below ? mount.source.substr(live_path.size() + 1) : std::string();
-      // What Git does not track is as it is, of the rest what the commit has.
+      // Files that Git does not track are taken from the live directory, all others from the
+      // commit.
       const bool as_it_is = !below || is_untracked(candidate_.tracked_live, inside);
       const bool exists = (as_it_is && fs::exists(mount.source, ec)) ||
                           (below && fs::exists(checkout_ / inside, ec));
@@ -176,7 +177,7 @@ void PreflightRun::check_mounts() {
   }
 }
 
-// Who holds one is asked of each process of the host.
+// Finding the holder of a port requires checking every process of the host.
 Task<void> PreflightRun::check_ports() {
   std::set<std::string> ports;
   for (const std::string& name : candidate_.rendering.service_names()) {
@@ -197,7 +198,7 @@ Task<void> PreflightRun::check_collisions() {
     input_.collisions = *collisions;
     co_return;
   }
-  // Unknown is not "none": what people keep there could be overwritten.
+  // Unknown must not count as "none": users' files could be overwritten.
   PreflightFinding finding;
   finding.name = "live-directory";
   finding.cause = FailureCause::host;
@@ -229,7 +230,7 @@ void PreflightRun::check_certificates() {
   input_.certificates = find_certificates(candidate_.rendering, live(), checkout_);
   result_.certificates = input_.certificates;
   if (!input_.self_signed_until_issued) return;
-  // Their folder comes with them.
+  // Their directory is created with them.
   for (const ServerCertificateFile& file : input_.certificates) {
     if (!file.missing || !file.may_be_made) continue;
     std::erase_if(input_.missing_sources, [&](const std::string& source) {

@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A folder of uploads may be mounted too.
+// Bounded because a mounted directory may contain uploads.
 constexpr int max_entries = 2000;
 
 bool is_certificate(const fs::path& path) {
@@ -23,7 +23,7 @@ bool is_certificate(const fs::path& path) {
   return std::find(endings.begin(), endings.end(), path.extension().string()) != endings.end();
 }
 
-// Links are followed: a renewed certificate often is another file behind the same link.
+// Follows links, because a renewed certificate is often another file behind the same link.
 std::optional<std::string> mark_of(const fs::path& path) {
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return std::nullopt;

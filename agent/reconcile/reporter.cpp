@@ -11,7 +11,7 @@ namespace {
 
 constexpr auto pull_event_spacing = std::chrono::milliseconds(250);
 
-// Being away in another way is no news.
+// A different reason for being unavailable is not reported again.
 bool is_the_same(Errc before, Errc now) {
   return before == now || (is_transient(before) && is_transient(now));
 }
@@ -49,7 +49,8 @@ void Reporter::set_status(StackStatus now) {
   events_.publish("state", settings_.name, std::move(data));
 }
 
-// One line where the remote begins to refuse or to be away, and one where it is back.
+// Logs one line when the remote starts to refuse access or becomes unavailable, and one when it is
+// back.
 bool Reporter::tell_of_remote(const std::optional<Error>& error) {
   if (!error) {
     if (!std::exchange(told_.remote_error, std::nullopt)) return false;
@@ -69,7 +70,7 @@ void Reporter::tell_of_registries(const Facts& facts,
   for (const auto& [image, reference] : watched) {
     const auto fact = facts.digests.find(image);
     if (fact == facts.digests.end() || !fact->second.error) continue;
-    // A registry that does not have an image yet has answered.
+    // A registry that does not have an image yet has answered nevertheless.
     if (fact->second.error->code == Errc::not_found && !fact->second.value) continue;
     errors.emplace(reference.registry, *fact->second.error);
   }
@@ -232,7 +233,7 @@ void Reporter::note(const std::string& words) {
 void Reporter::hook_begun(const std::string& name, std::chrono::milliseconds at_most) {
   note("hook " + name + " begins");
   waiting_for({{name, "hook runs"}});
-  // So long it may be silent without hanging.
+  // A hook may be silent this long without counting as stalled.
   last_heartbeat_ = SteadyClock::now() + at_most;
 }
 

@@ -62,7 +62,7 @@ bool Requests::end(const RequestResult& result) {
   if (result.id.empty() || is_superseded(result.id)) return false;
   if (result.id == looked_at_) looked_at_.clear();
   if (waiting_ && waiting_->id == result.id) waiting_.reset();
-  // Pausing and resuming say nothing of a deployment that was asked for and goes on.
+  // Pausing and resuming must not hide a requested deployment that is still in progress.
   const bool other_goes_on = last_ && last_->outcome == "in_progress" && last_->id != result.id;
   if (!other_goes_on) last_ = result;
   return true;

@@ -6,9 +6,9 @@
 namespace trimtab {
 namespace {
 
-// "" where the container does what it should, or what an operator wants of it.
+// Returns "" if the container does what it should, or what an operator wants.
 std::string ailment(const Container& container, const ReleaseRecord* current) {
-  // Docker calls a container that has ended unhealthy, too.
+  // Docker reports exited containers as unhealthy too.
   if (container.state == ContainerState::running && container.health == Health::unhealthy) {
     return "is unhealthy";
   }
@@ -25,7 +25,7 @@ StackStatus unreachable_remote(const Error& error, const ReleaseRecord* current)
                      (error.hint.empty() ? "" : error.hint + "; ") + runs};
 }
 
-// Nothing is to be deployed: does what is deployed run as it should?
+// If nothing is to be deployed: checks whether what is deployed is running as it should.
 StackStatus at_rest(const StackStatusInput& input) {
   for (const Container& container : input.observed->containers) {
     const std::string what = ailment(container, input.current);

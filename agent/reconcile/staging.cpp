@@ -31,7 +31,7 @@ Result<void> link_directory(const fs::path& live, const fs::path& staged,
     std::error_code unknown;
     const bool is_directory_entry = entry.is_directory(unknown) && !entry.is_symlink(unknown);
     const fs::file_status there = fs::symlink_status(staged / name, unknown);
-    // Never through a link of the commit's own, which may lead anywhere.
+    // Never through a link in the commit, which may point anywhere.
     if (fs::exists(there) && !fs::is_directory(there)) continue;
     const bool mixed =
         is_directory_entry && (fs::exists(there) || has_tracked_below(tracked, path));
@@ -40,7 +40,7 @@ Result<void> link_directory(const fs::path& live, const fs::path& staged,
       if (ec) return os_error("make", staged / name, ec.value());
       const Result<void> linked = link_directory(entry.path(), staged / name, path, tracked);
       if (!linked) return linked;
-      // Nothing is left of a folder whose files all leave with the commit.
+      // Removes a directory of which all files would be removed by the commit.
       if (made && fs::is_empty(staged / name, unknown)) fs::remove(staged / name, unknown);
     } else if (!fs::exists(there) && ++links <= max_links_of_directory) {
       fs::create_symlink(entry.path(), staged / name, ec);
@@ -51,7 +51,7 @@ Result<void> link_directory(const fs::path& live, const fs::path& staged,
   return {};
 }
 
-// Neither out of the folder, nor through a link or over anything of the commit's.
+// Writes neither outside of the directory, nor through a link or over a file of the commit.
 Result<void> put(const fs::path& staging, const fs::path& path, const auto& make) {
   const fs::path inside = path.lexically_relative(staging);
   if (inside.empty() || *inside.begin() == ".." || inside == ".") return {};

@@ -7,7 +7,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// As the kernel has it: a path of more links than this is a circle.
+// The kernel's limit: a path with more links counts as a cycle.
 constexpr int max_links = 40;
 
 bool is_below(const fs::path& path, const fs::path& folder) {
@@ -22,7 +22,7 @@ fs::path follow(const fs::path& source, const fs::path& live, const fs::path& ch
     fs::path walked;
     for (auto part = inside.begin(); part != inside.end(); ++part) {
       const fs::path target = fs::read_symlink(checkout / walked / *part, ec);
-      // Staging links what Git does not track: those are no links once the commit is live.
+      // Staging links what Git does not track; those are no longer links once the commit is live.
       if (!ec && target != live / walked / *part) {
         fs::path next = (live / walked / target).lexically_normal();
         for (++part; part != inside.end(); ++part) next /= *part;

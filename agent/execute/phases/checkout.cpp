@@ -11,7 +11,7 @@ Task<Result<SwitchReport>> move_checkout(DeploymentRun& run, int from, int to) {
     const ReleaseRecord* const release = deps.store.find(number);
     if (release == nullptr) continue;
     const Result<Rendering> rendering = co_await run.stack.rendering(number);
-    // The release being left is replaced anyway: only the goal's mounted files have to be known.
+    // The release being left is replaced anyway, so only the target's mounted files must be known.
     if (!rendering && number != to) continue;
     if (!rendering) co_return rendering.error();
     const Result<std::vector<TreeEntry>> tree = co_await deps.git.tree(release->commit);

@@ -9,7 +9,7 @@
 namespace trimtab::phases {
 namespace {
 
-// What is looked at once, before the gate.
+// What is read once, before the gate.
 struct Observation {
   Rendering rendering;
   std::map<std::string, std::string> image_ids;
@@ -49,7 +49,7 @@ GateWatchDeps watch_parts(const DeploymentRun& run) {
 
 Task<PhaseOutcome> gating(DeploymentRun& run) {
   const Deployment& deployment = run.deployment;
-  // It is what passed its gate before.
+  // Its content has passed its gate before.
   if (!is_gated(deployment.kind)) co_return PhaseOutcome{};
   const Result<Observation> looked = co_await observe(run, deployment.release);
   if (!looked) co_return cannot_look(Phase::gating, looked.error());
@@ -70,7 +70,7 @@ Task<PhaseOutcome> gating_rollback(DeploymentRun& run) {
   const std::set<std::string> jobs = run.deps.store.find(deployment.fallback)->jobs;
   std::set<std::string> exempt_services = deployment.already_failing;
   exempt_services.insert(jobs.begin(), jobs.end());
-  // What it left alone may run another image, put there by hand.
+  // Services that the rollback left alone may run another image that somebody put there.
   GateDemand demand = demand_of(looked->rendering, settings, looked->image_ids, looked->before,
                                 deployment.return_plan, exempt_services);
   const GateWatchDeps deps = watch_parts(run);

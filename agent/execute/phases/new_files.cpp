@@ -21,8 +21,8 @@ std::filesystem::path trial_of(const Store& store) {
   return store.directory() / "trial";
 }
 
-// The services whose new files may be asked for: one that is replaced would be gone before its
-// successor finds that it cannot start.
+// Returns the services whose new files can be checked beforehand. Replaced ones are included,
+// because the old container would be gone before the new one finds that it cannot start.
 std::vector<std::string> services_to_try(const Plan& plan, const Rendering& rendering) {
   std::vector<std::string> services = plan.with(Action::reload);
   for (const Action action : {Action::recreate, Action::roll}) {
@@ -35,8 +35,8 @@ std::vector<std::string> services_to_try(const Plan& plan, const Rendering& rend
   return services;
 }
 
-// Where they lie in the trial, by their paths in the container. A link would lead Docker to any
-// file of the host.
+// Returns where the files are in the staged checkout, by their paths in the container. Leaves out
+// links, which could lead Docker to any file of the host.
 std::map<std::string, std::string> staged(std::map<std::string, std::string> files,
                                           const std::filesystem::path& trial) {
   std::error_code ec;
@@ -48,8 +48,8 @@ std::map<std::string, std::string> staged(std::map<std::string, std::string> fil
   return files;
 }
 
-// What is tried has the image of the release and the mounts of the container that runs. Without
-// files where there is nothing to try.
+// The check uses the image of the release and the mounts of the running container. Has no files if
+// there is nothing to check.
 Task<Result<ThrowawayRequest>> trial_for(DeploymentRun& run, std::string service, Release release,
                                          Rendering rendering) {
   const DeploymentDeps& deps = run.deps;
@@ -91,7 +91,7 @@ Task<Result<void>> try_files_of(DeploymentRun& run, std::string service, Release
   const Result<TrialEnd> end = co_await run.deps.docker.run_throwaway(std::move(*request));
   if (!end && is_transient(end.error().code)) co_return end.error();
   if (!end) {
-    // The check is made once more before the signal is sent.
+    // The check is repeated before the signal is sent.
     run.deps.progress.note("the new files could not be tried: " + end.error().text());
     co_return Result<void>();
   }

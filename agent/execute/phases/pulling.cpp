@@ -15,11 +15,11 @@ PhaseOutcome failed(const Error& error, FailureCause cause) {
   return outcome;
 }
 
-// How the phase ends where there is no use in going on with it.
+// Returns how the phase ends if it is no longer wanted.
 std::optional<PhaseOutcome> why_unwanted(const DeploymentRun& run, const Release& release) {
   PhaseOutcome outcome;
   outcome.result = PhaseResult::failed_by_host;
-  // The next start, or the unit's, begins it again.
+  // The next start, of the daemon or of the unit, repeats the phase.
   if (run.stop_requested) return outcome;
   if (run.hooks.paused()) {
     outcome.failure = failure_of_pause(run.deps.settings, Phase::pulling);
@@ -31,11 +31,11 @@ std::optional<PhaseOutcome> why_unwanted(const DeploymentRun& run, const Release
   return std::nullopt;
 }
 
-// What an image holds is known only now.
+// The content of an image is only known after pulling it.
 Task<PhaseOutcome> check_data(DeploymentRun& run, Release release) {
   PhaseOutcome outcome;
   const auto present = co_await run.stack.containers();
-  if (!present) co_return outcome;  // what comes next will say so
+  if (!present) co_return outcome;  // the following steps report it
   preflight::Input input;
   input.postgres = co_await postgres_majors(run.deps.docker, *present, release.images);
   if (input.postgres.empty()) co_return outcome;
@@ -69,7 +69,7 @@ Task<PhaseOutcome> pulling(DeploymentRun& run) {
   if (!there) co_return failed(there.error(), FailureCause::host);
   const Result<void> tried = co_await check_new_config(run, release);
   if (!tried) {
-    // That something is not there says nothing of the files.
+    // If something does not exist, that says nothing about the files.
     const bool refused = tried.error().code == Errc::invalid;
     co_return failed(tried.error(), refused ? FailureCause::release : FailureCause::host);
   }
