@@ -1,16 +1,15 @@
-// More than 400 lines, because it holds all routes of the status socket; their JSON is in
-// stack_json.cpp.
 #include "agent/api/api.hpp"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 
+#include "agent/api/log_stream.hpp"
 #include "agent/api/stack_json.hpp"
+#include "agent/execute/own_containers.hpp"
 #include "common/hash.hpp"
 #include "common/log.hpp"
 #include "common/standstill.hpp"
-#include "common/task_scope.hpp"
 #include "common/text.hpp"
 #include "common/url.hpp"
 
@@ -19,7 +18,6 @@ namespace {
 
 constexpr auto keep_alive = std::chrono::seconds(15);
 constexpr int default_tail = 100;
-constexpr int max_tail = 10'000;
 
 http::Reply json_reply(int status, const Json& body) {
   http::Reply reply;
@@ -243,7 +241,7 @@ Task<http::Reply> Api::stack_route(Route route) {
     if (!answer) co_return problem(answer.error());
     co_return json_reply(200, plan_json(name, *answer));
   }
-  if (what == "logs" && route.path.size() == 4) co_return logs(route, *stack);
+  if (what == "logs" && route.path.size() == 4) co_return logs(route, stack);
   if (route.path.size() == 4 && contains(post_routes, what)) {
     co_return problem(405, "only POST is possible here");
   }
@@ -287,73 +285,6 @@ Task<http::Reply> Api::post_route(Route route, std::shared_ptr<Reconciler> stack
 
 namespace {
 
-struct LogRequest {
-  std::vector<std::pair<std::string, std::string>> containers;  // id → prefix
-  int tail = default_tail;
-  bool follow = false;
-};
-
-// Lines of several containers, queued for one client.
-struct LogQueue {
-  explicit LogQueue(asio::any_io_executor executor) : wake(std::move(executor)) {}
-  std::string text;
-  std::size_t open = 0;
-  WakeEvent wake;
-};
-
-constexpr std::size_t max_backlog = 4 * 1024 * 1024;
-
-Task<void> read_log(Docker* docker, LogRequest request, std::size_t which, LogQueue* queue) {
-  const auto& [id, prefix] = request.containers[which];
-  bool full = false;
-  std::function<bool(std::string_view)> on_line = [queue, &full,
-                                                   head = prefix](std::string_view line) {
-    queue->text += head + " | " + std::string(line) + "\n";
-    queue->wake.notify();
-    full = queue->text.size() >= max_backlog;
-    return !full;
-  };
-  const Result<void> ended =
-      co_await docker->follow_logs(id, request.tail, request.follow, on_line);
-  if (!ended) queue->text += prefix + " | (the log ends here: " + ended.error().message + ")\n";
-  if (full) {
-    queue->text += prefix + " | (the log is cut off here: it comes faster than it is read; " +
-                   "ask for fewer lines, or for one service)\n";
-  }
-  --queue->open;
-  queue->wake.notify();
-}
-
-// Starts the readers and forwards what they read to the client, until all have ended or the client
-// disconnects.
-Task<void> write_logs(TaskGroup* readers, Docker* docker, const LogRequest* request,
-                      LogQueue* queue, http::Stream* stream) {
-  queue->open = request->containers.size();
-  for (std::size_t i = 0; i < request->containers.size(); ++i) {
-    readers->spawn("logs", read_log(docker, *request, i, queue));
-  }
-  while (queue->open > 0 || !queue->text.empty()) {
-    if (queue->text.empty()) {
-      const bool woken = co_await queue->wake.wait();
-      if (!woken) co_return;
-      continue;
-    }
-    std::string text = std::exchange(queue->text, {});
-    const bool connected = co_await stream->write(std::move(text));
-    if (!connected) co_return;
-  }
-}
-
-Task<void> stream_logs(asio::any_io_executor executor, Docker* docker, LogRequest request,
-                       http::Stream* stream) {
-  LogQueue queue(executor);
-  const std::function<Task<void>(TaskGroup&)> body = [&](TaskGroup& readers) {
-    return write_logs(&readers, docker, &request, &queue, stream);
-  };
-  auto whole = with_task_group(body);
-  co_await std::move(whole);
-}
-
 Task<void> stream_events(asio::any_io_executor executor, EventBus* bus, std::string stack,
                          std::size_t recent, bool follow, http::Stream* stream) {
   EventBus::Follower follower(executor, *bus);
@@ -375,37 +306,40 @@ Task<void> stream_events(asio::any_io_executor executor, EventBus* bus, std::str
 
 }  // namespace
 
-http::Reply Api::logs(const Route& route, Reconciler& stack) {
+http::Reply Api::logs(const Route& route, const std::shared_ptr<Reconciler>& stack) {
   LogRequest request;
-  request.tail = std::clamp(int_of(route.parameter("tail", ""), default_tail), 0, max_tail);
+  request.tail = std::clamp(int_of(route.parameter("tail", ""), default_tail), 0, max_log_tail);
   request.follow = route.parameter("follow", "false") == "true";
-  std::vector<std::string> wanted;
   for (const auto& [name, value] : route.query) {
-    if (name == "service") wanted.push_back(value);
+    if (name == "service") request.services.push_back(value);
   }
   std::vector<std::string> known;
-  for (const Container& container : stack.observation().own.containers) {
+  for (const Container& container : stack->observation().own.containers) {
     known.push_back(container.service);
-    const bool chosen = wanted.empty() ||
-                        std::find(wanted.begin(), wanted.end(), container.service) != wanted.end();
-    if (!chosen) continue;
-    const std::string number =
-        container.number > 1 ? "-" + std::to_string(container.number) : std::string();
-    request.containers.emplace_back(container.id, container.service + number);
   }
-  for (const std::string& service : wanted) {
+  for (const std::string& service : request.services) {
     if (std::find(known.begin(), known.end(), service) != known.end()) continue;
     return problem(404,
-                   stack.settings().name + " has no container of service " + printable(service),
+                   stack->settings().name + " has no container of service " + printable(service),
                    known.empty() ? "nothing runs" : "there are: " + join(known, ", "));
   }
   http::Reply reply;
   reply.response.status = 200;
   reply.response.headers = {{"Content-Type", "text/plain; charset=utf-8"}};
-  reply.streamer = [this, request](http::Stream& stream) {
-    return stream_logs(executor_, &docker_, request, &stream);
+  const FindContainers find = [this, name = stack->settings().name] { return containers_of(name); };
+  reply.streamer = [this, request, find](http::Stream& stream) {
+    return stream_logs(executor_, &docker_, find, request, &stream);
   };
   return reply;
+}
+
+Task<Result<std::vector<Container>>> Api::containers_of(std::string stack) {
+  const auto found = stacks_.find(stack);
+  if (found == stacks_.end()) {
+    co_return Error{Errc::not_found, stack + " is no longer configured", {}};
+  }
+  const std::shared_ptr<Reconciler> kept = found->second;
+  co_return co_await own_containers(docker_, kept->settings(), kept->store(), kept->project());
 }
 
 http::Reply Api::events(const Route& route) {

@@ -37,7 +37,9 @@ class Api {
   Task<http::Reply> post_route(Route route, std::shared_ptr<Reconciler> stack);
   http::Reply health() const;
   http::Reply status() const;
-  http::Reply logs(const Route& route, Reconciler& stack);
+  http::Reply logs(const Route& route, const std::shared_ptr<Reconciler>& stack);
+  // Errors: Errc::not_found if it is no longer configured, those of Docker.
+  Task<Result<std::vector<Container>>> containers_of(std::string stack);
   http::Reply events(const Route& route);
 
   asio::any_io_executor executor_;

@@ -14,6 +14,12 @@
 
 namespace trimtab {
 
+// Which lines of a log are read.
+struct LogRange {
+  int tail = 0;                   // the last ones, at most
+  std::optional<WallTime> since;  // and only those written from then on
+};
+
 struct ExecRequest {
   std::string container;
   std::vector<std::string> argv;
@@ -77,9 +83,9 @@ class Docker {
   // Returns the last `lines` lines that the container wrote to stdout and stderr, in order,
   // printable.
   virtual Task<Result<std::string>> last_log_lines(std::string container, int lines) = 0;
-  // Streams log lines, beginning with the last `tail` ones. Ends when the container exits (if
+  // Streams log lines, beginning with those of `range`. Ends when the container exits (if
   // !follow: at the end of the existing log) or when on_line returns false.
-  virtual Task<Result<void>> follow_logs(std::string container, int tail, bool follow,
+  virtual Task<Result<void>> follow_logs(std::string container, LogRange range, bool follow,
                                          std::function<bool(std::string_view line)> on_line) = 0;
 
   // Runs a command in a running container and returns its exit code. on_line receives its stdout

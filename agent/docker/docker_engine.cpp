@@ -368,15 +368,19 @@ Task<Result<void>> DockerEngine::remove_image(std::string reference) {
 
 // ---- Logs ---------------------------------------------------------------------------------------
 
-Task<Result<void>> DockerEngine::follow_logs(std::string container, int tail, bool follow,
+Task<Result<void>> DockerEngine::follow_logs(std::string container, LogRange range, bool follow,
                                              std::function<bool(std::string_view)> on_line) {
   auto inspected = co_await inspect(container);
   if (!inspected) co_return inspected.error();
   const bool terminal = json_bool(json_object(*inspected, "Config"), "Tty");
   http::Request request;
   request.target = "/containers/" + path_encode(container) +
-                   "/logs?stdout=1&stderr=1&tail=" + std::to_string(tail) +
+                   "/logs?stdout=1&stderr=1&tail=" + std::to_string(range.tail) +
                    "&follow=" + (follow ? "1" : "0");
+  if (range.since) {
+    const std::chrono::nanoseconds since = range.since->time_since_epoch();
+    request.target += "&since=" + engine_time(since.count());
+  }
   LogReader reader(terminal, std::move(on_line));
   http::OnChunk on_chunk = [&](std::string_view bytes) { return reader.feed(bytes); };
   const auto idle = follow ? never : SteadyClock::duration(call_timeout);
@@ -403,7 +407,8 @@ Task<Result<std::string>> DockerEngine::last_log_lines(std::string container, in
     }
     return true;
   };
-  auto read = co_await follow_logs(std::move(container), lines, false, std::move(keep));
+  const LogRange range{lines, {}};
+  auto read = co_await follow_logs(std::move(container), range, false, std::move(keep));
   if (!read) co_return read.error();
   const std::vector<std::string> all(kept.begin(), kept.end());
   co_return join(all, "\n");

@@ -368,7 +368,7 @@ TEST_F(Docker, FollowsALogToTheContainersEnd) {
     lines.emplace_back(line);
     return true;
   };
-  auto followed = await(engine_.follow_logs(id, 10, true, keep));
+  auto followed = await(engine_.follow_logs(id, {10, {}}, true, keep));
   ASSERT_TRUE(followed) << followed.error().text();
   EXPECT_EQ(lines, (std::vector<std::string>{"version 1, exit 0 2", "exiting with 0"}));
 }
@@ -378,7 +378,7 @@ TEST_F(Docker, StopsFollowingWhenAsked) {
   wait_for(id, [](const Container& one) { return one.health == Health::healthy; });
   int seen = 0;
   auto followed =
-      await(engine_.follow_logs(id, 10, true, [&](std::string_view) { return ++seen < 2; }));
+      await(engine_.follow_logs(id, {10, {}}, true, [&](std::string_view) { return ++seen < 2; }));
   ASSERT_TRUE(followed) << followed.error().text();
   EXPECT_EQ(seen, 2);
 }

@@ -7,13 +7,14 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import jsonschema
 import parts as real
 import pytest
 import yaml
-from host import ROOT
+from host import BUILD, ROOT
 
 OPENAPI = yaml.safe_load((ROOT / "config/openapi.yaml").read_text())
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
@@ -267,6 +268,38 @@ def test_clients_that_say_nothing_or_never_read_are_cut_off(host):
     followers[0].close()
     assert ask(host) == 200
     host.stop()
+
+
+def test_who_follows_the_logs_sees_what_a_deployment_and_a_restart_start(host):
+    stack = shop(host)
+    host.start()
+    stack.wait_state("synced")
+    command = [BUILD / "trimtab", "logs", "shop", "web", "--follow"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
+                          env={**host.environment, "TRIMTAB_SOCKET": str(host.socket)}) as follower:
+        lines = []
+        patience = threading.Timer(90, follower.kill)
+        patience.start()
+
+        def wait_for(text):
+            while True:
+                lines.append(follower.stdout.readline())
+                assert lines[-1], lines
+                if text in lines[-1]:
+                    return
+
+        try:
+            wait_for("web | version 1")
+            stack.push(services(host, "2"))
+            wait_for("web | version 2")
+            stack.wait_outcome(2, "good")
+            stack.docker("restart", "web")
+            wait_for("web | version 2")
+            assert sum("version 1" in line for line in lines) == 1, lines
+            assert sum("version 2" in line for line in lines) == 2, lines
+        finally:
+            patience.cancel()
+            follower.terminate()
 
 
 ASK = """

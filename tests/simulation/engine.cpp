@@ -155,7 +155,7 @@ Task<Result<std::string>> SimulatedEngine::last_log_lines(std::string container,
   co_return "a line of its log";
 }
 
-Task<Result<void>> SimulatedEngine::follow_logs(std::string, int, bool,
+Task<Result<void>> SimulatedEngine::follow_logs(std::string, LogRange, bool,
                                                 std::function<bool(std::string_view line)>) {
   co_return co_await answer();
 }

@@ -27,7 +27,7 @@ class SimulatedEngine final : public Docker {
                                std::string tag) override;
   Task<Result<void>> remove_image(std::string reference) override;
   Task<Result<std::string>> last_log_lines(std::string container, int lines) override;
-  Task<Result<void>> follow_logs(std::string container, int tail, bool follow,
+  Task<Result<void>> follow_logs(std::string container, LogRange range, bool follow,
                                  std::function<bool(std::string_view line)> on_line) override;
   Task<Result<int>> exec(ExecRequest request,
                          std::function<void(std::string_view line)> on_line) override;

@@ -44,7 +44,7 @@ class StandingDocker final : public Docker {
   Task<Result<void>> tag_image(std::string, std::string, std::string) override { co_return away(); }
   Task<Result<void>> remove_image(std::string) override { co_return away(); }
   Task<Result<std::string>> last_log_lines(std::string, int) override { co_return away(); }
-  Task<Result<void>> follow_logs(std::string, int, bool,
+  Task<Result<void>> follow_logs(std::string, LogRange, bool,
                                  std::function<bool(std::string_view)>) override {
     co_return away();
   }

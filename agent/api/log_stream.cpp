@@ -1,0 +1,113 @@
+#include "agent/api/log_stream.hpp"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "common/task_scope.hpp"
+
+namespace trimtab {
+namespace {
+
+constexpr std::size_t max_backlog = 4 * 1024 * 1024;
+constexpr auto follow_interval = std::chrono::seconds(1);
+
+// What the readers have read and the client has not yet been sent.
+struct Backlog {
+  explicit Backlog(asio::any_io_executor executor) : wake(std::move(executor)) {}
+  std::string text;
+  std::size_t readers = 0;
+  // Container and its start: a container that is started again continues its log, but a reader ends
+  // when the container does.
+  std::set<std::pair<std::string, WallTime>> read;
+  WakeEvent wake;
+};
+
+Task<void> read_log(Docker* docker, std::string id, std::string prefix, LogRange range, bool follow,
+                    Backlog* backlog) {
+  bool full = false;
+  std::function<bool(std::string_view)> on_line = [backlog, &full,
+                                                   head = prefix](std::string_view line) {
+    backlog->text += head + " | " + std::string(line) + "\n";
+    backlog->wake.notify();
+    full = backlog->text.size() >= max_backlog;
+    return !full;
+  };
+  const Result<void> ended = co_await docker->follow_logs(std::move(id), range, follow, on_line);
+  if (!ended) backlog->text += prefix + " | (the log ends here: " + ended.error().message + ")\n";
+  if (full) {
+    backlog->text += prefix + " | (the log is cut off here: it comes faster than it is read; " +
+                     "ask for fewer lines, or for one service)\n";
+  }
+  --backlog->readers;
+  backlog->wake.notify();
+}
+
+bool is_wanted(const LogRequest& request, const Container& container) {
+  return request.services.empty() || std::find(request.services.begin(), request.services.end(),
+                                               container.service) != request.services.end();
+}
+
+void read_new(const std::vector<Container>& containers, bool is_first, const LogRequest& request,
+              Docker* docker, TaskGroup* readers, Backlog* backlog) {
+  for (const Container& container : containers) {
+    const bool was_started = container.started_at != WallTime();
+    if (!is_wanted(request, container) || (!is_first && !was_started)) continue;
+    if (!backlog->read.emplace(container.id, container.started_at).second) continue;
+    std::string prefix = container.service;
+    if (container.number > 1) prefix += "-" + std::to_string(container.number);
+    const LogRange range =
+        is_first ? LogRange{request.tail, {}} : LogRange{max_log_tail, container.started_at};
+    ++backlog->readers;
+    readers->spawn(
+        "logs", read_log(docker, container.id, std::move(prefix), range, request.follow, backlog));
+  }
+}
+
+// Starts the readers and forwards what they read to the client.
+Task<void> write_logs(TaskGroup* readers, Docker* docker, const FindContainers* find,
+                      const LogRequest* request, Backlog* backlog, http::Stream* stream) {
+  auto next_find = SteadyClock::now();
+  bool is_first = true;
+  while (is_first || request->follow || backlog->readers > 0 || !backlog->text.empty()) {
+    if (!backlog->text.empty()) {
+      std::string text = std::exchange(backlog->text, {});
+      const bool connected = co_await stream->write(std::move(text));
+      if (!connected) co_return;
+      continue;
+    }
+    if ((is_first || request->follow) && SteadyClock::now() >= next_find) {
+      auto finding = (*find)();
+      const auto containers = co_await std::move(finding);
+      if (containers) read_new(*containers, is_first, *request, docker, readers, backlog);
+      // Docker may be restarting under a client that follows.
+      const bool goes_on =
+          containers || (request->follow && containers.error().code != Errc::not_found);
+      if (!goes_on) {
+        std::string text = "(the logs end here: " + containers.error().message + ")\n";
+        co_await stream->write(std::move(text));
+        co_return;
+      }
+      if (containers) is_first = false;
+      next_find = SteadyClock::now() + follow_interval;
+      continue;
+    }
+    const auto until = request->follow ? next_find : SteadyClock::time_point::max();
+    const bool woken = co_await backlog->wake.wait_until(until);
+    if (!woken && !request->follow) co_return;
+  }
+}
+
+}  // namespace
+
+Task<void> stream_logs(asio::any_io_executor executor, Docker* docker, FindContainers find,
+                       LogRequest request, http::Stream* stream) {
+  Backlog backlog(executor);
+  const std::function<Task<void>(TaskGroup&)> body = [&](TaskGroup& readers) {
+    return write_logs(&readers, docker, &find, &request, &backlog, stream);
+  };
+  auto whole = with_task_group(body);
+  co_await std::move(whole);
+}
+
+}  // namespace trimtab
