@@ -95,6 +95,8 @@ Task<Result<Json>> Client::exchange(http::Request request, SteadyClock::duration
   limits.timeout = timeout;
   const auto response = co_await connection_.exchange(std::move(request), limits);
   if (!response) co_return unreachable(response.error());
+  // The socket's mode may let in who is not in its group.
+  if (response->status == 403) co_return unreachable(Error{Errc::denied, {}, {}});
   if (response->status < 200 || response->status > 299) co_return problem_error(*response);
   auto value = parse_json(response->body);
   if (!value) co_return value.error().context("trimtabd's answer");

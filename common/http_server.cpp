@@ -313,6 +313,14 @@ std::optional<Peer> peer_of(Socket& socket) {
 Task<void> Session::run(const Service& service) {
   std::optional<Peer> peer;
   if (service.handler && !(peer = peer_of(socket_))) co_return;
+  if (peer && !service.allow(*peer)) {
+    // Before anything is read: what a stranger sends is not even parsed.
+    spdlog::warn("http server: refused uid {} (pid {})", peer->uid, peer->pid);
+    std::string answer = whole(problem(403, "this user may not talk to trimtab"), false, true);
+    const bool told = co_await write(std::move(answer));
+    if (told) co_await linger();
+    co_return;
+  }
   for (bool first = true;; first = false) {
     waiting_.push_back(this);
     if (!first && buffer_.size() == 0) {
@@ -329,10 +337,6 @@ Task<void> Session::run(const Service& service) {
     if (!read) co_return;  // the client is gone or too slow
     waiting_.remove(this);
     std::optional<Response> refused = std::move(*read);
-    if (!refused && peer && !service.allow(*peer)) {
-      spdlog::warn("http server: refused uid {} (pid {})", peer->uid, peer->pid);
-      refused = problem(403, "this user may not talk to trimtab");
-    }
     if (refused) {
       std::string answer = whole(*refused, false, parser.method != "HEAD");
       const bool told = co_await write(std::move(answer));
