@@ -3,6 +3,7 @@
 #include "agent/config/load.hpp"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <map>
 #include <optional>
@@ -29,6 +30,7 @@ constexpr std::size_t file_limit = 256 * 1024;
 constexpr auto min_interval = 1s;
 constexpr auto max_interval = 24h;
 constexpr const char* daemon_file_name = "trimtab.yaml";
+constexpr const char* stacks_directory = "stacks.d";
 
 constexpr std::string_view lower_and_digits = "abcdefghijklmnopqrstuvwxyz0123456789";
 constexpr std::string_view letters_and_digits =
@@ -360,6 +362,14 @@ void check_stack(const StackSettings& stack, Document& document) {
   if (stack.directory == "/") {
     document.report_key("directory", "the root directory cannot be a stack's checkout");
   }
+  constexpr std::array shared = {"/bin", "/home", "/lib", "/media", "/mnt", "/opt",     "/root",
+                                 "/run", "/sbin", "/srv", "/tmp",   "/var", "/var/lib", "/var/www"};
+  if (std::find(shared.begin(), shared.end(), stack.directory) != shared.end()) {
+    document.report_key("directory", stack.directory.string() +
+                                         " holds what is not the stack's; take a directory in it, "
+                                         "such as " +
+                                         (stack.directory / stack.name).string());
+  }
   if (stack.directory.string().find(':') != std::string::npos) {
     document.report_key("directory", "\":\" is not allowed: Git and Docker separate paths by it");
   }
@@ -452,7 +462,24 @@ void refuse_same(std::vector<LoadedStack>& stacks, const std::string& key,
   }
 }
 
+// A stack's checkout would change, or remove, what another stack keeps in it.
+void refuse_nested(std::vector<LoadedStack>& stacks) {
+  for (LoadedStack& inner : stacks) {
+    for (LoadedStack& outer : stacks) {
+      const std::string above = outer.settings.directory.string() + "/";
+      if (!inner.settings.directory.string().starts_with(above)) continue;
+      inner.document.report_key("directory",
+                                "directory " + in_quotes(inner.settings.directory.string()) +
+                                    " lies in that of " + outer.document.file().string());
+      outer.document.report_key("directory",
+                                "directory " + in_quotes(outer.settings.directory.string()) +
+                                    " contains that of " + inner.document.file().string());
+    }
+  }
+}
+
 void check_stacks(std::vector<LoadedStack>& stacks) {
+  refuse_nested(stacks);
   refuse_same(stacks, "directory",
               [](const StackSettings& stack) { return stack.directory.string(); });
   refuse_same(stacks, "unit", [](const StackSettings& stack) { return stack.unit; });
@@ -585,7 +612,11 @@ LoadResult load_files(const std::vector<fs::path>& files) {
   std::vector<fs::path> daemon_files;
   std::vector<fs::path> stack_files;
   for (const fs::path& file : files) {
-    (file.filename() == daemon_file_name ? daemon_files : stack_files).push_back(file);
+    // A stack may be called trimtab.
+    std::error_code ec;
+    const bool is_of_daemon = file.filename() == daemon_file_name &&
+                              fs::absolute(file, ec).parent_path().filename() != stacks_directory;
+    (is_of_daemon ? daemon_files : stack_files).push_back(file);
   }
   return load(daemon_files, std::move(stack_files), Origin::given);
 }
@@ -599,7 +630,7 @@ LoadResult load_config(const fs::path& config_dir) {
     return result;
   }
   std::vector<Finding> findings;
-  std::vector<fs::path> stack_files = find_stack_files(config_dir / "stacks.d", findings);
+  std::vector<fs::path> stack_files = find_stack_files(config_dir / stacks_directory, findings);
   std::vector<fs::path> daemon_files = {config_dir / daemon_file_name};
   if (fs::symlink_status(daemon_files[0], ec).type() == fs::file_type::not_found) {
     daemon_files.clear();

@@ -230,6 +230,27 @@ TEST_F(Config, TwoStacksWithOneDirectoryAreBothRefused) {
   EXPECT_EQ(result.stacks[0].name, "wiki");
 }
 
+TEST_F(Config, AStackInTheDirectoryOfAnotherIsRefusedWithIt) {
+  write("stacks.d/blog.yaml", std::string(minimal) + "directory: /srv/shop/blog\n");
+  write("stacks.d/shop.yaml", minimal);
+  write("stacks.d/shop2.yaml", minimal);
+  const LoadResult result = load_config(directory_);
+  EXPECT_EQ(lines(result), (Lines{"stacks.d/blog.yaml:2:1: directory \"/srv/shop/blog\" lies in "
+                                  "that of stacks.d/shop.yaml",
+                                  "stacks.d/shop.yaml: directory \"/srv/shop\" contains that of "
+                                  "stacks.d/blog.yaml"}));
+  ASSERT_EQ(result.stacks.size(), 1U);
+  EXPECT_EQ(result.stacks[0].name, "shop2");
+}
+
+TEST_F(Config, AStackMayBeCalledTrimtab) {
+  write("stacks.d/trimtab.yaml", minimal);
+  const LoadResult result = load_files({directory_ / "stacks.d/trimtab.yaml"});
+  EXPECT_EQ(lines(result), Lines());
+  ASSERT_EQ(result.stacks.size(), 1U);
+  EXPECT_EQ(result.stacks[0].name, "trimtab");
+}
+
 TEST_F(Config, TwoStacksWithOneUnitAreBothRefused) {
   write("stacks.d/blog.yaml", std::string(minimal) + "unit: shop.service\n");
   write("stacks.d/shop.yaml", minimal);
