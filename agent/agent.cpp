@@ -237,8 +237,8 @@ Task<Result<void>> Agent::may_use_docker() {
 void Agent::build_parts() {
   const fs::path& socket = config_.daemon.docker.socket;
   DockerEngine::MayConnect may_connect;
-  if (SystemdUnits::manages_this_host()) {
-    units_ = std::make_unique<SystemdUnits>(executor_);
+  if (options_.systemd) {
+    units_ = std::make_unique<SystemdUnits>(executor_, *options_.systemd);
     const bool socket_of_service = socket == "/run/docker.sock" || socket == "/var/run/docker.sock";
     if (socket_of_service) {
       may_connect = [this] { return may_use_docker(); };
@@ -628,6 +628,14 @@ Task<void> Agent::stop_when_safe(std::vector<std::shared_ptr<Reconciler>> stacks
   static_cast<void>(ran);
 }
 
+// The loop ends once nothing waits on it. Some of the agent's parts wait as long as they exist, as
+// the bus connection does for signals, so the agent must be destroyed here and not after the loop.
+Task<void> run_to_end(std::unique_ptr<Agent> agent, int* exit_code) {
+  co_await agent->run();
+  *exit_code = agent->exit_code();
+  agent.reset();
+}
+
 }  // namespace
 
 int run_agent(const AgentOptions& options) {
@@ -640,18 +648,20 @@ int run_agent(const AgentOptions& options) {
   std::signal(SIGPIPE, SIG_IGN);
   if (const auto log = set_up_log("info"); !log) return exit_failed;
   asio::io_context context(1);
-  Agent agent(options, context.get_executor());
-  const Result<void> prepared = agent.prepare();
+  auto agent = std::make_unique<Agent>(options, context.get_executor());
+  const Result<void> prepared = agent->prepare();
   if (!prepared) {
     spdlog::critical("{}", prepared.error().text());
     return prepared.error().code == Errc::invalid ? exit_configuration : exit_failed;
   }
-  asio::co_spawn(context, agent.run(), [](const std::exception_ptr& failure) {
-    if (failure) std::rethrow_exception(failure);
-  });
+  int exit_code = 0;
+  asio::co_spawn(context, run_to_end(std::move(agent), &exit_code),
+                 [](const std::exception_ptr& failure) {
+                   if (failure) std::rethrow_exception(failure);
+                 });
   measure_standstill();
   context.run();
-  return agent.exit_code();
+  return exit_code;
 }
 
 }  // namespace trimtab

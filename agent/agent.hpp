@@ -2,6 +2,9 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
+
+#include "agent/units/systemd_units.hpp"
 
 namespace trimtab {
 
@@ -9,6 +12,8 @@ struct AgentOptions {
   std::filesystem::path config_dir = "/etc/trimtab";
   std::filesystem::path state_dir = "/var/lib/trimtab";
   std::filesystem::path socket = "/run/trimtab/trimtab.sock";
+  // The systemd that manages this host, if one does.
+  std::optional<SystemdOptions> systemd;
 };
 
 // Runs until SIGTERM or SIGINT. Gives the exit code of the process: 0 stopped, 1 failed, 2

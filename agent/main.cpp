@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
     const int code = app.exit(error);
     return code == 0 ? 0 : 2;
   }
+  if (trimtab::SystemdUnits::manages_this_host()) options.systemd.emplace();
   try {
     return trimtab::run_agent(options);
   } catch (const std::exception& error) {

@@ -11,7 +11,7 @@ std::string header_of(const std::string& stack) {
   return std::string(header) + " for the stack " + stack + ",";
 }
 
-// A path that systemd reads a list of: % is its own, quotes keep it together.
+// Quotes a path for a setting that takes a list of paths; % introduces a specifier there.
 std::string quoted_path(const std::string& path) {
   std::string out = "\"";
   for (const char c : path) {
@@ -22,7 +22,7 @@ std::string quoted_path(const std::string& path) {
   return out + '"';
 }
 
-// One argument of an Exec line: % and $ are systemd's own, \ and " end or escape.
+// Quotes one argument of an Exec line, in which %, $, \ and " have a meaning.
 std::string quoted(const std::string& argument) {
   std::string out = "\"";
   for (const char c : argument) {
@@ -49,7 +49,7 @@ std::string command(const StackUnit& unit, const std::string& file,
 std::string stack_unit_text(const StackUnit& unit) {
   std::vector<std::string> up{"up", "-d", "--no-build", "--no-deps", "--no-recreate"};
   if (unit.has_pull_option) up.insert(up.end(), {"--pull", "never"});
-  // Unquoted, so that systemd makes one word of each service.
+  // Unquoted, so that systemd splits it into one argument per service.
   const std::string start = command(unit, "boot.yaml", up) + " $TRIMTAB_SERVICES";
   std::string percent_free;
   for (const char c : unit.state_directory) percent_free += c == '%' ? "%%" : std::string(1, c);
@@ -59,11 +59,12 @@ std::string stack_unit_text(const StackUnit& unit) {
   text += "[Unit]\n";
   text += "Description=Docker Compose stack " + unit.stack + ", kept by trimtab\n";
   text += "Documentation=man:trimtabd(8)\n";
-  // Wants, not Requires: a stop of Docker, as at an upgrade of its package, is no wish to stop the
-  // stack, and would leave it stopped once Docker is back.
+  // Wants, not Requires: stopping Docker, as an upgrade of its package does, must not stop this
+  // unit, which nobody would start again once Docker is back.
   text += "Wants=docker.service\n";
   text += "After=docker.service\n";
-  // On a disk of its own, its bind mounts would be empty folders before that is there.
+  // If the directory is on a disk of its own, Docker would create empty directories for its bind
+  // mounts before that disk is mounted.
   text += "RequiresMountsFor=" + quoted_path(unit.directory) + "\n";
   text += "ConditionPathExists=" + percent_free + "/current/compose.yaml\n";
   text += "\n[Service]\n";
@@ -74,8 +75,7 @@ std::string stack_unit_text(const StackUnit& unit) {
   text += "ExecStart=" + start + "\n";
   text += "ExecReload=" + start + "\n";
   text += "ExecStop=" + command(unit, "compose.yaml", {"stop"}) + "\n";
-  // Services may take the time that their stop_grace_period gives them; Docker goes on with those
-  // that take longer.
+  // Long enough for any usual stop_grace_period; Docker goes on stopping services that take longer.
   text += "TimeoutStopSec=10min\n";
   text += "\n[Install]\n";
   text += "WantedBy=multi-user.target\n";
@@ -91,7 +91,8 @@ bool is_written_by_trimtab(std::string_view text) {
 }
 
 std::string boot_file_text(const std::vector<std::string>& services) {
-  // Without names Compose would start all, jobs too; asked for help it starts none, and is content.
+  // Without arguments Compose would start all services, jobs included; --help starts none and
+  // succeeds.
   return "TRIMTAB_SERVICES=" + (services.empty() ? "--help" : join(services, " ")) + "\n";
 }
 

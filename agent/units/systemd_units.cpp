@@ -1,32 +1,20 @@
 #include "agent/units/systemd_units.hpp"
 
-#include <sdbus-c++/sdbus-c++.h>
 #include <systemd/sd-daemon.h>
 
-#include <atomic>
-#include <boost/asio/post.hpp>
-#include <thread>
-
+#include "agent/units/system_bus.hpp"
 #include "common/log.hpp"
 #include "common/text.hpp"
 
 namespace trimtab {
 namespace {
 
-#if SDBUSCPP_MAJOR >= 2
-const sdbus::ServiceName systemd_name{"org.freedesktop.systemd1"};
-#else
-constexpr const char* systemd_name = "org.freedesktop.systemd1";
-#endif
 constexpr const char* manager_path = "/org/freedesktop/systemd1";
 constexpr const char* manager_interface = "org.freedesktop.systemd1.Manager";
 constexpr const char* unit_interface = "org.freedesktop.systemd1.Unit";
-constexpr const char* properties_interface = "org.freedesktop.DBus.Properties";
 
-constexpr auto default_timeout = std::chrono::seconds(10);
-constexpr auto reload_timeout = std::chrono::seconds(90);
-
-using Properties = std::map<std::string, sdbus::Variant>;
+using Properties = SystemBus::Properties;
+using UnitFileChanges = std::vector<sdbus::Struct<std::string, std::string, std::string>>;
 
 std::string text_of(const Properties& properties, const char* name) {
   const auto found = properties.find(name);
@@ -38,255 +26,204 @@ std::uint64_t moment_of(const Properties& properties, const char* name) {
   return found == properties.end() ? 0 : found->second.get<std::uint64_t>();
 }
 
-// A connection that broke, not a call that systemd refused or did not answer in time.
-bool is_stale(const sdbus::Error& error) {
-  const std::string name = error.getName();
-  return name.starts_with("System.Error.") && name != "System.Error.ETIMEDOUT";
+// Throws sdbus::Error if a property does not have its documented type.
+UnitState state_of(const Properties& properties) {
+  UnitState state;
+  state.load = text_of(properties, "LoadState");
+  state.active = text_of(properties, "ActiveState");
+  state.file = text_of(properties, "FragmentPath");
+  state.enabled = text_of(properties, "UnitFileState");
+  state.active_since = WallTime(std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::microseconds(moment_of(properties, "ActiveEnterTimestamp"))));
+  // A unit that failed to start never became active; one that failed to stop left the active state
+  // after its last start had begun.
+  state.failed_to_stop = moment_of(properties, "ActiveExitTimestampMonotonic") >
+                         moment_of(properties, "InactiveExitTimestampMonotonic");
+  const auto job = properties.find("Job");
+  if (job != properties.end()) {
+    using Job = sdbus::Struct<std::uint32_t, sdbus::ObjectPath>;
+    state.has_job = std::get<0>(job->second.get<Job>()) != 0;
+  }
+  return state;
+}
+
+Result<UnitState> read_state(const std::string& unit, const Properties& properties) {
+  try {
+    return state_of(properties);
+  } catch (const sdbus::Error& error) {
+    return Error{
+        Errc::invalid, "systemd's answer about " + unit + ": " + printable(error.getMessage()), {}};
+  }
+}
+
+// Returns a unit's new ActiveState, "" if another property changed.
+std::string new_active_state(const std::string& interface, const Properties& properties) {
+  if (interface != unit_interface) return {};
+  try {
+    return text_of(properties, "ActiveState");
+  } catch (const sdbus::Error&) {
+    return {};
+  }
 }
 
 }  // namespace
 
-// The connection that questions are asked on; used by the call thread alone.
-struct SystemdUnits::Calls {
-  std::unique_ptr<sdbus::IConnection> connection;
-
-  std::unique_ptr<sdbus::IProxy> object(const std::string& path) {
-    if (!connection) connection = sdbus::createSystemBusConnection();
-    return sdbus::createProxy(*connection, systemd_name, sdbus::ObjectPath{path});
-  }
-
-  // The bus may have been restarted since the call before: that is no answer, and asked is anew.
-  template <class F>
-  auto guarded(const std::string& what, F ask) -> decltype(ask()) {
-    for (;;) {
-      const bool is_used = connection != nullptr;
-      try {
-        return ask();
-      } catch (const sdbus::Error& error) {
-        connection.reset();
-        if (is_used && is_stale(error)) continue;
-        return Error{
-            Errc::unavailable, "systemd cannot " + what + ": " + printable(error.getMessage()), {}};
-      }
-    }
-  }
-};
-
-// The connection that signals come on, and the thread that waits for them.
-struct SystemdUnits::Signals {
-  std::unique_ptr<sdbus::IConnection> connection;
-  std::vector<std::unique_ptr<sdbus::IProxy>> proxies;
-  std::thread thread;
-  std::atomic<bool> alive{false};
-
-  ~Signals() {
-    if (alive) connection->leaveEventLoop();
-    if (thread.joinable()) thread.join();
-  }
+// A connection and the units whose signals are received on it.
+struct SystemdUnits::Connection {
+  std::shared_ptr<SystemBus> bus;
+  bool subscribed = false;
+  std::map<std::string, std::unique_ptr<sdbus::IProxy>> followed;
 };
 
 bool SystemdUnits::manages_this_host() {
   return ::sd_booted() > 0;
 }
 
-SystemdUnits::SystemdUnits(asio::any_io_executor loop)
-    : loop_(std::move(loop)), calls_(std::make_unique<Calls>()) {}
+SystemdUnits::SystemdUnits(asio::any_io_executor loop, SystemdOptions options)
+    : options_(std::move(options)), connecting_(std::move(loop)) {}
 
 SystemdUnits::~SystemdUnits() {
-  call_thread_.join();
+  if (connection_) connection_->bus->close();
 }
 
-// The answer comes by way of the loop. One who waits no longer is not told; the call goes on to its
-// end on its thread, which the destructor waits for.
-template <class T>
-Task<Result<T>> SystemdUnits::on_call_thread(std::function<Result<T>()> call) {
-  struct Pending {
-    explicit Pending(const asio::any_io_executor& loop) : answered(loop) {}
-    WakeEvent answered;
-    Result<T> answer = Error{Errc::cancelled, "systemd was asked, and then the daemon stopped", {}};
-  };
-  auto pending = std::make_shared<Pending>(loop_);
-  asio::post(call_thread_, [loop = loop_, pending, call = std::move(call)]() mutable {
-    asio::post(loop, [pending = std::move(pending), answer = call()]() mutable {
-      pending->answer = std::move(answer);
-      pending->answered.notify();
-    });
+Task<Result<std::shared_ptr<SystemdUnits::Connection>>> SystemdUnits::connected() {
+  const auto lock = co_await connecting_.lock();
+  if (connection_ && connection_->bus->is_open()) co_return connection_;
+  auto bus = co_await SystemBus::open(options_.bus, options_.timeout);
+  if (!bus) co_return bus.error();
+  (*bus)->on_loss([this] {
+    was_lost_ = true;
+    publish_missed_changes();
   });
-  co_await pending->answered.wait();
-  co_return std::move(pending->answer);
+  connection_ = std::make_shared<Connection>();
+  connection_->bus = *bus;
+  co_return connection_;
+}
+
+template <class... Values, class... Arguments>
+Task<Result<std::tuple<Values...>>> SystemdUnits::call(std::string doing, BusMethod method,
+                                                       Arguments... arguments) {
+  for (;;) {
+    const bool was_connected = connection_ && connection_->bus->is_open();
+    const auto connection = co_await connected();
+    if (!connection) co_return connection.error().context("systemd cannot " + doing);
+    const std::shared_ptr<SystemBus> bus = (*connection)->bus;
+    auto asked = bus->call<Values...>(method, arguments...);
+    auto answer = co_await std::move(asked);
+    if (answer) co_return std::move(*answer);
+    // A connection that was there before and ended during the call means that the bus was
+    // restarted: calls once more, on a new one.
+    const bool restarted = was_connected && !bus->is_open();
+    const bool is_cancelled = answer.error().code == Errc::cancelled;
+    if (is_cancelled || !restarted) co_return answer.error().context("systemd cannot " + doing);
+  }
 }
 
 Task<Result<UnitState>> SystemdUnits::state(std::string unit) {
-  co_await follow_signals();
-  std::function<Result<UnitState>()> ask = [this, unit]() -> Result<UnitState> {
-    return calls_->guarded("tell of " + unit, [&]() -> Result<UnitState> {
-      sdbus::ObjectPath path;
-      calls_->object(manager_path)
-          ->callMethod("LoadUnit")
-          .onInterface(manager_interface)
-          .withTimeout(default_timeout)
-          .withArguments(unit)
-          .storeResultsTo(path);
-      Properties properties;
-      calls_->object(path)
-          ->callMethod("GetAll")
-          .onInterface(properties_interface)
-          .withTimeout(default_timeout)
-          .withArguments(std::string(unit_interface))
-          .storeResultsTo(properties);
-      UnitState state;
-      state.load = text_of(properties, "LoadState");
-      state.active = text_of(properties, "ActiveState");
-      state.file = text_of(properties, "FragmentPath");
-      state.enabled = text_of(properties, "UnitFileState");
-      state.active_since = WallTime(std::chrono::duration_cast<std::chrono::milliseconds>(
-          std::chrono::microseconds(moment_of(properties, "ActiveEnterTimestamp"))));
-      // A failed start never was active; a failed stop was, after its last start had begun.
-      state.failed_to_stop = moment_of(properties, "ActiveExitTimestampMonotonic") >
-                             moment_of(properties, "InactiveExitTimestampMonotonic");
-      const auto job = properties.find("Job");
-      if (job != properties.end()) {
-        using Job = sdbus::Struct<std::uint32_t, sdbus::ObjectPath>;
-        state.has_job = std::get<0>(job->second.get<Job>()) != 0;
-      }
-      return state;
-    });
-  };
-  co_return co_await on_call_thread(std::move(ask));
+  co_await follow_watched();
+  BusMethod load{manager_path, manager_interface, "LoadUnit", options_.timeout};
+  const auto path = co_await call<sdbus::ObjectPath>("tell of " + unit, std::move(load), unit);
+  if (!path) co_return path.error();
+  BusMethod get{std::get<0>(*path), properties_interface, "GetAll", options_.timeout};
+  const auto properties =
+      co_await call<Properties>("tell of " + unit, std::move(get), std::string(unit_interface));
+  if (!properties) co_return properties.error();
+  co_return read_state(unit, std::get<0>(*properties));
 }
 
 Task<Result<void>> SystemdUnits::reload() {
-  std::function<Result<void>()> ask = [this]() -> Result<void> {
-    return calls_->guarded("read its unit files again", [&]() -> Result<void> {
-      calls_->object(manager_path)
-          ->callMethod("Reload")
-          .onInterface(manager_interface)
-          .withTimeout(reload_timeout);
-      return {};
-    });
-  };
-  co_return co_await on_call_thread(std::move(ask));
+  BusMethod method{manager_path, manager_interface, "Reload", options_.reload_timeout};
+  const auto done = co_await call<>("read its unit files again", std::move(method));
+  if (!done) co_return done.error();
+  co_return Result<void>();
 }
 
 Task<Result<void>> SystemdUnits::enable(std::string unit) {
-  std::function<Result<void>()> ask = [this, unit]() -> Result<void> {
-    return calls_->guarded("enable " + unit, [&]() -> Result<void> {
-      bool carries_install_info = false;
-      std::vector<sdbus::Struct<std::string, std::string, std::string>> changes;
-      calls_->object(manager_path)
-          ->callMethod("EnableUnitFiles")
-          .onInterface(manager_interface)
-          .withTimeout(reload_timeout)
-          .withArguments(std::vector<std::string>{unit}, false, false)
-          .storeResultsTo(carries_install_info, changes);
-      return {};
-    });
-  };
-  co_return co_await on_call_thread(std::move(ask));
+  BusMethod method{manager_path, manager_interface, "EnableUnitFiles", options_.reload_timeout};
+  const std::vector<std::string> units{unit};
+  const auto done = co_await call<bool, UnitFileChanges>("enable " + unit, std::move(method), units,
+                                                         false, false);
+  if (!done) co_return done.error();
+  co_return Result<void>();
 }
 
 Task<Result<void>> SystemdUnits::disable(std::string unit) {
-  std::function<Result<void>()> ask = [this, unit]() -> Result<void> {
-    return calls_->guarded("disable " + unit, [&]() -> Result<void> {
-      std::vector<sdbus::Struct<std::string, std::string, std::string>> changes;
-      calls_->object(manager_path)
-          ->callMethod("DisableUnitFiles")
-          .onInterface(manager_interface)
-          .withTimeout(reload_timeout)
-          .withArguments(std::vector<std::string>{unit}, false)
-          .storeResultsTo(changes);
-      return {};
-    });
-  };
-  co_return co_await on_call_thread(std::move(ask));
+  BusMethod method{manager_path, manager_interface, "DisableUnitFiles", options_.reload_timeout};
+  const std::vector<std::string> units{unit};
+  const auto done =
+      co_await call<UnitFileChanges>("disable " + unit, std::move(method), units, false);
+  if (!done) co_return done.error();
+  co_return Result<void>();
 }
 
 Task<Result<void>> SystemdUnits::start(std::string unit) {
-  std::function<Result<void>()> ask = [this, unit]() -> Result<void> {
-    return calls_->guarded("start " + unit, [&]() -> Result<void> {
-      sdbus::ObjectPath job;
-      calls_->object(manager_path)
-          ->callMethod("StartUnit")
-          .onInterface(manager_interface)
-          .withTimeout(default_timeout)
-          .withArguments(unit, std::string("replace"))
-          .storeResultsTo(job);
-      return {};
-    });
-  };
-  co_return co_await on_call_thread(std::move(ask));
+  BusMethod method{manager_path, manager_interface, "StartUnit", options_.timeout};
+  const auto done = co_await call<sdbus::ObjectPath>("start " + unit, std::move(method), unit,
+                                                     std::string("replace"));
+  if (!done) co_return done.error();
+  co_return Result<void>();
 }
 
 void SystemdUnits::watch(std::string unit, std::function<void(std::string active)> changed) {
   watched_[std::move(unit)] = std::move(changed);
-  signals_wanted_ = true;
+}
+
+void SystemdUnits::unwatch(const std::string& unit) {
+  watched_.erase(unit);
+  if (connection_) connection_->followed.erase(unit);
 }
 
 void SystemdUnits::publish(const std::string& unit, const std::string& active) {
   const auto found = watched_.find(unit);
-  if (found != watched_.end()) found->second(active);
+  if (found == watched_.end()) return;
+  const auto changed = found->second;
+  changed(active);
 }
 
-// Signals are a help and no need: without them a change is seen at the next look.
-Task<void> SystemdUnits::follow_signals() {
-  const bool lost = signals_ && !signals_->alive;
-  if (!signals_wanted_ && !lost) co_return;
-  signals_wanted_ = false;
+void SystemdUnits::publish_missed_changes() {
   std::vector<std::string> units;
   for (const auto& [unit, changed] : watched_) units.push_back(unit);
-  std::function<Result<std::shared_ptr<Signals>>()> connect =
-      [this, units]() -> Result<std::shared_ptr<Signals>> { return connect_signals(units); };
-  const auto connected = co_await on_call_thread(std::move(connect));
-  signals_ = connected ? *connected : nullptr;
-  if (!signals_) signals_wanted_ = true;
-  if (!lost) co_return;
   for (const std::string& unit : units) publish(unit, "");
 }
 
-std::shared_ptr<SystemdUnits::Signals> SystemdUnits::connect_signals(
-    const std::vector<std::string>& units) {
-  auto signals = std::make_shared<Signals>();
-  try {
-    signals->connection = sdbus::createSystemBusConnection();
-    auto manager =
-        sdbus::createProxy(*signals->connection, systemd_name, sdbus::ObjectPath{manager_path});
-    manager->callMethod("Subscribe").onInterface(manager_interface).withTimeout(default_timeout);
-    for (const std::string& unit : units) {
-      sdbus::ObjectPath path;
-      manager->callMethod("LoadUnit")
-          .onInterface(manager_interface)
-          .withTimeout(default_timeout)
-          .withArguments(unit)
-          .storeResultsTo(path);
-      auto proxy = sdbus::createProxy(*signals->connection, systemd_name, path);
-      proxy->uponSignal("PropertiesChanged")
-          .onInterface(properties_interface)
-          .call([this, unit](const std::string& interface, const Properties& properties,
-                             const std::vector<std::string>&) {
-            const std::string active = text_of(properties, "ActiveState");
-            if (interface != unit_interface || active.empty()) return;
-            asio::post(loop_, [this, unit, active] { publish(unit, active); });
-          });
-#if SDBUSCPP_MAJOR < 2
-      proxy->finishRegistration();
-#endif
-      signals->proxies.push_back(std::move(proxy));
-    }
-  } catch (const sdbus::Error& error) {
-    spdlog::debug("no signals of systemd: {}", printable(error.getMessage()));
-    return nullptr;
+// Signals are optional: without them a change is found by the next poll.
+Task<void> SystemdUnits::follow_watched() {
+  const auto connection = co_await connected();
+  if (!connection) co_return;
+  std::vector<std::string> units;
+  for (const auto& [unit, changed] : watched_) {
+    if (!(*connection)->followed.contains(unit)) units.push_back(unit);
   }
-  signals->alive = true;
-  Signals* const waiting = signals.get();
-  signals->thread = std::thread([waiting] {
-    try {
-      waiting->connection->enterEventLoop();
-    } catch (const sdbus::Error&) {
-      // The bus is gone; the next look at a unit connects anew.
-    }
-    waiting->alive = false;
-  });
-  return signals;
+  if (units.empty()) co_return;
+  for (const std::string& unit : units) {
+    const bool followed = co_await follow(*connection, unit);
+    if (!followed) co_return;
+  }
+  // Changes between the loss and these subscriptions were missed.
+  if (std::exchange(was_lost_, false)) publish_missed_changes();
+}
+
+Task<bool> SystemdUnits::follow(std::shared_ptr<Connection> connection, std::string unit) {
+  if (!connection->subscribed) {
+    BusMethod subscribe{manager_path, manager_interface, "Subscribe", options_.timeout};
+    const auto done = co_await connection->bus->call<>(std::move(subscribe));
+    if (!done) co_return false;
+    connection->subscribed = true;
+  }
+  BusMethod load{manager_path, manager_interface, "LoadUnit", options_.timeout};
+  const auto path = co_await connection->bus->call<sdbus::ObjectPath>(std::move(load), unit);
+  if (!path) co_return false;
+  const auto changed = [this, unit](const std::string& interface, const Properties& properties) {
+    const std::string active = new_active_state(interface, properties);
+    if (!active.empty()) publish(unit, active);
+  };
+  auto signals = connection->bus->follow(std::get<0>(*path), changed);
+  if (!signals) {
+    spdlog::debug("no signals of systemd: {}", signals.error().message);
+    co_return false;
+  }
+  if (watched_.contains(unit)) connection->followed[unit] = std::move(*signals);
+  co_return true;
 }
 
 }  // namespace trimtab

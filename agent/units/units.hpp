@@ -1,4 +1,4 @@
-// The seam to the host's service manager.
+// The interface to the host's service manager.
 #pragma once
 
 #include <functional>
@@ -15,11 +15,11 @@ inline constexpr const char* docker_unit = "docker.service";
 struct UnitState {
   std::string load;             // loaded, not-found, masked, …
   std::string active;           // active, inactive, failed, activating, deactivating, reloading
-  std::string file;             // where it was read from, "" where it has no file
-  std::string enabled;          // enabled, disabled, …; "" where it has no file
-  bool has_job = false;         // something is about to be done with it
-  bool failed_to_stop = false;  // where it failed: when it was to end, not when it was to start
-  WallTime active_since;        // the last time that it became active
+  std::string file;             // its unit file's path, "" if it has none
+  std::string enabled;          // enabled, disabled, …; "" if it has no file
+  bool has_job = false;         // a start, stop or the like is queued
+  bool failed_to_stop = false;  // if it failed: while stopping, not while starting
+  WallTime active_since;        // when it last became active
 
   friend bool operator==(const UnitState&, const UnitState&) = default;
 };
@@ -27,20 +27,20 @@ struct UnitState {
 class Units {
  public:
   virtual ~Units() = default;
-  // Of a unit that does not exist too: load says not-found then.
+  // Returns the unit's state. A unit that does not exist is no error: its `load` is not-found.
   virtual Task<Result<UnitState>> state(std::string unit) = 0;
-  // Has all unit files read again.
+  // Makes the service manager read all unit files again (daemon-reload).
   virtual Task<Result<void>> reload() = 0;
-  // Has the unit started at boot.
+  // Enables the unit: it is started at boot.
   virtual Task<Result<void>> enable(std::string unit) = 0;
-  // Has it no longer started at boot; what runs of it runs on.
+  // Disables the unit: it is no longer started at boot. Does not stop it.
   virtual Task<Result<void>> disable(std::string unit) = 0;
-  // Asks for the unit to be started, without waiting for it; one that failed is started anew.
+  // Queues a start of the unit, also of one that failed, and does not wait for it.
   virtual Task<Result<void>> start(std::string unit) = 0;
-  // From now on calls `changed` with each new ActiveState of the unit, and with "" when changes may
-  // have been missed. Called by the loop.
+  // Watches the unit until unwatch(): the loop calls `changed` with each new ActiveState, and with
+  // "" when changes may have been missed. One watcher per unit.
   virtual void watch(std::string unit, std::function<void(std::string active)> changed) = 0;
-  // From now on `changed` of that unit is not called.
+  // Ends the watch; may be called from within `changed`.
   virtual void unwatch(const std::string& unit) = 0;
 };
 
