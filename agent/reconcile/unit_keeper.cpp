@@ -17,6 +17,11 @@ bool is_somebody_elses(const UnitFacts& facts) {
   return !facts.state.file.empty() && facts.state.file != facts.path;
 }
 
+// A daemon that is stopping waits for no answer, which is no problem of the unit.
+std::string problem_of(const Error& error) {
+  return error.code == Errc::cancelled ? std::string() : error.text();
+}
+
 }  // namespace
 
 UnitStep next_unit_step(const UnitFacts& facts) {
@@ -51,10 +56,10 @@ Task<void> UnitKeeper::check(StackUnit unit, bool docker_answers) {
   UnitView view;
   view.name = name_;
   const Result<void> retired = co_await remove_earlier_unit(unit.stack);
-  if (!retired) view.problem = retired.error().text();
+  if (!retired) view.problem = problem_of(retired.error());
   const Result<UnitState> state = co_await units_->state(name_);
   if (!state) {
-    view.problem = state.error().text();
+    view.problem = problem_of(state.error());
     show(std::move(view), unit.stack);
     co_return;
   }
@@ -86,7 +91,7 @@ Task<void> UnitKeeper::check(StackUnit unit, bool docker_answers) {
     is_moving_ = false;
   } else if (step != UnitStep::none) {
     const Result<void> taken = co_await take(step, facts);
-    if (!taken) view.problem = taken.error().text();
+    if (!taken) view.problem = problem_of(taken.error());
   }
   show(std::move(view), unit.stack);
 }

@@ -23,6 +23,7 @@ Task<void> GitWatcher::run() {
   for (;;) {
     next_poll_at_ = SteadyClock::now();
     Result<RefTip> tip = co_await git_.ask();
+    if (!tip && tip.error().code == Errc::cancelled) co_return;
     std::chrono::milliseconds timeout{0};
     if (tip) {
       fact_.succeed(std::move(*tip));

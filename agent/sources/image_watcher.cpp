@@ -45,6 +45,7 @@ Task<void> ImageWatcher::run() {
       if (early && (!all || mine->second.is_told)) continue;
       next_poll_at_ = SteadyClock::now();
       Result<std::string> digest = co_await registry_.digest_of(reference);
+      if (!digest && digest.error().code == Errc::cancelled) co_return;
       if (!images_.contains(text)) continue;
       Fact<std::string>& fact = facts_[text];
       std::chrono::milliseconds timeout{0};
