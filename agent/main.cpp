@@ -1,7 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
-#include "agent/agent.hpp"
+#include "agent/run_agent.hpp"
 
 int main(int argc, char** argv) {
   trimtab::AgentOptions options;

@@ -1,5 +1,5 @@
 // The daemon as a whole, as far as it needs no Engine: how it ends.
-#include "agent/agent.hpp"
+#include "agent/run_agent.hpp"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
