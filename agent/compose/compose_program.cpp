@@ -1,6 +1,7 @@
 #include "agent/compose/compose_program.hpp"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -16,9 +17,9 @@ namespace trimtab {
 namespace {
 
 // Passes almost nothing of the daemon's environment on, because it would override the env file.
-Command compose_command(const ComposeTool& tool, const std::string& docker_socket) {
+Command compose_command(const std::vector<std::string>& argv, const std::string& docker_socket) {
   Command command;
-  command.argv = tool.argv;
+  command.argv = argv;
   command.environment = minimal_environment();
   command.environment["DOCKER_HOST"] = "unix://" + docker_socket;
   for (const char* name : {"HOME", "DOCKER_CONFIG"}) {
@@ -46,20 +47,28 @@ bool says_compose_is_missing(std::string_view standard_error) {
   return false;
 }
 
+// Lists where Docker's client looks for its Compose plugin, in that order.
+std::vector<std::string> plugin_files() {
+  const char* const config = std::getenv("DOCKER_CONFIG");
+  const char* const home = std::getenv("HOME");
+  std::vector<std::string> folders;
+  if (config != nullptr) folders.emplace_back(config);
+  if (config == nullptr && home != nullptr) folders.push_back(std::string(home) + "/.docker");
+  folders.insert(folders.end(), {"/usr/local/lib/docker", "/usr/local/libexec/docker",
+                                 "/usr/lib/docker", "/usr/libexec/docker"});
+  std::vector<std::string> files;
+  for (const std::string& folder : folders) files.push_back(folder + "/cli-plugins/docker-compose");
+  return files;
+}
+
 // Lists the programs that are Compose or load it, each with an identity that changes when it is
 // replaced.
 std::string present_programs() {
   const std::map<std::string, std::string> environment = minimal_environment();
   const std::string& path = environment.at("PATH");
-  std::vector<std::string> files{find_program("docker", path),
-                                 find_program("docker-compose", path)};
-  const char* const config = std::getenv("DOCKER_CONFIG");
-  const char* const home = std::getenv("HOME");
-  std::vector<std::string> folders{"/usr/local/lib/docker", "/usr/local/libexec/docker",
-                                   "/usr/lib/docker", "/usr/libexec/docker"};
-  if (config != nullptr) folders.emplace_back(config);
-  if (config == nullptr && home != nullptr) folders.push_back(std::string(home) + "/.docker");
-  for (const std::string& folder : folders) files.push_back(folder + "/cli-plugins/docker-compose");
+  std::vector<std::string> files = plugin_files();
+  files.push_back(find_program("docker", path));
+  files.push_back(find_program("docker-compose", path));
   std::string all;
   for (const std::string& file : files) {
     struct stat seen {};
@@ -113,9 +122,7 @@ Task<Result<ComposeTool>> find_compose(std::string docker_socket) {
   std::vector<std::vector<std::string>> candidates{{"docker", "compose"}, {"docker-compose"}};
   std::string too_old;
   for (std::vector<std::string>& argv : candidates) {
-    ComposeTool tool;
-    tool.argv = argv;
-    Command command = compose_command(tool, docker_socket);
+    Command command = compose_command(argv, docker_socket);
     command.argv.insert(command.argv.end(), {"version", "--short"});
     const Result<Exit> exit = co_await run(std::move(command));
     if (!exit && exit.error().code == Errc::not_found) continue;
@@ -142,6 +149,39 @@ Task<Result<ComposeTool>> find_compose(std::string docker_socket) {
                   "install docker-compose-plugin, docker-compose-v2 or docker-compose"};
 }
 
+namespace {
+
+// Returns how the tool is run. `docker compose` starts its plugin twice, the first time to ask what
+// it is, which takes longer than the plugin needs to render a project: the plugin is run by itself
+// if it says that it is the same Compose.
+Task<std::vector<std::string>> fastest_argv(ComposeTool tool, std::string docker_socket) {
+  if (tool.argv.front() != "docker") co_return tool.argv;
+  for (const std::string& file : plugin_files()) {
+    if (::access(file.c_str(), X_OK) != 0) continue;
+    std::vector<std::string> argv{file};
+    Command command = compose_command(argv, docker_socket);
+    command.argv.insert(command.argv.end(), {"version", "--short"});
+    const Result<Exit> exit = co_await run(std::move(command));
+    const auto found = exit && exit->ok() ? read_version(argv, exit->out) : std::nullopt;
+    if (found && found->version == tool.version) tool.argv = std::move(argv);
+    break;  // Docker's client takes no other
+  }
+  co_return tool.argv;
+}
+
+// A plugin that is gone comes back once its package is upgraded.
+Task<Result<Exit>> run_compose(Command command) {
+  const std::string program = command.argv.front();
+  Result<Exit> exit = co_await run(std::move(command));
+  const bool is_gone = program.starts_with('/') && ::access(program.c_str(), X_OK) != 0;
+  if (exit || !is_gone) co_return exit;
+  Error error = exit.error();
+  error.code = Errc::unavailable;
+  co_return error;
+}
+
+}  // namespace
+
 ComposeProgram::ComposeProgram(std::string docker_socket, std::filesystem::path empty_file)
     : docker_socket_(std::move(docker_socket)), empty_file_(std::move(empty_file)) {}
 
@@ -163,6 +203,7 @@ Task<Result<void>> ComposeProgram::refresh() {
   }
   if (tool_.display() != found->display()) spdlog::info("uses {}", found->display());
   tool_ = *found;
+  argv_ = co_await fastest_argv(tool_, docker_socket_);
   problem_.reset();
   gone_since_.reset();
   pause_ = std::chrono::seconds(0);
@@ -178,8 +219,12 @@ std::optional<Error> ComposeProgram::obstacle_to(const ComposeTool& found) {
                found.display() + " is taken if it stays away for a minute"};
 }
 
+Command ComposeProgram::command() const {
+  return compose_command(argv_, docker_socket_);
+}
+
 Task<Result<Rendered>> ComposeProgram::render(RenderRequest request) {
-  Command command = compose_command(tool_, docker_socket_);
+  Command command = this->command();
   std::vector<std::string>& argv = command.argv;
   for (const std::string& file : request.files) {
     argv.insert(argv.end(), {"-f", (request.directory / file).string()});
@@ -198,7 +243,7 @@ Task<Result<Rendered>> ComposeProgram::render(RenderRequest request) {
   command.directory = request.directory.string();
   command.output_limit = 8 * 1024 * 1024;
   command.error_limit = 8 * 1024 * 1024;
-  const Result<Exit> exit = co_await run(std::move(command));
+  const Result<Exit> exit = co_await run_compose(std::move(command));
   if (!exit) co_return exit.error().context("cannot render the project");
   if (exit->signal != 0) {
     co_return Error{Errc::unavailable,
@@ -225,7 +270,7 @@ Task<Result<Rendered>> ComposeProgram::render(RenderRequest request) {
 }
 
 Task<Result<void>> ComposeProgram::up(UpRequest request) {
-  Command command = compose_command(tool_, docker_socket_);
+  Command command = this->command();
   std::vector<std::string>& argv = command.argv;
   argv.insert(argv.end(), {"-f", request.file.string(), "--project-directory",
                            request.directory.string(), "--env-file", empty_file_.string(), "-p",
@@ -239,7 +284,7 @@ Task<Result<void>> ComposeProgram::up(UpRequest request) {
   argv.insert(argv.end(), request.services.begin(), request.services.end());
   command.directory = request.directory.string();
   command.timeout = request.timeout;
-  const Result<Exit> exit = co_await run(std::move(command));
+  const Result<Exit> exit = co_await run_compose(std::move(command));
   if (!exit) co_return exit.error().context("docker compose up");
   if (exit->signal != 0) {
     co_return Error{Errc::unavailable,
@@ -253,7 +298,7 @@ Task<Result<void>> ComposeProgram::up(UpRequest request) {
 }
 
 Task<Result<RunEnd>> ComposeProgram::run_once(RunRequest request) {
-  Command command = compose_command(tool_, docker_socket_);
+  Command command = this->command();
   std::vector<std::string>& argv = command.argv;
   argv.insert(argv.end(),
               {"-f", request.file.string(), "--project-directory", request.directory.string(),
@@ -270,7 +315,7 @@ Task<Result<RunEnd>> ComposeProgram::run_once(RunRequest request) {
     command.directory = request.directory.string();
   }
   command.timeout = request.timeout;
-  const Result<Exit> exit = co_await run(std::move(command));
+  const Result<Exit> exit = co_await run_compose(std::move(command));
   if (!exit) co_return exit.error().context("docker compose run");
   if (exit->signal != 0) {
     co_return Error{Errc::unavailable,

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "agent/compose/compose.hpp"
+#include "common/process.hpp"
 
 namespace trimtab {
 
@@ -27,9 +28,11 @@ class ComposeProgram final : public Compose {
 
  private:
   std::optional<Error> obstacle_to(const ComposeTool& found);
+  [[nodiscard]] Command command() const;
 
   ComposeTool tool_;
-  std::string programs_;  // as of the last detection, see present_programs()
+  std::vector<std::string> argv_;  // with which it is run: tool_.argv, or the plugin's own program
+  std::string programs_;           // as of the last detection, see present_programs()
   std::optional<Error> problem_;
   // Set while the tool found differs from tool_.
   std::optional<SteadyClock::time_point> gone_since_;

@@ -107,6 +107,37 @@ TEST_F(ComposeHost, WhatIsGoneForAMomentIsWaitedFor) {
   EXPECT_EQ(refresh(), "docker compose 2.26.1");
 }
 
+TEST_F(ComposeHost, ThePluginIsRunByItselfIfItIsTheSame) {
+  ::setenv("DOCKER_CONFIG", (folder_ / "config").c_str(), 1);
+  fs::create_directories(folder_ / "config/cli-plugins");
+  const std::string plugin = "../config/cli-plugins/docker-compose";
+  const auto rendered_by = [this] {
+    EXPECT_EQ(refresh(), "docker compose 2.26.1");
+    RenderRequest request;
+    request.directory = folder_.path();
+    request.files = {"compose.yaml"};
+    request.project = "shop";
+    const Result<Rendered> rendered = await(compose_.render(request));
+    return rendered ? json_string(rendered->model, "by") : rendered.error().text();
+  };
+  install("docker", says("v2.26.1"), R"({"by": "docker%s"})");
+  EXPECT_EQ(rendered_by(), "docker");
+  install(plugin, says("2.26.1"), R"({"by": "plugin%s"})");
+  EXPECT_EQ(rendered_by(), "plugin");
+  install(plugin, says("2.40.3"), R"({"by": "another%s"})");
+  EXPECT_EQ(rendered_by(), "docker") << "docker says that it runs another one";
+  install(plugin, says("2.26.1"), R"({"by": "plugin%s"})");
+  EXPECT_EQ(rendered_by(), "plugin");
+  remove(plugin);
+  UpRequest up;
+  up.directory = folder_.path();
+  const Result<void> gone = await(compose_.up(up));
+  ASSERT_FALSE(gone);
+  EXPECT_EQ(gone.error().code, Errc::unavailable) << gone.error().text();
+  EXPECT_EQ(rendered_by(), "docker");
+  ::unsetenv("DOCKER_CONFIG");
+}
+
 TEST_F(ComposeHost, RendersWithTheIdOfTheCommit) {
   // The daemon's own environment does not count.
   ::setenv("TRIMTAB_COMMIT", "of-the-daemon", 1);
