@@ -378,7 +378,8 @@ Task<Result<SwitchReport>> GitProgram::bring_to_once(fs::path directory, std::st
   auto updated = co_await update_clone(std::move(update));
   // Only a warning: the files are in place, and no deployment depends on what `git status` says.
   if (!updated) spdlog::warn("{}", updated.error().text());
-  if (auto finished = live_.finish(); !finished) co_return finished.error();
+  const Result<void> finished = co_await live_.finish();
+  if (!finished) co_return finished.error();
   co_return std::move(*report);
 }
 

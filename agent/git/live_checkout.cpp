@@ -335,12 +335,16 @@ Task<Result<fs::path>> LiveCheckout::save_edits(fs::path directory, std::string 
       co_await git_output("save the local edits of " + directory.string(), std::move(diff));
   if (!written) co_return written.error();
 
-  const UniqueFd fd(::open(temporary.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-  if (!fd.valid() || ::fchmod(fd.get(), 0600) != 0 || ::fsync(fd.get()) != 0 ||
-      ::rename(temporary.c_str(), patch.c_str()) != 0) {
-    co_return os_error("write", patch, errno);
-  }
-  if (auto synced = sync_directory(saved); !synced) co_return synced.error();
+  const auto put = [&]() -> Result<void> {
+    const UniqueFd fd(::open(temporary.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+    if (!fd.valid() || ::fchmod(fd.get(), 0600) != 0 || ::fsync(fd.get()) != 0 ||
+        ::rename(temporary.c_str(), patch.c_str()) != 0) {
+      return os_error("write", patch, errno);
+    }
+    return sync_directory(saved);
+  };
+  const Result<void> done = co_await on_disk_thread(put);
+  if (!done) co_return done.error();
   co_return patch;
 }
 
@@ -390,11 +394,14 @@ std::set<std::string> LiveCheckout::unfinished() const {
   return commits;
 }
 
-Result<void> LiveCheckout::finish() {
-  std::error_code ec;
-  fs::remove(marker(), ec);
-  if (ec) return os_error("remove", marker(), ec.value());
-  return sync_directory(state_);
+Task<Result<void>> LiveCheckout::finish() {
+  const auto remove = [this]() -> Result<void> {
+    std::error_code ec;
+    fs::remove(marker(), ec);
+    if (ec) return os_error("remove", marker(), ec.value());
+    return sync_directory(state_);
+  };
+  co_return co_await on_disk_thread(remove);
 }
 
 Task<Result<SwitchReport>> LiveCheckout::checkout_live(fs::path directory, std::string from,
@@ -439,9 +446,9 @@ Task<Result<SwitchReport>> LiveCheckout::checkout_live(fs::path directory, std::
   std::set<std::string> begun = unfinished();
   begun.insert(to);
   const std::vector<std::string> lines(begun.begin(), begun.end());
-  if (auto noted = write_file_durably(marker(), join(lines, "\n") + "\n"); !noted) {
-    co_return noted.error();
-  }
+  const auto note = [&] { return write_file_durably(marker(), join(lines, "\n") + "\n"); };
+  const Result<void> noted = co_await on_disk_thread(note);
+  if (!noted) co_return noted.error();
 
   if (!found->stays) {
     std::error_code ec;

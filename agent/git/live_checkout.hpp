@@ -40,7 +40,7 @@ class LiveCheckout {
   // The index file that describes the directory after checkout_live.
   [[nodiscard]] std::filesystem::path index() const { return state_ / "live.index"; }
   // Removes the marker of the unfinished switch. To be called when all of the switch is done.
-  Result<void> finish();
+  Task<Result<void>> finish();
 
  private:
   using Entries = std::map<std::string, TreeEntry>;  // by path

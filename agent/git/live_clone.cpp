@@ -188,16 +188,17 @@ constexpr auto lock_timeout = std::chrono::seconds(2);
 Task<Result<void>> write_ref(const ConfinedDirectory* live, std::string name, std::string content) {
   const fs::path file = fs::path(".git") / name;
   const fs::path lock = file.string() + ".lock";
-  auto locked = live->create_file(lock, content + "\n");
+  const auto create = [&] { return live->create_file(lock, content + "\n"); };
+  auto locked = co_await on_disk_thread(create);
   const SteadyClock::time_point deadline = SteadyClock::now() + lock_timeout;
   while (!locked && locked.error().code == Errc::conflict && SteadyClock::now() < deadline) {
     const Result<void> slept = co_await sleep_for(std::chrono::milliseconds(100));
     if (!slept) co_return slept.error();
-    locked = live->create_file(lock, content + "\n");
+    locked = co_await on_disk_thread(create);
   }
   if (!locked && locked.error().code == Errc::conflict) {
     if (auto removed = live->remove(lock); !removed) co_return removed.error();
-    locked = live->create_file(lock, content + "\n");
+    locked = co_await on_disk_thread(create);
   }
   if (!locked) co_return locked.error();
   auto written = live->rename(lock, file);

@@ -15,7 +15,10 @@ Result<GitCall> remote_call(const GitAccess& access, const Remote& remote,
     // Git refuses repositories that belong to another user, but the operator named this one
     // explicitly.
     if (auto made = make_private_directory(folder); !made) return made.error();
-    auto written = write_file_durably(global_file, "[safe]\n\tdirectory = *\n");
+    const std::string text = "[safe]\n\tdirectory = *\n";
+    const Result<std::string> known = read_file(global_file);
+    Result<void> written;
+    if (!known || *known != text) written = write_file_durably(global_file, text);
     if (!written) return written.error();
   }
   GitCall made;
