@@ -88,8 +88,7 @@ std::vector<std::string> dependencies_first(std::vector<std::string> services,
       return std::find_first_of(needs.begin(), needs.end(), services.begin(), services.end()) ==
              needs.end();
     });
-    if (next == services.end())
-      next = services.begin();  // cannot happen, because Compose rejects cycles
+    if (next == services.end()) next = services.begin();  // Compose rejects cycles
     ordered.push_back(std::move(*next));
     services.erase(next);
   }
