@@ -105,7 +105,10 @@ void Reconciler::check_inputs(Snapshot* now) {
   const RunningSet& running = deps_.store.running();
   const bool runs = current != nullptr && current->outcome == Outcome::good && running.is_whole() &&
                     running.release == current->number;
-  now->is_as_deployed = runs && current->inputs_key == present(of_current);
+  // Mostly they are the same, and files are read once.
+  const bool is_same = *last_assessment_.evaluated == of_current;
+  now->is_as_deployed =
+      runs && current->inputs_key == (is_same ? now->present_key : present(of_current));
 }
 
 // Whether the host has by now what it lacked by name.

@@ -22,6 +22,9 @@ Result<Rendering> read_rendering(const Store& store, int number) {
   }
   const Result<std::string> text = store.rendering(number);
   if (!text) return text.error();
+  ParsedRenderings& parsed = store.parsed_renderings();
+  const Rendering* const known = parsed.find(number, release->content_key, *text);
+  if (known != nullptr) return *known;
   const std::string file = store.compose_file(number).string();
   Result<Json> model = parse_yaml(*text);
   // What was written here is no longer what it was: the disk's fault, or somebody's.
@@ -30,6 +33,7 @@ Result<Rendering> read_rendering(const Store& store, int number) {
   rendering.model = std::move(*model);
   const std::string flaw = flaw_of(rendering, *release);
   if (!flaw.empty()) return Error{Errc::failed, file + " is damaged: " + flaw, {}};
+  parsed.keep(number, release->content_key, *text, rendering);
   return rendering;
 }
 

@@ -16,6 +16,7 @@
 #include "agent/model/deployment.hpp"
 #include "agent/model/release_record.hpp"
 #include "agent/record/kept_file.hpp"
+#include "agent/record/parsed_renderings.hpp"
 #include "common/async_mutex.hpp"
 #include "common/result.hpp"
 
@@ -67,6 +68,8 @@ class Store {
   Task<Result<void>> save_rendering(int number, std::string compose_yaml);
   // Reads the file, which is small and mostly cached.
   [[nodiscard]] Result<std::string> rendering(int number) const;
+  // Used by read_rendering() alone; not persistent.
+  [[nodiscard]] ParsedRenderings& parsed_renderings() const { return parsed_; }
   // Writes what the unit that boots the stack reads of the release, beside compose.yaml. Files that
   // this store has written and that say the same are left alone.
   Task<Result<void>> save_boot_files(int number, std::string boot_yaml, std::string boot_env);
@@ -156,6 +159,7 @@ class Store {
   Intent intent_;
   RunningSet running_;
   std::optional<Deployment> in_flight_;
+  mutable ParsedRenderings parsed_;
   std::string written_boot_files_;  // hash of those that were written last
   AsyncMutex writer_lock_;          // one write at a time
 };

@@ -15,6 +15,8 @@ struct Inputs {
   std::string settings;                        // the stack's settings that affect the release
   std::map<std::string, std::string> files;    // untracked files that were read → SHA-256
   std::map<std::string, std::string> digests;  // image reference as written → digest, or "missing"
+
+  friend bool operator==(const Inputs&, const Inputs&) = default;
 };
 std::string inputs_key(const Inputs& inputs);
 
