@@ -45,19 +45,25 @@ struct Fact {
   std::optional<std::chrono::steady_clock::time_point> changed_at;
   int failures = 0;  // consecutive failures
 
-  void succeed(T answer) {
+  // Whether the answer is news: another value, or one after an error.
+  bool succeed(T answer) {
+    const bool had_failed = error.has_value();
     error.reset();
     failures = 0;
     asked_at = wall_now();
     answered_at = std::chrono::steady_clock::now();
-    if (value == answer) return;
+    if (value == answer) return had_failed;
     value = std::move(answer);
     changed_at = answered_at;
+    return true;
   }
-  void fail(Error reason) {
+  // Whether the error is news.
+  bool fail(Error reason) {
+    const bool is_news = error != reason;
     error = std::move(reason);
     ++failures;
     asked_at = wall_now();
+    return is_news;
   }
 };
 

@@ -35,9 +35,9 @@ Reconciler::Reconciler(ReconcilerDeps deps)
       wake_(deps_.executor),
       engine_changed_(deps_.executor),
       git_watcher_(deps_.executor, *deps_.git, deps_.settings.git.interval, facts_.tip,
-                   [this] { on_facts_asked(); }),
+                   [this](bool is_news) { on_facts_asked(is_news); }),
       image_watcher_(deps_.executor, deps_.registry, deps_.settings.images.interval, facts_.digests,
-                     [this] { on_facts_asked(); }) {
+                     [this](bool is_news) { on_facts_asked(is_news); }) {
   const StackSettings& settings = deps_.settings;
   const Store& store = deps_.store;
   project_ = settings.project.empty() ? settings.name : settings.project;
@@ -273,8 +273,9 @@ void Reconciler::on_engine_change() {
 }
 
 // A watcher has asked: tells what is new and has it looked at.
-void Reconciler::on_facts_asked() {
+void Reconciler::on_facts_asked(bool is_news) {
   const bool is_remote_back = reporter_.facts(facts_, image_watcher_.watched());
+  if (!is_news) return;
   // What failed because of it need not wait out its interval.
   if (is_remote_back && backoff_.retry_at) backoff_.retry_at = SteadyClock::now();
   engine_changed_.notify();

@@ -211,7 +211,7 @@ class Reconciler final {
                    std::string message);
   void make_known(Intent* intent) const;
 
-  void on_facts_asked();
+  void on_facts_asked(bool is_news);
   void on_unit_change(const std::string& active);
   CandidateDeps candidate_deps();
 

@@ -12,7 +12,7 @@ constexpr std::chrono::seconds max_idle{60};
 }  // namespace
 
 GitWatcher::GitWatcher(asio::any_io_executor executor, Git& git, std::chrono::milliseconds interval,
-                       Fact<RefTip>& fact, std::function<void()> asked)
+                       Fact<RefTip>& fact, std::function<void(bool is_news)> asked)
     : git_(git),
       interval_(interval),
       fact_(fact),
@@ -25,13 +25,14 @@ Task<void> GitWatcher::run() {
     Result<RefTip> tip = co_await git_.ask();
     if (!tip && tip.error().code == Errc::cancelled) co_return;
     std::chrono::milliseconds timeout{0};
+    bool is_news = false;
     if (tip) {
-      fact_.succeed(std::move(*tip));
+      is_news = fact_.succeed(std::move(*tip));
     } else {
       timeout = tip.error().retry_after;
-      fact_.fail(tip.error());
+      is_news = fact_.fail(tip.error());
     }
-    asked_();
+    asked_(is_news);
     const auto wait = std::max(timeout, next_interval(interval_, fact_.failures, random_jitter()));
     if (wait > max_idle) git_.close_idle_connection();
     const auto now = SteadyClock::now();

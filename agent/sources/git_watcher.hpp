@@ -11,9 +11,10 @@ namespace trimtab {
 
 class GitWatcher {
  public:
-  // `fact` and `git` must outlive this object. Calls `asked` after each answer or error.
+  // `fact` and `git` must outlive this object. Calls `asked` after each answer or error, and says
+  // whether it is news.
   GitWatcher(asio::any_io_executor executor, Git& git, std::chrono::milliseconds interval,
-             Fact<RefTip>& fact, std::function<void()> asked);
+             Fact<RefTip>& fact, std::function<void(bool is_news)> asked);
   Task<void> run();
   // Polls immediately instead of at the next interval.
   void poll_now() { wake_.notify(); }
@@ -24,7 +25,7 @@ class GitWatcher {
   Git& git_;
   std::chrono::milliseconds interval_;
   Fact<RefTip>& fact_;
-  std::function<void()> asked_;
+  std::function<void(bool is_news)> asked_;
   WakeEvent wake_;
   SteadyClock::time_point next_poll_at_ = SteadyClock::now();
 };

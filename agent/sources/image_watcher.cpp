@@ -15,7 +15,7 @@ constexpr int max_missing_backoff = 2;
 ImageWatcher::ImageWatcher(asio::any_io_executor executor, Registry& registry,
                            std::chrono::milliseconds interval,
                            std::map<std::string, Fact<std::string>>& facts,
-                           std::function<void()> asked)
+                           std::function<void(bool is_news)> asked)
     : registry_(registry),
       interval_(interval),
       facts_(facts),
@@ -37,6 +37,7 @@ Task<void> ImageWatcher::run() {
   for (;;) {
     const double jitter = random_jitter();
     const auto begun = SteadyClock::now();
+    bool is_news = false;
     const std::map<std::string, ImageReference> images = images_;
     std::erase_if(due, [&](const auto& entry) { return !images.contains(entry.first); });
     for (const auto& [text, reference] : images) {
@@ -50,9 +51,9 @@ Task<void> ImageWatcher::run() {
       Fact<std::string>& fact = facts_[text];
       std::chrono::milliseconds timeout{0};
       if (digest) {
-        fact.succeed(std::move(*digest));
+        is_news |= fact.succeed(std::move(*digest));
       } else {
-        fact.fail(digest.error());
+        is_news |= fact.fail(digest.error());
         timeout = digest.error().retry_after;
       }
       const bool answered = digest || digest.error().code == Errc::not_found;
@@ -61,7 +62,7 @@ Task<void> ImageWatcher::run() {
       const auto told = SteadyClock::now() + timeout;
       due[text] = Due{std::max(usual, told), told > usual};
     }
-    asked_();
+    asked_(is_news);
     next_poll_at_ = begun + next_interval(interval_, 0, jitter);
     for (const auto& [text, mine] : due) next_poll_at_ = std::min(next_poll_at_, mine.time);
     all = co_await wake_.wait_until(next_poll_at_);

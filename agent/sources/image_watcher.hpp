@@ -13,10 +13,11 @@ namespace trimtab {
 
 class ImageWatcher {
  public:
-  // `facts` and `registry` must outlive this object. Calls `asked` after each round.
+  // `facts` and `registry` must outlive this object. Calls `asked` after each round, and says
+  // whether any answer was news.
   ImageWatcher(asio::any_io_executor executor, Registry& registry,
                std::chrono::milliseconds interval, std::map<std::string, Fact<std::string>>& facts,
-               std::function<void()> asked);
+               std::function<void(bool is_news)> asked);
   Task<void> run();
   void poll_now() { wake_.notify(); }
   // When the next poll is due, or when the current one began.
@@ -31,7 +32,7 @@ class ImageWatcher {
   Registry& registry_;
   std::chrono::milliseconds interval_;
   std::map<std::string, Fact<std::string>>& facts_;
-  std::function<void()> asked_;
+  std::function<void(bool is_news)> asked_;
   std::map<std::string, ImageReference> images_;
   WakeEvent wake_;
   SteadyClock::time_point next_poll_at_ = SteadyClock::now();

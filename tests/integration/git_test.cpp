@@ -1044,7 +1044,8 @@ TEST_F(GitOverNetwork, IsWatchedAsOftenAsTheServerWants) {
     GitWatcher* hinted = nullptr;
     asio::steady_timer hint(loop);
     // Each answer is followed by a hint, which a server that asked for patience must not feel.
-    const auto on_answer = [&] {
+    const auto on_answer = [&](bool is_news) {
+      EXPECT_EQ(is_news, answers == 0) << row.base;
       if (++answers >= 4) return group.cancel();
       hint.expires_after(std::chrono::milliseconds(20));
       hint.async_wait([&](const boost::system::error_code&) { hinted->poll_now(); });
