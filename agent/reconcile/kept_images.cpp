@@ -1,8 +1,34 @@
 #include "agent/reconcile/kept_images.hpp"
 
+#include <set>
+#include <utility>
+#include <vector>
+
 #include "agent/resolve/images.hpp"
 
 namespace trimtab {
+
+Task<Result<void>> tag_images_of_releases(Docker& docker, const Store& store, std::string stack) {
+  const auto found = co_await docker.tags_below(kept_tag_prefix(stack));
+  if (!found) co_return found.error();
+  const std::set<std::string> there(found->begin(), found->end());
+  std::vector<std::pair<KeptTag, std::string>> missing;
+  for (const auto& [number, release] : store.releases()) {
+    for (const auto& [service, pin] : release.images) {
+      KeptTag tag = retention_tag(stack, service, pin);
+      if (!there.contains(tag.text())) missing.emplace_back(std::move(tag), pin.pinned);
+    }
+  }
+  for (const auto& [tag, pinned] : missing) {
+    const Result<Image> image = co_await docker.image(pinned);
+    Result<void> tagged;
+    if (image) tagged = co_await docker.tag_image(pinned, tag.repository, tag.tag);
+    if (!image && image.error().code != Errc::not_found) tagged = image.error();
+    // One that is gone meanwhile needs no tag.
+    if (!tagged && tagged.error().code != Errc::not_found) co_return tagged;
+  }
+  co_return Result<void>();
+}
 
 Task<Result<bool>> remove_retired_images(Docker& docker, const Store& store, std::string stack) {
   const auto tags = co_await docker.tags_below(kept_tag_prefix(stack));

@@ -228,6 +228,7 @@ void Reconciler::tell_unrecorded() {
 
 void Reconciler::on_deployment_ended(const DeploymentResult& result, const Begun& begun) {
   probation_.on_deployment(deps_.store.current(), begun.gate_began, deps_.settings.gate.probation);
+  if (result.end != DeploymentEnd::committed) upkeep_.check_images();
   const ReleaseRecord* const found = deps_.store.find(begun.release);
   if (found == nullptr) return;
   ReleaseRecord release = *found;

@@ -145,6 +145,14 @@ Task<std::vector<std::string>> Upkeep::keep_commits_anew() {
 
 Task<void> Upkeep::prune_releases(bool docker_answers) {
   const std::string& stack = deps_.settings.name;
+  if (!images_tagged_) {
+    // Releases are retired once their images have the tags by which those go, too.
+    if (!docker_answers) co_return;
+    const Result<void> tagged = co_await tag_images_of_releases(deps_.docker, deps_.store, stack);
+    if (!tagged) spdlog::warn("{}: {}", stack, tagged.error().text());
+    if (!tagged) co_return;
+    images_tagged_ = true;
+  }
   const Result<std::vector<int>> retired = co_await deps_.store.prune(deps_.settings.keep);
   if (!retired) spdlog::warn("{}: {}", stack, retired.error().text());
   if (!retired) co_return;

@@ -27,6 +27,8 @@ class Upkeep {
   Task<void> keep_boot_files(std::vector<Container> foreign);
   // They are looked at anew at the next occasion, as after a deployment.
   void forget_boot_files() { boots_without_.reset(); }
+  // A deployment has ended, which may have been cut off before its images had their tags.
+  void check_images() { images_tagged_ = false; }
   // The services that the stack's unit does not start, since they are taken; unset: not known yet.
   [[nodiscard]] const std::optional<std::set<std::string>>& boots_without() const {
     return boots_without_;
@@ -70,6 +72,7 @@ class Upkeep {
   SteadyClock::time_point renewed_until_{};  // then they are looked at again
   std::string unmended_;
   MendTries mend_tries_;
+  bool images_tagged_ = false;  // those of the releases, as far as they are on the host
   bool images_pruned_ = false;  // none is left of releases that are kept no more
 };
 

@@ -370,8 +370,7 @@ void Life::check_tidiness() {
     break_promise("a rejected key outlives its releases");
   }
   for (const auto& [id, container] : world_.all) needed.insert(container.seen.image_id);
-  // One whose pull was cut off before it had a tag is for anybody's `docker image prune`.
-  for (const auto& [tag, id] : world_.local_tags) {
+  for (const auto& [id, image] : world_.images) {
     if (!needed.contains(id)) break_promise("an image is left that no release needs");
   }
   for (const auto& entry : std::filesystem::directory_iterator(store.directory() / "releases")) {
