@@ -40,9 +40,8 @@ class StorySink final : public spdlog::sinks::base_sink<spdlog::details::null_mu
 };
 
 // In the process of its own. Gives the outcome as JSON.
-std::string live_here(std::uint64_t seed, const std::vector<StoryEvent>& story) {
-  const std::filesystem::path directory =
-      std::filesystem::path("/dev/shm") / ("trimtab-simulate-" + std::to_string(::getpid()));
+std::string live_here(std::uint64_t seed, const std::vector<StoryEvent>& story,
+                      const std::filesystem::path& directory) {
   virtual_clock::begin();
   seed_chance(seed);
   Json outcome;
@@ -55,16 +54,16 @@ std::string live_here(std::uint64_t seed, const std::vector<StoryEvent>& story) 
     outcome["told"] = life.told();
     outcome["deployments"] = life.deployments();
   }
-  std::filesystem::remove_all(directory);
   return dump_json(outcome);
 }
 
-[[noreturn]] void be_life(int out, std::uint64_t seed, const std::vector<StoryEvent>& story) {
+[[noreturn]] void be_life(int out, std::uint64_t seed, const std::vector<StoryEvent>& story,
+                          const std::filesystem::path& directory) {
   const rlimit limit{max_seconds, max_seconds};
   ::setrlimit(RLIMIT_CPU, &limit);
   std::string outcome;
   try {
-    outcome = live_here(seed, story);
+    outcome = live_here(seed, story, directory);
   } catch (const std::exception& error) {
     Json thrown;
     thrown["broken"] = std::string("the daemon ended by an exception: ") + error.what();
@@ -98,18 +97,21 @@ Lived live(std::uint64_t seed, const std::vector<StoryEvent>& story) {
   if (::pipe2(ends, O_CLOEXEC) != 0) give_up("pipe2");
   const UniqueFd in(ends[0]);
   UniqueFd out(ends[1]);
+  // Process ids are not unique here: namespaces with ids of their own share the directory.
+  char directory[] = "/dev/shm/trimtab-simulate-XXXXXX";
+  if (::mkdtemp(directory) == nullptr) give_up("mkdtemp");
   const pid_t child = ::fork();
   if (child < 0) give_up("fork");
-  if (child == 0) be_life(out.get(), seed, story);
+  if (child == 0) be_life(out.get(), seed, story, directory);
   out = UniqueFd();
   const std::string text = read_outcome(in.get());
   if (text.empty()) ::kill(child, SIGKILL);
   int status = 0;
   if (::waitpid(child, &status, 0) != child) give_up("waitpid");
+  std::filesystem::remove_all(directory);
   const Result<Json> outcome = parse_json(text);
   Lived lived;
   if (!outcome) {
-    std::filesystem::remove_all("/dev/shm/trimtab-simulate-" + std::to_string(child));
     const bool hangs = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
     lived.broken =
         hangs ? "the loop does not come back"
