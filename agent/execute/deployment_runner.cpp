@@ -22,8 +22,8 @@ DeploymentPolicy policy_of(const Deployment& deployment, const StackSettings& se
   DeploymentPolicy policy;
   policy.fallback = deployment.fallback != 0;
   policy.automatic = settings.rollback == RollbackMode::automatic;
-  // Where nothing is started anew there is nothing to prepare, and an operator who goes back wants
-  // to be back at once.
+  // Hooks are skipped if nothing is started anew, since there is nothing to prepare, and for
+  // rollbacks, since an operator who rolls back wants the old release immediately.
   const bool is_new =
       deployment.kind == DeploymentKind::deploy || deployment.kind == DeploymentKind::repair;
   const bool hooked = is_new && !deployment.plan.empty();
@@ -32,7 +32,7 @@ DeploymentPolicy policy_of(const Deployment& deployment, const StackSettings& se
   return policy;
 }
 
-// What a kill left of the deployment before.
+// Removes what a killed daemon left of this deployment's hooks and checks.
 Task<void> tidy(DeploymentRun& run) {
   const DeploymentDeps& deps = run.deps;
   std::string mark = std::exchange(run.deployment.hook_mark, {});
@@ -48,12 +48,12 @@ Task<void> DeploymentRunner::save_or_warn() {
 }
 
 void DeploymentRunner::request_stop() {
-  // A unit that stops says so twice.
+  // Called twice when the stack's unit is stopped.
   if (std::exchange(run_.stop_requested, true)) return;
   run_.deps.engine_changed.notify();
 }
 
-// An orderly stop in the middle of a phase is no sign of a crash loop.
+// An orderly stop in the middle of a phase must not count towards a crash loop.
 Task<void> DeploymentRunner::discount_stopped_attempt() {
   Deployment& deployment = run_.deployment;
   const bool is_counted = deployment.phase_attempts > 0 && run_.deps.store.in_flight();
@@ -118,7 +118,7 @@ Task<std::optional<DeploymentResult>> DeploymentRunner::run_phases(Deployment de
     if (run_.stop_requested) co_return std::nullopt;
     const Phase phase = *next.phase;
     PhaseOutcome outcome = co_await go_through(phase);
-    // Being stopped is no verdict on the release: the next start begins this phase again.
+    // Being stopped says nothing about the release: the next start repeats this phase.
     const bool done = outcome.result == PhaseResult::done;
     if (run_.stop_requested && !done) co_return std::nullopt;
     const bool again = co_await is_to_be_repeated(phase, outcome);
@@ -126,7 +126,7 @@ Task<std::optional<DeploymentResult>> DeploymentRunner::run_phases(Deployment de
     next = next_phase(phase, outcome.result, policy);
     if (next.end == DeploymentEnd::suspended) co_return co_await suspend(outcome.failure);
     if (outcome.failure) note_failure(std::move(*outcome.failure));
-    // The first that changes anything.
+    // The first phase that changes anything.
     if (next.phase == Phase::switching && run_.hooks.paused()) {
       note_failure(failure_of_pause(run_.deps.settings, phase));
       next = Next{std::nullopt, DeploymentEnd::postponed};
@@ -152,7 +152,7 @@ Task<PhaseOutcome> DeploymentRunner::go_through(Phase phase) {
     outcome.result = PhaseResult::failed_by_host;
     outcome.failure = failure_of(phase, recorded.error(), FailureCause::host);
   }
-  // Is written with the next phase, or with the end.
+  // Written with the next phase or with the end.
   const std::chrono::duration<double> lasted = SteadyClock::now() - begun;
   if (recorded) run_.deployment.timeline.back().seconds = lasted.count();
   co_return outcome;
@@ -166,14 +166,15 @@ Task<Result<void>> DeploymentRunner::begin(Phase phase) {
   deployment.phase = phase;
   deployment.timeline.push_back({std::string(to_string(phase)), wall_now(), std::nullopt});
   const Result<void> written = co_await deps.store.save(deployment);
-  // Nothing is touched yet.
+  // Nothing has been touched yet, so the phase need not begin.
   const bool may_wait =
       phase == Phase::pulling || phase == Phase::before || phase == Phase::switching;
   if (!written && may_wait) {
     deployment.timeline.pop_back();
     co_return written;
   }
-  // Later, to stop half-way would be worse: a start that finds an earlier phase begins that again.
+  // In later phases it would be worse to stop halfway: if the daemon restarts, it repeats the
+  // earlier phase that was recorded.
   if (!written) spdlog::warn("{}: {}", deps.settings.name, written.error().text());
   deps.progress.phase_begun(deployment);
   co_return Result<void>();
@@ -221,14 +222,15 @@ void DeploymentRunner::note_failure(Failure failure) {
     known = std::move(failure);
     return;
   }
-  // While going back, why it goes back remains the more important reason.
+  // While rolling back, the reason for the rollback remains the more important one.
   known->reason += "; going back failed too: " + failure.reason;
   known->services.insert(known->services.end(), failure.services.begin(), failure.services.end());
 }
 
-// The record keeps why it goes back, and the result tells why it cannot.
+// The record keeps the reason for the rollback; the result also tells why the rollback cannot
+// complete.
 Task<DeploymentResult> DeploymentRunner::suspend(std::optional<Failure> failure) {
-  // The next try begins with putting back what is missing by then.
+  // The next attempt begins by restoring what is missing by then.
   run_.deployment.phase = Phase::rolling_back;
   run_.deployment.phase_attempts = 0;
   run_.deployment.request.clear();
@@ -241,7 +243,7 @@ Task<DeploymentResult> DeploymentRunner::suspend(std::optional<Failure> failure)
 // --- the end
 
 Task<Result<void>> DeploymentRunner::record_end() {
-  // A good release of which it is not known what runs would be taken for one that never ran.
+  // A good release without a record of what is running would look as if it had never run.
   const bool is_noted = run_.noted && *run_.noted;
   if (*end_ == DeploymentEnd::committed && !is_noted) {
     const PhaseOutcome outcome = co_await phases::committing(run_);

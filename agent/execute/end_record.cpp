@@ -29,7 +29,7 @@ std::optional<WallTime> probation_until(const EndRecordInput& input) {
   const DeploymentKind kind = input.deployment->kind;
   const bool can_go_back = input.fallback != nullptr && kind != DeploymentKind::operator_rollback;
   if (input.end != DeploymentEnd::committed || !can_go_back) return std::nullopt;
-  // A commit that changes nothing of what runs does not end the probation of what does.
+  // A commit that changes nothing of what is running does not end its probation.
   if (kind == DeploymentKind::record_only) return input.fallback->probation_until;
   if (input.probation.count() == 0) return std::nullopt;
   return input.now + input.probation;
@@ -40,7 +40,7 @@ bool is_rejected(const EndRecordInput& input) {
   const bool failed = input.end == DeploymentEnd::rejected ||
                       input.end == DeploymentEnd::rolled_back || input.end == DeploymentEnd::failed;
   const bool content = !deployment.failure || deployment.failure->cause == FailureCause::release;
-  // If what was gone back to has the same content, the repair failed, not the content.
+  // If the release that was restored has the same content, then the repair failed, not the content.
   const bool is_new =
       input.fallback == nullptr || input.fallback->content_key != input.release->content_key;
   return failed && content && is_new && deployment.kind != DeploymentKind::operator_rollback;
@@ -63,7 +63,7 @@ EndRecord end_record_of(const EndRecordInput& input) {
     add_notice(ended, "going back to it failed in phase " + deployment.failure->phase + ": " +
                           deployment.failure->reason);
   }
-  // A release that was replaced during its probation begins it anew when it runs again.
+  // A release that was replaced during its probation starts it again when it is running again.
   if (input.end == DeploymentEnd::rolled_back && input.made_fallback != nullptr &&
       input.made_fallback->probation_until) {
     record.runs_again = *input.made_fallback;
@@ -71,7 +71,7 @@ EndRecord end_record_of(const EndRecordInput& input) {
   }
   if (is_rejected(input)) record.rejects.push_back(input.release->content_key);
   if (committed) record.pardons = input.release->content_key;
-  // Of the same content, what it went back from is a repair.
+  // If both releases have the same content, the one that the operator left was a repair.
   if (committed && operator_rollback && input.left != nullptr &&
       input.left->content_key != input.release->content_key) {
     record.rejects.push_back(input.left->content_key);

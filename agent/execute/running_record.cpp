@@ -11,7 +11,7 @@ Task<Result<void>> note_touched(Store& store, Plan plan) {
   co_return co_await store.set_running(std::move(running));
 }
 
-// Containers that somebody created by hand next to the release are not part of it.
+// Containers that somebody created manually beside the release are not part of it.
 Task<Result<void>> note_running(DeploymentRun& run, int number, Plan plan) {
   Store& store = run.deps.store;
   const Result<Rendering> rendering = co_await run.stack.rendering(number);
@@ -20,12 +20,12 @@ Task<Result<void>> note_running(DeploymentRun& run, int number, Plan plan) {
   if (!found) co_return found.error();
   const std::vector<Container> present =
       without_hand_made_rest(found->own, found->signs, *rendering);
-  // The plan leaves alone what was known to run when it was made: on a way back that is begun again
-  // that is what the first try has put back, and not what ran before the run.
+  // Services that the plan leaves alone are as they were when it was made: for a rollback that is
+  // repeated, that is what the first attempt restored, not what was running before the deployment.
   const RunningSet running = running_after(*store.find(number), store.running(), plan, present);
   const Result<void> saved = co_await save_boot_file(run, number, running.jobs());
   if (!saved) co_return saved;
-  // Both count from now on, whether they can be written or not.
+  // Both apply from now on, whether or not they can be written.
   run.deployment.ran = running;
   const Result<void> noted = co_await store.set_running(running);
   const Result<void> recorded = co_await store.save(run.deployment);

@@ -1,4 +1,4 @@
-// A release that another Compose made, or of which the rendering is damaged, rendered again.
+// Renders a release again that another Compose rendered, or whose rendering is damaged.
 #include "agent/compose/compose_yaml.hpp"
 #include "agent/execute/known_values_of.hpp"
 #include "agent/reconcile/candidate.hpp"
@@ -31,7 +31,7 @@ Task<Result<void>> rerender_for_current_compose(CandidateDeps deps, int number, 
   const fs::path staging = staged_checkout(deps.store.staging(), deps.settings.directory);
   const Result<void> staged = co_await deps.git.stage(release.commit, staging);
   if (!staged) co_return staged;
-  // The untracked files as they were then; they lie beside the release.
+  // Untracked files as they were then, from the copies stored with the release.
   std::error_code ec;
   for (const auto& [path, hash] : release.inputs) {
     const fs::path kept = deps.store.input_file(number, path);

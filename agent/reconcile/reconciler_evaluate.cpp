@@ -1,4 +1,5 @@
-// A commit on its way to a deployment: fetched, drafted, judged, examined.
+// Takes a commit towards a deployment: fetches it, builds a candidate, assesses it and runs the
+// preflight checks.
 #include <algorithm>
 
 #include "agent/plan/diff.hpp"
@@ -15,7 +16,7 @@ namespace trimtab {
 namespace {
 
 constexpr std::chrono::milliseconds first_retry = std::chrono::seconds(30);
-// How rare questions for an image that is waited for become.
+// Upper bound of the polling interval for a missing image, in multiples of images.interval.
 constexpr int max_image_intervals = 4;
 
 }  // namespace
@@ -28,7 +29,7 @@ Task<void> Reconciler::consider(DeployTarget deploy_target) {
     co_await carry_out(deploy_target, std::move(*due), std::move(*host));
     co_return;
   }
-  // Until then what runs, what is wanted and what the host has may be another.
+  // Meanwhile what is running, what is wanted and what the host has may change.
   due.reset();
   AsyncMutex::Guard turn = co_await wait_for_host();
   last_assessment_.key.clear();
@@ -43,13 +44,13 @@ Task<void> Reconciler::consider(DeployTarget deploy_target) {
 
 Task<std::optional<Reconciler::Due>> Reconciler::evaluate(DeployTarget deploy_target) {
   last_assessment_.lacks_names.reset();
-  // A try that is repeated changes nothing of what people are told until it ends otherwise.
+  // A retry does not change the reported status until its result differs.
   if (deploy_target.request.empty() && !deploy_target.is_retry) {
     reporter_.set_status(
         {StackState::checking, "looking at " + short_commit(deploy_target.tip.commit), ""});
   }
   const AsyncMutex::Guard turn = co_await wait_for(workspace_lock_);
-  // As it would be judged now, so that what fails on the way is not tried again before its time.
+  // The key as it would be computed now, so that a failure on the way is not retried too early.
   last_assessment_.key = inputs_key(present_inputs(deps_.settings, deploy_target.tip.commit, facts_,
                                                    last_assessment_.evaluated.value_or(Inputs{})));
   if (!deploy_target.is_fetched) {
@@ -58,8 +59,7 @@ Task<std::optional<Reconciler::Due>> Reconciler::evaluate(DeployTarget deploy_ta
       try_later(deploy_target, fetched.error());
       co_return std::nullopt;
     }
-    // It moved on since it was asked for, and what is newer than that answer must not give way to
-    // it.
+    // The ref moved after it was polled; the older answer must not replace the newer commit.
     if (facts_.tip.value == deploy_target.tip && *fetched != deploy_target.tip.commit) {
       facts_.tip.succeed({deploy_target.tip.name, *fetched});
     }
@@ -166,10 +166,9 @@ void Reconciler::note_that_nothing_is_due(const DeployTarget& deploy_target) {
               release_text(current.number) + " is what Git and the registry ask for");
 }
 
-// Another Compose than the one that rendered the current release writes the same project in
-// another way, which must not look like a change. Of a release whose record is gone, or whose
-// rendering is lost, nothing is known: plans apply what runs of it anew, and it keeps no other from
-// being deployed.
+// Another Compose than the one that rendered the current release renders the same project
+// differently, which must not look like a change. A release without a record or rendering counts as
+// unknown: plans apply its services again, and it does not block other deployments.
 Task<Result<void>> Reconciler::prepare_current() {
   const Store& store = deps_.store;
   std::set<int> numbers = releases_of(store.running());
@@ -185,7 +184,7 @@ Task<Result<void>> Reconciler::prepare_current() {
   co_return Result<void>();
 }
 
-// Before the first release, the commit says which project is looked at.
+// Before the first release, the commit determines the project.
 Observed Reconciler::observed_for(const Candidate& candidate) const {
   const bool is_first = deps_.store.current() == nullptr;
   Observed observed;
@@ -226,12 +225,13 @@ Task<Result<void>> Reconciler::record_rejection(DeployTarget deploy_target, Rele
   last_assessment_.verdict =
       StackStatus{StackState::failed,
                   short_commit(release.commit) + " is rejected: " + first.message, first.hint};
-  // Not the content: what is wrong with it may be cured by a file that leaves it as it is.
+  // The key is not the content's, because a file that does not affect the content may fix the
+  // problem.
   std::string key = release.inputs_key;
   const bool by_host = is_by_host(findings);
   const std::string separator = first.hint.empty() ? "" : "; ";
   if (by_host) {
-    // It may be deployed as it is once the host is in order.
+    // It can be deployed unchanged once the host is in order.
     key += "-here-" + key_of(findings);
     last_assessment_.verdict.next += separator + "looked at again in " + human_duration(back_off());
   } else {
@@ -280,7 +280,7 @@ Task<void> Reconciler::wait_for_images(DeployTarget deploy_target, Release relea
   const auto waited = now - image_wait_.since;
   const std::string names = join(missing, ", ");
   if (waited < images.wait) {
-    // Each time later, though never so late that the budget ends unseen.
+    // With increasing intervals, but not beyond the end of the waiting time.
     const std::chrono::milliseconds asked_again =
         std::min({next_interval(images.interval, image_wait_.questions++, random_jitter()),
                   images.interval * max_image_intervals,
@@ -297,7 +297,7 @@ Task<void> Reconciler::wait_for_images(DeployTarget deploy_target, Release relea
   finding.name = "image-missing";
   finding.message = names + (missing.size() == 1 ? " is" : " are") + " not in the registry";
   finding.hint = "push it, or correct `image:` in the compose file";
-  // The image may come later: what is rejected is this commit without it.
+  // The image may be pushed later: what is rejected is this commit without it.
   Release rejected = release;
   rejected.content_key.clear();
   rejected.inputs_key += "-without-" + names;
@@ -305,7 +305,7 @@ Task<void> Reconciler::wait_for_images(DeployTarget deploy_target, Release relea
   const Result<void> recorded =
       co_await record_rejection(deploy_target, std::move(rejected), std::move(findings));
   if (!recorded) try_later(deploy_target, recorded.error());
-  // Its registry alone is asked from now on.
+  // From now on only its registry is polled.
   std::map<std::string, ImageReference> watched = image_watcher_.watched();
   for (const std::string& image : missing) {
     const Result<ImageReference> reference = parse_reference(image);

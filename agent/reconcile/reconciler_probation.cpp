@@ -1,4 +1,4 @@
-// A release that has passed its gate goes back by itself where it breaks soon after.
+// Rolls a release back automatically if it breaks soon after passing its gate.
 
 #include <algorithm>
 
@@ -11,8 +11,8 @@
 namespace trimtab {
 namespace {
 
-// What was done for the content that runs, be it in several releases: commits that changed nothing
-// of it and repairs have plans of their own.
+// Combines the plans of all releases with the running content: commits that did not change it, and
+// repairs, have plans of their own.
 Plan plan_of_content(const Store& store, const ReleaseRecord& current,
                      const ReleaseRecord& before) {
   Plan all;

@@ -1,4 +1,4 @@
-// What operators ask of a stack.
+// Handles operators' requests to a stack.
 
 #include "agent/execute/known_volumes.hpp"
 #include "agent/plan/diff.hpp"
@@ -126,14 +126,14 @@ void Reconciler::poll_now() {
   git_watcher_.poll_now();
   image_watcher_.poll_now();
   if (image_wait_.commit.empty() || !backoff_.retry_at) return;
-  // What was pushed may be the image that is waited for.
+  // The push may be the missing image.
   backoff_.retry_at = SteadyClock::now();
   wake_.notify();
 }
 
 Task<void> Reconciler::serve(Request request) {
-  // Nothing is begun that Compose, too, would need Docker for: its asking wakes a Docker that was
-  // stopped.
+  // Nothing is started that would need Docker, because Compose's access would start a Docker that
+  // an operator stopped.
   if (const std::optional<Error> error = docker_error()) {
     end_request(request.id, "failed", std::nullopt, error->text());
     co_return;
@@ -145,7 +145,7 @@ Task<void> Reconciler::serve(Request request) {
   DeployTarget deploy_target;
   deploy_target.is_asked = true;
   deploy_target.request = request.id;
-  // What the remote says now, not at the last interval.
+  // Polls the remote now instead of using the last poll's answer.
   Result<RefTip> tip = co_await deps_.git->ask();
   if (tip) facts_.tip.succeed(*tip);
   if (!tip && request.commit.empty()) {
@@ -194,12 +194,12 @@ Task<void> Reconciler::serve(Request request) {
                 deps_.settings.name + " was paused before it was done");
     co_return;
   }
-  // It waits for an image, and the request with it.
+  // The deployment waits for an image, and so does the request.
   requests_.wait_for_images(request, image_wait_.commit);
 }
 
-// Which release, and its rendering. One that cannot be read, nor rendered again, is no way back:
-// where the operator named none, the one that ran well before it is.
+// Returns the release to roll back to and its rendering. A release that can be neither read nor
+// rendered again is skipped: if the operator named none, the next older good one is used.
 Task<Result<Reconciler::Way>> Reconciler::find_way_back(Request request) {
   Way way;
   way.release = request.release;
@@ -233,7 +233,7 @@ Task<void> Reconciler::serve_rollback(Request request) {
   if (requests_.is_superseded(request.id)) co_return;
   const ReleaseRecord* const current = deps_.store.current();
   const ReleaseRecord* const target = deps_.store.find(request.release);
-  // Since it was asked for another deployment may have ended.
+  // Another deployment may have ended since the request.
   if (current == nullptr || target == nullptr || target->number == current->number) {
     end_request(request.id, "failed", std::nullopt,
                 deps_.settings.name + " has no " + release_text(request.release) +
@@ -282,7 +282,7 @@ Task<void> Reconciler::serve_rollback(Request request) {
 }
 
 Task<Result<PlanAnswer>> Reconciler::plan() {
-  // A deployment keeps the staging folder to its end, for which nobody wants to wait here.
+  // A deployment holds the workspace until its end, which would be too long to wait here.
   if (flight_.executing) co_return busy_with_deployment(deps_.settings.name);
   const AsyncMutex::Guard turn = co_await workspace_lock_.lock();
   if (flight_.executing) co_return busy_with_deployment(deps_.settings.name);
@@ -294,7 +294,7 @@ Task<Result<PlanAnswer>> Reconciler::plan() {
   tip->commit = *fetched;
   const Result<void> prepared = co_await prepare_current();
   if (!prepared) co_return prepared.error();
-  Facts facts;  // of its own: what is asked for here is asked now
+  Facts facts;  // separate facts: everything is polled anew for this plan
   CandidateResult made = co_await build_candidate(candidate_deps(), *tip, &facts);
   if (made.world) co_return *made.world;
   PlanAnswer answer;

@@ -8,14 +8,14 @@
 namespace trimtab::phases {
 namespace {
 
-// What became of a hook that was not skipped.
+// The result of a hook that was not skipped.
 struct Ran {
   HookRun run;
   bool late = false;
 };
 
-// A one-off is the new release's own code; what else runs was there before, and what could not be
-// run, or was killed, says nothing of it.
+// Whether the release may be at fault. Only a one-off is the new release's own code; and if a hook
+// could not be run or was killed, that says nothing about the release.
 bool may_be_by_content(const HookSettings& hook, const Ran& ran) {
   constexpr int killed = 128 + 9;
   return hook.one_off && (ran.late || (ran.run.exit && *ran.run.exit != killed));
@@ -38,7 +38,7 @@ PhaseOutcome not_recorded(const std::string& phase, const Error& error) {
   return outcome;
 }
 
-// Whether what the hook may have worked with, such as a database, was not there all the time.
+// Whether anything that the hook may depend on, such as a database, was down at some time.
 Task<bool> was_anything_down(DeploymentRun& run, WallTime since) {
   const Deployment& deployment = run.deployment;
   if (deployment.fallback == 0) co_return false;
@@ -57,8 +57,8 @@ Task<bool> was_anything_down(DeploymentRun& run, WallTime since) {
       });
 }
 
-// From its beginning to its end the deployment's file has its mark: a start after a kill ends what
-// is left.
+// While the hook is running, its mark is recorded in the deployment, so that after a kill the next
+// start can end what is left of it.
 Task<Result<HookEnd>> run_marked(DeploymentRun& run, HookSettings hook,
                                  std::vector<std::string>* output) {
   const DeploymentDeps& deps = run.deps;
@@ -76,7 +76,7 @@ Task<Result<HookEnd>> run_marked(DeploymentRun& run, HookSettings hook,
   co_return end;
 }
 
-// Nothing where it was skipped, which people are told.
+// Returns nothing if the hook was skipped, which is reported to the user.
 Task<Result<std::optional<Ran>>> run_hook(DeploymentRun& run, HookSettings hook) {
   const DeploymentDeps& deps = run.deps;
   Deployment& deployment = run.deployment;
@@ -107,7 +107,7 @@ Task<Result<std::optional<Ran>>> run_hook(DeploymentRun& run, HookSettings hook)
   co_return std::optional<Ran>(std::move(ran));
 }
 
-// Whether the next one is run; else how the phase ends.
+// Returns how the phase ends, or nothing if the next hook is to be run.
 Task<std::optional<PhaseOutcome>> assess(DeploymentRun& run, HookSettings hook, Ran ran,
                                          WallTime begun_at) {
   const DeploymentDeps& deps = run.deps;
@@ -149,7 +149,7 @@ Task<PhaseOutcome> hooks(DeploymentRun& run, std::vector<HookSettings> hooks) {
     const WallTime begun_at = wall_now();
     Result<std::optional<Ran>> ran = std::optional<Ran>();
     if (!run.stop_requested) ran = co_await run_hook(run, hook);
-    // Being stopped says nothing of the hook: the next start runs it again.
+    // Being stopped says nothing about the hook: the next start runs it again.
     if (run.stop_requested) {
       PhaseOutcome stopped;
       stopped.result = PhaseResult::failed_by_host;

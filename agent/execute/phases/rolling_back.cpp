@@ -12,7 +12,7 @@
 namespace trimtab::phases {
 namespace {
 
-// Falls back to an older good release if the rendering of the one to go back to is lost.
+// Falls back to an older good release if the rendering of the one to restore is lost.
 Task<Result<void>> choose_readable_fallback(DeploymentRun& run) {
   const DeploymentDeps& deps = run.deps;
   Deployment& deployment = run.deployment;
@@ -21,7 +21,7 @@ Task<Result<void>> choose_readable_fallback(DeploymentRun& run) {
     const Result<Rendering> rendering = co_await run.stack.rendering(number);
     if (rendering) co_return Result<void>();
     const ReleaseRecord* const older = deps.store.last_good_before(*deps.store.find(number));
-    // Without Compose for a moment nothing can be rendered again: that is no reason.
+    // While Compose is missing nothing can be rendered again, but that is temporary.
     const bool lost = !deps.compose.problem() && is_lost(deps.store, number, rendering.error());
     if (!lost || older == nullptr) co_return rendering.error();
     deployment.fallback = older->number;
@@ -35,7 +35,7 @@ Task<Result<void>> choose_readable_fallback(DeploymentRun& run) {
   }
 }
 
-// From what is there now: what an earlier try has put back already is left alone.
+// Starts from what is running now: what an earlier attempt has restored is left alone.
 Task<Result<Plan>> plan_back(DeploymentRun& run) {
   const Deployment& deployment = run.deployment;
   const ReleaseRecord good = *run.deps.store.find(deployment.fallback);
@@ -51,7 +51,7 @@ Task<Result<Plan>> plan_back(DeploymentRun& run) {
                                deployment.already_failing, observed);
 }
 
-// As where a phase is begun: what is not written counts until the next start.
+// Like at the beginning of a phase: what cannot be written applies until the next start.
 Task<void> note_plan(DeploymentRun& run, Plan plan) {
   Store& store = run.deps.store;
   run.deployment.return_plan = plan;
@@ -86,7 +86,7 @@ Task<Result<void>> go_back(DeploymentRun& run) {
   const Result<void> may = co_await run.stack.may_apply(good.number, *plan);
   if (!may) co_return may;
   co_await note_plan(run, *plan);
-  // Everything that will be needed is here before anything is stopped.
+  // Gets everything that is needed before anything is stopped.
   const std::function<bool()> unwanted = [&run] { return run.stop_requested; };
   std::map<std::string, ImagePin> needed = images_needed(good, *plan);
   const std::optional<Result<void>> brought =

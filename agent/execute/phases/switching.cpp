@@ -30,7 +30,7 @@ Task<Result<void>> switch_over(DeploymentRun& run) {
   const Result<void> told = co_await tell_of_edits(run, *moved);
   failpoint("switching:checked_out");
   if (!told) co_return told;
-  // A job whose container is gone since is known from the record alone.
+  // A job whose container is gone is only known from the record.
   const std::set<std::string> jobs = store.find(number)->jobs;
   const Result<void> saved = co_await save_boot_file(run, number, jobs);
   if (!saved) co_return saved;
