@@ -34,7 +34,7 @@ Task<Result<bool>> remove_retired_images(Docker& docker, const Store& store, std
   const auto tags = co_await docker.tags_below(kept_tag_prefix(stack));
   if (!tags) co_return tags.error();
   bool tidy = true;
-  // As it is now, after the question: a deployment may have begun meanwhile.
+  // Reads the releases after listing the tags, because a deployment may have begun meanwhile.
   const std::vector<std::string> stale = stale_tags(*tags, stack, store.releases());
   for (const std::string& tag : stale) {
     const Result<Image> image = co_await docker.image(tag);
@@ -43,8 +43,8 @@ Task<Result<bool>> remove_retired_images(Docker& docker, const Store& store, std
     const Result<Image> still = co_await docker.image(tag);
     tidy = tidy && !still;
     if (!image || still) continue;
-    // With its last tag the classic store drops an image whole; containerd's keeps what is named
-    // by digest.
+    // The classic image store deletes an image with its last tag; containerd's keeps images that
+    // are referenced by digest.
     const Result<Image> left = co_await docker.image(image->id);
     if (!left || !left->repo_tags.empty()) continue;
     for (const std::string& digest : left->repo_digests) {

@@ -45,8 +45,8 @@ Reconciler::Reconciler(ReconcilerDeps deps)
     project_ = current->project;
     image_watcher_.watch(watched_of(*current));
   }
-  // What runs already, or is being deployed for the first time, goes before what other stacks'
-  // commits may say; what settings say is claimed before.
+  // A stack that is running, or being deployed for the first time, takes precedence over what other
+  // stacks' commits claim; the projects in settings were claimed before.
   const ReleaseRecord* known = store.current();
   if (known == nullptr && store.in_flight()) known = store.find(store.in_flight()->release);
   if (known != nullptr) deps_.projects.claim(known->project, settings.name);
@@ -130,8 +130,8 @@ Task<Snapshot> Reconciler::take_snapshot() {
   co_return now;
 }
 
-// Ends early when something asks for a look, or when a file changes that the last evaluation has
-// read.
+// Returns early if something requests an evaluation, or if a file changes that the last evaluation
+// has read.
 Task<void> Reconciler::rest(SteadyClock::time_point until) {
   const auto stamp = [this] {
     return last_assessment_.evaluated
@@ -157,7 +157,7 @@ Task<void> Reconciler::perform(action::Rest) {
   co_return;
 }
 
-// A deployment that the unit's stop has cut may have started services after that.
+// An interrupted deployment may have started services after the unit's stop.
 Task<void> Reconciler::perform(action::StopWhatWasStarted) {
   flight_.was_cut = unit_keeper_.is_moving();
   const auto found =
@@ -179,7 +179,7 @@ Task<void> Reconciler::perform(action::EndRequests) {
     const std::string id = requests_.waiting()->id;
     end_request(id, "failed", std::nullopt, why);
   }
-  // Of a deployment that was cut.
+  // Request of an interrupted deployment.
   if (!requests_.last() || requests_.last()->outcome != "in_progress") co_return;
   const RequestResult cut = *requests_.last();
   end_request(cut.id, "failed", cut.release,
@@ -200,7 +200,8 @@ Task<void> Reconciler::perform(action::RecordEnd) {
 
 Task<void> Reconciler::perform(action::Resume) {
   backoff_.retry_at.reset();
-  // A commit whose look failed for the host's sake shared that time, and is looked at after this.
+  // A commit whose evaluation failed because of the host shared that retry time; it is evaluated
+  // after this.
   last_assessment_.key.clear();
   flight_.resumes = false;
   flight_.is_suspended = false;
@@ -225,7 +226,7 @@ Task<void> Reconciler::perform(action::ServeRequest) {
   const Request request = requests_.take();
   co_await serve(request);
   requests_.close_idle_connection();
-  // What it found is due is done after the newer one.
+  // A deployment that the request found due is done after the newer request.
   if (requests_.is_superseded(request.id)) last_assessment_.key.clear();
 }
 
@@ -272,18 +273,18 @@ void Reconciler::on_engine_change() {
   wake_.notify();
 }
 
-// A watcher has asked: tells what is new and has it looked at.
+// Called after a watcher has polled: reports changes and, if there is news, wakes the round.
 void Reconciler::on_facts_asked(bool is_news) {
   const bool is_remote_back = reporter_.facts(facts_, image_watcher_.watched());
   if (!is_news) return;
-  // What failed because of it need not wait out its interval.
+  // Failures that were due to the remote are retried immediately.
   if (is_remote_back && backoff_.retry_at) backoff_.retry_at = SteadyClock::now();
   engine_changed_.notify();
   wake_.notify();
 }
 
 void Reconciler::on_unit_change(const std::string& active) {
-  // Whoever stops the stack does not want a deployment to start it again.
+  // Somebody who stops the stack does not want a deployment to start it again.
   if (flight_.executing && (active == "deactivating" || active == "inactive")) {
     flight_.executing->request_stop();
   }

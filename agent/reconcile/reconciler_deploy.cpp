@@ -1,4 +1,5 @@
-// A deployment that is due: recorded as a release, carried out when the host is free, and told.
+// Deploys what is due: records it as a release, runs the deployment when the host is free, and
+// reports the result.
 #include <algorithm>
 
 #include "agent/compose/compose_yaml.hpp"
@@ -13,7 +14,7 @@
 namespace trimtab {
 namespace {
 
-// How soon what could not be written is written again.
+// Interval between attempts to write what could not be written.
 constexpr auto record_interval = std::chrono::seconds(5);
 
 std::map<std::string, std::uint64_t> bytes_of(const std::vector<ImagePull>& pulls) {
@@ -24,13 +25,14 @@ std::map<std::string, std::uint64_t> bytes_of(const std::vector<ImagePull>& pull
   return bytes;
 }
 
-// Whether nothing was touched for it: the host prevented that, or a kill before it began.
+// Whether nothing has been touched for this release, because the host prevented it or the daemon
+// was killed before it began.
 bool is_untried(const Store& store, const ReleaseRecord& release) {
   const bool is_in_flight = store.in_flight() && store.in_flight()->release == release.number;
   return release.outcome == Outcome::in_progress && !is_in_flight;
 }
 
-// The one that is the same but for its number, and that was not tried yet.
+// Returns the untried release that differs only in its number.
 std::optional<int> untried_number(const Store& store, const Release& release) {
   for (const auto& [number, known] : store.releases()) {
     const bool is_same = known.content_key == release.content_key &&
@@ -42,7 +44,7 @@ std::optional<int> untried_number(const Store& store, const Release& release) {
   return std::nullopt;
 }
 
-// The others will not be tried any more.
+// Marks all other untried releases as superseded.
 Task<Result<void>> give_up_untried(Store& store, int but_for) {
   for (const auto& [number, known] : store.releases()) {
     if (number == but_for || !is_untried(store, known)) continue;
@@ -74,7 +76,8 @@ Task<AsyncMutex::Guard> Reconciler::wait_for_host() {
   co_return host;
 }
 
-// Another stack's deployment, for which this one waits, may take its time.
+// While queued behind another stack's deployment this one makes no progress; the watchdog must not
+// count that as a stall.
 Task<AsyncMutex::Guard> Reconciler::wait_for(AsyncMutex& turn) {
   is_queued_ = true;
   AsyncMutex::Guard holder = co_await turn.lock();
@@ -100,7 +103,7 @@ Task<void> Reconciler::carry_out(DeployTarget deploy_target, Due due, AsyncMutex
   next.findings = std::move(due.preflight_report.findings);
   Release release = candidate.release;
   release.number = store.next_number();
-  // A try that the host prevented goes on under its number.
+  // An attempt that the host prevented is continued under its number.
   const std::optional<int> untried = untried_number(store, release);
   if (untried) release.number = *untried;
   Result<void> written = co_await give_up_untried(store, release.number);
@@ -150,7 +153,7 @@ Task<void> Reconciler::run_deployment(Deployment deployment, bool resumed, Async
                                       PullBytes bytes) {
   const AsyncMutex::Guard turn = std::move(host);
   Store& store = deps_.store;
-  // What an operator has asked for meanwhile comes first.
+  // Requests that operators made meanwhile take precedence.
   co_await unit_keeper_.check(stack_unit(), !deps_.engine.error());
   const bool paused = store.intent().paused && !resumed;
   if (stop_requested_ || unit_keeper_.is_stopped() || unit_keeper_.is_moving() || paused) {
@@ -161,7 +164,7 @@ Task<void> Reconciler::run_deployment(Deployment deployment, bool resumed, Async
     }
     co_return;
   }
-  // A preview that is being made ends soon; one that is asked for from now on is refused.
+  // A plan in progress ends soon; new requests for one are refused from now on.
   const AsyncMutex::Guard staging = co_await wait_for(workspace_lock_);
   if (requests_.is_superseded(deployment.request)) co_return;
   requests_.close_idle_connection();
@@ -197,7 +200,7 @@ Task<void> Reconciler::run_deployment(Deployment deployment, bool resumed, Async
   reporter_.deployment_ends();
   upkeep_.forget_boot_files();
   if (!result) {
-    // It was stopped between two phases, by the daemon's end or the unit's stop.
+    // It was stopped between two phases, by the daemon's or the unit's stop.
     flight_.resumes = true;
     flight_.was_cut = true;
     co_return;
@@ -232,7 +235,7 @@ void Reconciler::on_deployment_ended(const DeploymentResult& result, const Begun
   const ReleaseRecord* const found = deps_.store.find(begun.release);
   if (found == nullptr) return;
   ReleaseRecord release = *found;
-  // A good release that could not be gone back to does not keep why, but a person is told.
+  // The record of a good release does not keep why it could not be restored, but the user is told.
   release.failure = result.failure;
   std::chrono::milliseconds next_try{0};
   if (is_tried_again(result.end, begun.kind, release.failure)) next_try = back_off();

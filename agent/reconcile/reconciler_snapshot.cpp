@@ -1,4 +1,4 @@
-// What a decision is made from, and what people are told between two of them.
+// Gathers what decisions are based on, and reports what changes between two decisions.
 #include <algorithm>
 #include <filesystem>
 
@@ -25,7 +25,7 @@ Task<void> Reconciler::observe() {
     }
   }
   if (docker_return_.was_lost) {
-    // What failed because of it may work now.
+    // What failed because Docker was away may succeed now.
     docker_return_.back_at = wall_now();
     last_assessment_.key.clear();
   }
@@ -42,7 +42,7 @@ Task<void> Reconciler::observe() {
   upkeep_.check_certificates();
 }
 
-// Gives whether anything was changed.
+// Returns whether anything was changed.
 Task<bool> Reconciler::put_right_after_docker(std::vector<Container> containers) {
   bool changed = false;
   if (!unit_keeper_.is_stopped()) {
@@ -57,7 +57,8 @@ Task<bool> Reconciler::put_right_after_docker(std::vector<Container> containers)
     }
     co_return changed;
   }
-  // At the daemon's own start, Docker may be long up, and people have started something since.
+  // At the daemon's own start Docker may have been running for long, and users may have started
+  // something since.
   WallTime until = WallTime::max();
   if (!docker_return_.was_lost) {
     const Result<UnitState> docker = co_await deps_.units->state(docker_unit);
@@ -76,7 +77,7 @@ Task<bool> Reconciler::put_right_after_docker(std::vector<Container> containers)
   co_return changed;
 }
 
-// Judged only while something could be done about it.
+// Evaluated only while a rollback is possible.
 ProbationWatch::Check Reconciler::check_probation() {
   const Store& store = deps_.store;
   const bool may_go_back = !unit_keeper_.is_stopped() && !unit_keeper_.is_moving() &&
@@ -90,7 +91,7 @@ ProbationWatch::Check Reconciler::check_probation() {
                           deps_.settings.gate.probation);
 }
 
-// Whether what a commit was evaluated by is as it was. Reads files.
+// Checks whether everything that the commit's evaluation depended on is unchanged. Reads files.
 void Reconciler::check_inputs(Snapshot* now) {
   if (now->is_stopped || now->is_moving || now->is_paused || now->docker_error || !now->tip) return;
   const StackSettings& settings = deps_.settings;
@@ -111,14 +112,14 @@ void Reconciler::check_inputs(Snapshot* now) {
       runs && current->inputs_key == (is_same ? now->present_key : present(of_current));
 }
 
-// Whether the host has by now what it lacked by name.
+// Whether the host now has the names that it lacked.
 Task<bool> Reconciler::has_all_names_now() {
   if (!last_assessment_.lacks_names || deps_.engine.error()) co_return false;
   const auto [project, rendering] = *last_assessment_.lacks_names;
   co_return co_await has_all_names(deps_.docker, project, &rendering);
 }
 
-// One that listens to events may still not answer.
+// Docker may deliver events and still not answer requests.
 std::optional<Error> Reconciler::docker_error() const {
   return deps_.engine.error() ? deps_.engine.error() : observation_.error;
 }

@@ -37,7 +37,7 @@ UnitStep next_unit_step(const UnitFacts& facts) {
 bool is_stopped_by_operator(const UnitFacts& facts) {
   if (!facts.brought_up || facts.state.has_job || is_somebody_elses(facts)) return false;
   if (facts.state.active == "inactive") return true;
-  // `systemctl stop` of a unit that failed changes nothing, so that disabling it says as much.
+  // `systemctl stop` does not change a failed unit, so disabling it has the same meaning.
   return facts.state.active == "failed" &&
          (facts.state.failed_to_stop || facts.state.enabled == "disabled");
 }
@@ -65,11 +65,11 @@ Task<void> UnitKeeper::check(StackUnit unit, bool docker_answers) {
   }
   facts.state = *state;
   facts.path = path_.string();
-  // One of an earlier trimtab lacks the files that the unit reads until they are written.
+  // A unit written by an earlier trimtab lacks the files that it reads until they are written.
   const ReleaseRecord* const current = store_.current();
   facts.has_release =
       current != nullptr && !current->seen.empty() && store_.has_boot_files(current->number);
-  // Where it is not known, an operator may have stopped it.
+  // If unknown, an operator may have stopped it.
   facts.brought_up = store_.intent().unit == name_ || store_.intent().is_unknown;
   facts.docker_answers = docker_answers;
   facts.reload_is_due = reload_is_due_;
@@ -82,7 +82,7 @@ Task<void> UnitKeeper::check(StackUnit unit, bool docker_answers) {
                state->active == "reloading";
   is_stopped_ = is_stopped_by_operator(facts);
   if (state->active == "active") failed_starts_ = 0;
-  // Which Compose it is to call is not known yet.
+  // The Compose that it must call is not known yet.
   const UnitStep step = unit.compose.empty() ? UnitStep::none : next_unit_step(facts);
   if (step == UnitStep::refuse) {
     const std::string file = facts.state.file.empty() ? facts.path : facts.state.file;
@@ -96,7 +96,7 @@ Task<void> UnitKeeper::check(StackUnit unit, bool docker_answers) {
   show(std::move(view), unit.stack);
 }
 
-// A problem is logged once.
+// Logs each problem once.
 void UnitKeeper::show(UnitView view, const std::string& stack) {
   const std::string told = view_ ? view_->problem : std::string();
   if (view.problem != told && !view.problem.empty()) {
@@ -106,7 +106,8 @@ void UnitKeeper::show(UnitView view, const std::string& stack) {
   view_ = std::move(view);
 }
 
-// The settings named another unit before: it would go on booting the stack beside this one.
+// Removes the unit that the settings named before, which would keep starting the stack beside this
+// one.
 Task<Result<void>> UnitKeeper::remove_earlier_unit(std::string stack) {
   const std::string earlier = store_.intent().unit;
   if (earlier.empty() || earlier == name_) co_return Result<void>();
@@ -164,7 +165,7 @@ Task<Result<void>> UnitKeeper::take(UnitStep step, UnitFacts facts) {
     const std::function<void(Intent&)> note = [this](Intent& intent) { intent.unit = name_; };
     co_return co_await store_.change_intent(note);
   }
-  // It failed, which no operator asked for.
+  // It failed, and no operator stopped it.
   if (SteadyClock::now() < next_start_) {
     co_return Error{Errc::failed, name_ + " failed; it is started again later",
                     "`journalctl -u " + name_ + "` shows why"};

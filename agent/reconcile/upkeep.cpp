@@ -95,7 +95,7 @@ bool Upkeep::is_rendering_to_mend(const std::string& tip) {
   return mend_tries_.is_due(what_mends(current->number, tip), SteadyClock::now());
 }
 
-// All that the outcome depends on.
+// Returns everything that the result depends on.
 std::string Upkeep::what_mends(int release, const std::string& tip) const {
   return std::to_string(release) + " " + tip + " " + deps_.compose.tool().display();
 }
@@ -164,7 +164,7 @@ Task<void> Upkeep::prune_releases(bool docker_answers) {
   if (images_pruned_ || !docker_answers) co_return;
   const auto tidy = co_await remove_retired_images(deps_.docker, deps_.store, stack);
   if (!tidy) spdlog::warn("{}: {}", stack, tidy.error().text());
-  // What is in use for a moment longer is tried again in a later round.
+  // Images that are still in use are retried in a later round.
   images_pruned_ = tidy && *tidy;
 }
 
