@@ -39,7 +39,8 @@ Task<void> Reconciler::perform(action::EndProbation) {
   co_await end_probation(std::move(none));
 }
 
-// Ends that of the current release, which is good by a deployment. `notice`: for people; "": none.
+// Ends the probation of the current release, which must be good by a deployment. `notice`: for the
+// user; "": none.
 Task<void> Reconciler::end_probation(std::string notice) {
   const ReleaseRecord& passed = *deps_.store.current();
   probation_.give_up(passed.number);
