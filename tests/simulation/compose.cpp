@@ -152,9 +152,20 @@ Task<Result<void>> SimulatedCompose::converge(Json model, std::string service, U
   if (image.empty()) co_return Error{Errc::failed, "No such image: " + pinned, {}};
   const std::string hash = definition_of(definition);
   const WorldContainer* old = nullptr;
-  for (const auto& [id, container] : world_.all) {
-    if (container.seen.project != request.project || container.seen.service != service) continue;
-    if (container.seen.is_counted && !container.seen.oneoff) old = &container;
+  std::vector<std::string> surplus;  // there is to be one
+  for (const Container& seen : world_.containers()) {
+    if (seen.project != request.project || seen.service != service) continue;
+    if (!seen.is_counted || seen.oneoff) continue;
+    if (old == nullptr) {
+      old = world_.find(seen.id);
+    } else {
+      surplus.push_back(seen.id);
+    }
+  }
+  for (const std::string& id : surplus) {
+    world_.stopped.insert(id);
+    world_.stop(id);
+    world_.remove(id);
   }
   const std::string old_id = old == nullptr ? "" : old->seen.id;
   if (old != nullptr && !force && old->definition == hash) {

@@ -92,9 +92,12 @@ void Life::happen(const StoryEvent& event) {
   switch (event.what) {
     case Happening::push_good:
       return push("good", "fine", web_image);
-    case Happening::push_unchanged:
+    case Happening::push_unchanged: {
+      const bool is_unwanted = gone_back_from_.contains(world_.tip);
       world_.push("unchanged", std::map(world_.find_commit(world_.tip)->files));
+      if (is_unwanted) gone_back_from_.insert(world_.tip);
       return;
+    }
     case Happening::push_that_ends:
       return push("ends", "ends", web_image);
     case Happening::push_that_ails:
@@ -132,12 +135,14 @@ void Life::happen(const StoryEvent& event) {
     }
     case Happening::deploy:
     case Happening::roll_back:
+    case Happening::roll_back_to:
     case Happening::pause:
     case Happening::resume:
       return by_operator(event);
     case Happening::remove_by_hand:
     case Happening::stop_by_hand:
     case Happening::kill_by_hand:
+    case Happening::wear_out:
     case Happening::run_beside:
     case Happening::lose_volume:
       return to_containers(event);
@@ -154,6 +159,9 @@ void Life::happen(const StoryEvent& event) {
     case Happening::compose_fails:
       world_.faults.compose_fails = true;
       return world_.after(while_, [this] { world_.faults.compose_fails = false; });
+    case Happening::hinder_way_back:
+      hinders_way_back_ = while_;
+      return;
     case Happening::kill_daemon:
       return end_daemon(false);
     case Happening::kill_between_changes:
@@ -193,7 +201,9 @@ void Life::by_operator(const StoryEvent& event) {
     world_.tell("  is told: " + (answer ? "accepted" : answer.error().text()));
   };
   if (event.what == Happening::deploy) tell(stack.deploy(""));
+  chosen_ = event.what == Happening::roll_back_to ? choose_good_release(event.detail) : 0;
   if (event.what == Happening::roll_back) tell(stack.rollback(0));
+  if (event.what == Happening::roll_back_to) tell(stack.rollback(chosen_));
   if (event.what == Happening::pause) {
     trial_.was_hindered = true;
     daemon_->ask(stack.pause(""), [this, tell](const Result<std::string>& answer) {
@@ -213,19 +223,46 @@ void Life::by_operator(const StoryEvent& event) {
   excused_creations_ += 3;
 }
 
+int Life::choose_good_release(std::uint64_t detail) const {
+  std::vector<int> good;
+  for (const auto& [number, release] : daemon_->stack().store().releases()) {
+    if (release.outcome == Outcome::good) good.push_back(number);
+  }
+  return good.empty() ? 0 : good[detail % good.size()];
+}
+
 bool Life::compose_works() const {
   if (!daemon_ || !daemon_->stack().deployment()) return false;
   const Phase phase = daemon_->stack().deployment()->deployment.phase;
   return phase == Phase::starting || phase == Phase::rolling_back;
 }
 
+// From a leak, say. Nobody but a person, or another deployment, can make it work again.
+void Life::wear_out() {
+  if (!daemon_ || daemon_->stack().store().in_flight()) return;
+  WorldContainer* const web = world_.find("shop-web-1");
+  if (web == nullptr || web->seen.state != ContainerState::running) return;
+  web->behaviour.ends_after = 5s;
+  worn_out_.insert(web->seen.id);
+  const ReleaseRecord* const current = daemon_->stack().store().current();
+  if (current != nullptr) gone_back_from_.insert(current->commit);
+  world_.restart(web->seen.id);
+}
+
 void Life::to_containers(const StoryEvent& event) {
   ++excused_creations_;
   ++hands_;
   ++people_;
+  if (event.what == Happening::wear_out) return wear_out();
   if (event.what == Happening::run_beside) {
     Container like_web;
-    like_web.name = "copy-" + std::to_string(event.detail % 1000);
+    // From another directory, under a name as Compose gives it, or by hand.
+    const bool by_compose = event.detail / 2 % 2 == 0;
+    like_web.number = 2;
+    like_web.name = by_compose ? "shop-web-2" : "copy-" + std::to_string(event.detail % 1000);
+    if (by_compose && world_.find(like_web.name) != nullptr) return;
+    like_web.working_dir = "/home/ada/shop";
+    like_web.config_files = "/home/ada/shop/compose.yaml";
     like_web.project = "shop";
     like_web.service = "web";
     like_web.is_counted = event.detail % 2 == 0;
@@ -269,6 +306,13 @@ std::size_t Life::poll_daemon() {
   {
     const disk::DaemonRuns runs;
     done = daemon_->poll();
+  }
+  const std::optional<Deployment>& deployment = daemon_->stack().store().in_flight();
+  if (hinders_way_back_ && deployment && deployment->phase == Phase::rolling_back) {
+    world_.tell("  Compose fails");
+    world_.faults.compose_fails = true;
+    world_.after(*hinders_way_back_, [this] { world_.faults.compose_fails = false; });
+    hinders_way_back_.reset();
   }
   if (disk::is_killed()) {
     world_.tell("  the daemon is killed between two changes of files");
@@ -334,6 +378,7 @@ std::optional<std::string> Life::run() {
   world_.tell("» from here on nothing goes wrong");
   disk::start();
   loses_power_ = false;
+  hinders_way_back_.reset();
   if (daemon_->stack().store().intent().paused) by_operator({{}, Happening::resume, 0});
   live_until(world_.now() + max_fault);
   live_in_peace();

@@ -32,6 +32,9 @@ class Life {
   void happen(const StoryEvent& event);
   void by_operator(const StoryEvent& event);
   void to_containers(const StoryEvent& event);
+  void wear_out();
+  // 0: there is none.
+  [[nodiscard]] int choose_good_release(std::uint64_t detail) const;
   [[nodiscard]] bool compose_works() const;
   void push(const std::string& subject, const std::string& mode, const std::string& tag);
   void start_daemon();
@@ -49,9 +52,12 @@ class Life {
   void check_always();
   void follow_deployments();
   void check_way_back(int release);
+  void check_end(int deployment);
   void check_good_ones();
   void check_rejections();
   void check_new_rejections();
+  void check_target(const Deployment& deployment, const std::set<std::string>& rejected);
+  [[nodiscard]] bool failed_by_itself(const Deployment& ended) const;
   [[nodiscard]] bool was_left_to_itself(const Release& release) const;
   [[nodiscard]] bool works_for_good(const Rendering& rendering) const;
   void check_operator();
@@ -74,7 +80,7 @@ class Life {
   [[nodiscard]] bool is_vain() const;
   [[nodiscard]] std::string said() const;
   // Somebody has made what only a person can put right.
-  [[nodiscard]] bool needs_a_person() const { return !lost_volumes_.empty() || !not_ours_.empty(); }
+  [[nodiscard]] bool needs_a_person() const;
 
   // The deployment that goes on, or ended last, and what was rejected by then.
   struct Trial {
@@ -114,9 +120,16 @@ class Life {
   std::optional<int> deeds_while_paused_;
   Trial trial_;
   std::set<std::string> gone_back_from_;  // commits, by operators, or since hands were laid on them
-  std::set<std::string> stopped_by_hand_;  // ids of containers
-  std::set<std::string> not_ours_;         // ids of containers that somebody else made
-  std::set<std::string> lost_volumes_;     // that somebody removed
+  std::set<std::string> stopped_by_hand_;      // ids of containers
+  std::set<std::string> not_ours_;             // ids of containers that somebody else made
+  std::set<std::string> worn_out_;             // ids of containers
+  std::optional<WorldTime> hinders_way_back_;  // how long Compose fails once it goes back
+  int chosen_ = 0;                             // a release to go back to, by an operator
+  int flight_ = 0;                             // the deployment that goes on
+  int flight_hands_ = 0;                       // by its beginning
+  int flight_kills_ = 0;
+  bool flight_waits_ = false;  // to go back later; another deployment may take its place
+  std::set<std::string> lost_volumes_;  // that somebody removed
 };
 
 }  // namespace trimtab::simulation

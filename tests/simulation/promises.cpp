@@ -73,8 +73,16 @@ std::map<std::string, std::string> Life::what_runs() const {
 void Life::follow_deployments() {
   const std::optional<Deployment>& deployment = daemon_->stack().store().in_flight();
   const auto since = deployment ? std::optional(deployment->started_at) : std::nullopt;
+  const bool goes_back = deployment && (deployment->phase == Phase::rolling_back ||
+                                        deployment->phase == Phase::gating_rollback);
+  if (goes_back && !daemon_->stack().deployment()) flight_waits_ = true;
   if (since == deploys_since_) return;
   if (deploys_since_) check_way_back(deployed_release_);
+  if (deploys_since_) check_end(flight_);
+  flight_ = deployment ? deployment->id : 0;
+  flight_waits_ = false;
+  flight_hands_ = hands_;
+  flight_kills_ = kills_;
   const ReleaseRecord* const disturbed = daemon_->stack().store().find(deployed_release_);
   if (deploys_since_ && people_ != people_before_ && disturbed != nullptr) {
     gone_back_from_.insert(disturbed->commit);
@@ -106,19 +114,6 @@ void Life::follow_deployments() {
   hands_before_ = hands_;
   people_before_ = people_;
   ran_before_ = what_runs();
-}
-
-// Back is what ran when the deployment began.
-void Life::check_way_back(int release) {
-  const ReleaseRecord* const tried = daemon_->stack().store().find(release);
-  if (tried == nullptr || tried->outcome != Outcome::rolled_back || hands_ != hands_before_) return;
-  const std::map<std::string, std::string> now = what_runs();
-  for (const auto& [service, definition] : ran_before_) {
-    const auto found = now.find(service);
-    if (found != now.end() && found->second == definition) continue;
-    break_promise("release " + std::to_string(release) + " was rolled back, and " + service +
-                  (found == now.end() ? " does not run any more" : " runs something else now"));
-  }
 }
 
 // What operators said is known after any start, and followed.
@@ -194,6 +189,9 @@ std::string Life::fault_of(const std::string& service, const std::string& wanted
     const Container& seen = container.seen;
     if (seen.service != service || not_ours_.contains(id)) continue;
     ++count;
+    // One that comes and goes may have done so a moment ago.
+    const WallTime changed = std::max(seen.started_at, seen.finished_at);
+    if (worn_out_.contains(id) && wall_now() - changed < 5s) continue;
     if (seen.state != ContainerState::running && !stopped_by_hand_.contains(id)) {
       fault = does_not_run;
     }

@@ -32,6 +32,7 @@ void Life::check_rejections() {
   trial_.since = deployment->started_at;
   trial_.kind = deployment->kind;
   const ReleaseRecord& tried = *store.find(deployment->release);
+  check_target(*deployment, rejected);
   // What breaks on probation has had since its deployment to do so.
   if (deployment->kind == DeploymentKind::probation_rollback) return;
   trial_.release = deployment->release;
@@ -39,9 +40,32 @@ void Life::check_rejections() {
   trial_.kills = kills_;
   trial_.was_hindered = is_paused_;
   const bool is_unasked = deployment->kind == DeploymentKind::deploy && deployment->request.empty();
-  if (!is_unasked || !rejected.contains(tried.content_key)) return;
+  if (!is_unasked) return;
+  // The last that became of this content, by which it may have been pardoned.
+  const Deployment* last = nullptr;
+  for (const auto& [id, other] : store.deployments()) {
+    const ReleaseRecord* const of = store.find(other.release);
+    const bool is_same = of != nullptr && of->content_key == tried.content_key;
+    const bool is_open =
+        other.outcome == Outcome::superseded || other.outcome == Outcome::postponed;
+    if (is_same && other.ended_at && !is_open) last = &other;
+  }
+  const bool has_failed = last != nullptr && failed_by_itself(*last) && store.problems().empty();
+  if (!has_failed && !rejected.contains(tried.content_key)) return;
   break_promise("release " + std::to_string(deployment->release) +
-                " is tried, though its content was rejected and nobody has asked for it");
+                " is tried, though its content has failed and nobody has asked for it");
+}
+
+bool Life::failed_by_itself(const Deployment& ended) const {
+  const Store& store = daemon_->stack().store();
+  const bool failed = ended.outcome == Outcome::rejected || ended.outcome == Outcome::rolled_back ||
+                      ended.outcome == Outcome::failed;
+  const ReleaseRecord* const fallback = store.find(ended.fallback);
+  // A repair that fails says nothing of what ran before it.
+  const bool is_repair =
+      fallback != nullptr && fallback->content_key == store.find(ended.release)->content_key;
+  return failed && !is_repair && ended.kind != DeploymentKind::operator_rollback && ended.failure &&
+         ended.failure->cause == FailureCause::release;
 }
 
 // Since it was deployed, until now.

@@ -37,6 +37,8 @@ std::string_view to_string(Happening happening) {
       return "an operator deploys";
     case Happening::roll_back:
       return "an operator goes back";
+    case Happening::roll_back_to:
+      return "an operator goes back to a release of their choice";
     case Happening::pause:
       return "an operator pauses";
     case Happening::resume:
@@ -47,6 +49,8 @@ std::string_view to_string(Happening happening) {
       return "somebody stops a container";
     case Happening::kill_by_hand:
       return "a process is killed";
+    case Happening::wear_out:
+      return "the process of web begins to end by itself";
     case Happening::run_beside:
       return "somebody runs a container with the labels of web";
     case Happening::lose_volume:
@@ -59,6 +63,8 @@ std::string_view to_string(Happening happening) {
       return "the registry is away";
     case Happening::compose_fails:
       return "Compose fails";
+    case Happening::hinder_way_back:
+      return "Compose fails the next time that it goes back";
     case Happening::kill_daemon:
       return "the daemon is killed";
     case Happening::kill_between_changes:

@@ -25,17 +25,20 @@ enum class Happening {
   edit_env_bad,
   deploy,
   roll_back,
+  roll_back_to,  // a release that was good, whatever is known of it since
   pause,
   resume,
   remove_by_hand,
   stop_by_hand,
   kill_by_hand,
+  wear_out,     // web's process ends by itself from then on, again and again
   run_beside,   // a container with the labels of web, made by somebody else
   lose_volume,  // with the container that uses it
   restart_engine,
   remote_away,
   registry_away,
   compose_fails,
+  hinder_way_back,  // Compose fails once it goes back
   kill_daemon,
   kill_between_changes,  // of files
   cut_power,             // what was not synced is lost
