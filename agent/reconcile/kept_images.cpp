@@ -36,8 +36,18 @@ Task<Result<bool>> remove_retired_images(Docker& docker, const Store& store, std
   bool tidy = true;
   // Reads the releases after listing the tags, because a deployment may have begun meanwhile.
   const std::vector<std::string> stale = stale_tags(*tags, stack, store.releases());
+  if (stale.empty()) co_return true;
+  const auto containers = co_await docker.all_containers();
+  if (!containers) co_return containers.error();
+  std::set<std::string> in_use;
+  for (const Container& container : *containers) in_use.insert(container.image_id);
   for (const std::string& tag : stale) {
     const Result<Image> image = co_await docker.image(tag);
+    // Without its last tag an image that is in use would stay, and nobody would know of it.
+    if (image && image->repo_tags.size() == 1 && in_use.contains(image->id)) {
+      tidy = false;
+      continue;
+    }
     const Result<void> untagged = co_await docker.remove_image(tag);
     if (!untagged) co_return untagged.error();
     const Result<Image> still = co_await docker.image(tag);
