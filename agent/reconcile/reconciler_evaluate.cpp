@@ -19,6 +19,22 @@ constexpr std::chrono::milliseconds first_retry = std::chrono::seconds(30);
 // Upper bound of the polling interval for a missing image, in multiples of images.interval.
 constexpr int max_image_intervals = 4;
 
+// The rejected contents, and that of a deployment which failed by its own fault and waits to go
+// back: its rejection is written with its end.
+std::set<std::string> rejected_by_now(const Store& store) {
+  std::set<std::string> rejected = store.rejected();
+  const std::optional<Deployment>& waiting = store.in_flight();
+  const bool failed =
+      waiting && waiting->failure && waiting->failure->cause == FailureCause::release;
+  if (!failed || waiting->kind == DeploymentKind::operator_rollback) return rejected;
+  const std::string& content = store.find(waiting->release)->content_key;
+  const ReleaseRecord* const fallback = store.find(waiting->fallback);
+  // If it goes back to the same content, the repair failed, not the content.
+  const bool is_repair = fallback != nullptr && fallback->content_key == content;
+  if (!is_repair) rejected.insert(content);
+  return rejected;
+}
+
 }  // namespace
 
 Task<void> Reconciler::consider(DeployTarget deploy_target) {
@@ -111,7 +127,8 @@ Task<std::optional<Reconciler::Due>> Reconciler::assess_made(DeployTarget deploy
   input.is_asked = is_asked;
   input.is_plan_empty = plan.empty();
   input.current = store.current();
-  input.rejected = &store.rejected();
+  const std::set<std::string> rejected = rejected_by_now(store);
+  input.rejected = &rejected;
   input.releases = &store.releases();
   input.tries_count_since = docker_return_.back_at;
   const Assessment assessment = assess_candidate(input);
