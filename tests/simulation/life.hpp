@@ -128,7 +128,7 @@ class Life {
   int flight_ = 0;                             // the deployment that goes on
   int flight_hands_ = 0;                       // by its beginning
   int flight_kills_ = 0;
-  bool flight_waits_ = false;  // to go back later; another deployment may take its place
+  bool flight_waits_ = false;           // to go back later; another deployment may take its place
   std::set<std::string> lost_volumes_;  // that somebody removed
 };
 
