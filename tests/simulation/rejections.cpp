@@ -78,7 +78,7 @@ bool Life::was_left_to_itself(const Release& release) const {
 void Life::check_new_rejections() {
   const Store& store = daemon_->stack().store();
   const bool is_disturbed = hands_ != trial_.hands || kills_ - trial_.kills >= max_kills ||
-                            needs_a_person() || !store.problems().empty();
+                            needs_a_person() || !worn_out_.empty() || !store.problems().empty();
   // Somebody went back from it.
   if (is_disturbed || trial_.kind == DeploymentKind::operator_rollback) return;
   for (const auto& [number, release] : store.releases()) {
