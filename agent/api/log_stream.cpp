@@ -1,6 +1,7 @@
 #include "agent/api/log_stream.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -20,6 +21,7 @@ struct Backlog {
   // Container and its start: a container that is started again continues its log, but a reader ends
   // when the container does.
   std::set<std::pair<std::string, WallTime>> read;
+  std::map<std::string, WallTime> read_until;  // by container, once a reader of it has ended
   WakeEvent wake;
 };
 
@@ -33,7 +35,8 @@ Task<void> read_log(Docker* docker, std::string id, std::string prefix, LogRange
     full = backlog->text.size() >= max_backlog;
     return !full;
   };
-  const Result<void> ended = co_await docker->follow_logs(std::move(id), range, follow, on_line);
+  const Result<void> ended = co_await docker->follow_logs(id, range, follow, on_line);
+  backlog->read_until[id] = wall_now();
   if (!ended) backlog->text += prefix + " | (the log ends here: " + ended.error().message + ")\n";
   if (full) {
     backlog->text += prefix + " | (the log is cut off here: it comes faster than it is read; " +
@@ -48,6 +51,15 @@ bool is_wanted(const LogRequest& request, const Container& container) {
                                                container.service) != request.services.end();
 }
 
+// Docker notes a start after the first lines may have been written, but an end only after the last
+// line of that run. Between two looks there may have been several runs.
+WallTime end_of_what_was_read(const Backlog& backlog, const Container& container) {
+  const WallTime end_of_last_run = container.finished_at + std::chrono::milliseconds(1);
+  const auto until = backlog.read_until.find(container.id);
+  return until == backlog.read_until.end() ? end_of_last_run
+                                           : std::min(end_of_last_run, until->second);
+}
+
 void read_new(const std::vector<Container>& containers, bool is_first, const LogRequest& request,
               Docker* docker, TaskGroup* readers, Backlog* backlog) {
   for (const Container& container : containers) {
@@ -56,8 +68,10 @@ void read_new(const std::vector<Container>& containers, bool is_first, const Log
     if (!backlog->read.emplace(container.id, container.started_at).second) continue;
     std::string prefix = container.service;
     if (container.number > 1) prefix += "-" + std::to_string(container.number);
-    const LogRange range =
-        is_first ? LogRange{request.tail, {}} : LogRange{max_log_tail, container.started_at};
+    LogRange range{is_first ? request.tail : max_log_tail, {}};
+    if (!is_first && container.finished_at != WallTime()) {
+      range.since = end_of_what_was_read(*backlog, container);
+    }
     ++backlog->readers;
     readers->spawn(
         "logs", read_log(docker, container.id, std::move(prefix), range, request.follow, backlog));

@@ -169,8 +169,9 @@ def test_a_link_of_the_directory_s_owner_opens_nothing_that_he_may_not_read(any_
         link.symlink_to(secret)
         os.lchown(link, OWNER, OWNER)
         assert stack.wait_outcome(number, "rejected")["failure"]["cause"] == "host"
+        expected = f"link {link} belongs to user {OWNER}"
+        host.wait(lambda: expected in stack.status()["reason"], expected)
         status = stack.status()
-        assert f"link {link} belongs to user {OWNER}" in status["reason"], status
         assert str(secret) in status["reason"], status
         assert f"chown -h root: {link}" in status["reason"] + status["next"], status
         assert "of-root" not in str(status) + host.trimtab("status", "shop").stdout
