@@ -255,6 +255,8 @@ void Life::to_containers(const StoryEvent& event) {
   ++people_;
   if (event.what == Happening::wear_out) return wear_out();
   if (event.what == Happening::run_beside) {
+    // Nobody can promise anything for one that comes while Compose is at work.
+    if (compose_works()) return;
     Container like_web;
     // From another directory, under a name as Compose gives it, or by hand.
     const bool by_compose = event.detail / 2 % 2 == 0;
