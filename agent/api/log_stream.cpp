@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t max_backlog = 4 * 1024 * 1024;
 constexpr auto follow_interval = std::chrono::seconds(1);
 
-// What the readers have read and the client has not yet been sent.
+// Lines that were read from containers but not yet sent to the client.
 struct Backlog {
   explicit Backlog(asio::any_io_executor executor) : wake(std::move(executor)) {}
   std::string text;

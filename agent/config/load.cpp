@@ -489,7 +489,7 @@ void check_stacks(std::vector<LoadedStack>& stacks) {
   });
 }
 
-// Where a file comes from. Files in the configuration directory decide what root runs, so they must
+// The origin of a file. Files in the configuration directory decide what root runs, so they must
 // be trusted.
 enum class Origin { given, installed };
 

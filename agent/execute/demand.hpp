@@ -1,4 +1,4 @@
-// What the gate demands of a release. Pure.
+// The conditions that a release must meet to pass the gate. Pure.
 #pragma once
 
 #include "agent/config/settings.hpp"

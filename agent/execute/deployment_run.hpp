@@ -1,4 +1,4 @@
-// A deployment as its phases see it: the deployment as far as it has come, and what it works with.
+// A deployment in progress, as its phases see it: its record so far and its collaborators.
 #pragma once
 
 #include <functional>
@@ -29,17 +29,17 @@ struct DeploymentDeps {
   Compose& compose;
   Store& store;
   Progress& progress;
-  // Notified when the Engine tells of something, and when a phase need not go on.
+  // Notified on Engine events and when a phase need not continue.
   WakeEvent& engine_changed;
 };
 
-// Both are asked again whenever `engine_changed` is notified.
+// `superseded` and `paused` are called again whenever `engine_changed` is notified.
 struct RunnerCallbacks {
-  // Whether something newer than this release is wanted by now.
+  // Returns whether something newer than this release is wanted.
   std::function<bool(const Release&)> superseded;
-  // Whether an operator wants nothing to be changed.
+  // Returns whether an operator has paused the stack.
   std::function<bool()> paused;
-  // Makes sure that the release's compose.yaml is one that the present Compose can read.
+  // Ensures that the current Compose can read the release's compose.yaml.
   std::function<Task<Result<void>>(int release)> rerender_for_current_compose;
   std::map<std::string, std::uint64_t> pull_bytes;  // see Puller
   KnownValues values;                               // that nobody is to read in what is told

@@ -1,5 +1,5 @@
-// Performs a deployment: phase by phase as phase_machine.hpp decides, each recorded before its
-// effect, each effect safe to repeat. What the phases do is in phases/.
+// Runs a deployment phase by phase, as phase_machine.hpp decides. Each phase is recorded before its
+// effects, and each effect is safe to repeat. The phases themselves are in phases/.
 #pragma once
 
 #include <optional>
@@ -22,10 +22,10 @@ class DeploymentRunner {
  public:
   DeploymentRunner(DeploymentDeps deps, RunnerCallbacks hooks) : run_(deps, std::move(hooks)) {}
 
-  // Carries the deployment to its end. `resumed`: it was in flight when the daemon started. Nothing
-  // where request_stop() ended it between two phases: its record keeps it for the next start.
+  // Runs the deployment to its end. `resumed`: it was in flight when the daemon started. Returns
+  // nothing if request_stop() ended it between two phases: its record keeps it for the next start.
   Task<std::optional<DeploymentResult>> run(Deployment deployment, bool resumed);
-  // Records how the deployment ended, after run(), where that could not be written.
+  // Records how the deployment ended if run() could not write it.
   Task<Result<void>> record_end();
 
   // Ends a suspended deployment, whose place another takes.

@@ -1,4 +1,4 @@
-// What is recorded of a deployment that has ended. Pure, but for write_end().
+// The record of how a deployment ended. Pure, except for write_end().
 #pragma once
 
 #include <chrono>

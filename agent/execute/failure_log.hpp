@@ -1,4 +1,4 @@
-// What a failing service said last, for the release that failed.
+// The last log lines of a failing service, for the failure report.
 #pragma once
 
 #include <string>

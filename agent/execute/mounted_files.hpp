@@ -1,4 +1,4 @@
-// Which tracked files that containers mount are exchanged under them. Pure.
+// Finds the tracked files that are replaced under the containers that mount them. Pure.
 #pragma once
 
 #include <filesystem>

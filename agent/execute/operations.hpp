@@ -1,4 +1,4 @@
-// What a plan does to containers, as values: which operation comes after which, and which of the
+// A plan's operations on containers, as values: their order, and which of the
 // containers that are there it is about. Pure, so that a phase that is begun again after a crash
 // goes the same way as one that goes on.
 #pragma once

@@ -1,4 +1,4 @@
-// What comes after what in a run. Pure: the executor performs, this decides.
+// The order of a deployment's phases. Pure: DeploymentRunner runs the phases, this decides.
 #pragma once
 
 #include <optional>
@@ -22,18 +22,18 @@ struct PhaseOutcome {
   std::optional<Failure> failure;
 };
 
-// Whose fault a failure is, as a result.
+// Returns the result of a phase that failed for this cause.
 PhaseResult failed_by(FailureCause cause);
 
 // How a deployment ended.
 enum class DeploymentEnd {
   committed,
-  rejected,   // by content, before anything was touched
-  postponed,  // by the world, before anything was touched: to be tried again
+  rejected,   // the release failed before anything was touched
+  postponed,  // the host failed before anything was touched: retried later
   superseded,
   rolled_back,
-  failed,     // nothing to go back to, or going back failed
-  suspended,  // the host prevents going back: it stays in flight, to be tried again
+  failed,     // there is no fallback, or rolling back failed
+  suspended,  // the host prevents rolling back: it stays in flight and is retried
 };
 
 struct Next {
@@ -42,10 +42,10 @@ struct Next {
   friend bool operator==(const Next&, const Next&) = default;
 };
 
-// A phase is begun at most this often: after so many crashes in it, it counts as failed.
+// A phase that has crashed the daemon this many times counts as failed, so that a crash loop ends.
 inline constexpr int max_phase_attempts = 3;
 
-// What does not change while a deployment goes on.
+// Facts that stay the same throughout a deployment.
 struct DeploymentPolicy {
   bool fallback = false;   // there is a release to go back to
   bool automatic = false;  // failures roll back by themselves
@@ -53,11 +53,11 @@ struct DeploymentPolicy {
   bool after = false;
 };
 
-// After `phase` ended with `result`.
+// Returns the phase, or the end, that follows `phase` if it ended with `result`.
 Next next_phase(Phase phase, PhaseResult result, DeploymentPolicy policy);
 
-// After a start of the daemon found the deployment in `phase`, begun `phase_attempts` times
-// already.
+// Returns how to resume a deployment that was in `phase`, begun `phase_attempts` times, when the
+// daemon started.
 Next resume_phase(Phase phase, int phase_attempts, DeploymentPolicy policy);
 
 }  // namespace trimtab

@@ -12,7 +12,7 @@
 
 namespace trimtab {
 
-// What is to be applied.
+// The plan to apply.
 struct Application {
   int release = 0;  // that the plan leads to
   Plan plan;

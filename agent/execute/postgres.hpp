@@ -1,4 +1,4 @@
-// Which PostgreSQL runs, and which one a release brings.
+// Major versions of the running PostgreSQL and of the one in a release.
 #pragma once
 
 #include "agent/docker/docker.hpp"

@@ -23,7 +23,7 @@
 
 namespace trimtab {
 
-// What a roller works with; all outlive it.
+// Collaborators of a rolling update, which must all outlive it.
 struct RollingUpdateDeps {
   const StackSettings& settings;
   const std::string& project;
@@ -46,7 +46,7 @@ struct RollingUpdateSpec {
   bool going_back = false;               // a proxy that cannot be reloaded does not stop it
 };
 
-// What is there of a rolled service.
+// The containers of a rolled service.
 struct RollState {
   int outgoing = 0;
   int incoming = 0;

@@ -1,4 +1,4 @@
-// What is noted of what runs: before a plan touches it, and once it was verified.
+// Records the running set: before a plan touches it, and once it was verified.
 #pragma once
 
 #include <set>

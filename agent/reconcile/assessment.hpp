@@ -1,4 +1,4 @@
-// What becomes of a draft, and what people are told of it. Pure.
+// Decides what becomes of a candidate and how that is reported. Pure.
 #pragma once
 
 #include <map>
@@ -31,7 +31,7 @@ struct AssessmentInput {
 };
 Assessment assess_candidate(const AssessmentInput& input);
 
-// What situations are told with. Pointers outlive the call.
+// The facts that a stack status is made from. Pointers outlive the call.
 struct Record {
   std::string stack;
   const Releases* releases = nullptr;

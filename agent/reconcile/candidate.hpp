@@ -48,7 +48,7 @@ struct Candidate {
   ProjectContainers running;                // where nothing was deployed yet
 };
 
-// What became of the try to make one.
+// The result of building a candidate.
 struct CandidateResult {
   Release release;                           // as far as it came: commit, subject, inputs
   Inputs inputs;                             // all that was read to come so far

@@ -98,7 +98,7 @@ struct GoBack {
 struct TellBroken {
   Failure failure;
 };
-// What runs is what is asked for: nothing need be looked at.
+// The running release is up to date: nothing needs to be evaluated.
 struct AcceptCurrent {};
 struct Evaluate {
   DeployTarget deploy_target;
@@ -113,9 +113,9 @@ using StackAction =
 
 struct Decision {
   StackAction action;
-  // What failed before is looked at once more, although nothing has changed.
+  // Evaluates an earlier failure again, although nothing has changed.
   bool is_retry = false;
-  // What was judged before no longer counts.
+  // Ignores the earlier assessment.
   bool forgets_judgement = false;
   StackStatus verdict;
   // When to look again, unless something wakes. In the future; of an action that is not to rest,

@@ -1,4 +1,4 @@
-// What people are told of a deployment that has ended, and whether it is tried again. Pure.
+// Decides how the end of a deployment is reported and whether it is retried. Pure.
 #pragma once
 
 #include <optional>

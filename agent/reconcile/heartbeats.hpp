@@ -21,7 +21,7 @@ struct Heartbeats {
 // long for what it fetches.
 inline constexpr std::chrono::minutes stall_timeout{70};
 
-// What hangs, in words for people; "" if nothing does. Pure.
+// Returns the stalled part, in words; "" if there is none. Pure.
 std::string_view find_stalled(const Heartbeats& signs, SteadyClock::time_point now,
                               std::chrono::milliseconds silence);
 

@@ -8,7 +8,7 @@
 
 namespace trimtab {
 
-// Each try empties the staging folder, checks a commit out and runs Compose.
+// Each try empties the staging directory, checks a commit out and runs Compose.
 class MendTries {
  public:
   // `what`: all that the outcome depends on. Another than the one that failed is tried at once.

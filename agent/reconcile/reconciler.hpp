@@ -218,7 +218,7 @@ class Reconciler final {
   ReconcilerDeps deps_;
   Renderings renderings_;
   UnitKeeper unit_keeper_;
-  AsyncMutex workspace_lock_;  // the staging folder has one user at a time
+  AsyncMutex workspace_lock_;  // the staging directory has one user at a time
   Facts facts_;
   Observer observer_;
   Observation observation_;

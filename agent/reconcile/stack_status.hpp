@@ -1,4 +1,4 @@
-// What a person is told of a stack as a whole. Pure.
+// The status of a stack as a whole, in words. Pure.
 #pragma once
 
 #include <optional>

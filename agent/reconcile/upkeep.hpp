@@ -47,7 +47,7 @@ class Upkeep {
   // Whether the current release cannot be read, and it is time to have it rendered again. `tip`:
   // the commit that is asked for, with which another try may end otherwise.
   [[nodiscard]] bool is_rendering_to_mend(const std::string& tip);
-  // In the staging folder, which the caller holds.
+  // In the staging directory, which the caller holds.
   Task<void> mend_rendering(std::string tip);
   // Why the current release cannot be read; "": it can.
   [[nodiscard]] const std::string& unmended() const { return unmended_; }

@@ -1,4 +1,4 @@
-// What a kill has left of a file that was being written.
+// Temporary files that a killed daemon left behind.
 #pragma once
 
 #include <filesystem>

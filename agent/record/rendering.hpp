@@ -1,4 +1,4 @@
-// What a release's compose.yaml says.
+// The content of a release's compose.yaml.
 #pragma once
 
 #include "agent/model/release.hpp"

@@ -1,4 +1,4 @@
-// What is kept of one stack, in its directory below the state directory.
+// The persistent state of one stack, in its directory below the state directory.
 //
 // Writes are carried out by the disk thread, one after another, and are on the disk once they have
 // been awaited; only then do the accessors show them, if not said otherwise. A write that was begun

@@ -1,4 +1,4 @@
-// Which release is gone back to. Pure.
+// Chooses the release to roll back to. Pure.
 #pragma once
 
 #include <set>

@@ -9,7 +9,7 @@
 namespace trimtab::phases {
 namespace {
 
-// What is read once, before the gate.
+// Facts that are read once, before the gate.
 struct Observation {
   Rendering rendering;
   std::map<std::string, std::string> image_ids;
