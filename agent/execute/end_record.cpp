@@ -36,17 +36,21 @@ std::optional<WallTime> probation_until(const EndRecordInput& input) {
 }
 
 bool is_rejected(const EndRecordInput& input) {
-  const Deployment& deployment = *input.deployment;
   const bool failed = input.end == DeploymentEnd::rejected ||
                       input.end == DeploymentEnd::rolled_back || input.end == DeploymentEnd::failed;
-  const bool content = !deployment.failure || deployment.failure->cause == FailureCause::release;
-  // If the release that was restored has the same content, then the repair failed, not the content.
-  const bool is_new =
-      input.fallback == nullptr || input.fallback->content_key != input.release->content_key;
-  return failed && content && is_new && deployment.kind != DeploymentKind::operator_rollback;
+  return failed && is_content_at_fault(*input.deployment, *input.release, input.fallback);
 }
 
 }  // namespace
+
+bool is_content_at_fault(const Deployment& deployment, const Release& release,
+                         const Release* fallback) {
+  const bool is_by_release =
+      !deployment.failure || deployment.failure->cause == FailureCause::release;
+  // If the release that is restored has the same content, then the repair failed, not the content.
+  const bool is_new = fallback == nullptr || fallback->content_key != release.content_key;
+  return is_by_release && is_new && deployment.kind != DeploymentKind::operator_rollback;
+}
 
 EndRecord end_record_of(const EndRecordInput& input) {
   const Deployment& deployment = *input.deployment;

@@ -31,6 +31,12 @@ struct EndRecord {
 
 EndRecord end_record_of(const EndRecordInput& input);
 
+// Whether a failure of the deployment says that the release's content is bad. It does not if the
+// host is to blame, if an operator went back to it, or if a repair failed of what was running.
+// `fallback`: null if there is none.
+bool is_content_at_fault(const Deployment& deployment, const Release& release,
+                         const Release* fallback);
+
 // Writes it, the end at last. May be repeated. Errors: those of writing; not_found where the
 // release is gone.
 Task<Result<void>> write_end(Store& store, DeploymentEnd end, Deployment deployment,

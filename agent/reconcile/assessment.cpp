@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/execute/end_record.hpp"
 #include "agent/reconcile/vain_tries.hpp"
 #include "agent/record/way_back.hpp"
 #include "agent/resolve/verdict.hpp"
@@ -9,9 +10,30 @@
 
 namespace trimtab {
 
+namespace {
+
+// Null if what was deployed last did not become good.
+const ReleaseRecord* good_one(const ReleaseRecord* current) {
+  return current != nullptr && current->outcome == Outcome::good ? current : nullptr;
+}
+
+}  // namespace
+
+std::set<std::string> contents_not_tried(std::set<std::string> rejected,
+                                         const std::optional<Deployment>& in_flight,
+                                         const Releases& releases) {
+  if (!in_flight || !in_flight->failure) return rejected;
+  const auto release = releases.find(in_flight->release);
+  if (release == releases.end()) return rejected;
+  const auto fallback = releases.find(in_flight->fallback);
+  const bool is_at_fault = is_content_at_fault(
+      *in_flight, release->second, fallback == releases.end() ? nullptr : &fallback->second);
+  if (is_at_fault) rejected.insert(release->second.content_key);
+  return rejected;
+}
+
 Assessment assess_candidate(const AssessmentInput& input) {
-  const ReleaseRecord* const good =
-      input.current != nullptr && input.current->outcome == Outcome::good ? input.current : nullptr;
+  const ReleaseRecord* const good = good_one(input.current);
   const Content content{input.candidate->commit, input.candidate->content_key};
   const Verdict verdict = assess(content, good, *input.rejected, input.is_asked);
   if (verdict == Verdict::rejected) return Assessment::rejected;
@@ -21,6 +43,14 @@ Assessment assess_candidate(const AssessmentInput& input) {
   if (verdict == Verdict::nothing && input.is_plan_empty) return Assessment::nothing;
   if (verdict == Verdict::record && input.is_plan_empty) return Assessment::record;
   return Assessment::deploy;
+}
+
+DeploymentKind kind_of_deployment(Assessment assessment, const Release& candidate,
+                                  const ReleaseRecord* current) {
+  if (assessment == Assessment::record) return DeploymentKind::record_only;
+  const ReleaseRecord* const good = good_one(current);
+  const bool is_repair = good != nullptr && good->content_key == candidate.content_key;
+  return is_repair ? DeploymentKind::repair : DeploymentKind::deploy;
 }
 
 StackStatus status_of_rejected(const Record& record, const Release& candidate) {

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "agent/model/deployment.hpp"
 #include "agent/model/release_record.hpp"
 #include "agent/reconcile/stack_status.hpp"
 
@@ -19,17 +21,27 @@ enum class Assessment {
   deploy,
 };
 
+// The contents that are not tried without being asked for: the rejected ones, and that of a
+// deployment which failed by its own fault and waits to go back. Its rejection is written with its
+// end.
+std::set<std::string> contents_not_tried(std::set<std::string> rejected,
+                                         const std::optional<Deployment>& in_flight,
+                                         const Releases& releases);
+
 // Pointers outlive the call.
 struct AssessmentInput {
   const Release* candidate = nullptr;
-  bool is_asked = false;                   // an operator asks
-  bool is_plan_empty = false;              // nothing of what runs would change
-  const ReleaseRecord* current = nullptr;  // null before the first
-  const std::set<std::string>* rejected = nullptr;
+  bool is_asked = false;                            // an operator asks
+  bool is_plan_empty = false;                       // nothing of what runs would change
+  const ReleaseRecord* current = nullptr;           // null before the first
+  const std::set<std::string>* rejected = nullptr;  // as contents_not_tried() says
   const Releases* releases = nullptr;
   WallTime tries_count_since;  // what failed before is not counted
 };
 Assessment assess_candidate(const AssessmentInput& input);
+// The kind of the deployment of a candidate that is assessed as record or deploy.
+DeploymentKind kind_of_deployment(Assessment assessment, const Release& candidate,
+                                  const ReleaseRecord* current);
 
 // The facts that a stack status is made from. Pointers outlive the call.
 struct Record {

@@ -19,22 +19,6 @@ constexpr std::chrono::milliseconds first_retry = std::chrono::seconds(30);
 // Upper bound of the polling interval for a missing image, in multiples of images.interval.
 constexpr int max_image_intervals = 4;
 
-// The rejected contents, and that of a deployment which failed by its own fault and waits to go
-// back: its rejection is written with its end.
-std::set<std::string> rejected_by_now(const Store& store) {
-  std::set<std::string> rejected = store.rejected();
-  const std::optional<Deployment>& waiting = store.in_flight();
-  const bool failed =
-      waiting && waiting->failure && waiting->failure->cause == FailureCause::release;
-  if (!failed || waiting->kind == DeploymentKind::operator_rollback) return rejected;
-  const std::string& content = store.find(waiting->release)->content_key;
-  const ReleaseRecord* const fallback = store.find(waiting->fallback);
-  // If it goes back to the same content, the repair failed, not the content.
-  const bool is_repair = fallback != nullptr && fallback->content_key == content;
-  if (!is_repair) rejected.insert(content);
-  return rejected;
-}
-
 }  // namespace
 
 Task<void> Reconciler::consider(DeployTarget deploy_target) {
@@ -127,7 +111,8 @@ Task<std::optional<Reconciler::Due>> Reconciler::assess_made(DeployTarget deploy
   input.is_asked = is_asked;
   input.is_plan_empty = plan.empty();
   input.current = store.current();
-  const std::set<std::string> rejected = rejected_by_now(store);
+  const std::set<std::string> rejected =
+      contents_not_tried(store.rejected(), store.in_flight(), store.releases());
   input.rejected = &rejected;
   input.releases = &store.releases();
   input.tries_count_since = docker_return_.back_at;
@@ -164,11 +149,7 @@ Task<std::optional<Reconciler::Due>> Reconciler::assess_made(DeployTarget deploy
   std::vector<std::string> stop_first = co_await fit_memory(&candidate.rendering, &plan);
   candidate.notices.insert(candidate.notices.end(), stop_first.begin(), stop_first.end());
   Due due;
-  const bool is_repair = input.current != nullptr && input.current->outcome == Outcome::good &&
-                         input.current->content_key == candidate.release.content_key;
-  due.kind = assessment == Assessment::record ? DeploymentKind::record_only
-             : is_repair                      ? DeploymentKind::repair
-                                              : DeploymentKind::deploy;
+  due.kind = kind_of_deployment(assessment, candidate.release, input.current);
   due.candidate = std::move(candidate);
   due.plan = std::move(plan);
   due.preflight_report = std::move(preflight_report);

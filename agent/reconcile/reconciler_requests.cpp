@@ -323,8 +323,10 @@ Task<Result<PlanAnswer>> Reconciler::plan() {
   answer.plan = make_plan(target_of(candidate.release, candidate.rendering),
                           renderings_.base_of_plans(), observed_for(candidate), true);
   co_await fit_memory(&candidate.rendering, &answer.plan);
-  const bool rejected =
-      has_errors(answer.findings) || deps_.store.rejected().contains(candidate.release.content_key);
+  const Store& store = deps_.store;
+  const bool rejected = has_errors(answer.findings) ||
+                        contents_not_tried(store.rejected(), store.in_flight(), store.releases())
+                            .contains(candidate.release.content_key);
   answer.verdict = answer.plan.empty() ? "nothing to do" : rejected ? "rejected" : "would deploy";
   co_return answer;
 }

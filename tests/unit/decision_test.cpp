@@ -375,6 +375,69 @@ TEST(Assessment, OfADraft) {
   }
 }
 
+TEST(Assessment, WhatFailedAndWaitsToGoBackIsNotTried) {
+  using enum DeploymentKind;
+  struct Row {
+    const char* what;
+    int release, fallback;
+    DeploymentKind kind;
+    std::optional<FailureCause> cause;  // absent: it has not failed
+    std::set<std::string> expected;
+  };
+  const std::set<std::string> kept{"bad"};
+  const std::set<std::string> more{"bad", "new"};
+  const Releases releases{{1, release_with(1, "a", "runs", Outcome::good)},
+                          {2, release_with(2, "b", "new", Outcome::in_progress)},
+                          {3, release_with(3, "c", "runs", Outcome::in_progress)}};
+  const std::vector<Row> rows{
+      {"it has failed", 2, 1, deploy, FailureCause::release, more},
+      {"it has failed, and there is nothing to go back to", 2, 0, deploy, FailureCause::release,
+       more},
+      {"it has failed on probation", 2, 1, probation_rollback, FailureCause::release, more},
+      {"it is under way", 2, 1, deploy, std::nullopt, kept},
+      {"the host made it fail", 2, 1, deploy, FailureCause::host, kept},
+      {"an operator went back to it", 2, 1, operator_rollback, FailureCause::release, kept},
+      {"a repair of what runs", 3, 1, repair, FailureCause::release, kept},
+      {"its release is gone", 9, 1, deploy, FailureCause::release, kept},
+  };
+  for (const Row& row : rows) {
+    Deployment in_flight;
+    in_flight.release = row.release;
+    in_flight.fallback = row.fallback;
+    in_flight.kind = row.kind;
+    if (row.cause) {
+      in_flight.failure = failure_of("web exited");
+      in_flight.failure->cause = *row.cause;
+    }
+    EXPECT_EQ(contents_not_tried(kept, in_flight, releases), row.expected) << row.what;
+  }
+  EXPECT_EQ(contents_not_tried(kept, std::nullopt, releases), kept);
+}
+
+TEST(Assessment, SaysWhichKindOfDeploymentIsDue) {
+  struct Row {
+    const char* what;
+    Assessment assessment;
+    std::string content;
+    Outcome current;
+    DeploymentKind expected;
+  };
+  using enum Assessment;
+  const std::vector<Row> rows{
+      {"another commit", record, "runs", Outcome::good, DeploymentKind::record_only},
+      {"part of it is down", deploy, "runs", Outcome::good, DeploymentKind::repair},
+      {"another content", deploy, "new", Outcome::good, DeploymentKind::deploy},
+      {"the same once more", deploy, "runs", Outcome::failed, DeploymentKind::deploy},
+  };
+  for (const Row& row : rows) {
+    const ReleaseRecord current = release_with(1, "a", "runs", row.current);
+    const ReleaseRecord candidate = release_with(0, "b", row.content, Outcome::in_progress);
+    EXPECT_EQ(kind_of_deployment(row.assessment, candidate, &current), row.expected) << row.what;
+  }
+  const ReleaseRecord first = release_with(0, "a", "new", Outcome::in_progress);
+  EXPECT_EQ(kind_of_deployment(deploy, first, nullptr), DeploymentKind::deploy);
+}
+
 TEST(Assessment, WhatTheHostMakesFailIsTriedAFewTimesAlone) {
   Releases releases;
   const WallTime now = wall_now();
