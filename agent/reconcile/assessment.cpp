@@ -6,7 +6,6 @@
 #include "agent/reconcile/vain_tries.hpp"
 #include "agent/record/way_back.hpp"
 #include "agent/resolve/verdict.hpp"
-#include "common/hash.hpp"
 
 namespace trimtab {
 
@@ -110,22 +109,6 @@ StackStatus status_of_failed(const Record& record, const ReleaseRecord& release,
   const std::string alone = before == nullptr ? ", and there is nothing to go back to" : "";
   return StackStatus{StackState::failed, who + " failed" + alone + why,
                      "what runs was left as it is; " + again};
-}
-
-bool is_by_host(const std::vector<PreflightFinding>& findings) {
-  return std::all_of(findings.begin(), findings.end(), [](const PreflightFinding& finding) {
-    return finding.severity == PreflightFinding::Severity::warning ||
-           finding.cause == FailureCause::host;
-  });
-}
-
-std::string key_of(const std::vector<PreflightFinding>& findings) {
-  std::string all;
-  for (const PreflightFinding& finding : findings) {
-    if (finding.severity == PreflightFinding::Severity::warning) continue;
-    all += finding.name + '\n' + finding.subject + '\n';
-  }
-  return sha256_hex(all);
 }
 
 std::string describe_cause(const Release& candidate, const Release* current) {

@@ -56,11 +56,6 @@ StackStatus status_of_rejected(const Record& record, const Release& candidate);
 StackStatus status_of_vain(const Record& record, const Release& candidate);
 StackStatus status_of_failed(const Record& record, const ReleaseRecord& release, Outcome outcome);
 
-// Whether the host alone keeps the release from being deployed.
-bool is_by_host(const std::vector<PreflightFinding>& findings);
-// What was found, whatever the words and figures: the same mistake has the same key.
-std::string key_of(const std::vector<PreflightFinding>& findings);
-
 // Why a draft is deployed, for people. `current`: null before the first.
 std::string describe_cause(const Release& candidate, const Release* current);
 

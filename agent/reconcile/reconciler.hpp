@@ -18,6 +18,7 @@
 #include "agent/reconcile/preflight_report.hpp"
 #include "agent/reconcile/probation_watch.hpp"
 #include "agent/reconcile/projects.hpp"
+#include "agent/reconcile/rejection.hpp"
 #include "agent/reconcile/renderings.hpp"
 #include "agent/reconcile/reporter.hpp"
 #include "agent/reconcile/requests.hpp"
@@ -243,12 +244,6 @@ class Reconciler final {
     int failures = 0;
   };
   Backoff backoff_;
-  // For the images of a commit.
-  struct ImageWait {
-    std::string commit;  // "": for none
-    SteadyClock::time_point since;
-    int questions = 0;  // asked in vain
-  };
   ImageWait image_wait_;
   struct DockerReturn {
     bool was_lost = false;

@@ -16,8 +16,6 @@ namespace trimtab {
 namespace {
 
 constexpr std::chrono::milliseconds first_retry = std::chrono::seconds(30);
-// Upper bound of the polling interval for a missing image, in multiples of images.interval.
-constexpr int max_image_intervals = 4;
 
 }  // namespace
 
@@ -219,24 +217,12 @@ Task<std::vector<std::string>> Reconciler::fit_memory(const Rendering* rendering
 Task<Result<void>> Reconciler::record_rejection(DeployTarget deploy_target, Release release,
                                                 std::vector<PreflightFinding> findings) {
   Store& store = deps_.store;
-  const PreflightFinding first = findings.front();
-  last_assessment_.verdict =
-      StackStatus{StackState::failed,
-                  short_commit(release.commit) + " is rejected: " + first.message, first.hint};
-  // The key is not the content's, because a file that does not affect the content may fix the
-  // problem.
-  std::string key = release.inputs_key;
-  const bool by_host = is_by_host(findings);
-  const std::string separator = first.hint.empty() ? "" : "; ";
-  if (by_host) {
-    // It can be deployed unchanged once the host is in order.
-    key += "-here-" + key_of(findings);
-    last_assessment_.verdict.next += separator + "looked at again in " + human_duration(back_off());
-  } else {
-    last_assessment_.verdict.next +=
-        separator + "once it is corrected, it is tried again by itself";
-  }
-  if (store.rejected().contains(key) && deploy_target.request.empty()) {
+  const Rejection rejection = rejection_of(release, findings);
+  const Failure& failure = rejection.failure;
+  std::optional<std::chrono::milliseconds> again;
+  if (rejection.is_by_host) again = back_off();
+  last_assessment_.verdict = status_of_rejection(release, rejection, again);
+  if (store.rejected().contains(rejection.key) && deploy_target.request.empty()) {
     co_return Result<void>();
   }
   release.number = store.next_number();
@@ -249,24 +235,19 @@ Task<Result<void>> Reconciler::record_rejection(DeployTarget deploy_target, Rele
   ended.started_at = wall_now();
   ended.ended_at = ended.started_at;
   ended.outcome = Outcome::rejected;
-  Failure failure;
-  failure.cause = by_host ? FailureCause::host : FailureCause::release;
-  failure.phase = "checking";
-  failure.reason = first.message;
-  failure.hint = first.hint;
   ended.failure = failure;
   Result<void> written = co_await store.save(release);
   if (written) written = co_await store.save(ended);
-  if (written) written = co_await store.reject(key);
+  if (written) written = co_await store.reject(rejection.key);
   if (!written) co_return written;
   const std::string what = " is rejected";
   reporter_.report(Milestone::rejected, spdlog::level::warn,
                    release_text(release.number) + " (" + short_commit(release.commit) + ")" + what +
-                       ", nothing was touched: " + first.message,
+                       ", nothing was touched: " + failure.reason,
                    &release);
   reporter_.release_ended(*store.find(release.number), failure,
-                          release_text(release.number) + what + ": " + first.message);
-  end_request(deploy_target.request, "rejected", release.number, first.message);
+                          release_text(release.number) + what + ": " + failure.reason);
+  end_request(deploy_target.request, "rejected", release.number, failure.reason);
   co_return Result<void>();
 }
 
@@ -274,21 +255,17 @@ Task<void> Reconciler::wait_for_images(DeployTarget deploy_target, Release relea
                                        std::vector<std::string> missing) {
   const auto now = SteadyClock::now();
   const ImageSettings& images = deps_.settings.images;
-  if (image_wait_.commit != release.commit) image_wait_ = ImageWait{release.commit, now, 0};
-  const auto waited = now - image_wait_.since;
+  ImageWaitStep step =
+      next_image_wait(std::move(image_wait_), release.commit, now, images, random_jitter());
+  image_wait_ = std::move(step.wait);
   const std::string names = join(missing, ", ");
-  if (waited < images.wait) {
-    // With increasing intervals, but not beyond the end of the waiting time.
-    const std::chrono::milliseconds asked_again =
-        std::min({next_interval(images.interval, image_wait_.questions++, random_jitter()),
-                  images.interval * max_image_intervals,
-                  std::chrono::ceil<std::chrono::milliseconds>(images.wait - waited)});
+  if (step.again) {
     last_assessment_.verdict = StackStatus{
         StackState::waiting,
         short_commit(release.commit) + " waits for an image that is not in its registry: " + names,
-        "asked again in " + human_duration(asked_again) + ", given up after " +
+        "asked again in " + human_duration(*step.again) + ", given up after " +
             format_duration(images.wait)};
-    backoff_.retry_at = now + asked_again;
+    backoff_.retry_at = now + *step.again;
     co_return;
   }
   PreflightFinding finding;

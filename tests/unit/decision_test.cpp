@@ -7,6 +7,7 @@
 #include "agent/reconcile/assessment.hpp"
 #include "agent/reconcile/decide.hpp"
 #include "agent/reconcile/ending.hpp"
+#include "agent/reconcile/rejection.hpp"
 #include "agent/reconcile/requests.hpp"
 #include "agent/reconcile/vain_tries.hpp"
 
@@ -465,6 +466,91 @@ TEST(Assessment, WhatTheHostMakesFailIsTriedAFewTimesAlone) {
   input.is_asked = false;
   input.tries_count_since = now + seconds(1);  // Docker was started anew
   EXPECT_EQ(assess_candidate(input), Assessment::deploy);
+}
+
+// ---- Rejections ------------------------------------------------------------------------------
+
+PreflightFinding found(const std::string& name, const std::string& subject, FailureCause cause,
+                       PreflightFinding::Severity severity = PreflightFinding::Severity::error) {
+  PreflightFinding finding;
+  finding.name = name;
+  finding.subject = subject;
+  finding.message = name + " of " + subject;
+  finding.cause = cause;
+  finding.severity = severity;
+  return finding;
+}
+
+TEST(Rejection, IsTheHostsIfTheHostAloneIsInTheWay) {
+  constexpr auto warning = PreflightFinding::Severity::warning;
+  const auto port = found("port-taken", "80", FailureCause::host);
+  const auto other_port = found("port-taken", "443", FailureCause::host);
+  const auto mount = found("mount-missing", "./conf", FailureCause::release);
+  const auto root = found("privileged", "web", FailureCause::release, warning);
+  struct Row {
+    const char* what;
+    std::vector<PreflightFinding> findings;
+    bool is_by_host;
+  };
+  const std::vector<Row> rows{
+      {"the host alone", {port}, true},
+      {"the commit alone", {mount}, false},
+      {"both", {port, mount}, false},
+      {"a warning counts for nothing", {port, root}, true},
+  };
+  const ReleaseRecord release = release_with(2, "b", "new", Outcome::in_progress);
+  for (const Row& row : rows) {
+    const Rejection rejection = rejection_of(release, row.findings);
+    EXPECT_EQ(rejection.is_by_host, row.is_by_host) << row.what;
+    EXPECT_EQ(rejection.failure.cause == FailureCause::host, row.is_by_host) << row.what;
+    EXPECT_EQ(rejection.key == release.inputs_key, !row.is_by_host) << row.what;
+    EXPECT_EQ(rejection.failure.reason, row.findings.front().message) << row.what;
+  }
+  // The same trouble with the same inputs is recorded once.
+  PreflightFinding reworded = port;
+  reworded.message = "port 80 is taken by nginx";
+  const std::string key = rejection_of(release, {port}).key;
+  EXPECT_EQ(rejection_of(release, {reworded, root}).key, key);
+  EXPECT_NE(rejection_of(release, {other_port}).key, key);
+}
+
+TEST(Rejection, SaysWhenItIsLookedAtAgain) {
+  const ReleaseRecord release = release_with(2, "b", "new", Outcome::in_progress);
+  PreflightFinding finding = found("port-taken", "80", FailureCause::host);
+  const Rejection bare = rejection_of(release, {finding});
+  EXPECT_EQ(status_of_rejection(release, bare, seconds(30)),
+            (StackStatus{StackState::failed, "b is rejected: port-taken of 80",
+                         "looked at again in 30 s"}));
+  finding.hint = "stop it";
+  const Rejection hinted = rejection_of(release, {finding});
+  EXPECT_EQ(status_of_rejection(release, hinted, std::nullopt).next,
+            "stop it; once it is corrected, it is tried again by itself");
+}
+
+TEST(ImageWait, AsksLessAndLessOftenUntilItsEnd) {
+  ImageSettings settings;
+  settings.interval = seconds(10);
+  settings.wait = seconds(100);
+  constexpr double no_jitter = 0.5;
+  const SteadyClock::time_point start(hours(1));
+  auto now = start;
+  std::vector<long> asked;
+  ImageWaitStep step;
+  for (;;) {
+    step = next_image_wait(std::move(step.wait), "b", now, settings, no_jitter);
+    if (!step.again) break;
+    asked.push_back(std::chrono::duration_cast<seconds>(*step.again).count());
+    now += *step.again;
+  }
+  EXPECT_EQ(asked, (std::vector<long>{10, 20, 40, 30}));
+  EXPECT_EQ(now, start + settings.wait);
+  // Another commit waits anew.
+  step = next_image_wait(std::move(step.wait), "c", now, settings, no_jitter);
+  ASSERT_TRUE(step.again);
+  EXPECT_EQ(*step.again, seconds(10));
+  settings.wait = seconds(0);
+  step = next_image_wait(ImageWait(), "d", now, settings, no_jitter);
+  EXPECT_FALSE(step.again) << "it waits although it must not";
 }
 
 // ---- Ends -------------------------------------------------------------------------------------
