@@ -22,6 +22,7 @@
 
 #include "common/hash.hpp"
 #include "common/http_parser.hpp"
+#include "common/resolver.hpp"
 
 namespace trimtab::http {
 
@@ -188,13 +189,12 @@ void start_attempt(const std::shared_ptr<Attempts>& attempts, const tcp::endpoin
 
 // Alternates IPv6 and IPv4, beginning with the family that the resolver prefers: RFC 8305,
 // section 4.
-std::vector<tcp::endpoint> interleave_families(const tcp::resolver::results_type& found) {
+std::vector<tcp::endpoint> interleave_families(const std::vector<tcp::endpoint>& found) {
   std::deque<tcp::endpoint> first;
   std::deque<tcp::endpoint> second;
-  for (const auto& entry : found) {
-    const bool like_first =
-        first.empty() || entry.endpoint().protocol() == first.front().protocol();
-    (like_first ? first : second).push_back(entry.endpoint());
+  for (const tcp::endpoint& address : found) {
+    const bool like_first = first.empty() || address.protocol() == first.front().protocol();
+    (like_first ? first : second).push_back(address);
   }
   std::vector<tcp::endpoint> addresses;
   while (addresses.size() < max_addresses && !(first.empty() && second.empty())) {
@@ -213,16 +213,10 @@ std::vector<tcp::endpoint> interleave_families(const tcp::resolver::results_type
 Task<Result<std::unique_ptr<tcp::socket>>> connect_host(const Endpoint& endpoint, std::string host,
                                                         std::uint16_t port) {
   const auto executor = co_await asio::this_coro::executor;
-  tcp::resolver resolver(executor);
-  error_code ec;
-  const auto flags = tcp::resolver::numeric_service;
-  const tcp::resolver::results_type found = co_await resolver.async_resolve(
-      host, std::to_string(port), flags, asio::redirect_error(asio::use_awaitable, ec));
-  if (ec) {
-    co_return Error{
-        Errc::unavailable, "cannot find the address of " + host + ": " + ec.message(), {}};
-  }
-  const std::vector<tcp::endpoint> addresses = interleave_families(found);
+  auto finding = resolve(std::move(host), port);
+  const auto found = co_await std::move(finding);
+  if (!found) co_return found.error();
+  const std::vector<tcp::endpoint> addresses = interleave_families(*found);
   const auto attempts = std::make_shared<Attempts>(executor);
   // Closes the remaining attempts when one has succeeded or the caller was cancelled.
   const auto give_up = [](Attempts* all) {
@@ -235,6 +229,7 @@ Task<Result<std::unique_ptr<tcp::socket>>> connect_host(const Endpoint& endpoint
     if (more) start_attempt(attempts, addresses[attempts->sockets.size()]);
     attempts->changed.expires_after(attempt_delay);
     if (!more) attempts->changed.expires_at(SteadyClock::time_point::max());
+    error_code ec;
     co_await attempts->changed.async_wait(asio::redirect_error(asio::use_awaitable, ec));
     const auto cancelled = co_await asio::this_coro::cancellation_state;
     if (cancelled.cancelled() != asio::cancellation_type::none) {

@@ -29,8 +29,7 @@ Result<Endpoint> endpoint_for(const Url& url, const Proxies& proxies, std::strin
 
 struct Limits {
   std::size_t body_bytes = 8 * 1024 * 1024;
-  // For one exchange including connecting. Resolving a name cannot be interrupted and may exceed
-  // it.
+  // For one exchange including connecting.
   SteadyClock::duration timeout = std::chrono::seconds(30);
 };
 
