@@ -1,7 +1,5 @@
 #include "agent/reconcile/inputs.hpp"
 
-#include <sys/stat.h>
-
 #include "common/guarded_file.hpp"
 #include "common/hash.hpp"
 
@@ -55,12 +53,13 @@ Inputs inputs_of(const StackSettings& settings, const Release& release) {
 }
 
 Inputs present_inputs(const StackSettings& settings, const std::string& commit, const Facts& facts,
-                      const Inputs& evaluated) {
+                      const Inputs& evaluated, InputHashes& hashes) {
   Inputs inputs;
   inputs.commit = commit;
   inputs.settings = shaping_settings(settings);
+  const auto now = SteadyClock::now();
   for (const auto& [path, hash] : evaluated.files) {
-    inputs.files[path] = input_hash(read_input(settings.directory, path));
+    inputs.files[path] = hashes.hash_of(settings.directory, path, now);
   }
   for (const auto& [image, digest] : evaluated.digests) {
     const auto fact = facts.digests.find(image);
@@ -74,17 +73,7 @@ Inputs present_inputs(const StackSettings& settings, const std::string& commit, 
 std::string stamp_of_files(const fs::path& live, const Inputs& inputs) {
   std::string stamp;
   for (const auto& [path, hash] : inputs.files) {
-    struct stat info {};
-    // Follows links: the file that would be read is what counts.
-    if (::stat(input_path(live, path).c_str(), &info) != 0) info = {};
-    for (const auto part :
-         {static_cast<long long>(info.st_ino), static_cast<long long>(info.st_size),
-          static_cast<long long>(info.st_mtim.tv_sec), static_cast<long long>(info.st_mtim.tv_nsec),
-          static_cast<long long>(info.st_ctim.tv_sec),
-          static_cast<long long>(info.st_ctim.tv_nsec)}) {
-      stamp += std::to_string(part) + ' ';
-    }
-    stamp += path + '\n';
+    stamp += stamp_of_file(input_path(live, path)) + path + '\n';
   }
   return stamp;
 }

@@ -7,6 +7,7 @@
 #include "agent/config/settings.hpp"
 #include "agent/model/facts.hpp"
 #include "agent/model/release.hpp"
+#include "agent/reconcile/input_hashes.hpp"
 #include "agent/resolve/keys.hpp"
 #include "common/result.hpp"
 
@@ -41,9 +42,10 @@ std::map<std::string, std::string> watched_digests(const Release& release);
 Inputs inputs_of(const StackSettings& settings, const Release& release);
 
 // The same inputs as `evaluated`, each as it is now: the settings, the files on the disk and what
-// the registries said last. `commit`: the one that is asked for now.
+// the registries said last. `commit`: the one that is asked for now. `hashes`: kept from call to
+// call.
 Inputs present_inputs(const StackSettings& settings, const std::string& commit, const Facts& facts,
-                      const Inputs& evaluated);
+                      const Inputs& evaluated, InputHashes& hashes);
 
 // Changes if one of the files is written, replaced, made or removed; reads none of them.
 std::string stamp_of_files(const std::filesystem::path& live, const Inputs& inputs);

@@ -87,8 +87,12 @@ Task<Snapshot> Reconciler::take_snapshot() {
   // Before the unit may be started.
   if (!deps_.engine.error()) co_await upkeep_.keep_boot_files(observation_.foreign);
   co_await unit_keeper_.check(stack_unit(), !deps_.engine.error());
+  const std::set<std::string> taken = services_taken_by(observation_.foreign);
   co_await observe();
-  if (!deps_.engine.error()) co_await upkeep_.keep_boot_files(observation_.foreign);
+  const bool is_still_so = services_taken_by(observation_.foreign) == taken;
+  if (!is_still_so && !deps_.engine.error()) {
+    co_await upkeep_.keep_boot_files(observation_.foreign);
+  }
   Snapshot now;
   now.now = SteadyClock::now();
   now.stack = deps_.settings.name;

@@ -239,6 +239,7 @@ class Reconciler final {
     std::optional<std::pair<std::string, Rendering>> lacks_names;
   };
   LastAssessment last_assessment_;
+  InputHashes input_hashes_;
   struct Backoff {
     std::optional<SteadyClock::time_point> retry_at;
     int failures = 0;

@@ -49,8 +49,9 @@ Task<std::optional<Reconciler::Due>> Reconciler::evaluate(DeployTarget deploy_ta
   }
   const AsyncMutex::Guard turn = co_await wait_for(workspace_lock_);
   // The key as it would be computed now, so that a failure on the way is not retried too early.
-  last_assessment_.key = inputs_key(present_inputs(deps_.settings, deploy_target.tip.commit, facts_,
-                                                   last_assessment_.evaluated.value_or(Inputs{})));
+  last_assessment_.key =
+      inputs_key(present_inputs(deps_.settings, deploy_target.tip.commit, facts_,
+                                last_assessment_.evaluated.value_or(Inputs{}), input_hashes_));
   if (!deploy_target.is_fetched) {
     const Result<std::string> fetched = co_await deps_.git->fetch(deploy_target.tip);
     if (!fetched) {

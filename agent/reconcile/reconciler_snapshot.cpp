@@ -91,7 +91,8 @@ ProbationWatch::Check Reconciler::check_probation() {
                           deps_.settings.gate.probation);
 }
 
-// Checks whether everything that the commit's evaluation depended on is unchanged. Reads files.
+// Checks whether everything that the commit's evaluation depended on is unchanged. Reads files
+// that may have changed.
 void Reconciler::check_inputs(Snapshot* now) {
   if (now->is_stopped || now->is_moving || now->is_paused || now->docker_error || !now->tip) return;
   const StackSettings& settings = deps_.settings;
@@ -99,7 +100,7 @@ void Reconciler::check_inputs(Snapshot* now) {
   const Inputs of_current = current == nullptr ? Inputs{} : inputs_of(settings, *current);
   if (!last_assessment_.evaluated) last_assessment_.evaluated = of_current;
   const auto present = [&](const Inputs& inputs) {
-    return inputs_key(present_inputs(settings, now->tip->commit, facts_, inputs));
+    return inputs_key(present_inputs(settings, now->tip->commit, facts_, inputs, input_hashes_));
   };
   now->evaluated_key = last_assessment_.key;
   now->present_key = present(*last_assessment_.evaluated);

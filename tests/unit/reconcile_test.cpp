@@ -572,8 +572,10 @@ TEST(Inputs, EachThatWasReadCountsAndNoOther) {
             (std::map<std::string, std::string>{{"acme/api:latest", "sha256:1"}}));
   evaluated.digests["acme/worker:2"] = missing_image;
   Facts facts;
+  InputHashes hashes;
   const auto is_as_it_was = [&](const std::string& commit = "c1") {
-    return inputs_key(present_inputs(settings, commit, facts, evaluated)) == inputs_key(evaluated);
+    const Inputs present = present_inputs(settings, commit, facts, evaluated, hashes);
+    return inputs_key(present) == inputs_key(evaluated);
   };
   // What was not asked since the start is as it was, and a registry that fails says nothing.
   EXPECT_TRUE(is_as_it_was());
@@ -597,6 +599,60 @@ TEST(Inputs, EachThatWasReadCountsAndNoOther) {
   facts.digests.clear();
   facts.digests["acme/api:latest"].succeed("sha256:5");
   EXPECT_FALSE(is_as_it_was());
+}
+
+// Whoever writes twice within one step of the file system's clock leaves the stamp of the first.
+TEST(InputHashes, AFileIsReadAgainUntilItsStampTellsWhatIsInIt) {
+  struct Row {
+    const char* stamp;
+    milliseconds at;
+    bool is_read;
+  };
+  InputHashes hashes;
+  const SteadyClock::time_point start{};
+  for (const Row& row : std::vector<Row>{{"1", milliseconds(0), true},
+                                         {"1", milliseconds(1), true},
+                                         {"1", milliseconds(1999), true},
+                                         {"1", milliseconds(2000), true},
+                                         {"1", milliseconds(2001), false},
+                                         {"1", milliseconds(90'000), false},
+                                         {"2", milliseconds(90'001), true},
+                                         {"2", milliseconds(91'000), true},
+                                         {"1", milliseconds(92'500), true},
+                                         {"1", milliseconds(94'500), true},
+                                         {"1", milliseconds(94'501), false}}) {
+    const std::string* const known = hashes.find(".env", row.stamp);
+    EXPECT_EQ(known == nullptr, row.is_read) << row.stamp << " at " << row.at.count();
+    if (known == nullptr) {
+      hashes.note(".env", row.stamp, "hash", start + row.at);
+    } else {
+      EXPECT_EQ(*known, "hash");
+    }
+  }
+  EXPECT_EQ(hashes.find("mail.env", "1"), nullptr);
+}
+
+TEST(InputHashes, AreThoseOfWhatIsThere) {
+  const test::TemporaryFolder folder;
+  InputHashes hashes;
+  SteadyClock::time_point now{};
+  const auto hash = [&] {
+    return hashes.hash_of(folder.path(), ".env", now += milliseconds(1500));
+  };
+  EXPECT_EQ(hash(), absent_input);
+  EXPECT_EQ(hash(), absent_input);
+  for (const char* content : {"A=1", "A=2", "A=33"}) {
+    write(folder / ".env", content);
+    for (int i = 0; i < 4; ++i) EXPECT_EQ(hash(), input_hash(std::string(content))) << content;
+  }
+  const std::string stamp = stamp_of_file(folder / ".env");
+  const std::string* const known = hashes.find(".env", stamp);
+  ASSERT_NE(known, nullptr);
+  EXPECT_EQ(*known, hash());
+  fs::remove(folder / ".env");
+  EXPECT_EQ(hash(), absent_input);
+  fs::create_directory(folder / ".env");
+  EXPECT_EQ(hash(), absent_input);
 }
 
 // ---- What compose files read ------------------------------------------------------------------
