@@ -1,24 +1,18 @@
-// More than 400 lines, because it holds the whole format of the configuration files in one place:
-// the tables of their keys, the rules about them, and how the files are found and read.
 #include "agent/config/load.hpp"
 
 #include <algorithm>
-#include <array>
 #include <functional>
-#include <map>
-#include <optional>
-#include <set>
 #include <tuple>
 #include <utility>
 
 #include "agent/config/address.hpp"
+#include "agent/config/complaints.hpp"
+#include "agent/config/config_files.hpp"
 #include "agent/config/reader.hpp"
+#include "agent/config/rules.hpp"
 #include "agent/config/yaml.hpp"
-#include "agent/model/wanted_ref.hpp"
-#include "common/files.hpp"
 #include "common/text.hpp"
 #include "common/trusted_file.hpp"
-#include "common/url.hpp"
 
 namespace trimtab {
 namespace {
@@ -26,92 +20,8 @@ namespace {
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
-constexpr std::size_t file_limit = 256 * 1024;
 constexpr auto min_interval = 1s;
 constexpr auto max_interval = 24h;
-constexpr const char* daemon_file_name = "trimtab.yaml";
-constexpr const char* stacks_directory = "stacks.d";
-
-constexpr std::string_view lower_and_digits = "abcdefghijklmnopqrstuvwxyz0123456789";
-constexpr std::string_view letters_and_digits =
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-
-// Whether the text is a character of `first` followed by characters of `first` and `more`.
-bool is_word(std::string_view text, std::string_view first, std::string_view more,
-             std::size_t longest) {
-  return !text.empty() && text.size() <= longest && first.find(text[0]) != first.npos &&
-         std::all_of(text.begin(), text.end(), [&](char c) {
-           return first.find(c) != first.npos || more.find(c) != more.npos;
-         });
-}
-
-// Complaints: each returns what is wrong with one text.
-
-std::string project_complaint(const std::string& text) {
-  if (is_stack_name(text)) return {};
-  return "expected a name of lower-case letters, digits, - and _, found " + in_quotes(text);
-}
-
-std::string profile_complaint(const std::string& text) {
-  if (is_word(text, letters_and_digits, "_.-", 63)) return {};
-  return "expected the name of a profile of the compose file, found " + in_quotes(text);
-}
-
-std::string service_complaint(const std::string& text) {
-  if (is_word(text, letters_and_digits, "_.-", 255)) return {};
-  return "expected the name of a service of the compose file, found " + in_quotes(text);
-}
-
-std::string username_complaint(const std::string& text) {
-  // HTTP Basic authentication separates user name and password by a colon.
-  if (text.find(':') == text.npos) return {};
-  return "a user name has no colon; the password belongs into password_file";
-}
-
-std::string aws_profile_complaint(const std::string& text) {
-  if (text.find_first_of("[]") == text.npos) return {};
-  return "expected the name of a profile without brackets, found " + in_quotes(text);
-}
-
-std::string host_pattern_complaint(const std::string& text) {
-  if (is_word(text, letters_and_digits, "", 1) || text == "*") return {};
-  constexpr std::string_view allowed =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]";
-  if (text.find_first_not_of(allowed) == text.npos) return {};
-  return "expected a host, .DOMAIN or *, found " + in_quotes(text);
-}
-
-std::string group_complaint(const std::string& text) {
-  constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
-  if (is_word(text, letters, "0123456789.-", 32)) return {};
-  return "expected the name of a group, found " + in_quotes(text);
-}
-
-// The characters that systemd.unit(5) allows in the name of a service.
-std::string unit_complaint(const std::string& text) {
-  constexpr std::string_view allowed =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789:_.\\-";
-  const bool is_service = text.ends_with(".service") && text.size() > 8 && text.size() < 256;
-  if (text == "docker.service" || text == "trimtabd.service") {
-    return text + " is not the stack's own: choose another `unit:`";
-  }
-  if (is_service && text.find_first_not_of(allowed) == text.npos) return {};
-  return "expected the name of a service unit such as shop.service, found " + in_quotes(text);
-}
-
-// Compose would read a path with a leading "-" as an option or as standard input.
-std::string relative_file_complaint(const std::string& text) {
-  if (text.front() == '/') return "expected a path relative to the stack's directory";
-  if (text.front() == '-') return "a path must not begin with -";
-  if (has_parent_segment(text)) return "\"..\" is not allowed in a path";
-  return {};
-}
-
-std::string ref_complaint(const std::string& text) {
-  if (parse_ref(text)) return {};
-  return "expected a branch such as production or a pattern of tags such as v*, found " +
-         in_quotes(text);
-}
 
 // Readers used by several keys.
 
@@ -318,87 +228,6 @@ Reader stack_reader(StackSettings& stack) {
   });
 }
 
-// Rules about several keys of one file.
-
-bool is_loopback_url(std::string_view web_url) {
-  const Result<http::Url> url = http::parse_url(web_url);
-  return url && http::is_loopback_host(url->host);
-}
-
-void check_git(const GitSettings& git, Document& document) {
-  if (git.url.empty()) return;
-  const GitTransport transport = git_transport(git.url);
-  const bool is_ssh = transport == GitTransport::ssh;
-  const bool is_web = transport == GitTransport::https || transport == GitTransport::http;
-  if (is_ssh && !document.has("git.key")) {
-    document.report_key("git.url",
-                        "an SSH url needs git.key, the file of a private deploy key; `trimtab "
-                        "init` makes one");
-  }
-  for (const char* key : {"git.key", "git.known_hosts"}) {
-    if (document.has(key) && !is_ssh) {
-      document.report_key(key, std::string(key) + " is for SSH urls, and git.url is none" +
-                                   (is_web ? "; https takes git.token_file" : ""));
-    }
-  }
-  for (const char* key : {"git.token_file", "git.ca_file"}) {
-    if (document.has(key) && !is_web) {
-      document.report_key(key, std::string(key) + " is for https urls, and git.url is none" +
-                                   (is_ssh ? "; SSH takes git.key" : ""));
-    }
-  }
-  if (transport == GitTransport::http && !is_loopback_url(git.url)) {
-    const bool sends_token = document.has("git.token_file");
-    document.report_key("git.url",
-                        sends_token ? "http:// would send the token unencrypted; use https://"
-                                    : "http:// is not encrypted: whoever is on the way can change "
-                                      "what is deployed; use https://",
-                        sends_token ? Severity::error : Severity::warning);
-  }
-}
-
-void check_stack(const StackSettings& stack, Document& document) {
-  check_git(stack.git, document);
-  if (stack.directory == "/") {
-    document.report_key("directory", "the root directory cannot be a stack's checkout");
-  }
-  constexpr std::array shared = {"/bin", "/home", "/lib", "/media", "/mnt", "/opt",     "/root",
-                                 "/run", "/sbin", "/srv", "/tmp",   "/var", "/var/lib", "/var/www"};
-  if (std::find(shared.begin(), shared.end(), stack.directory) != shared.end()) {
-    document.report_key("directory", stack.directory.string() +
-                                         " holds what is not the stack's; take a directory in it, "
-                                         "such as " +
-                                         (stack.directory / stack.name).string());
-  }
-  if (stack.directory.string().find(':') != std::string::npos) {
-    document.report_key("directory", "\":\" is not allowed: Git and Docker separate paths by it");
-  }
-  const std::string directory = stack.directory.string() + "/";
-  bool is_own = false;
-  for (const char* own : {"/etc/trimtab/", "/var/lib/trimtab/"}) {
-    if (directory.starts_with(own)) {
-      is_own = true;
-      document.report_key("directory", std::string(own) +
-                                           " is trimtab's own, and goes when its "
-                                           "package is purged; take /srv/" +
-                                           stack.name + " or the like");
-    }
-  }
-  for (const char* closed : {"/usr/", "/etc/", "/boot/", "/efi/", "/proc/", "/sys/", "/dev/"}) {
-    if (!is_own && directory.starts_with(closed)) {
-      document.report_key("directory", std::string(closed) +
-                                           " is closed to trimtabd by its own unit; take /srv/" +
-                                           stack.name + " or the like");
-    }
-  }
-  if (stack.gate.stable >= stack.gate.timeout) {
-    const std::string key = document.has("gate.stable") ? "gate.stable" : "gate.timeout";
-    document.report_key(key, "gate.stable (" + format_duration(stack.gate.stable) +
-                                 ") must be shorter than gate.timeout (" +
-                                 format_duration(stack.gate.timeout) + ")");
-  }
-}
-
 void read_document(std::string_view text, const Reader& reader, Document& document) {
   const std::variant<YamlNode, YamlProblem> parsed = read_yaml_nodes(text);
   if (const auto* problem = std::get_if<YamlProblem>(&parsed)) {
@@ -406,14 +235,6 @@ void read_document(std::string_view text, const Reader& reader, Document& docume
     return;
   }
   reader.read(std::get<YamlNode>(parsed), document);
-}
-
-void check_daemon(const DaemonSettings& daemon, Document& document) {
-  std::set<std::string> hosts;
-  for (const RegistrySettings& registry : daemon.registries) {
-    if (registry.host.empty() || hosts.insert(registry.host).second) continue;
-    document.report_key("registries", in_quotes(registry.host) + " is listed twice");
-  }
 }
 
 DaemonSettings read_daemon(std::string_view text, Document& document) {
@@ -436,80 +257,6 @@ StackSettings read_stack(std::string_view text, Document& document) {
   read_document(text, stack_reader(stack), document);
   if (document.has("git.url")) check_stack(stack, document);
   return stack;
-}
-
-// Rules about several files.
-
-struct LoadedStack {
-  StackSettings settings;
-  Document document;
-};
-
-void refuse_same(std::vector<LoadedStack>& stacks, const std::string& key,
-                 const std::function<std::string(const StackSettings&)>& value) {
-  std::map<std::string, std::vector<LoadedStack*>> by_value;
-  for (LoadedStack& stack : stacks) by_value[value(stack.settings)].push_back(&stack);
-  for (const auto& [same, group] : by_value) {
-    for (LoadedStack* stack : group) {
-      // None of the conflicting stacks is loaded, because nobody can tell which one is meant to
-      // have the value.
-      const LoadedStack* other = group.front() == stack ? group.back() : group.front();
-      if (other == stack) continue;
-      stack->document.report_key(key, key + " " + in_quotes(same) + " is also that of " +
-                                          other->document.file().string() +
-                                          "; each stack needs its own");
-    }
-  }
-}
-
-// A stack's checkout would change, or remove, what another stack keeps in it.
-void refuse_nested(std::vector<LoadedStack>& stacks) {
-  for (LoadedStack& inner : stacks) {
-    for (LoadedStack& outer : stacks) {
-      const std::string above = outer.settings.directory.string() + "/";
-      if (!inner.settings.directory.string().starts_with(above)) continue;
-      inner.document.report_key("directory",
-                                "directory " + in_quotes(inner.settings.directory.string()) +
-                                    " lies in that of " + outer.document.file().string());
-      outer.document.report_key("directory",
-                                "directory " + in_quotes(outer.settings.directory.string()) +
-                                    " contains that of " + inner.document.file().string());
-    }
-  }
-}
-
-void check_stacks(std::vector<LoadedStack>& stacks) {
-  refuse_nested(stacks);
-  refuse_same(stacks, "directory",
-              [](const StackSettings& stack) { return stack.directory.string(); });
-  refuse_same(stacks, "unit", [](const StackSettings& stack) { return stack.unit; });
-  // The `name:` of a Compose file may change a default project name, but it is not known here.
-  refuse_same(stacks, "project", [](const StackSettings& stack) {
-    return stack.project.empty() ? stack.name : stack.project;
-  });
-}
-
-// The origin of a file. Files in the configuration directory decide what root runs, so they must
-// be trusted.
-enum class Origin { given, installed };
-
-std::optional<std::string> read_text(Document& document, Origin origin) {
-  std::error_code ec;
-  const fs::file_status status = fs::status(document.file(), ec);
-  // Opening a named pipe would block until a writer appears.
-  if (fs::exists(status) && !fs::is_regular_file(status)) {
-    document.report({0, 0}, "not a regular file");
-    return std::nullopt;
-  }
-  if (origin == Origin::installed) {
-    const Result<void> trusted = check_trusted(document.file(), Privacy::open);
-    const bool is_there = trusted || trusted.error().code != Errc::not_found;
-    if (!trusted && is_there) document.report({0, 0}, trusted.error().text());
-  }
-  Result<std::string> content = read_file(document.file(), file_limit);
-  if (content) return std::move(*content);
-  document.report({0, 0}, content.error().text());
-  return std::nullopt;
 }
 
 LoadResult load(const std::vector<fs::path>& daemon_files, std::vector<fs::path> stack_files,
@@ -540,27 +287,6 @@ LoadResult load(const std::vector<fs::path>& daemon_files, std::vector<fs::path>
   return result;
 }
 
-// Returns the stack files in the directory and reports other files that look like misnamed ones.
-std::vector<fs::path> find_stack_files(const fs::path& directory, std::vector<Finding>& findings) {
-  std::vector<fs::path> files;
-  std::error_code ec;
-  fs::directory_iterator entry(directory, ec);
-  for (; !ec && entry != fs::directory_iterator(); entry.increment(ec)) {
-    const fs::path& file = entry->path();
-    // Editors leave hidden files with this extension behind.
-    if (file.filename().string().starts_with(".")) continue;
-    if (file.extension() == ".yaml") files.push_back(file);
-    if (file.extension() == ".yml") {
-      findings.push_back(
-          {file, 0, 0, Severity::warning, "not read: the name of a stack's file ends with .yaml"});
-    }
-  }
-  if (ec && ec != std::errc::no_such_file_or_directory) {
-    findings.push_back({directory, 0, 0, Severity::error, "cannot be listed: " + ec.message()});
-  }
-  return files;
-}
-
 std::vector<std::string> without_first_dot(std::vector<std::string> keys) {
   for (std::string& key : keys) key.erase(0, 1);
   return keys;
@@ -580,10 +306,6 @@ std::string to_string(const Finding& finding) {
 bool LoadResult::ok() const {
   return std::none_of(findings.begin(), findings.end(),
                       [](const Finding& finding) { return finding.severity == Severity::error; });
-}
-
-bool is_stack_name(std::string_view text) {
-  return is_word(text, lower_and_digits, "_-", 63);
 }
 
 DaemonSettings parse_daemon(std::string_view text, const fs::path& file,
