@@ -24,6 +24,14 @@ Task<void> Agent::follow_reload_signal() {
 Task<void> Agent::reload() {
   LoadResult loaded = load_config(options_.config_dir);
   report_findings(loaded);
+  // Whoever moves or mounts the directory does not give up what is kept.
+  if (!loaded.is_complete) {
+    problems_.push_back((options_.config_dir / "stacks.d").string() +
+                        " is missing or cannot be listed: the configuration stays as it was; "
+                        "reload once it is there, empty if no stack is to be kept");
+    spdlog::error("{}", problems_.back());
+    co_return;
+  }
   std::set<std::string> broken;
   for (const Finding& finding : loaded.findings) {
     if (finding.severity == Severity::error) broken.insert(finding.file.stem().string());

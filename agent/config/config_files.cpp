@@ -33,15 +33,15 @@ std::optional<std::string> read_text(Document& document, Origin origin) {
   return std::nullopt;
 }
 
-std::vector<fs::path> find_stack_files(const fs::path& directory, std::vector<Finding>& findings) {
-  std::vector<fs::path> files;
+StackFiles find_stack_files(const fs::path& directory, std::vector<Finding>& findings) {
+  StackFiles found;
   std::error_code ec;
   fs::directory_iterator entry(directory, ec);
   for (; !ec && entry != fs::directory_iterator(); entry.increment(ec)) {
     const fs::path& file = entry->path();
     // Editors leave hidden files with this extension behind.
     if (file.filename().string().starts_with(".")) continue;
-    if (file.extension() == ".yaml") files.push_back(file);
+    if (file.extension() == ".yaml") found.files.push_back(file);
     if (file.extension() == ".yml") {
       findings.push_back(
           {file, 0, 0, Severity::warning, "not read: the name of a stack's file ends with .yaml"});
@@ -50,7 +50,8 @@ std::vector<fs::path> find_stack_files(const fs::path& directory, std::vector<Fi
   if (ec && ec != std::errc::no_such_file_or_directory) {
     findings.push_back({directory, 0, 0, Severity::error, "cannot be listed: " + ec.message()});
   }
-  return files;
+  found.is_complete = !ec;
+  return found;
 }
 
 }  // namespace trimtab

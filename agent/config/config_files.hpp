@@ -20,8 +20,13 @@ enum class Origin { given, installed };
 // The file's text; absent if it cannot be read, which is reported.
 std::optional<std::string> read_text(Document& document, Origin origin);
 
-// Returns the stack files in the directory and reports other files that look like misnamed ones.
-std::vector<std::filesystem::path> find_stack_files(const std::filesystem::path& directory,
-                                                    std::vector<Finding>& findings);
+struct StackFiles {
+  std::vector<std::filesystem::path> files;
+  bool is_complete = true;  // false: the directory is missing or cannot be listed
+};
+
+// Finds the stack files in the directory and reports other files that look like misnamed ones, and
+// a directory that cannot be listed. A missing one is no mistake: there may be no stack yet.
+StackFiles find_stack_files(const std::filesystem::path& directory, std::vector<Finding>& findings);
 
 }  // namespace trimtab

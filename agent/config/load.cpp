@@ -347,17 +347,19 @@ LoadResult load_config(const fs::path& config_dir) {
   std::error_code ec;
   if (!fs::is_directory(config_dir, ec)) {
     LoadResult result;
+    result.is_complete = false;
     result.findings.push_back({config_dir, 0, 0, Severity::error,
                                "no such directory: trimtab's configuration belongs there"});
     return result;
   }
   std::vector<Finding> findings;
-  std::vector<fs::path> stack_files = find_stack_files(config_dir / stacks_directory, findings);
+  StackFiles stack_files = find_stack_files(config_dir / stacks_directory, findings);
   std::vector<fs::path> daemon_files = {config_dir / daemon_file_name};
   if (fs::symlink_status(daemon_files[0], ec).type() == fs::file_type::not_found) {
     daemon_files.clear();
   }
-  LoadResult result = load(daemon_files, std::move(stack_files), Origin::installed);
+  LoadResult result = load(daemon_files, std::move(stack_files.files), Origin::installed);
+  result.is_complete = stack_files.is_complete;
   result.findings.insert(result.findings.end(), findings.begin(), findings.end());
   return result;
 }

@@ -31,6 +31,8 @@ struct LoadResult {
   DaemonSettings daemon;              // defaults if its file is absent or has errors
   std::vector<StackSettings> stacks;  // only those without an error, by name
   std::vector<Finding> findings;      // by file, then by location
+  // Whether all files of stacks were seen: false if a directory is missing or cannot be listed.
+  bool is_complete = true;
 
   // Whether there are no errors; there may be warnings.
   [[nodiscard]] bool ok() const;

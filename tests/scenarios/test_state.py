@@ -3,6 +3,7 @@
 import errno
 import json
 import shutil
+import signal
 import subprocess
 
 import pytest
@@ -144,6 +145,27 @@ def test_with_a_mistake_in_trimtab_yaml_nothing_is_changed(host):
     host.daemon_settings = right
     host.start()
     stack.wait_commit(commit)
+
+
+def test_a_directory_of_stacks_that_is_gone_drops_no_stack(host):
+    push_images(host)
+    stack = host.stack("shop", web(host, "1"), gate={"timeout": "20s", "stable": "300ms"})
+    host.start()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    stacks, elsewhere = host.config / "stacks.d", host.config / "elsewhere"
+    stacks.rename(elsewhere)
+    host.daemon.child.send_signal(signal.SIGHUP)
+
+    def is_told():
+        problems = "".join(host.get("/v1/status")[1]["problems"])
+        assert f"{stacks} is missing" in problems and "stays as it was" in problems
+        return True
+    host.wait(is_told, "the reload is over")
+    stack.wait_commit(stack.push(web(host, "2")))
+    elsewhere.rename(stacks)
+    host.reload()
+    host.wait(lambda: host.get("/v1/status")[1]["problems"] == [], "the stacks are read again")
+    assert stack.status()["state"] == "synced"
 
 
 def write_as_schema_1(state):

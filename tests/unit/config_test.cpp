@@ -370,6 +370,20 @@ TEST_F(Config, TokenMayGoToThisHostUnencrypted) {
   EXPECT_EQ(lines(load_config(directory_)), Lines{});
 }
 
+TEST_F(Config, SaysWhetherAllStacksWereSeen) {
+  write("stacks.d/shop.yaml", minimal);
+  EXPECT_TRUE(load_config(directory_).is_complete);
+  fs::rename(directory_ / "stacks.d", directory_ / "elsewhere");
+  const LoadResult missing = load_config(directory_);
+  EXPECT_FALSE(missing.is_complete);
+  EXPECT_TRUE(missing.ok()) << "before the first stack nothing is wrong";
+  std::ofstream(directory_ / "stacks.d") << "not a directory";
+  const LoadResult unlistable = load_config(directory_);
+  EXPECT_FALSE(unlistable.is_complete);
+  EXPECT_EQ(lines(unlistable), Lines{"stacks.d: cannot be listed: Not a directory"});
+  EXPECT_FALSE(load_config(directory_ / "nowhere").is_complete);
+}
+
 TEST_F(Config, FileThatIsNoneIsNotOpened) {
   ASSERT_EQ(::mkfifo((directory_ / "stacks.d/pipe.yaml").c_str(), 0600), 0);
   fs::create_directory(directory_ / "stacks.d/folder.yaml");
