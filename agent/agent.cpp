@@ -61,7 +61,7 @@ Result<void> Agent::prepare() {
   if (auto log = set_up_log(config_.daemon.log.level); !log) return log;
   report_findings(config_);
   if (!config_.ok() && config_.stacks.empty()) {
-    return Error{Errc::invalid, "the configuration has errors and no stack without one",
+    return Error{Errc::invalid, "the configuration has errors in every stack",
                  "`trimtab check` shows them"};
   }
   if (auto made = make_private_directory(options_.state_dir); !made) return made;
@@ -69,13 +69,13 @@ Result<void> Agent::prepare() {
   Result<UniqueFd> lock = lock_file(options_.state_dir);
   if (!lock) {
     if (lock.error().code != Errc::conflict) return lock.error();
-    return Error{Errc::conflict, "another trimtabd runs with " + options_.state_dir.string(),
+    return Error{Errc::conflict, "another trimtabd is running with " + options_.state_dir.string(),
                  "stop it first, or give this one a --state-dir of its own"};
   }
   lock_ = std::move(*lock);
   const int orphans = end_orphans(fs::absolute(options_.state_dir).string());
   if (orphans > 0) {
-    spdlog::warn("ended {} {} that an earlier trimtabd had left when it was killed", orphans,
+    spdlog::warn("killed {} {} left behind by a trimtabd that was killed", orphans,
                  orphans == 1 ? "program" : "programs");
   }
   return {};

@@ -53,13 +53,14 @@ Task<bool> Agent::apply(DaemonSettings settings) {
   std::optional<Error> error = stacks_->daemon_error();
   if (error && settings.docker == current.docker) error.reset();
   if (error) {
-    error = Error{Errc::invalid, "docker: of trimtab.yaml is taken up when trimtabd is restarted",
+    error = Error{Errc::invalid,
+                  "changes of docker: in trimtab.yaml take effect when trimtabd is restarted",
                   "`systemctl restart trimtabd`"};
   }
   stacks_->set_daemon_error(std::move(error));
   if (settings.docker != current.docker || settings.socket != current.socket) {
     problems_.push_back(
-        "docker: and socket: of trimtab.yaml changed: they are taken up when "
+        "docker: or socket: in trimtab.yaml changed: the change takes effect when "
         "trimtabd is restarted");
     spdlog::warn("{}", problems_.back());
   }

@@ -72,12 +72,12 @@ void ManagedStacks::add_or_retry(const StackSettings& settings) {
   if (before == unavailable_.end() || before->second.error.message != created.error().message) {
     spdlog::error("{}", created.error().context(name).text());
   }
-  UnavailableStack stack{settings, created.error(), "nothing is done to it until then"};
+  UnavailableStack stack{settings, created.error(), "the stack is left alone until then"};
   if (!daemon_error_) {
     Retry& retry = retries_[name];
     const auto wait = next_interval(first_retry, retry.tries++, random_jitter());
     retry.at = SteadyClock::now() + wait;
-    stack.next = "tried again in " + human_duration(wait);
+    stack.next = "retried in " + human_duration(wait);
   }
   unavailable_[name] = std::move(stack);
 }
@@ -175,7 +175,7 @@ Task<void> ManagedStacks::update(std::vector<StackSettings> settings, std::set<s
     co_await remove(name);
     spdlog::info("{}: {}", name,
                  wanted.contains(name) ? "its settings changed"
-                                       : "no longer kept; what runs is left as it is");
+                                       : "no longer configured; its containers are left running");
   }
   // A stop has already counted the stacks that it waits for.
   if (stopping_) co_return;
@@ -185,7 +185,7 @@ Task<void> ManagedStacks::update(std::vector<StackSettings> settings, std::set<s
   for (const auto& [name, stack] : wanted) {
     if (!stacks_.contains(name)) add_or_retry(stack);
   }
-  spdlog::info("the configuration was read again: {} {}", stacks_.size(),
+  spdlog::info("configuration reloaded: {} {}", stacks_.size(),
                stacks_.size() == 1 ? "stack" : "stacks");
 }
 

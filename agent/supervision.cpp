@@ -49,7 +49,7 @@ Task<void> report_to_service_manager(const ManagedStacks& stacks) {
     if (!slept) co_return;
     const std::string stalled = find_stalled_part(stacks);
     if (stalled.empty()) service_manager::feed_watchdog();
-    if (!stalled.empty()) spdlog::critical("{} hangs: the watchdog is not fed", stalled);
+    if (!stalled.empty()) spdlog::critical("{} is stalled: the watchdog is no longer fed", stalled);
     const std::string line = status_line(stacks);
     if (line != reported) service_manager::tell_status(line);
     reported = line;

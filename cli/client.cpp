@@ -80,7 +80,7 @@ Client::Client(std::string socket)
 
 Error Client::unreachable(const Error& error) const {
   if (error.code == Errc::denied) {
-    return Error{Errc::unavailable, "you may not talk to trimtabd at " + socket_,
+    return Error{Errc::unavailable, "access to trimtabd is denied at " + socket_,
                  "use sudo, or join its group and log in again: sudo usermod -aG trimtab $USER"};
   }
   if (error.code == Errc::unavailable || error.code == Errc::timed_out) {

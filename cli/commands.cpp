@@ -284,7 +284,7 @@ Task<int> RemoteCommand::deploy_or_rollback() {
     co_return co_await wait_for(std::move(request));
   }
   terminal_.print({options_.stack + ": " + name + " requested; `trimtab status " + options_.stack +
-                   " --watch` shows how it goes"});
+                   " --watch` shows the progress"});
   co_return exit_done;
 }
 
@@ -299,8 +299,8 @@ Task<int> RemoteCommand::wait_for(std::string request) {
                                               std::move(request), interrupted_);
   signals.cancel();
   if (interrupted_) {
-    terminal_.print({"It goes on without you; `trimtab status " + options_.stack +
-                     "` shows what became of it."});
+    terminal_.print(
+        {"The deployment continues; `trimtab status " + options_.stack + "` shows its result."});
     co_return 128 + SIGINT;
   }
   if (!ending) co_return co_await fail(ending.error());
@@ -318,7 +318,7 @@ Task<int> RemoteCommand::pause_or_resume() {
   const std::string target = stack_target(options_.stack, pause ? "/pause" : "/resume");
   const auto answer = co_await client_.post(target, body);
   if (!answer) co_return co_await fail(answer.error());
-  terminal_.print({pause ? options_.stack + ": paused, nothing is changed until `trimtab resume " +
+  terminal_.print({pause ? options_.stack + ": paused; nothing changes until `trimtab resume " +
                                options_.stack + "`"
                          : options_.stack + ": resumed"});
   co_return exit_done;

@@ -82,8 +82,9 @@ class WorkDirectory {
   [[nodiscard]] Result<fs::path> path() const {
     if (!path_.empty()) return path_;
     std::error_code ec;
-    return Error{Errc::failed, "cannot make a folder in " + fs::temp_directory_path(ec).string(),
-                 "make room there, or set TMPDIR to another folder"};
+    return Error{Errc::failed,
+                 "cannot create a directory in " + fs::temp_directory_path(ec).string(),
+                 "free some space there, or set TMPDIR to another directory"};
   }
 
  private:
@@ -115,7 +116,7 @@ Result<void> make_directory(const fs::path& path) {
   if (!ec && ::access(path.c_str(), W_OK) == 0) return {};
   const int reason = ec ? ec.value() : errno;
   return with_hint(os_error(ec ? "make" : "write into", path, reason),
-                   "run it as root, or give another --config-dir");
+                   "run it as root, or use another --config-dir");
 }
 
 std::vector<std::string> words_of(std::string text) {
@@ -257,7 +258,7 @@ Result<void> Init::name_repository() {
     const fs::path file = config_dir_ / "stacks.d" / (text + ".yaml");
     if (!is_there(file)) return {};
     return file.string() +
-           " is there already and stays as it is: edit it and run `trimtab check`, "
+           " already exists and is not changed: edit it and run `trimtab check`, "
            "or choose another name";
   };
   const std::string proposal = propose_name(*address);
@@ -272,11 +273,12 @@ Result<void> Init::prepare_ssh() {
   const bool ssh = remote_.protocol == GitProtocol::ssh;
   const bool web = remote_.protocol == GitProtocol::https || remote_.protocol == GitProtocol::http;
   if (!ssh && !(options_.key.empty() && options_.host_fingerprint.empty())) {
-    return Error{
-        Errc::invalid, "--key and --host-fingerprint are for SSH, and the url is none", {}};
+    return Error{Errc::invalid,
+                 "--key and --host-fingerprint are only for SSH urls, and the url is not one",
+                 {}};
   }
   if (!web && !options_.token_file.empty()) {
-    return Error{Errc::invalid, "--token-file is for https urls, and the url is none", {}};
+    return Error{Errc::invalid, "--token-file is only for https urls, and the url is not one", {}};
   }
   if (web && !options_.token_file.empty()) return name_token_file(options_.token_file);
   if (!ssh) return {};
@@ -293,7 +295,7 @@ Result<void> Init::name_token_file(const std::string& given) {
   if (!token) {
     Error error = token.error().context("--token-file");
     error.code = Errc::invalid;
-    if (error.hint.empty()) error.hint = "write the access token into that file, mode 0600";
+    if (error.hint.empty()) error.hint = "put the access token into that file, mode 0600";
     return error;
   }
   stack_.git.token_file = file;
@@ -336,21 +338,21 @@ Result<void> Init::pin_host_key(const fs::path& known_hosts) {
   if (keys.empty()) {
     const std::string words = last_lines(scanned->error_tail(), 1);
     return Error{Errc::unavailable,
-                 host + " shows no SSH host key" + (words.empty() ? "" : ": " + words),
-                 "check the url's host and port, and that this server may connect to them"};
+                 host + " presents no SSH host key" + (words.empty() ? "" : ": " + words),
+                 "check the url's host and port, and that this server can connect to them"};
   }
   const auto judged = judge_host_keys(address.host, keys, expected);
   if (!judged) return judged.error();
   const HostKey& key = judged->key;
   const std::string shown = key.fingerprint + " (" + key.type + ")";
   if (judged->trust == Trust::unknown) {
-    const std::string what = "the SSH host key of " + host + " is not known here: " + shown;
+    const std::string what = "the SSH host key of " + host + " is unknown: " + shown;
     const std::string hint =
-        "compare it with what its operator publishes (on the host itself: "
+        "compare it with the key that its operator publishes (on the host itself: "
         "`ssh-keygen -lf /etc/ssh/ssh_host_" +
         key.type +
         "_key.pub`), "
-        "then give it as --host-fingerprint";
+        "then pass it as --host-fingerprint";
     if (!questions_.interactive()) return Error{Errc::untrusted, what, hint};
     say("Host key of " + host + ": " + shown);
     const auto same = questions_.confirm("Is this the one that its operator publishes?");
@@ -387,8 +389,9 @@ Result<void> Init::make_key(const fs::path& key) {
       std::chrono::seconds(60))));
   if (!made) return made.error();
   if (!made->ok()) {
-    return Error{
-        Errc::failed, "ssh-keygen could not make " + key.string() + ": " + made->error_tail(), {}};
+    return Error{Errc::failed,
+                 "ssh-keygen could not create " + key.string() + ": " + made->error_tail(),
+                 {}};
   }
   fs::rename(aside_public, key.string() + ".pub", ec);
   if (!ec) fs::rename(aside, key, ec);
@@ -411,20 +414,20 @@ Result<void> Init::prepare_key() {
         Errc::invalid,
         key.string() + " cannot be used as a deploy key: " + last_lines(read->error_tail(), 1),
         "it must be a private SSH key without a passphrase, mode 0600; move it away to have "
-        "a new one made"};
+        "a new one created"};
   }
   public_key_ = trim(read->out);
   stack_.git.key = key;
   access_.key = key;
-  say((reused ? "Deploy key: " : "Deploy key made: ") + key.string());
+  say((reused ? "Deploy key: " : "Deploy key created: ") + key.string());
   return {};
 }
 
 Result<RemoteRefs> Init::ask_remote() const {
   const WorkDirectory work;
-  const auto folder = work.path();
-  if (!folder) return folder.error();
-  return perform(list_remote(access_, remote_, *folder));
+  const auto directory = work.path();
+  if (!directory) return directory.error();
+  return perform(list_remote(access_, remote_, *directory));
 }
 
 Result<void> Init::reach_repository() {
@@ -437,7 +440,8 @@ Result<void> Init::reach_repository() {
     // Forges report a private repository as not found.
     const bool refused = refs.error().code == Errc::denied || refs.error().code == Errc::not_found;
     if (refs.error().code == Errc::unavailable || refs.error().code == Errc::timed_out) {
-      return with_hint(refs.error(), "see that this server reaches it, then run this again");
+      return with_hint(refs.error(),
+                       "make sure that this server can reach it, then run this again");
     }
     if (!refused || remote_.protocol == GitProtocol::local) return refs.error();
     if (auto granted = get_access(refs.error()); !granted) return granted.error();
@@ -457,21 +461,20 @@ Result<void> Init::get_access(const Error& refused) {
   if (remote_.protocol != GitProtocol::ssh) {
     Error error = refused;
     error.hint =
-        "for a private repository, give --token-file, or take its SSH address (git@…) as --url";
+        "for a private repository, use --token-file, or use its SSH address (git@…) as --url";
     if (!questions_.interactive() || !access_.token_file.empty()) return error;
     say(error.message);
     const auto file_complaint = [](const std::string& text) -> std::string {
       const auto token = read_secret_file(text);
       return token ? std::string() : token.error().text();
     };
-    const auto file =
-        questions_.ask({"File with an access token", "--token-file", {}, {}, file_complaint});
+    const auto file = questions_.ask(
+        {"File that contains an access token", "--token-file", {}, {}, file_complaint});
     if (!file) return file.error();
     return name_token_file(*file);
   }
   if (!key_shown_) {
-    Lines lines = {"", "The repository has to know this key:", "", "  " + one_line(public_key_),
-                   ""};
+    Lines lines = {"", "Add this key to the repository:", "", "  " + one_line(public_key_), ""};
     for (const std::string& line : where_to_paste(remote_)) lines.push_back("  " + one_line(line));
     lines.emplace_back();
     terminal_.print(lines);
@@ -481,9 +484,9 @@ Result<void> Init::get_access(const Error& refused) {
   }
   if (!questions_.interactive() || options_.yes) {
     return with_hint(refused,
-                     "add the key shown above there, then run this again: it goes on here");
+                     "add the key shown above there, then run this again: it continues here");
   }
-  return questions_.wait("Press Enter when it is there, Ctrl-C to go on later: ");
+  return questions_.wait("Press Enter when it is added, or Ctrl-C to continue later: ");
 }
 
 std::string Init::ref_complaint(const std::string& text) const {
@@ -498,9 +501,9 @@ std::string Init::ref_complaint(const std::string& text) const {
 }
 
 Result<void> Init::choose_ref() {
-  const auto ref =
-      questions_.ask({"Branch (or tags, such as v*)", "--ref", options_.ref, refs_.default_branch,
-                      [this](const std::string& text) { return ref_complaint(text); }});
+  const auto ref = questions_.ask(
+      {"Branch (or tag pattern such as v*)", "--ref", options_.ref, refs_.default_branch,
+       [this](const std::string& text) { return ref_complaint(text); }});
   if (!ref) return ref.error();
   stack_.git.ref = *ref;
   const auto wanted = parse_ref(*ref);
@@ -508,9 +511,9 @@ Result<void> Init::choose_ref() {
   const auto tip = find_tip(refs_.refs, *wanted);
   if (!tip) return Error{Errc::invalid, ref_complaint(*ref), {}};
   const WorkDirectory work;
-  const auto folder = work.path();
-  if (!folder) return folder.error();
-  auto files = perform(read_commit(access_, remote_, *tip, *folder));
+  const auto directory = work.path();
+  if (!directory) return directory.error();
+  auto files = perform(read_commit(access_, remote_, *tip, *directory));
   if (!files) return files.error();
   files_ = std::move(*files);
   return {};
@@ -523,16 +526,16 @@ std::string Init::compose_complaint(const std::string& text) const {
     const auto near = nearest(path, compose_files_of(files_.paths));
     return stack_.git.ref + " has no file " + path + (near ? " (did you mean " + *near + "?)" : "");
   }
-  return chosen.empty() ? "name at least one file" : "";
+  return chosen.empty() ? "choose at least one file" : "";
 }
 
 Result<void> Init::choose_compose() {
   const auto found = compose_files_of(files_.paths);
   if (found.empty() && options_.compose.empty()) {
     return Error{Errc::invalid, stack_.git.ref + " of " + stack_.git.url + " has no compose file",
-                 "push one, compose.yaml for example, or name it with --compose"};
+                 "push one, for example compose.yaml, or choose it with --compose"};
   }
-  if (found.size() > 1 && options_.compose.empty()) say("Compose files there: " + some_of(found));
+  if (found.size() > 1 && options_.compose.empty()) say("Compose files found: " + some_of(found));
   const auto answer =
       questions_.ask({"Compose files to run", "--compose", join(options_.compose, " "),
                       join(propose_compose(found, files_.texts), " "),
@@ -546,12 +549,12 @@ Result<void> Init::choose_compose() {
 Result<void> Init::choose_directory() {
   const auto complaint = [this](const std::string& text) -> std::string {
     if (text.front() != '/' || text == "/" || has_parent_segment(text)) {
-      return "write an absolute path, such as /srv/" + stack_.name;
+      return "use an absolute path, such as /srv/" + stack_.name;
     }
     const LoadResult others = load_config(config_dir_);
     const fs::path directory = fs::path(text).lexically_normal();
     for (const StackSettings& other : others.stacks) {
-      if (other.directory == directory) return text + " is that of the stack " + other.name;
+      if (other.directory == directory) return text + " is used by the stack " + other.name;
     }
     return {};
   };
@@ -615,7 +618,7 @@ void Init::advise() {
   Lines lines = {"", "Next:"};
   int number = 0;
   for (const std::string& step : {docker_advice(), env_advice(), start_advice(),
-                                  "See it come up: trimtab status " + stack_.name + " --watch"}) {
+                                  "Watch it start: trimtab status " + stack_.name + " --watch"}) {
     if (!step.empty()) lines.push_back("  " + std::to_string(++number) + ". " + one_line(step));
   }
   terminal_.print(lines);

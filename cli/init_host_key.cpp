@@ -111,17 +111,16 @@ HostAddress parse_host_address(std::string_view host_and_port) {
 Result<JudgedKey> judge_host_keys(const std::string& host, const std::vector<HostKey>& keys,
                                   const std::string& fingerprint) {
   if (keys.empty()) {
-    return Error{
-        Errc::unavailable, host + " has shown no SSH host key of a type that is pinned", {}};
+    return Error{Errc::unavailable, host + " presented no SSH host key of a supported type", {}};
   }
   if (!fingerprint.empty()) {
     for (const HostKey& key : keys) {
       if (key.fingerprint == fingerprint) return JudgedKey{key, Trust::given};
     }
     return Error{Errc::untrusted,
-                 "the SSH host keys of " + host + " are not " + fingerprint + ": it has shown " +
+                 "the SSH host keys of " + host + " are not " + fingerprint + ": it presented " +
                      names_of(keys),
-                 "do not go on unless its operator confirms one of these; nothing was pinned"};
+                 "do not continue unless its operator confirms one of these; nothing was pinned"};
   }
   const PublishedKeys* const published = find_published(host);
   if (published == nullptr) return JudgedKey{keys.front(), Trust::unknown};
@@ -132,9 +131,9 @@ Result<JudgedKey> judge_host_keys(const std::string& host, const std::vector<Hos
     }
   }
   return Error{Errc::untrusted,
-               host + " has shown an SSH host key that it has not published: " + names_of(keys),
-               "somebody may sit in between; if " + std::string(published->where) +
-                   " names it now, give that fingerprint as --host-fingerprint"};
+               host + " presented an SSH host key that it has not published: " + names_of(keys),
+               "the connection may be intercepted; if " + std::string(published->where) +
+                   " lists it now, pass that fingerprint as --host-fingerprint"};
 }
 
 }  // namespace trimtab::cli

@@ -35,9 +35,9 @@ Result<std::string> Questions::ask(const Question& question) const {
   }
   if (!interactive_) {
     Error error{Errc::invalid, question.option + " is missing, and there is no terminal to ask on",
-                "give " + question.option};
+                "use " + question.option};
     if (!question.proposal.empty())
-      error.hint += ", or --yes to take \"" + question.proposal + "\"";
+      error.hint += ", or --yes to accept \"" + question.proposal + "\"";
     return error;
   }
   const std::string prompt =

@@ -52,9 +52,9 @@ RemoteRefs parse_remote_refs(std::string_view ls_remote) {
 }
 
 Task<Result<RemoteRefs>> list_remote(GitAccess access, Remote remote,
-                                     std::filesystem::path folder) {
+                                     std::filesystem::path directory) {
   std::vector<std::string> arguments = {"ls-remote", "--symref", "--", access.url};
-  auto ask = remote_call(access, remote, folder, std::move(arguments));
+  auto ask = remote_call(access, remote, directory, std::move(arguments));
   if (!ask) co_return ask.error();
   ask->timeout = std::chrono::minutes(1);
   auto output = co_await remote_output(std::move(*ask), remote, access);
@@ -63,8 +63,8 @@ Task<Result<RemoteRefs>> list_remote(GitAccess access, Remote remote,
 }
 
 Task<Result<CommitFiles>> read_commit(GitAccess access, Remote remote, RefTip tip,
-                                      std::filesystem::path folder) {
-  const std::filesystem::path repository = folder / "repo.git";
+                                      std::filesystem::path directory) {
+  const std::filesystem::path repository = directory / "repo.git";
   if (auto made = make_private_directory(repository); !made) co_return made.error();
   auto init = in_repository(repository, {"init", "-q", "--bare", "--template="});
   auto made = co_await git_output("make " + repository.string(), std::move(init));
@@ -79,7 +79,7 @@ Task<Result<CommitFiles>> read_commit(GitAccess access, Remote remote, RefTip ti
                                         "--depth=1", "--no-tags",
                                         max_file,    "--no-recurse-submodules",
                                         "origin",    "+" + tip.name + ":refs/trimtab/tip"};
-  auto fetch = remote_call(access, remote, folder, std::move(arguments));
+  auto fetch = remote_call(access, remote, directory, std::move(arguments));
   if (!fetch) co_return fetch.error();
   fetch->environment["GIT_DIR"] = repository.string();
   auto fetched = co_await remote_output(std::move(*fetch), remote, access);

@@ -21,8 +21,9 @@ struct RemoteRefs {
 
 RemoteRefs parse_remote_refs(std::string_view ls_remote);
 
-// Lists all refs. Errors as for Git. `folder` is for temporary files of this call.
-Task<Result<RemoteRefs>> list_remote(GitAccess access, Remote remote, std::filesystem::path folder);
+// Lists all refs. Errors as for Git. `directory` is for temporary files of this call.
+Task<Result<RemoteRefs>> list_remote(GitAccess access, Remote remote,
+                                     std::filesystem::path directory);
 
 // Files of one commit.
 struct CommitFiles {
@@ -30,8 +31,8 @@ struct CommitFiles {
   std::map<std::string, std::string> texts;  // contents of Compose files and of .env.example
 };
 
-// Fetches only this commit, without its history and its large files, into `folder`.
+// Fetches only this commit, without its history and its large files, into `directory`.
 Task<Result<CommitFiles>> read_commit(GitAccess access, Remote remote, RefTip tip,
-                                      std::filesystem::path folder);
+                                      std::filesystem::path directory);
 
 }  // namespace trimtab::cli

@@ -147,11 +147,11 @@ std::string stack_file_text(const StackSettings& stack) {
     text += line("  ", "known_hosts", path(stack.git.known_hosts));
   }
   text += line("  ", "token_file", path(stack.git.token_file));
-  text += "\n# The live checkout: .env and other files that Git does not track stay yours.\n";
+  text += "\n# The live checkout: .env and other files that Git does not track are left alone.\n";
   text += line("", "directory", path(stack.directory), stack.directory == default_directory);
   if (!compose.empty()) text += line("", "compose", "[" + join(compose, ", ") + "]");
   text +=
-      "\n# What must answer before a release counts as good, besides healthy containers:\n"
+      "\n# Addresses that must answer before a release is good, besides healthy containers:\n"
       "# gate:\n"
       "#   probe: [{url: \"http://127.0.0.1/\", status: 200}]\n";
   return text;

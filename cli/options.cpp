@@ -32,7 +32,7 @@ void add_stack(CLI::App* sub, Options& options, bool required) {
 }
 
 void add_json(CLI::App* sub, Options& options) {
-  sub->add_flag("--json", options.json, "Print JSON, as the status socket gives it");
+  sub->add_flag("--json", options.json, "Print JSON, as returned by the status socket");
 }
 
 void add_config_dir(CLI::App* sub, Options& options) {
@@ -45,18 +45,18 @@ void add_init(CLI::App* sub, Options& options) {
   sub->add_option("--url", init.url, "The repository, as for git clone");
   sub->add_option("--name", init.name, "The stack's name; proposed: the repository's");
   sub->add_option("--ref", init.ref,
-                  "A branch, or a pattern of tags such as v*; proposed: the default branch");
+                  "A branch, or a tag pattern such as v*; proposed: the default branch");
   sub->add_option("--compose", init.compose,
-                  "A compose file to run, repeatable; proposed: what the repository has");
+                  "A compose file to run, repeatable; proposed: those in the repository");
   sub->add_option("--directory", init.directory, "The live checkout; proposed: /srv/NAME");
-  sub->add_option(
-      "--key", init.key,
-      "The private SSH key, made if it is not there; default: keys/NAME beside stacks.d");
+  sub->add_option("--key", init.key,
+                  "The private SSH key, created if missing; default: keys/NAME beside stacks.d");
   sub->add_option(
       "--host-fingerprint", init.host_fingerprint,
       "The SSH host key to trust, SHA256:…; GitHub's, GitLab's and Bitbucket's are known");
-  sub->add_option("--token-file", init.token_file, "For https: a file that holds an access token");
-  sub->add_flag("--yes,-y", init.yes, "Take what is proposed, without asking");
+  sub->add_option("--token-file", init.token_file,
+                  "For https: a file that contains an access token");
+  sub->add_flag("--yes,-y", init.yes, "Accept what is proposed, without asking");
   add_config_dir(sub, options);
 }
 
@@ -76,9 +76,9 @@ int complain_about_command(const CLI::App& app, const CLI::RequiredError& error)
     names.push_back(sub->get_name());
   }
   const auto meant = nearest(unknown.front(), names);
-  std::cerr << "trimtab: there is no command \"" << printable(unknown.front()) << '"'
+  std::cerr << "trimtab: unknown command \"" << printable(unknown.front()) << '"'
             << (meant ? " (did you mean \"" + *meant + "\"?)" : std::string())
-            << "; `trimtab --help` names all\n";
+            << "; `trimtab --help` lists all\n";
   return exit_usage;
 }
 
@@ -86,7 +86,7 @@ int complain_about_command(const CLI::App& app, const CLI::RequiredError& error)
 
 std::variant<Options, int> parse_options(int argc, const char* const* argv) {
   Options options;
-  CLI::App app("Keeps Docker Compose stacks in step with Git: asks and steers trimtabd.",
+  CLI::App app("Keeps Docker Compose stacks in step with Git: queries and controls trimtabd.",
                "trimtab");
   app.set_version_flag("--version", std::string("trimtab ") + TRIMTAB_VERSION);
   app.add_option("--socket", options.socket, "The daemon's socket")
@@ -98,11 +98,11 @@ std::variant<Options, int> parse_options(int argc, const char* const* argv) {
   CLI::App* sub = command(app, options, Action::status, "status",
                           "What runs, where it comes from, and what happens next");
   add_stack(sub, options, false);
-  sub->add_flag("--watch,-w", options.watch, "Go on showing it as it changes");
+  sub->add_flag("--watch,-w", options.watch, "Keep showing it as it changes");
   add_json(sub, options);
 
   sub = command(app, options, Action::init, "init",
-                "Set up a stack: asks, makes a deploy key, tries the access, writes its file");
+                "Set up a stack: asks, creates a deploy key, tests access, writes its file");
   add_init(sub, options);
 
   sub = command(app, options, Action::check, "check",
@@ -116,41 +116,41 @@ std::variant<Options, int> parse_options(int argc, const char* const* argv) {
   add_json(sub, options);
 
   sub = command(app, options, Action::deploy, "deploy",
-                "Deploy what Git and the registry ask for now, even if it was rejected before");
+                "Deploy what Git and the registry offer now, even if it was rejected before");
   add_stack(sub, options, true);
-  sub->add_option("--commit", options.commit, "This commit; it holds until the ref moves")
+  sub->add_option("--commit", options.commit, "This commit; it stays deployed until the ref moves")
       ->check(CLI::Validator(check_commit, "COMMIT"));
-  sub->add_flag("--wait", options.wait, "Show how it goes; exit with 4 if it is rejected");
+  sub->add_flag("--wait", options.wait, "Show the progress; exit with 4 if it is rejected");
 
   sub = command(app, options, Action::rollback, "rollback",
-                "Go back to an older release and reject the one that runs");
+                "Go back to an older release and reject the current one");
   add_stack(sub, options, true);
   sub->add_option("RELEASE", options.release, "Its number; default: the last good one")
       ->check(CLI::PositiveNumber);
-  sub->add_flag("--wait", options.wait, "Show how it goes");
+  sub->add_flag("--wait", options.wait, "Show the progress");
 
   sub = command(app, options, Action::history, "history", "The releases that are kept");
   add_stack(sub, options, true);
   add_json(sub, options);
 
   sub = command(app, options, Action::show, "show",
-                "One release: what it holds, how it went, why it failed");
+                "One release: what it contains, how it went, why it failed");
   add_stack(sub, options, true);
   sub->add_option("RELEASE", options.release, "Its number")->required()->check(CLI::PositiveNumber);
   add_json(sub, options);
 
-  sub = command(app, options, Action::logs, "logs", "What the services wrote");
+  sub = command(app, options, Action::logs, "logs", "Logs of the services");
   add_stack(sub, options, true);
   sub->add_option("SERVICE", options.services, "These only; default: all");
-  sub->add_flag("--follow,-f", options.follow, "Go on with new lines");
-  sub->add_option("--tail,-n", options.tail, "So many last lines of each")
+  sub->add_flag("--follow,-f", options.follow, "Keep printing new lines");
+  sub->add_option("--tail,-n", options.tail, "Number of last lines of each")
       ->check(CLI::Range(0, 10000))
       ->capture_default_str();
 
-  sub = command(app, options, Action::events, "events", "What has happened lately");
+  sub = command(app, options, Action::events, "events", "Recent events");
   add_stack(sub, options, false);
-  sub->add_flag("--follow,-f", options.follow, "Go on as it happens");
-  sub->add_flag("--json", options.json, "Print one JSON object a line");
+  sub->add_flag("--follow,-f", options.follow, "Keep printing new events");
+  sub->add_flag("--json", options.json, "Print one JSON object per line");
 
   sub = command(app, options, Action::pause, "pause", "Watch and report, but change nothing");
   add_stack(sub, options, true);

@@ -156,12 +156,12 @@ Lines deploy_outcome(const std::string& stack, const Json& request, const Json& 
   if (number == 0) return lines;
   const bool content = words(failure, "cause") == "release" || outcome == "rejected";
   const std::string all =
-      "`trimtab show " + stack + " " + std::to_string(number) + "` has all of it";
-  append(lines, wrap((content ? "R" + name.substr(1) +
-                                    " is not tried again until something in it changes; "
-                              : "") +
-                         all,
-                     screen.width));
+      "`trimtab show " + stack + " " + std::to_string(number) + "` shows all of it";
+  append(lines,
+         wrap((content ? "R" + name.substr(1) + " is not retried until something in it changes; "
+                       : "") +
+                  all,
+              screen.width));
   return lines;
 }
 

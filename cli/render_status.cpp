@@ -31,7 +31,7 @@ Cell condition(const Json& container) {
   const std::string state = words(container, "state");
   const std::string health = words(container, "health");
   const std::int64_t code = json_int(container, "exit_code");
-  if (json_bool(container, "stopped_by_hand")) return {"stopped by hand", Colour::yellow};
+  if (json_bool(container, "stopped_by_hand")) return {"stopped manually", Colour::yellow};
   if (state == "running") {
     if (health == "healthy") return {"healthy", Colour::green};
     if (health == "unhealthy") return {"unhealthy", Colour::red};
@@ -84,7 +84,7 @@ Lines git_lines(const Json& stack, std::size_t width, const Screen& screen) {
   // program.
   const std::string by = words(git, "asked_by");
   if (words(git, "url").starts_with("http") && by.starts_with("git program")) {
-    out += "; asked by the " + by;
+    out += "; queried with the " + by;
   }
   return labelled(screen, width, "git", out);
 }
@@ -134,8 +134,8 @@ Lines certificate_lines(const Json& stack, std::size_t width, const Screen& scre
     const double left = std::chrono::duration<double>(*expires - screen.now).count();
     const std::string when =
         left < 0
-            ? "ended " + human_duration(std::chrono::seconds(static_cast<int>(-left))) + " ago"
-            : "ends in " + human_duration(std::chrono::seconds(static_cast<std::int64_t>(left)));
+            ? "expired " + human_duration(std::chrono::seconds(static_cast<int>(-left))) + " ago"
+            : "expires in " + human_duration(std::chrono::seconds(static_cast<std::int64_t>(left)));
     const bool self_signed = json_bool(one, "self_signed");
     append(lines, labelled(screen, width, "certs",
                            path + " " + when + (self_signed ? ", self-signed" : ""),
@@ -205,7 +205,7 @@ Lines render_stack(const Json& stack, const Screen& screen) {
   }
   append(lines, table(screen, 2, 1, rows));
   if (is_old(stack, screen)) {
-    const std::string seen = "as Docker told " + age(stack, "observed_at", screen);
+    const std::string seen = "as reported by Docker " + age(stack, "observed_at", screen);
     append(lines, labelled(screen, width, "", seen, Colour::yellow));
   }
   append(lines, git_lines(stack, width, screen));
@@ -227,7 +227,7 @@ Lines render_status(const Json& status, const Screen& screen) {
   Lines lines = host_lines(status, screen);
   const Json& stacks = json_array(status, "stacks");
   if (stacks.empty()) {
-    lines.emplace_back("No stack is configured; `trimtab check` shows what is read.");
+    lines.emplace_back("No stack is configured; `trimtab check` shows which files are read.");
     return lines;
   }
   if (stacks.size() == 1) {

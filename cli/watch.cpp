@@ -221,7 +221,7 @@ Json RequestWatch::request_of(const Json& stack, const std::optional<Json>& fini
   const bool lost =
       SteadyClock::now() - started_ > request_timeout && json_object(stack, "deployment").empty();
   request["outcome"] = lost ? "failed" : "in_progress";
-  if (lost) request["message"] = "trimtabd no longer knows of this request; was it restarted?";
+  if (lost) request["message"] = "trimtabd no longer knows this request; was it restarted?";
   return request;
 }
 
@@ -258,8 +258,8 @@ void RequestWatch::show(const Json& stack, const Json& request) {
     now = live_phase(deployment, deploy_label, screen);
   } else if (!ended) {
     const bool waiting = words(stack, "state") == "waiting";
-    now = labelled(screen, deploy_label, waiting ? "waiting" : "looking",
-                   waiting ? words(stack, "reason") : "at Git and the registry", Colour::yellow);
+    now = labelled(screen, deploy_label, waiting ? "waiting" : "polling",
+                   waiting ? words(stack, "reason") : "Git and the registry", Colour::yellow);
   }
   if (terminal_.live()) {
     terminal_.redraw(now);

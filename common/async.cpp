@@ -73,7 +73,7 @@ void TaskGroup::spawn(std::string name, Task<void> task) {
     try {
       rethrow_defect(failure);
     } catch (const std::exception& error) {
-      spdlog::critical("{} ended by an exception: {}", who, error.what());
+      spdlog::critical("{} was terminated by an exception: {}", who, error.what());
       throw;
     }
   };

@@ -92,7 +92,7 @@ bool fill(X509* certificate, EVP_PKEY* key, const std::vector<std::string>& name
 }  // namespace
 
 Result<Certificate> parse_certificate(std::string_view pem) {
-  const Error malformed{Errc::invalid, "it holds no certificate in PEM form", {}};
+  const Error malformed{Errc::invalid, "it contains no PEM certificate", {}};
   if (pem.empty()) return malformed;
   const Bio bio = memory(pem);
   const X509Ptr found(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
@@ -110,7 +110,7 @@ Result<Certificate> parse_certificate(std::string_view pem) {
 Result<CertificatePair> make_self_signed(const std::vector<std::string>& names,
                                          std::chrono::hours validity) {
   const Error failed{
-      Errc::failed, "OpenSSL cannot make a certificate for " + join(names, ", "), {}};
+      Errc::failed, "OpenSSL cannot create a certificate for " + join(names, ", "), {}};
   const Key key(EVP_EC_gen("P-256"));
   const X509Ptr certificate(X509_new());
   if (!key || !certificate || names.empty() ||

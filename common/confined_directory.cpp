@@ -44,7 +44,7 @@ Error failure_at(int parent, const char* name, std::string_view what, const fs::
   return Error{Errc::conflict,
                "cannot " + std::string(what) + " " + path.string() + ": " + name +
                    " is a symbolic link, which is not followed",
-               "put what it leads to in its place"};
+               "replace it by its target"};
 }
 
 Error not_a_regular_file(std::string_view what, const fs::path& path) {
@@ -101,7 +101,7 @@ bool is_trusted(const struct stat& link) {
 }
 
 Result<UniqueFd> open_top(const fs::path& path, bool make_missing) {
-  const char* const what = make_missing ? "make the folder" : "open the folder";
+  const char* const what = make_missing ? "create the directory" : "open the directory";
   if (!path.is_absolute()) {
     return Error{Errc::invalid, path.string() + " is not an absolute path", {}};
   }
@@ -132,7 +132,7 @@ Result<UniqueFd> open_top(const fs::path& path, bool make_missing) {
                    std::string("cannot ") + what + " " + path.string() + ": " + part +
                        " is a symbolic link of user " + std::to_string(info.st_uid) +
                        ", which is not followed",
-                   "name the directory that it leads to"};
+                   "use the directory that it points to"};
     }
     const fs::path leads_to(std::string(target.data(), static_cast<std::size_t>(length)));
     if (leads_to.is_absolute()) at = UniqueFd(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
@@ -158,7 +158,7 @@ Result<ConfinedDirectory> ConfinedDirectory::open(const fs::path& path) {
   auto top = open_top(path, false);
   if (!top) return top.error();
   struct stat owner {};
-  if (::fstat(top->get(), &owner) != 0) return os_error("open the folder", path, errno);
+  if (::fstat(top->get(), &owner) != 0) return os_error("open the directory", path, errno);
   return ConfinedDirectory(std::move(*top), path, owner);
 }
 
@@ -173,7 +173,7 @@ void ConfinedDirectory::give(int fd) const {
 }
 
 Result<UniqueFd> ConfinedDirectory::directory(const fs::path& relative, bool make_missing) const {
-  const char* const what = make_missing ? "make the folder" : "open the folder";
+  const char* const what = make_missing ? "create the directory" : "open the directory";
   if (!relative.empty() && !is_plain(relative)) {
     return Error{Errc::invalid, relative.string() + " leads out of " + path_.string(), {}};
   }
@@ -217,7 +217,7 @@ Result<UniqueFd> ConfinedDirectory::open_file(const fs::path& relative, int flag
   // Another hard link may be in a directory where the owner of this one could not write.
   if ((flags & O_ACCMODE) != O_RDONLY && info.st_nlink > 1) {
     return Error{Errc::conflict,
-                 "cannot write " + (path_ / relative).string() + ": it has more names (hard links)",
+                 "cannot write " + (path_ / relative).string() + ": it has several hard links",
                  "replace it by a copy of itself: cp FILE NEW && mv NEW FILE"};
   }
   return file;

@@ -70,7 +70,7 @@ Error os_error(std::string_view what, const fs::path& path, int error_number) {
     case ENOSPC:
     case EDQUOT:
       error.code = Errc::no_space;
-      error.hint = "free some space, `df -h` shows where it is used up";
+      error.hint = "free some space; `df -h` shows which disk is full";
       break;
     case EROFS:
       error.hint = "the file system is mounted read-only, often after a disk error: see `dmesg`";
@@ -104,12 +104,12 @@ Result<std::string> read_secret_file(const fs::path& path) {
   if (!content) return content;
   const auto end = content->find_last_not_of(" \t\r\n");
   if (end == std::string::npos) {
-    return Error{Errc::invalid, path.string() + " is empty", "write the secret into it"};
+    return Error{Errc::invalid, path.string() + " is empty", "put the secret into it"};
   }
   content->resize(end + 1);
   if (content->find_first_of("\r\n") != std::string::npos) {
     return Error{Errc::invalid, path.string() + " has more than one line",
-                 "it must hold the secret alone"};
+                 "it must contain only the secret"};
   }
   return content;
 }
@@ -198,9 +198,9 @@ Result<void> make_directory(const fs::path& path, bool durably) {
   }
   if (path.filename().empty()) return {};  // "a/b/" ends with an empty name
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
-    return os_error("make the folder", path, errno);
+    return os_error("create the directory", path, errno);
   }
-  if (!fs::is_directory(path, ec)) return os_error("make the folder", path, ENOTDIR);
+  if (!fs::is_directory(path, ec)) return os_error("create the directory", path, ENOTDIR);
   return durably ? sync_directory(directory_of(path)) : Result<void>();
 }
 
@@ -217,7 +217,7 @@ Result<void> make_scratch_directory(const fs::path& path) {
 
 Result<void> sync_directory(const fs::path& path) {
   const UniqueFd fd = open_file(path, O_RDONLY | O_DIRECTORY);
-  if (!fd.valid() || ::fsync(fd.get()) != 0) return os_error("sync the folder", path, errno);
+  if (!fd.valid() || ::fsync(fd.get()) != 0) return os_error("sync the directory", path, errno);
   return {};
 }
 

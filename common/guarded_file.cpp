@@ -52,12 +52,12 @@ Result<UniqueFd> open_at(int parent, const std::string& name, const fs::path& pa
 
 Error not_his(const fs::path& path, const fs::path& target, const Followed& followed) {
   const std::string link = followed.link.string();
-  return Error{
-      Errc::untrusted,
-      "cannot read " + path.string() + ": the symbolic link " + link + " belongs to user " +
-          std::to_string(*followed.owner) + ", who cannot be seen to have access to " +
-          target.string() + ", to which it leads",
-      "if it is right, run chown -h root: " + link + "; else put the file itself in its place"};
+  return Error{Errc::untrusted,
+               "cannot read " + path.string() + ": the symbolic link " + link +
+                   " belongs to user " + std::to_string(*followed.owner) +
+                   ", who may not have access to " + target.string() + ", to which it points",
+               "if this is intended, run chown -h root: " + link +
+                   "; else put the file itself in its place"};
 }
 
 }  // namespace

@@ -68,17 +68,17 @@ Result<void> remove_stale_socket(const std::string& path, const sockaddr_un& add
   struct stat status {};
   if (::lstat(path.c_str(), &status) != 0) {
     if (errno == ENOENT) return Result<void>();
-    return os_error("look at", path, errno);
+    return os_error("access", path, errno);
   }
   if (!S_ISSOCK(status.st_mode)) {
     return Error{Errc::conflict, path + ": exists and is not a socket", "move it away"};
   }
   UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!probe.valid()) return os_error("make a socket for", path, errno);
+  if (!probe.valid()) return os_error("create a socket for", path, errno);
   const bool nobody = ::connect(probe.get(), generic(address), sizeof(address)) != 0 &&
                       (errno == ECONNREFUSED || errno == ENOENT);
   if (!nobody) {
-    return Error{Errc::conflict, path + ": another program answers there",
+    return Error{Errc::conflict, path + ": another program listens there",
                  "is another trimtabd running?"};
   }
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) return os_error("remove", path, errno);
@@ -316,7 +316,7 @@ Task<void> Session::run(const Service& service) {
   if (peer && !service.allow(*peer)) {
     // Before anything is read: what a stranger sends is not even parsed.
     spdlog::warn("http server: refused uid {} (pid {})", peer->uid, peer->pid);
-    std::string answer = whole(problem(403, "this user may not talk to trimtab"), false, true);
+    std::string answer = whole(problem(403, "this user may not access trimtab"), false, true);
     const bool told = co_await write(std::move(answer));
     if (told) co_await linger();
     co_return;
@@ -371,7 +371,7 @@ Result<UniqueFd> listen_unix(const std::string& path, unsigned mode, const std::
   auto removed = remove_stale_socket(path, *address);
   if (!removed) return removed.error();
   UniqueFd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!listener.valid()) return os_error("make a socket for", path, errno);
+  if (!listener.valid()) return os_error("create a socket for", path, errno);
   // Not listening yet: nobody may connect before mode and group are set.
   if (::bind(listener.get(), generic(*address), sizeof(*address)) != 0) {
     return os_error("bind to", path, errno);
@@ -399,12 +399,12 @@ Result<UniqueFd> listen_tcp(const std::string& address) {
   error_code ec;
   const auto ip = asio::ip::make_address(host, ec);
   if (!numeric || ec) {
-    return Error{Errc::invalid, address + ": not an ADDRESS:PORT to listen at", {}};
+    return Error{Errc::invalid, address + ": not an ADDRESS:PORT to listen on", {}};
   }
   const asio::ip::tcp::endpoint endpoint(ip, port);
   UniqueFd listener(::socket(endpoint.protocol().family(),
                              SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP));
-  if (!listener.valid()) return os_error("make a socket for", address, errno);
+  if (!listener.valid()) return os_error("create a socket for", address, errno);
   // Connections of a previous process in TIME_WAIT must not block the port.
   const int on = 1;
   ::setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -414,17 +414,17 @@ Result<UniqueFd> listen_tcp(const std::string& address) {
   if (listens) return listener;
   switch (errno) {
     case EADDRINUSE:
-      return Error{Errc::conflict, "cannot listen at " + address + ": another program does",
+      return Error{Errc::conflict, "cannot listen on " + address + ": another program does",
                    "`ss -ltnp` shows which"};
     case EADDRNOTAVAIL:
       return Error{Errc::unavailable,
-                   "cannot listen at " + address + ": this host does not have the address",
+                   "cannot listen on " + address + ": this host does not have the address",
                    "`ip address` shows what it has"};
     case EACCES:
-      return Error{Errc::denied, "cannot listen at " + address + ": not allowed",
+      return Error{Errc::denied, "cannot listen on " + address + ": not allowed",
                    "choose a port above 1023"};
     default:
-      return os_error("listen at", address, errno);
+      return os_error("listen on", address, errno);
   }
 }
 

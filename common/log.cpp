@@ -83,7 +83,7 @@ Result<void> set_up_log(std::string_view level) {
   const auto known = spdlog::level::from_str(std::string(level));
   if (known == spdlog::level::off && level != "off") {
     return Error{Errc::invalid, "unknown log level \"" + printable(level) + "\"",
-                 "take one of trace, debug, info, warning, error, critical, off"};
+                 "use one of trace, debug, info, warning, error, critical, off"};
   }
   auto logger =
       std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::stderr_sink_mt>());

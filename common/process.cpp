@@ -177,14 +177,14 @@ Result<void> start(const Command& command, Child& child) {
         find_program(program, path == command.environment.end() ? std::string() : path->second);
     if (program.empty()) {
       return Error{Errc::not_found, command.argv.front() + " is not installed",
-                   "install it, or add its folder to PATH"};
+                   "install it, or add its directory to PATH"};
     }
   }
   std::error_code ec;
   if (!command.directory.empty() && !std::filesystem::is_directory(command.directory, ec)) {
     return Error{
         Errc::not_found,
-        "cannot run " + command.argv.front() + " in " + command.directory + ": no such folder",
+        "cannot run " + command.argv.front() + " in " + command.directory + ": no such directory",
         {}};
   }
 
@@ -313,10 +313,10 @@ Task<Result<Exit>> run_to_end(Command command) {
                 result.code);
   if (child->timed_out) {
     const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(command.timeout);
-    co_return Error{
-        Errc::timed_out,
-        command.argv.front() + " did not end within " + human_duration(limit) + " and was stopped",
-        {}};
+    co_return Error{Errc::timed_out,
+                    command.argv.front() + " did not finish within " + human_duration(limit) +
+                        " and was stopped",
+                    {}};
   }
   if (cancelled) co_return Error{Errc::cancelled, command.argv.front() + " was stopped", {}};
   result.out = out.take();
@@ -386,9 +386,9 @@ Task<Result<Exit>> run(Command command) {
 }
 
 std::string find_program(std::string_view name, std::string_view path) {
-  for (const std::string& folder : split(path, ':')) {
-    if (folder.empty()) continue;
-    const std::filesystem::path candidate = std::filesystem::path(folder) / name;
+  for (const std::string& directory : split(path, ':')) {
+    if (directory.empty()) continue;
+    const std::filesystem::path candidate = std::filesystem::path(directory) / name;
     std::error_code ec;
     if (std::filesystem::is_regular_file(candidate, ec) && ::access(candidate.c_str(), X_OK) == 0) {
       return candidate.string();

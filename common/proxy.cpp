@@ -38,7 +38,7 @@ Result<Proxy> parse_proxy(std::string_view text) {
   std::string_view rest = text;
   if (const auto scheme = rest.find("://"); scheme != rest.npos) {
     if (lower_case(rest.substr(0, scheme)) != "http") {
-      return Error{Errc::invalid, "expected a proxy that is reached by http://", {}};
+      return Error{Errc::invalid, "expected a proxy with an http:// address", {}};
     }
     rest.remove_prefix(scheme + 3);
   }

@@ -32,7 +32,7 @@ using Addresses = std::vector<asio::ip::tcp::endpoint>;
 constexpr std::size_t max_threads = 16;
 
 Error not_found(const std::string& host, const std::string& why) {
-  return Error{Errc::unavailable, "cannot find the address of " + host + ": " + why, {}};
+  return Error{Errc::unavailable, "cannot resolve " + host + ": " + why, {}};
 }
 
 // With port 0. Blocks.

@@ -37,14 +37,14 @@ Result<void> check_component(const fs::path& file, const fs::path& part, const s
   if (S_ISLNK(info.st_mode)) return {};  // who may replace it depends on its directory
   const bool shared = S_ISDIR(info.st_mode) && (info.st_mode & S_ISVTX) != 0;
   if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0 && !shared) {
-    return untrusted(file, part, "can be written by other users than its owner", "chmod go-w");
+    return untrusted(file, part, "is writable by users other than its owner", "chmod go-w");
   }
   if (S_ISDIR(info.st_mode)) return {};
   if (!S_ISREG(info.st_mode)) {
     return Error{Errc::invalid, file.string() + " is not a regular file", {}};
   }
   if (privacy == Privacy::secret && (info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    return untrusted(file, part, "is open to other users than its owner", "chmod 600");
+    return untrusted(file, part, "is accessible to users other than its owner", "chmod 600");
   }
   return {};
 }

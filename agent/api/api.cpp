@@ -135,10 +135,10 @@ Task<http::Reply> Api::handle(http::Request request, http::Peer peer) {
   const bool listed = versioned && path.size() == 2 && (path[1] == "status" || path[1] == "events");
   if (!healthz && !stack && !listed) {
     co_return problem(404, "there is no " + printable(request.target),
-                      "config/openapi.yaml describes what there is");
+                      "config/openapi.yaml describes the API");
   }
   if (stack) co_return co_await stack_route(std::move(route));
-  if (!get) co_return problem(405, "only GET is possible here");
+  if (!get) co_return problem(405, "only GET is allowed here");
   if (healthz) co_return health();
   if (path[1] == "events") co_return events(route);
   co_return status();
@@ -147,9 +147,9 @@ Task<http::Reply> Api::handle(http::Request request, http::Peer peer) {
 http::Reply Api::health() const {
   const std::string stalled = find_stalled_();
   if (!stalled.empty()) {
-    return problem(503, stalled + " hangs",
-                   "`journalctl -u trimtabd` shows what it did last; `systemctl restart trimtabd` "
-                   "starts it anew, and a deployment goes on");
+    return problem(503, stalled + " is stalled",
+                   "`journalctl -u trimtabd` shows its last steps; `systemctl restart trimtabd` "
+                   "restarts it and resumes the deployment");
   }
   http::Reply reply;
   reply.response.status = 200;
@@ -214,7 +214,7 @@ Task<http::Reply> Api::stack_route(Route route) {
   const std::shared_ptr<Reconciler> stack = found->second;
   if (route.method == "POST") co_return co_await post_route(std::move(route), stack);
   if (route.method != "GET" && route.method != "HEAD") {
-    co_return problem(405, "only GET and POST are possible here");
+    co_return problem(405, "only GET and POST are allowed here");
   }
   if (route.path.size() == 3) co_return json_reply(200, stack_json(*stack));
   const std::string& what = route.path[3];
@@ -232,7 +232,7 @@ Task<http::Reply> Api::stack_route(Route route) {
     const ReleaseRecord* const release = stack->store().find(int_of(route.path[4], 0));
     if (release == nullptr) {
       co_return problem(404, name + " has no release " + printable(route.path[4]),
-                        "`trimtab history " + name + "` shows what there is");
+                        "`trimtab history " + name + "` lists the releases");
     }
     co_return json_reply(200, release_json(stack->store(), *release, false));
   }
@@ -243,7 +243,7 @@ Task<http::Reply> Api::stack_route(Route route) {
   }
   if (what == "logs" && route.path.size() == 4) co_return logs(route, stack);
   if (route.path.size() == 4 && contains(post_routes, what)) {
-    co_return problem(405, "only POST is possible here");
+    co_return problem(405, "only POST is allowed here");
   }
   co_return problem(404, "there is no /v1/stacks/" + name + "/" + printable(what));
 }
@@ -251,14 +251,14 @@ Task<http::Reply> Api::stack_route(Route route) {
 Task<http::Reply> Api::post_route(Route route, std::shared_ptr<Reconciler> stack) {
   const std::string what = route.path.size() == 4 ? route.path[3] : std::string();
   if (route.path.size() == 3 || contains(get_routes, route.path[3])) {
-    co_return problem(405, "only GET is possible here");
+    co_return problem(405, "only GET is allowed here");
   }
   Result<std::string> accepted = Error{Errc::not_found, "there is no such route", {}};
   if (what == "deploy") {
     const std::string commit = json_string(route.body, "commit");
     const bool valid = commit.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos &&
                        (commit.empty() || (commit.size() >= 4 && commit.size() <= 64));
-    if (!valid) co_return problem(400, "`commit` is no commit id", "give 4 to 64 hex digits");
+    if (!valid) co_return problem(400, "`commit` is not a commit id", "give 4 to 64 hex digits");
     accepted = stack->deploy(commit);
   } else if (what == "rollback") {
     const std::int64_t release = json_int(route.body, "release");
@@ -300,7 +300,7 @@ Task<void> stream_events(asio::any_io_executor executor, EventBus* bus, std::str
     connected = co_await stream->write(std::move(line));
   }
   if (!connected || !follower.lost()) co_return;
-  std::string goodbye = ": events were lost, since this client reads too slowly; ask again\n\n";
+  std::string goodbye = ": events were lost because this client reads too slowly; reconnect\n\n";
   connected = co_await stream->write(std::move(goodbye));
 }
 

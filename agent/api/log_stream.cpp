@@ -39,7 +39,7 @@ Task<void> read_log(Docker* docker, std::string id, std::string prefix, LogRange
   backlog->read_until[id] = wall_now();
   if (!ended) backlog->text += prefix + " | (the log ends here: " + ended.error().message + ")\n";
   if (full) {
-    backlog->text += prefix + " | (the log is cut off here: it comes faster than it is read; " +
+    backlog->text += prefix + " | (the log ends here: it is written faster than it is read; " +
                      "ask for fewer lines, or for one service)\n";
   }
   --backlog->readers;

@@ -128,7 +128,7 @@ Error explain_render_failure(std::string_view standard_error, const std::string&
                                                 : match[3].str();
     return Error{Errc::invalid,
                  "the compose file reads the env file " + file + ", which is missing",
-                 "create it on this server, or take it out of the compose file"};
+                 "create it on this server, or remove it from the compose file"};
   }
   static const std::regex required(
       R"re(required variable "?([A-Za-z_][A-Za-z0-9_]*)"? is missing a value:? ?([^\n]*))re");
@@ -168,25 +168,25 @@ Error explain_render_failure(std::string_view standard_error, const std::string&
     const std::string where = match[1].matched   ? match[1].str()
                               : match[2].matched ? match[2].str()
                                                  : match[3].str();
-    return Error{Errc::invalid, where + " has a value of a wrong form",
+    return Error{Errc::invalid, where + " has a value of the wrong type",
                  "see which variables it takes from the env file"};
   }
   if (all.find("empty compose file") != std::string::npos ||
       all.find("needs to be an object not '<class 'NoneType'>'") != std::string::npos) {
     return Error{Errc::invalid, "the compose file is empty",
-                 "nothing is removed because of it: commit a compose file that has services"};
+                 "nothing was removed: commit a compose file that has services"};
   }
   if (words.empty()) {
-    return Error{Errc::failed, "Compose could not render the project, and does not say why",
+    return Error{Errc::failed, "Compose could not render the project and gave no reason",
                  "`docker compose config` in a checkout may show more"};
   }
   if (says_any(all, words_of_host)) {
     return Error{Errc::unavailable, "Compose does not work here: " + join(last(words, 6), " "),
-                 "`docker compose version` shows whether it does"};
+                 "check with `docker compose version`"};
   }
   // Compose 1 prints the reason on the lines after a general first one; both are short.
   return Error{Errc::invalid, "Compose rejects the project: " + join(last(words, 6), " "),
-               "`docker compose config` in a checkout shows the same"};
+               "`docker compose config` in a checkout reproduces it"};
 }
 
 std::string explain_up_failure(std::string_view standard_error) {

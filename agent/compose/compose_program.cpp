@@ -51,13 +51,14 @@ bool says_compose_is_missing(std::string_view standard_error) {
 std::vector<std::string> plugin_files() {
   const char* const config = std::getenv("DOCKER_CONFIG");
   const char* const home = std::getenv("HOME");
-  std::vector<std::string> folders;
-  if (config != nullptr) folders.emplace_back(config);
-  if (config == nullptr && home != nullptr) folders.push_back(std::string(home) + "/.docker");
-  folders.insert(folders.end(), {"/usr/local/lib/docker", "/usr/local/libexec/docker",
-                                 "/usr/lib/docker", "/usr/libexec/docker"});
+  std::vector<std::string> directories;
+  if (config != nullptr) directories.emplace_back(config);
+  if (config == nullptr && home != nullptr) directories.push_back(std::string(home) + "/.docker");
+  directories.insert(directories.end(), {"/usr/local/lib/docker", "/usr/local/libexec/docker",
+                                         "/usr/lib/docker", "/usr/libexec/docker"});
   std::vector<std::string> files;
-  for (const std::string& folder : folders) files.push_back(folder + "/cli-plugins/docker-compose");
+  for (const std::string& directory : directories)
+    files.push_back(directory + "/cli-plugins/docker-compose");
   return files;
 }
 
@@ -134,8 +135,9 @@ Task<Result<ComposeTool>> find_compose(std::string docker_socket) {
           exit->signal != 0
               ? "was killed by signal " + std::to_string(exit->signal)
               : "exited with " + std::to_string(exit->code) + ": " + exit->error_tail();
-      co_return Error{Errc::unavailable, "`" + join(argv, " ") + " version` " + how,
-                      exit->signal != 0 ? "is this host out of memory?" : "try it yourself"};
+      co_return Error{
+          Errc::unavailable, "`" + join(argv, " ") + " version` " + how,
+          exit->signal != 0 ? "is this host out of memory?" : "run it manually to see why"};
     }
     if (found->family == ComposeFamily::v1 && found->version.rfind("1.29", 0) != 0) {
       too_old = found->display();
@@ -145,7 +147,7 @@ Task<Result<ComposeTool>> find_compose(std::string docker_socket) {
   }
   co_return Error{Errc::not_found,
                   too_old.empty() ? "this host has neither `docker compose` nor `docker-compose`"
-                                  : "the only Compose here is too old: " + too_old,
+                                  : "the only Compose on this host is too old: " + too_old,
                   "install docker-compose-plugin, docker-compose-v2 or docker-compose"};
 }
 
@@ -216,7 +218,7 @@ std::optional<Error> ComposeProgram::obstacle_to(const ComposeTool& found) {
   if (!gone_since_) gone_since_ = SteadyClock::now();
   if (SteadyClock::now() - *gone_since_ >= upgrade_timeout) return std::nullopt;
   return Error{Errc::unavailable, "`" + join(tool_.argv, " ") + "` is gone; is it being upgraded?",
-               found.display() + " is taken if it stays away for a minute"};
+               found.display() + " is used instead if it is still missing in a minute"};
 }
 
 Command ComposeProgram::command() const {

@@ -186,8 +186,7 @@ std::optional<EnvFileProblem> problem_in_env_file(std::string_view text) {
     if (!entry.closed) {
       return EnvFileProblem{
           where + "the quote before the value of " + entry.name + " is not closed",
-          "close it; a value that has quotes itself goes between single ones: " + entry.name +
-              "='…'"};
+          "close it; put a value that contains quotes in single quotes: " + entry.name + "='…'"};
     }
     if (entry.quote != '\'' && has_bad_template(entry.value)) {
       return EnvFileProblem{where + "the $ in the value of " + entry.name + " begins a variable",
@@ -196,7 +195,7 @@ std::optional<EnvFileProblem> problem_in_env_file(std::string_view text) {
     // A name without a value takes its value from the environment.
     if (entry.name.empty() && !is_name(entry.value)) {
       return EnvFileProblem{where + "it is not KEY=value",
-                            "write it as KEY=value, or as a comment behind #"};
+                            "write it as KEY=value, or make it a comment with #"};
     }
   }
   return std::nullopt;

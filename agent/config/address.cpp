@@ -31,7 +31,7 @@ std::string scp_form_complaint(std::string_view url) {
   const std::string_view address = url.substr(0, colon);
   const std::size_t at = address.find('@');
   if (at == std::string_view::npos && is_ssh_name(address)) {
-    return "the url names no user; most hosts want git@ in front of the host";
+    return "the url has no user; most hosts require git@ before the host";
   }
   if (at == std::string_view::npos || !is_ssh_name(address.substr(0, at)) ||
       !is_ssh_name(address.substr(at + 1))) {
@@ -65,7 +65,7 @@ std::string ssh_url_complaint(std::string_view rest) {
   if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos) {
     const std::string_view user = authority.substr(0, at);
     if (user.find(':') != std::string_view::npos) {
-      return "passwords do not belong in the url; use a deploy key and name its file with key";
+      return "passwords do not belong in the url; use a deploy key and set key to its file";
     }
     if (!is_ssh_name(user)) return git_url_forms;
     rest.remove_prefix(at + 1);
@@ -147,7 +147,7 @@ std::string proxy_complaint(const std::string& address) {
   const auto proxy = http::parse_proxy(address);
   if (!proxy) return proxy.error().message;
   if (proxy->credentials.empty()) return {};
-  return "a proxy's password does not belong into this file, which others may read; set "
+  return "a proxy's password does not belong in this file, which others may read; set "
          "https_proxy in the service's environment instead";
 }
 

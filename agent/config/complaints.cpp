@@ -44,7 +44,7 @@ std::string service_complaint(const std::string& text) {
 std::string username_complaint(const std::string& text) {
   // HTTP Basic authentication separates user name and password by a colon.
   if (text.find(':') == text.npos) return {};
-  return "a user name has no colon; the password belongs into password_file";
+  return "a user name cannot contain a colon; put the password into password_file";
 }
 
 std::string aws_profile_complaint(const std::string& text) {

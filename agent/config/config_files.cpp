@@ -44,7 +44,7 @@ StackFiles find_stack_files(const fs::path& directory, std::vector<Finding>& fin
     if (file.extension() == ".yaml") found.files.push_back(file);
     if (file.extension() == ".yml") {
       findings.push_back(
-          {file, 0, 0, Severity::warning, "not read: the name of a stack's file ends with .yaml"});
+          {file, 0, 0, Severity::warning, "ignored: a stack's file name must end with .yaml"});
     }
   }
   if (ec && ec != std::errc::no_such_file_or_directory) {

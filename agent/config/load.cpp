@@ -109,12 +109,13 @@ Reader daemon_reader(DaemonSettings& daemon) {
                     {"https", text(daemon.proxy.https, proxy_complaint)},
                     {"except", list_of(daemon.proxy.except, host_pattern)},
                 })},
-      {"webhook", section({
-                      {"listen", text(daemon.webhook.listen, listen_complaint),
-                       "webhook.listen is missing: the ADDRESS:PORT to listen at"},
-                      {"secret_file", existing_file(daemon.webhook.secret_file, Privacy::secret),
-                       "webhook.secret_file is missing: the file of what callers must know"},
-                  })},
+      {"webhook",
+       section({
+           {"listen", text(daemon.webhook.listen, listen_complaint),
+            "webhook.listen is missing: the ADDRESS:PORT to listen on"},
+           {"secret_file", existing_file(daemon.webhook.secret_file, Privacy::secret),
+            "webhook.secret_file is missing: the file with the secret that callers must know"},
+       })},
   });
 }
 
@@ -134,7 +135,7 @@ Reader git_section(GitSettings& git) {
 
 Reader probe_section(ProbeSettings& probe) {
   return section({
-      {"url", text(probe.url, probe_url_complaint), "url is missing: what the probe asks"},
+      {"url", text(probe.url, probe_url_complaint), "url is missing: the address to probe"},
       {"status", whole_number(probe.status, 100, 599)},
   });
 }
@@ -154,14 +155,14 @@ Reader arguments(std::vector<std::string>& into) {
 
 std::string hook_complaint(const std::function<bool(std::string_view)>& has) {
   if (has("service") == has("program")) {
-    return "a hook has either service and run, or program: where it runs, and what";
+    return "a hook needs either service and run, or program";
   }
   if (has("service")) {
     if (!has("run")) return "run is missing: the command, as a list such as [pg_dump, -U, shop]";
-    return has("args") ? "args belongs to program; a command in a service is run" : "";
+    return has("args") ? "args is for program; use run for a command in a service" : "";
   }
-  if (has("run")) return "run belongs to service; a program takes args";
-  return has("one_off") ? "one_off belongs to service" : "";
+  if (has("run")) return "run is for service; use args for a program";
+  return has("one_off") ? "one_off is for service" : "";
 }
 
 // A program that comes with a commit may not exist yet; it is checked again right before it runs.
@@ -348,8 +349,9 @@ LoadResult load_config(const fs::path& config_dir) {
   if (!fs::is_directory(config_dir, ec)) {
     LoadResult result;
     result.is_complete = false;
-    result.findings.push_back({config_dir, 0, 0, Severity::error,
-                               "no such directory: trimtab's configuration belongs there"});
+    result.findings.push_back(
+        {config_dir, 0, 0, Severity::error,
+         "this directory does not exist: it should contain trimtab's configuration"});
     return result;
   }
   std::vector<Finding> findings;

@@ -64,7 +64,7 @@ bool has_control_character(std::string_view text) {
 // Checks the rules for every text, then the text's own complaint.
 std::string text_complaint(const YamlNode& node, const Complaint& complaint) {
   if (!node.quoted && looks_like_other_type(node.text)) {
-    return "expected text; put quotes around what else reads as a number or as true or false";
+    return "expected text; quote it, otherwise it is read as a number or as true or false";
   }
   if (node.text.empty()) return "expected text, found nothing";
   if (has_control_character(node.text)) {
@@ -111,14 +111,15 @@ void check_file(const fs::path& path, Privacy privacy, YamlPlace place, Document
     if (is_credential_of_a_service(path)) {
       // systemd shows a credential only to the service, and only while it runs.
       if (std::getenv("CREDENTIALS_DIRECTORY") == nullptr) return;
-      document.report(place, path.string() + " does not exist: name it by LoadCredential= in the " +
+      document.report(place, path.string() +
+                                 " does not exist: set it with LoadCredential= in the " +
                                  "unit trimtabd.service");
     } else if (failure == ENOENT || failure == ENOTDIR) {
       document.report(place, path.string() + " does not exist");
     } else {
       // The user who checks a configuration may not see all that the daemon sees.
       document.report(place,
-                      "cannot look at " + path.string() +
+                      "cannot access " + path.string() +
                           " as this user: " + std::generic_category().message(failure),
                       failure == EACCES ? Severity::warning : Severity::error);
     }

@@ -27,17 +27,18 @@ void check_git(const GitSettings& git, Document& document) {
   if (is_ssh && !document.has("git.key")) {
     document.report_key("git.url",
                         "an SSH url needs git.key, the file of a private deploy key; `trimtab "
-                        "init` makes one");
+                        "init` creates one");
   }
   for (const char* key : {"git.key", "git.known_hosts"}) {
     if (document.has(key) && !is_ssh) {
-      document.report_key(key, std::string(key) + " is for SSH urls, and git.url is none" +
+      document.report_key(key, std::string(key) + " is only for SSH urls, and git.url is not one" +
                                    (is_web ? "; https takes git.token_file" : ""));
     }
   }
   for (const char* key : {"git.token_file", "git.ca_file"}) {
     if (document.has(key) && !is_web) {
-      document.report_key(key, std::string(key) + " is for https urls, and git.url is none" +
+      document.report_key(key, std::string(key) +
+                                   " is only for https urls, and git.url is not one" +
                                    (is_ssh ? "; SSH takes git.key" : ""));
     }
   }
@@ -61,7 +62,7 @@ void refuse_same(std::vector<LoadedStack>& stacks, const std::string& key,
       // have the value.
       const LoadedStack* other = group.front() == stack ? group.back() : group.front();
       if (other == stack) continue;
-      stack->document.report_key(key, key + " " + in_quotes(same) + " is also that of " +
+      stack->document.report_key(key, key + " " + in_quotes(same) + " is also used by " +
                                           other->document.file().string() +
                                           "; each stack needs its own");
     }
@@ -116,16 +117,17 @@ void check_stack(const StackSettings& stack, Document& document) {
     if (directory.starts_with(own)) {
       is_own = true;
       document.report_key("directory", std::string(own) +
-                                           " is trimtab's own, and goes when its "
-                                           "package is purged; take /srv/" +
+                                           " belongs to trimtab and is removed when its "
+                                           "package is purged; use /srv/" +
                                            stack.name + " or the like");
     }
   }
   for (const char* closed : {"/usr/", "/etc/", "/boot/", "/efi/", "/proc/", "/sys/", "/dev/"}) {
     if (!is_own && directory.starts_with(closed)) {
-      document.report_key("directory", std::string(closed) +
-                                           " is closed to trimtabd by its own unit; take /srv/" +
-                                           stack.name + " or the like");
+      document.report_key("directory",
+                          std::string(closed) +
+                              " is not accessible to trimtabd because of its unit; use /srv/" +
+                              stack.name + " or the like");
     }
   }
   if (stack.gate.stable >= stack.gate.timeout) {

@@ -37,11 +37,11 @@ class TreeBuilder : public YAML::EventHandler {
   void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { add(mark, {}); }
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
-    throw refusal(mark, "aliases (*name) are not supported: write the value out");
+    throw refusal(mark, "aliases (*name) are not supported: repeat the value");
   }
 
   void OnAnchor(const YAML::Mark& mark, const std::string&) override {
-    throw refusal(mark, "anchors (&name) are not supported: write the value out");
+    throw refusal(mark, "anchors (&name) are not supported: repeat the value");
   }
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
@@ -72,7 +72,7 @@ class TreeBuilder : public YAML::EventHandler {
   // The parser itself tags plain scalars "?" and quoted ones "!".
   static void refuse_tag(const YAML::Mark& mark, const std::string& tag) {
     if (tag.empty() || tag == "?" || tag == "!") return;
-    throw refusal(mark, "tags (!name) are not supported: write the value alone");
+    throw refusal(mark, "tags (!name) are not supported: write only the value");
   }
 
   void count(const YAML::Mark& mark) {
@@ -144,7 +144,7 @@ std::variant<YamlNode, YamlProblem> read_yaml_nodes(std::string_view text) {
     if (!parser.HandleNextDocument(builder)) return YamlNode{};
     TreeBuilder second;
     if (parser.HandleNextDocument(second)) {
-      return YamlProblem{second.root.place, "a second YAML document; one file holds one document"};
+      return YamlProblem{second.root.place, "a second YAML document; a file can contain only one"};
     }
     return std::move(builder.root);
   } catch (const YamlProblem& refused) {
@@ -153,7 +153,7 @@ std::variant<YamlNode, YamlProblem> read_yaml_nodes(std::string_view text) {
     const YamlPlace place = place_of(error.mark);
     if (const int column = indenting_tab(text, place.line); column > 0) {
       return YamlProblem{{place.line, column},
-                         "the line is indented by a tab; YAML allows spaces only"};
+                         "the line is indented with a tab; YAML only allows spaces"};
     }
     return YamlProblem{place, "not valid YAML: " + error.msg};
   }

@@ -121,7 +121,7 @@ DockerEngine::DockerEngine(std::string socket_path, MayConnect may_connect)
 Error DockerEngine::unreachable(const Error& error) {
   version_.reset();  // another Engine may answer next time
   if (error.code == Errc::denied) {
-    return Error{Errc::denied, "Docker may not be used: " + error.message,
+    return Error{Errc::denied, "access to Docker is denied: " + error.message,
                  "run trimtabd as root or as a member of the group docker"};
   }
   const bool transient = error.code == Errc::unavailable || error.code == Errc::timed_out;
@@ -145,7 +145,7 @@ Task<Result<std::string>> DockerEngine::version_prefix() {
     auto answer = co_await send(std::move(request), call_timeout);
     if (!answer) co_return answer.error();
     if (answer->status != 200) {
-      co_return engine_error("cannot ask for Docker's version", answer->status, answer->body);
+      co_return engine_error("cannot get Docker's version", answer->status, answer->body);
     }
     auto json = parse_json(answer->body);
     if (!json) co_return json.error().context("Docker's version");
@@ -232,7 +232,7 @@ Task<Result<void>> DockerEngine::change(std::string method, std::string path, st
 
 Task<Result<EngineInfo>> DockerEngine::info() {
   version_.reset();
-  auto json = co_await get("/info", "cannot ask what Docker is");
+  auto json = co_await get("/info", "cannot get information about Docker");
   if (!json) co_return json.error();
   EngineInfo info = parse_info(*json);
   if (version_) info.api_version = version_->text();
@@ -344,8 +344,9 @@ Task<Result<void>> DockerEngine::pull(std::string repository, std::string digest
   auto there = co_await image(pinned);
   if (there) co_return Result<void>();
   if (there.error().code != Errc::not_found) co_return there.error();
-  co_return Error{
-      Errc::failed, "Docker says that it pulled " + pinned + ", but it is not there", {}};
+  co_return Error{Errc::failed,
+                  "Docker reports that it pulled " + pinned + ", but the image does not exist",
+                  {}};
 }
 
 Task<Result<void>> DockerEngine::tag_image(std::string reference, std::string repository,
@@ -390,7 +391,7 @@ Task<Result<void>> DockerEngine::follow_logs(std::string container, LogRange ran
   if (!response) co_return response.error();
   const std::string what = "cannot read the log of container " + container;
   if (response->status != 200) co_return engine_error(what, response->status, response->body);
-  if (reader.malformed()) co_return Error{Errc::failed, what + ": not framed as Docker does", {}};
+  if (reader.malformed()) co_return Error{Errc::failed, what + ": not in Docker's log format", {}};
   reader.finish();
   co_return Result<void>();
 }
@@ -466,14 +467,14 @@ Task<Result<int>> DockerEngine::exec_result(std::string id) {
   const SteadyClock::time_point deadline = SteadyClock::now() + call_timeout;
   for (;;) {
     auto inspected = co_await get("/exec/" + path_encode(id) + "/json",
-                                  "cannot ask how a command in a container ended");
+                                  "cannot get the exit code of a command in a container");
     if (!inspected) co_return inspected.error();
     if (!json_bool(*inspected, "Running")) {
       co_return static_cast<int>(json_int(*inspected, "ExitCode"));
     }
     if (SteadyClock::now() > deadline) {
       co_return Error{
-          Errc::timed_out, "a command in a container closed its output but runs on", {}};
+          Errc::timed_out, "a command in a container closed its output but keeps running", {}};
     }
     const Result<void> slept = co_await sleep_for(std::chrono::milliseconds(50));
     if (!slept) co_return slept.error();
@@ -521,7 +522,7 @@ Task<Result<void>> DockerEngine::signal(std::string container, std::string signa
 
 Task<Result<std::uint64_t>> DockerEngine::memory_used(std::string container) {
   std::string path = "/containers/" + path_encode(container) + "/stats?stream=0&one-shot=1";
-  std::string what = "cannot ask what container " + container + " uses";
+  std::string what = "cannot get the memory usage of container " + container + " uses";
   auto stats = co_await get(std::move(path), std::move(what));
   if (!stats) co_return stats.error();
   co_return memory_of_stats(*stats);
@@ -532,7 +533,7 @@ Task<Result<TrialEnd>> DockerEngine::run_throwaway(ThrowawayRequest request) {
   const std::string what = "cannot remove container " + request.name;
   auto removed = co_await change("DELETE", left_over, what, 404, call_timeout);
   if (!removed) co_return removed.error();
-  Result<TrialEnd> end = Error{Errc::cancelled, "the trial was cancelled", {}};
+  Result<TrialEnd> end = Error{Errc::cancelled, "the check was cancelled", {}};
   auto trial = store_result(perform_trial(std::move(request)), &end);
   const std::function<Task<void>()> remove_again = [&] {
     return store_result(change("DELETE", left_over, what, 404, call_timeout), &removed);
@@ -544,7 +545,7 @@ Task<Result<TrialEnd>> DockerEngine::run_throwaway(ThrowawayRequest request) {
 }
 
 Task<Result<TrialEnd>> DockerEngine::perform_trial(ThrowawayRequest request) {
-  const std::string what = "cannot try " + join(request.argv, " ");
+  const std::string what = "cannot run " + join(request.argv, " ");
   auto like = co_await inspect(request.like);
   if (!like) co_return like.error();
   auto prefix = co_await version_prefix();
@@ -575,9 +576,10 @@ Task<Result<TrialEnd>> DockerEngine::perform_trial(ThrowawayRequest request) {
   auto waited = co_await call("POST", std::move(path), request.timeout);
   if (!waited && SteadyClock::now() >= deadline) {
     const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(request.timeout);
-    co_return Error{Errc::timed_out,
-                    what + ": it did not end within " + human_duration(limit) + " and was killed",
-                    "does it wait for a name or a server that does not answer?"};
+    co_return Error{
+        Errc::timed_out,
+        what + ": it did not finish within " + human_duration(limit) + " and was killed",
+        "is it waiting for a name or a server that does not answer?"};
   }
   if (!waited) co_return waited.error().context(what);
   if (waited->status != 200) co_return engine_error(what, waited->status, waited->body);
@@ -620,7 +622,7 @@ Task<Result<void>> DockerEngine::events(std::int64_t since_nano, std::function<v
   if (response->status != 200) {
     co_return engine_error("cannot follow Docker's events", response->status, response->body);
   }
-  co_return Error{Errc::unavailable, "Docker ended its stream of events", {}};
+  co_return Error{Errc::unavailable, "Docker closed its event stream", {}};
 }
 
 }  // namespace trimtab

@@ -133,19 +133,19 @@ Result<ApiVersion> choose_api_version(const Json& version) {
   const std::string engine = printable(json_string(version, "Version", "of an unknown version"));
   const auto newest = parse_api_version(json_string(version, "ApiVersion"));
   if (!newest) {
-    return Error{Errc::invalid, "what answers is not a Docker Engine: it names no API version", {}};
+    return Error{Errc::invalid, "this is not a Docker Engine: it reports no API version", {}};
   }
   if (*newest < lowest) {
     return Error{Errc::invalid,
-                 "Docker " + engine + " is too old: it speaks API " + newest->text() +
+                 "Docker " + engine + " is too old: it supports API " + newest->text() +
                      ", trimtab needs " + lowest.text(),
                  "install Docker 20.10 or newer"};
   }
   const auto oldest = parse_api_version(json_string(version, "MinAPIVersion"));
   if (oldest && *oldest > highest) {
     return Error{Errc::invalid,
-                 "Docker " + engine + " is too new: it speaks API " + oldest->text() +
-                     " and newer, trimtab up to " + highest.text(),
+                 "Docker " + engine + " is too new: it supports API " + oldest->text() +
+                     " and newer, trimtab only up to " + highest.text(),
                  "install a newer trimtab"};
   }
   return std::min(*newest, highest);

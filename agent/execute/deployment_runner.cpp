@@ -89,7 +89,7 @@ Next DeploymentRunner::resume(DeploymentPolicy policy) {
   failure.phase = to_string(deployment.phase);
   failure.reason = "trimtabd was killed " + std::to_string(deployment.phase_attempts) +
                    " times in phase " + failure.phase;
-  failure.hint = "its log, and the kernel's (out of memory?), may say why";
+  failure.hint = "see its log and the kernel's log (out of memory?)";
   note_failure(std::move(failure));
   return next;
 }
@@ -210,7 +210,7 @@ Task<bool> DeploymentRunner::is_to_be_repeated(Phase phase, PhaseOutcome outcome
   if (!may_be) co_return false;
   const std::string why = outcome.failure ? outcome.failure->reason : "Docker does not answer";
   run_.deps.progress.note(why + ": " + std::string(to_string(phase)) +
-                          " is begun again once Docker answers");
+                          " is restarted when Docker answers again");
   const bool back = co_await wait_for_docker(run_);
   co_return back || run_.stop_requested;
 }
@@ -223,7 +223,7 @@ void DeploymentRunner::note_failure(Failure failure) {
     return;
   }
   // While rolling back, the reason for the rollback remains the more important one.
-  known->reason += "; going back failed too: " + failure.reason;
+  known->reason += "; rolling back failed too: " + failure.reason;
   known->services.insert(known->services.end(), failure.services.begin(), failure.services.end());
 }
 

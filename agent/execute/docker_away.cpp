@@ -28,7 +28,7 @@ Task<void> start_what_was_left_down(DeploymentRun& run) {
       without_hand_made_rest(found->own, found->signs, *rendering);
   for (const Container& container : present) {
     if (!is_left_down(container, run.deployment)) continue;
-    deps.progress.note(container.service + " did not come back with Docker: it is started");
+    deps.progress.note(container.service + " was not restarted by Docker: starting it");
     const Result<void> started = co_await deps.docker.restart(container.id);
     if (!started) spdlog::warn("{}: {}", deps.settings.name, started.error().text());
   }

@@ -64,7 +64,7 @@ EndRecord end_record_of(const EndRecordInput& input) {
   ended.probation_until = probation_until(input);
   if (committed) ended.failure.reset();
   if (operator_rollback && !committed && deployment.failure) {
-    add_notice(ended, "going back to it failed in phase " + deployment.failure->phase + ": " +
+    add_notice(ended, "rolling back to it failed in phase " + deployment.failure->phase + ": " +
                           deployment.failure->reason);
   }
   // A release that was replaced during its probation starts it again when it is running again.
@@ -93,7 +93,8 @@ Task<Result<void>> write_end(Store& store, DeploymentEnd end, Deployment deploym
   input.left = store.find(deployment.checkout);
   input.probation = probation;
   input.now = wall_now();
-  if (input.release == nullptr) co_return Error{Errc::not_found, "its release is gone", {}};
+  if (input.release == nullptr)
+    co_return Error{Errc::not_found, "its release no longer exists", {}};
   if (input.fallback != nullptr && input.fallback->made_good_by != 0) {
     input.made_fallback = &store.deployments().at(input.fallback->made_good_by);
   }

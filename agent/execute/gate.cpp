@@ -111,7 +111,7 @@ Gate::ServiceState Gate::assess(const std::string& name, const GateDemand::Servi
   int finished = 0;
   for (const Container* container : containers) {
     if (!demand.image_id.empty() && container->image_id != demand.image_id) {
-      fail("runs another image than the release names");
+      fail("runs a different image than the release specifies");
       continue;
     }
     state.known_to_work = state.known_to_work && is_known_to_work(*container);
@@ -119,7 +119,7 @@ Gate::ServiceState Gate::assess(const std::string& name, const GateDemand::Servi
     if (restarts >= max_restarts) {
       // The Engine reports exit code 0 while the container is running.
       const std::string words =
-          container->state == ContainerState::running ? "ended " : exit_words(*container) + ", ";
+          container->state == ContainerState::running ? "exited " : exit_words(*container) + ", ";
       state.loop =
           ServiceFailure{name, words + times(restarts) + " in " + seconds_text(now - begun_), {}};
       state.loop_by_world = is_ended_by_host(*container);
@@ -135,7 +135,7 @@ Gate::ServiceState Gate::assess(const std::string& name, const GateDemand::Servi
         } else if (container->health == Health::starting) {
           wait("health: starting");
         } else if (demand.awaited_job) {
-          wait("job still runs", true);
+          wait("job is still running", true);
         } else {
           ++running;
         }

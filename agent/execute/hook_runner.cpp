@@ -23,7 +23,7 @@ std::string container_of(const StackSettings& settings) {
 
 Error late(const HookSettings& hook) {
   return Error{Errc::timed_out,
-               "did not end within " + format_duration(hook.timeout) + " and was killed",
+               "did not finish within " + format_duration(hook.timeout) + " and was killed",
                {}};
 }
 
@@ -114,7 +114,7 @@ Task<Result<HookEnd>> HookRunner::run_for_service(HookSettings hook,
     return one.state == ContainerState::running;
   });
   if (any_runs) co_return co_await run_one_off(hook, output);
-  co_return HookEnd{0, "nothing of the stack runs yet that it could work with"};
+  co_return HookEnd{0, "nothing of the stack is running yet"};
 }
 
 Task<Result<HookEnd>> HookRunner::run_inside(HookSettings hook, std::vector<Container> present,
@@ -127,10 +127,10 @@ Task<Result<HookEnd>> HookRunner::run_inside(HookSettings hook, std::vector<Cont
     return one.state == ContainerState::running;
   });
   if (running == present.end() && deployment_.fallback == 0) {
-    co_return HookEnd{0, hook.service + " does not run, and no release was good yet"};
+    co_return HookEnd{0, hook.service + " is not running, and no release has been good yet"};
   }
   if (running == present.end()) {
-    co_return Error{Errc::failed, "cannot be run, since " + hook.service + " does not run", {}};
+    co_return Error{Errc::failed, "cannot be run: " + hook.service + " is not running", {}};
   }
   ExecRequest request;
   request.container = running->id;
@@ -208,11 +208,12 @@ Task<Result<HookEnd>> HookRunner::run_program(HookSettings hook, std::vector<std
   if (!std::filesystem::exists(hook.program, ec)) {
     // A program in the checkout only exists after the first release.
     if (deployment_.fallback == 0)
-      co_return HookEnd{0, hook.program.string() + " is not there yet"};
-    co_return Error{Errc::not_found,
-                    "cannot be run, since " + hook.program.string() +
-                        " does not exist; one that comes with a commit is there only after it",
-                    {}};
+      co_return HookEnd{0, hook.program.string() + " does not exist yet"};
+    co_return Error{
+        Errc::not_found,
+        "cannot be run: " + hook.program.string() +
+            " does not exist; a program from a commit only exists after that commit was deployed",
+        {}};
   }
   // It runs as root, so whoever can change it could become root.
   const Result<void> trusted = check_trusted(hook.program, Privacy::open);

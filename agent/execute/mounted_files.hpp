@@ -24,7 +24,8 @@ std::set<std::string> with_new_files(const Release& release, const RunningSet& b
                                      const Releases& releases);
 
 // The files of the commit that take the place of what the service mounts: path in its container →
-// path in the commit. Not those that are new in a folder: Docker would make them in the live one.
+// path in the commit. Not those that are new in a directory: Docker would make them in the live
+// one.
 std::map<std::string, std::string> files_to_try(const FileBlobs& before, const FileBlobs& after,
                                                 const std::vector<Mount>& mounts,
                                                 const std::filesystem::path& live);

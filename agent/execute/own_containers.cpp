@@ -61,9 +61,9 @@ std::string as_seen_from(const fs::path& directory, const std::string& path) {
 
 void name_paths_as(const fs::path& directory, std::vector<Container>& containers) {
   for (Container& container : containers) {
-    std::string folder = as_seen_from(directory, container.working_dir);
-    if (folder == container.working_dir) continue;
-    container.working_dir = std::move(folder);
+    std::string seen = as_seen_from(directory, container.working_dir);
+    if (seen == container.working_dir) continue;
+    container.working_dir = std::move(seen);
     std::vector<std::string> files = split(container.config_files, ',');
     for (std::string& file : files) file = as_seen_from(directory, file);
     container.config_files = join(files, ",");

@@ -190,8 +190,8 @@ Task<Result<void>> ProxyTurnover::drain(std::vector<Proxy> proxies,
     if (now - begun >= drain_timeout) {
       const auto waited_for = std::chrono::duration_cast<std::chrono::milliseconds>(now - begun);
       deps_.progress.note(wanted_.service + ": after " + human_duration(waited_for) +
-                          " the proxy still answers requests from before, " + std::to_string(open) +
-                          " of them with the old container: those are cut");
+                          " the proxy is still serving older requests, " + std::to_string(open) +
+                          " of them with the old container, which are now cut off");
       co_return Result<void>();
     }
     const Result<void> slept = co_await sleep_for(look_again);

@@ -57,7 +57,7 @@ Task<Result<void>> Puller::bring(Item item) {
   if (!here && item.pin.local) {
     co_return Error{Errc::not_found,
                     "the image " + item.pin.reference + " of service " + item.service +
-                        " was on this host alone and is gone",
+                        " existed only on this host and is gone",
                     "build it again, or push it to a registry"};
   }
   if (!here) {
@@ -87,7 +87,7 @@ Task<Result<void>> Puller::pull_patiently(ImagePin pin) {
     const bool curable = error.code == Errc::unavailable || error.code == Errc::timed_out;
     if (!curable || tries == max_tries) co_return pulled;
     const auto wait = std::clamp(error.retry_after, pause, max_pause);
-    deps_.progress.note(error.text() + "; pulled again in " + human_duration(wait));
+    deps_.progress.note(error.text() + "; retried in " + human_duration(wait));
     const Result<void> slept = co_await sleep_for(wait);
     if (!slept) co_return slept;
     pause = std::min(pause * 2, max_pause);

@@ -44,10 +44,10 @@ std::vector<Proxy> proxies_of(const Rendering& rendering, const std::vector<Cont
 
 Error check_error(const std::string& service, const Reload& reload, int exit_code,
                   const std::string& output) {
-  std::string words = service + " does not take its files: `" + join(reload.check, " ") +
+  std::string words = service + " rejects its new files: `" + join(reload.check, " ") +
                       "` exited with " + std::to_string(exit_code);
   if (!output.empty()) words += ": " + output;
-  return Error{Errc::invalid, std::move(words), "correct what it names"};
+  return Error{Errc::invalid, std::move(words), "correct the files that it names"};
 }
 
 Task<Result<void>> reload_container(Docker& docker, Container container, Reload reload) {

@@ -95,8 +95,8 @@ Task<Result<void>> RollingUpdate::take_turns() {
     if (done) done = co_await prune(static_cast<std::size_t>(next.count));
   }
   if (!done) co_return done;
-  co_return Error{Errc::conflict, roll_.service + ": its containers do not come to rest",
-                  "does something else start or stop them?"};
+  co_return Error{Errc::conflict, roll_.service + ": its containers keep changing",
+                  "is something else starting or stopping them?"};
 }
 
 Task<Result<void>> RollingUpdate::add(int up_to) {

@@ -26,9 +26,10 @@ Task<Result<Exit>> run_git(GitCall call) {
   command.error_limit = 64 * 1024;
   auto exit = co_await run(std::move(command));
   if (exit && exit->out_truncated) {
-    co_return Error{Errc::too_large,
-                    "git " + call.arguments.front() + " gave more than " + human_size(max_output),
-                    {}};
+    co_return Error{
+        Errc::too_large,
+        "git " + call.arguments.front() + " printed more than " + human_size(max_output),
+        {}};
   }
   co_return exit;
 }

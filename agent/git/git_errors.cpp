@@ -24,7 +24,7 @@ const std::vector<Rule>& disk_rules() {
       {{"No space left on device", "Disk quota exceeded"},
        Errc::no_space,
        "the disk is full",
-       "free some space, `df -h` shows where it is used up"},
+       "free some space; `df -h` shows which disk is full"},
       {{"Read-only file system"},
        Errc::failed,
        "the file system is mounted read-only",
@@ -32,7 +32,7 @@ const std::vector<Rule>& disk_rules() {
       {{"Cannot allocate memory", "Out of memory", "died of signal 9"},
        Errc::unavailable,
        "Git ran out of memory",
-       "it is tried again; add swap if it keeps happening"},
+       "this is retried; add swap if it keeps happening"},
   };
   return known_rules;
 }
@@ -43,62 +43,65 @@ const std::vector<Rule>& remote_rules() {
   static const std::vector<Rule> known_rules = {
       {{"REMOTE HOST IDENTIFICATION HAS CHANGED"},
        Errc::untrusted,
-       "the SSH host key of {host} is not the one that is pinned in {known_hosts}",
-       "somebody may sit in between; if the host has published a new key, replace its line there"},
+       "the SSH host key of {host} differs from the one pinned in {known_hosts}",
+       "the connection may be intercepted; if the host has published a new key, replace its line "
+       "there"},
       {{"Host key verification failed", "host key is known for"},
        Errc::untrusted,
        "no SSH host key of {host} is pinned in {known_hosts}",
-       "compare what `ssh-keyscan` prints with what the host publishes, then add it there"},
+       "compare the output of `ssh-keyscan` with the key that the host publishes, then add it "
+       "there"},
       {{"UNPROTECTED PRIVATE KEY FILE", "bad permissions"},
        Errc::denied,
-       "ssh does not use {key}: others may read it",
+       "ssh does not use {key}: it is readable by others",
        "chmod 600 {key}"},
       {{"error in libcrypto", "invalid format"},
        Errc::denied,
        "{key} is not a private SSH key without a passphrase",
-       "`trimtab init` makes one"},
+       "`trimtab init` creates one"},
       {{"Permission denied ("},
        Errc::denied,
        "{host} refuses the SSH key {key}",
-       "add its public half as a deploy key of the repository"},
+       "add its public key to the repository's deploy keys"},
       {{"certificate verification failed", "SSL certificate problem", "certificate subject name",
         "no alternative certificate", "unable to get local issuer", "certificate has expired",
         "SSL: certificate", "error setting certificate"},
        Errc::untrusted,
        "the TLS certificate of {host} cannot be verified",
-       "name the authority that signed it as git.ca_file; check the clock with `timedatectl`"},
+       "set git.ca_file to the CA that signed it; check the clock with `timedatectl`"},
       {{"Authentication failed", "could not read Username", "could not read Password",
         "terminal prompts disabled", "returned error: 401", "returned error: 403",
         "HTTP Basic: Access denied"},
        Errc::denied,
-       "{host} refuses access to {url}: the token is missing, wrong, expired, or may not read it",
-       "write a new one into git.token_file"},
+       "{host} denies access to {url}: the token is missing, wrong or expired, or lacks read "
+       "permission",
+       "put a new token into git.token_file"},
       {{"unable to update url base from redirection", "returned error: 301", "returned error: 302",
         "returned error: 307", "returned error: 308"},
        Errc::invalid,
        "{url} redirects to another address, where the token is not sent",
-       "write the new address as git.url"},
+       "set git.url to the new address"},
       {{"returned error: 404", "Repository not found", "' not found", "repository not found",
         "does not appear to be a git repository", "could not be found", "not a git repository",
         "no such repository", "does not exist"},
        Errc::not_found,
-       "there is no repository at {url}, or none that these credentials may see",
+       "there is no repository at {url}, or these credentials cannot see it",
        "check git.url and the access of the key or token"},
       {{"returned error: 429"},
        Errc::unavailable,
-       "{host} says that it is asked too often (429)",
-       "it is asked again later; a longer git.interval may help"},
+       "{host} limits the rate of requests (429)",
+       "this is retried later; a longer git.interval may help"},
       {{"couldn't find remote ref", "no such remote ref"},
        Errc::not_found,
-       "the ref went away from {url} while it was read",
-       "it is asked for again"},
+       "the ref was deleted from {url} while it was being fetched",
+       "this is retried"},
       {{"not our ref", "unadvertised object"},
        Errc::unavailable,
-       "the ref moved while it was read from {url}",
-       "it is asked for again"},
+       "the ref moved while it was being fetched from {url}",
+       "this is retried"},
       {{"transport '"},
        Errc::invalid,
-       "{url} needs a protocol that trimtab does not speak",
+       "{url} uses a protocol that trimtab does not support",
        "use https:// or ssh"},
       {{"Could not resolve host",
         "Name or service not known",
@@ -153,7 +156,7 @@ std::string telling_line(std::string_view text) {
                          line.starts_with("and the repository exists") || line.empty() || foreign;
     if (!general && best.empty()) best = line;
   }
-  if (best.empty()) return "git ended without saying why; `dmesg` tells whether memory ran out";
+  if (best.empty()) return "git exited without a message; `dmesg` shows whether memory ran out";
   return best.substr(0, 300);
 }
 
@@ -221,7 +224,7 @@ Error explain_connection_failure(const Error& failure, const Remote& remote,
 }
 
 Error no_answer_in_time(const Remote& remote) {
-  return Error{Errc::timed_out, remote.url + " did not answer in time", "it is tried again"};
+  return Error{Errc::timed_out, remote.url + " did not answer in time", "this is retried"};
 }
 
 Error explain_local_failure(const std::string& what, std::string_view standard_error) {

@@ -36,8 +36,8 @@ void remove_leftovers(const fs::path& repository) {
   }
 }
 
-Task<Result<void>> make_empty_directory(fs::path folder) {
-  const auto make = [&folder] { return make_scratch_directory(folder); };
+Task<Result<void>> make_empty_directory(fs::path directory) {
+  const auto make = [&directory] { return make_scratch_directory(directory); };
   co_return co_await on_disk_thread(make);
 }
 
@@ -157,7 +157,7 @@ Task<Error> GitProgram::missing_ref() {
                   wanted_->name,
               {}};
   if (names.empty()) {
-    error.hint = "it has no " + kind + " at all: push one";
+    error.hint = "it has no " + kind + ": push one";
   } else {
     const std::size_t shown = std::min(names.size(), max_named);
     // Tags are listed in ascending order, so the newest ones come last.
@@ -224,7 +224,7 @@ Task<Result<std::string>> GitProgram::fetch_into(fs::path repository, RefTip tip
 
 Task<Result<std::string>> GitProgram::find_commit(std::string text) {
   const Error unknown{Errc::not_found, "no commit " + printable(text) + " is known here",
-                      "only commits of git.ref are fetched"};
+                      "only commits reachable from git.ref are fetched"};
   if (text.size() < 4 || text.size() > 64 ||
       text.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos) {
     co_return unknown;
@@ -245,7 +245,7 @@ Task<Result<CommitInfo>> GitProgram::describe_once(std::string commit) {
   if (!output) co_return output.error();
   const auto parts = split(trim(*output), '\0');
   if (parts.size() != 4) {
-    co_return Error{Errc::failed, "git log said something unexpected of " + commit, {}};
+    co_return Error{Errc::failed, "unexpected output of git log for " + commit, {}};
   }
   std::int64_t seconds = 0;
   std::from_chars(parts[3].data(), parts[3].data() + parts[3].size(), seconds);

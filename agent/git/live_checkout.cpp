@@ -38,12 +38,13 @@ bool is_regular_entry(const TreeEntry& entry) {
   return entry.mode.starts_with("100");
 }
 
-// Returns everything below `folder` that is not a directory, relative to `top`. Does not follow
+// Returns everything below `directory` that is not a directory, relative to `top`. Does not follow
 // links.
-std::vector<std::string> files_below(const fs::path& top, const fs::path& folder) {
+std::vector<std::string> files_below(const fs::path& top, const fs::path& directory) {
   std::vector<std::string> found;
   std::error_code ec;
-  for (fs::recursive_directory_iterator it(folder, ec), end; !ec && it != end; it.increment(ec)) {
+  for (fs::recursive_directory_iterator it(directory, ec), end; !ec && it != end;
+       it.increment(ec)) {
     if (!is_directory_entry(it->path()))
       found.push_back(it->path().lexically_relative(top).string());
   }
@@ -93,8 +94,8 @@ Error collision_error(const fs::path& directory, const std::vector<std::string>&
     list += " and " + std::to_string(paths.size() - named.size()) + " more";
   }
   return Error{Errc::conflict,
-               "in " + directory.string() + ", files that Git does not track stand where the " +
-                   "commit has others: " + list,
+               "in " + directory.string() +
+                   ", untracked files are in the way of different ones in the " + "commit: " + list,
                "move them away, or remove them from the repository"};
 }
 
@@ -356,8 +357,8 @@ Task<Result<void>> LiveCheckout::write(fs::path directory, std::string to,
   auto open = ConfinedDirectory::open(directory);
   if (!open) co_return open.error();
   const fs::path source = state_ / "files";
-  const auto make_folder = [&source] { return make_scratch_directory(source); };
-  auto made = co_await on_disk_thread(make_folder);
+  const auto make_directory = [&source] { return make_scratch_directory(source); };
+  auto made = co_await on_disk_thread(make_directory);
   if (!made) co_return made;
   auto extract = call(directory, index(), {"checkout-index", "-z", "--stdin"});
   extract.environment["GIT_WORK_TREE"] = source.string();
@@ -467,7 +468,7 @@ Result<std::vector<TreeEntry>> parse_tree(const std::string& output) {
     const auto tab = line.find('\t');
     const auto words = split(std::string_view(line).substr(0, tab), ' ');
     if (tab == std::string::npos || words.size() != 3 || !is_object_id(words[2])) {
-      return Error{Errc::failed, "git ls-tree said something unexpected", {}};
+      return Error{Errc::failed, "unexpected output of git ls-tree", {}};
     }
     entries.push_back({words[0], words[2], line.substr(tab + 1)});
   }

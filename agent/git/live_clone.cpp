@@ -93,8 +93,8 @@ Task<Result<void>> make_clone(CloneUpdate update, const ConfinedDirectory* live)
     if (!done) co_return done.error();
   }
   const fs::path aside = ".trimtab-new";
-  for (const char* const folder : {"objects/info", "objects/pack", "refs/heads", "refs/tags"}) {
-    if (auto done = live->make_directories(aside / folder); !done) co_return done.error();
+  for (const char* const directory : {"objects/info", "objects/pack", "refs/heads", "refs/tags"}) {
+    if (auto done = live->make_directories(aside / directory); !done) co_return done.error();
   }
   for (const char* const file : {"config", "HEAD"}) {
     auto text = read_file(model / ".git" / file);
@@ -116,19 +116,19 @@ bool has_whole_history(const fs::path& directory) {
   return true;
 }
 
-// Packs the commit's objects that `has` does not reach ("": all objects) into `folder`, reading
+// Packs the commit's objects that `has` does not reach ("": all objects) into `directory`, reading
 // only the settings of the daemon's repository.
-Task<Result<std::string>> pack(CloneUpdate update, fs::path folder, std::string has) {
+Task<Result<std::string>> pack(CloneUpdate update, fs::path directory, std::string has) {
   GitCall made;
   made.arguments = {"pack-objects",
                     "-q",
                     "--revs",
                     "--non-empty",
                     "--delta-base-offset",
-                    (folder / "pack/pack").string()};
+                    (directory / "pack/pack").string()};
   made.environment = git_environment();
   made.environment["GIT_DIR"] = update.repository.string();
-  made.environment["GIT_OBJECT_DIRECTORY"] = folder.string();
+  made.environment["GIT_OBJECT_DIRECTORY"] = directory.string();
   // `has` may be a commit that only the clone has.
   made.environment["GIT_ALTERNATE_OBJECT_DIRECTORIES"] =
       (update.repository / "objects").string() + ":" + (update.directory / ".git/objects").string();
@@ -140,12 +140,12 @@ Task<Result<std::string>> pack(CloneUpdate update, fs::path folder, std::string 
 
 // Moves the pack files into the clone. The .idx file comes last because it makes the pack visible
 // to Git.
-Result<void> put_packs(const fs::path& folder, const ConfinedDirectory& live) {
-  const auto files = ConfinedDirectory::open(folder);
+Result<void> put_packs(const fs::path& directory, const ConfinedDirectory& live) {
+  const auto files = ConfinedDirectory::open(directory);
   if (!files) return files.error();
   for (const char* const kind : {".pack", ".rev", ".idx"}) {
     std::error_code ec;
-    for (fs::directory_iterator it(folder, ec), end; !ec && it != end; it.increment(ec)) {
+    for (fs::directory_iterator it(directory, ec), end; !ec && it != end; it.increment(ec)) {
       if (it->path().extension() != kind) continue;
       const fs::path name = it->path().filename();
       const auto from = files->read(name);
@@ -163,12 +163,12 @@ Task<Result<void>> give_objects(CloneUpdate update, const ConfinedDirectory* liv
   const std::string has = co_await resolve(live, std::move(known));
   if (has == update.commit) co_return Result<void>();
   const fs::path made = update.state / "new-objects";
-  const auto make_folder = [&made] {
+  const auto make_directory = [&made] {
     const Result<void> emptied = make_scratch_directory(made);
     return emptied ? make_scratch_directory(made / "pack") : emptied;
   };
-  auto folder = co_await on_disk_thread(make_folder);
-  if (!folder) co_return folder.error();
+  auto directory = co_await on_disk_thread(make_directory);
+  if (!directory) co_return directory.error();
   auto packed = co_await pack(update, made, has);
   // The object that HEAD names may be missing.
   if (!packed && !has.empty()) packed = co_await pack(update, made, std::string());
@@ -287,10 +287,11 @@ Result<void> copy_index(const fs::path& from, const ConfinedDirectory& live) {
 
 Result<void> check_ref_storage(const ConfinedDirectory& live) {
   if (keeps_refs_in_files(live)) return {};
-  return Error{Errc::conflict,
-               (live.path() / ".git").string() +
-                   " keeps its refs in a reftable, which trimtab does not write: its branch stays",
-               "git refs migrate --ref-format=files"};
+  return Error{
+      Errc::conflict,
+      (live.path() / ".git").string() +
+          " stores its refs as reftable, which trimtab cannot write: its branch is not moved",
+      "git refs migrate --ref-format=files"};
 }
 
 }  // namespace

@@ -51,7 +51,7 @@ Result<Advertisement> parse_advertisement(std::string_view body) {
   if (line == end) return malformed_answer("it is empty");
   if (auto fine = check_refusal(*line); !fine) return fine.error();
   if (line->text != "version 2") {
-    return Error{Errc::invalid, "it does not speak version 2 of Git's protocol", {}};
+    return Error{Errc::invalid, "it does not support version 2 of Git's protocol", {}};
   }
   Advertisement server;
   bool lists_refs = false;

@@ -15,8 +15,8 @@ struct Advertisement {
   std::string object_format;  // sha1 or sha256; empty: not advertised, which means sha1
 };
 
-// invalid if the server does not speak version 2 or cannot list refs; the text completes "…: it is
-// asked by the program git".
+// invalid if the server does not support version 2 or cannot list refs; the text completes "…: it
+// is asked by the program git".
 Result<Advertisement> parse_advertisement(std::string_view body);
 
 // The ls-refs request for all refs that begin with `prefix`, with tags peeled.

@@ -41,12 +41,12 @@ Result<Remote> parse_authority(GitProtocol protocol, std::string_view url,
   const std::string_view user = at == std::string_view::npos ? "" : authority.substr(0, at);
   const bool web = protocol != GitProtocol::ssh;
   if (host.empty() || host.front() == '-' || user.starts_with('-')) {
-    return bad_url("it names no host");
+    return bad_url("it has no host");
   }
-  if (after_scheme.size() <= authority.size() + 1) return bad_url("it names no repository");
+  if (after_scheme.size() <= authority.size() + 1) return bad_url("it has no repository");
   if (user.find(':') != std::string_view::npos || (web && !user.empty())) {
-    return bad_url("it has a user or password in it, which every status would show",
-                   "put the token into a file of its own and name it as git.token_file");
+    return bad_url("it contains a user or password, which every status would show",
+                   "put the token into a file and set git.token_file to it");
   }
   return Remote{protocol, std::string(url), std::string(host)};
 }
@@ -64,13 +64,13 @@ Result<std::string> ssh_command(const GitAccess& access) {
   const auto known_hosts = known_hosts_file(access);
   for (const auto& path : {access.key, known_hosts}) {
     if (!path.empty() && !is_plain_path(path)) {
-      return Error{Errc::invalid, "ssh cannot be given the path " + path.string(),
+      return Error{Errc::invalid, "ssh cannot use the path " + path.string(),
                    "use an absolute path of letters, digits and /._-+@=,"};
     }
   }
   if (!access.key.empty() && ::access(access.key.c_str(), R_OK) != 0) {
     Error error = os_error("read the SSH key", access.key, errno);
-    error.hint = "`trimtab init` makes a deploy key, git.key names its file";
+    error.hint = "`trimtab init` creates a deploy key; set git.key to its file";
     return error;
   }
   if (!access.key.empty()) {
@@ -139,18 +139,18 @@ Result<Remote> parse_remote(std::string_view url) {
   if (scheme == "http") return parse_authority(GitProtocol::http, url, url.substr(7));
   if (scheme == "ssh") return parse_authority(GitProtocol::ssh, url, url.substr(6));
   if (!scheme.empty() || url.find("::") != std::string_view::npos) {
-    return bad_url("trimtab does not speak this protocol");
+    return bad_url("trimtab does not support this protocol");
   }
   // user@host:path: the colon comes before any slash
   const auto colon = url.find(':');
   if (colon == std::string_view::npos || colon > url.find('/')) {
-    return bad_url("it is no URL and no absolute path");
+    return bad_url("it is neither a URL nor an absolute path");
   }
   const std::string_view login = url.substr(0, colon);
   const auto at = login.rfind('@');
   const std::string_view host = at == std::string_view::npos ? login : login.substr(at + 1);
   if (host.empty() || host.front() == '-' || login.front() == '-' || colon + 1 == url.size()) {
-    return bad_url("it names no host or no repository");
+    return bad_url("it has no host or no repository");
   }
   return Remote{GitProtocol::ssh, std::string(url), std::string(host)};
 }
@@ -204,7 +204,7 @@ Result<std::string> web_authorization(const GitAccess& access, const Remote& rem
   if (remote.protocol == GitProtocol::http) {
     const auto url = http::parse_url(remote.url);
     if (!url || !http::is_loopback_host(url->host)) {
-      return Error{Errc::invalid, "git.token_file: the token would go over http:// in the clear",
+      return Error{Errc::invalid, "git.token_file: http:// would send the token unencrypted",
                    "use https://"};
     }
   }

@@ -6,15 +6,15 @@
 namespace trimtab {
 
 Result<GitCall> remote_call(const GitAccess& access, const Remote& remote,
-                            const std::filesystem::path& folder,
+                            const std::filesystem::path& directory,
                             std::vector<std::string> arguments) {
-  const std::filesystem::path global_file = folder / "gitconfig";
+  const std::filesystem::path global_file = directory / "gitconfig";
   auto environment = remote_environment(access, remote, global_file);
   if (!environment) return environment.error();
   if (remote.protocol == GitProtocol::local) {
     // Git refuses repositories that belong to another user, but the operator named this one
     // explicitly.
-    if (auto made = make_private_directory(folder); !made) return made.error();
+    if (auto made = make_private_directory(directory); !made) return made.error();
     const std::string text = "[safe]\n\tdirectory = *\n";
     const Result<std::string> known = read_file(global_file);
     Result<void> written;

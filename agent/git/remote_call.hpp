@@ -6,10 +6,10 @@
 
 namespace trimtab {
 
-// A git call with these arguments and the remote's credentials. `folder` is a private directory in
-// which a configuration file may be written. Fails if a key or token file cannot be used.
+// A git call with these arguments and the remote's credentials. `directory` is a private directory
+// in which a configuration file may be written. Fails if a key or token file cannot be used.
 Result<GitCall> remote_call(const GitAccess& access, const Remote& remote,
-                            const std::filesystem::path& folder,
+                            const std::filesystem::path& directory,
                             std::vector<std::string> arguments);
 
 // Returns the call's output. On failure the error explains what the remote or Git said.

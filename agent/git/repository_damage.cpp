@@ -23,7 +23,7 @@ std::string first_complaint(const std::string& standard_error) {
       if (line.starts_with(prefix)) return line.substr(prefix.size());
     }
   }
-  return "git fsck says so";
+  return "git fsck reports errors";
 }
 
 }  // namespace

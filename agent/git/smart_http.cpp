@@ -20,7 +20,7 @@ Result<http::Url> base_of(const Remote& remote) {
   if (remote.protocol == GitProtocol::local) return Error{Errc::invalid, "it is a path", {}};
   auto url = http::parse_url(remote.url);
   if (!url || url->target.find('?') != std::string::npos) {
-    return Error{Errc::invalid, "its URL is an unusual one", {}};
+    return Error{Errc::invalid, "its URL has an unusual form", {}};
   }
   while (url->target.ends_with('/')) url->target.pop_back();
   return url;
@@ -67,7 +67,7 @@ void SmartHttp::leave_to_program(const std::string& why) {
   kept_.reset();
   program_until_ = SteadyClock::now() + program_time;
   const std::string before = std::exchange(asked_by_, "git program: " + why);
-  if (asked_by_ != before) spdlog::info("{} is asked by the program git: {}", remote_.url, why);
+  if (asked_by_ != before) spdlog::info("{} is queried with the git program: {}", remote_.url, why);
 }
 
 Task<Result<SmartHttp::Refs>> SmartHttp::ask(std::string prefix, std::string authorization) {
@@ -123,7 +123,7 @@ Task<Result<std::string>> SmartHttp::exchange(http::Request request, std::string
     co_return explain_status(*response, remote_, access_);
   }
   if (response->header("Content-Type") != content_type) {
-    co_return Error{Errc::invalid, "it does not speak Git's smart protocol", {}};
+    co_return Error{Errc::invalid, "it does not support Git's smart protocol", {}};
   }
   co_return std::move(response->body);
 }

@@ -67,7 +67,7 @@ ReleaseRecord record_of(const Release& release, const Deployments& deployments) 
       record.outcome = Outcome::rolled_back;
       record.made_good_by = 0;
       record.probation_until.reset();
-      record.notices.push_back("an operator went back from it to release " +
+      record.notices.push_back("an operator rolled it back to release " +
                                std::to_string(deployment.release));
     }
   }

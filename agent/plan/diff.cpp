@@ -171,9 +171,9 @@ bool are_those_of(const RunningService& known, const std::vector<const Container
 std::string difference_from_seen(const RunningService& known,
                                  const std::vector<const Container*>& containers) {
   if (are_those_of(known, containers)) return {};
-  if (known.containers.empty()) return "its container was started by hand";
-  if (containers.empty()) return "its container was removed by hand";
-  return "its container was replaced by hand";
+  if (known.containers.empty()) return "its container was started manually";
+  if (containers.empty()) return "its container was removed manually";
+  return "its container was replaced manually";
 }
 
 bool any_runs(const std::vector<const Container*>& containers) {
@@ -195,7 +195,7 @@ void roll_if_asked(Step& step, const Rendering& rendering,
   if (!asks_for_start_first(rendering.service(step.service)) || !any_runs(containers)) return;
   const std::string obstacle = obstacle_to_rolling(rendering, step.service, containers);
   if (!obstacle.empty()) {
-    step.reasons.push_back("stop-first, since " + obstacle);
+    step.reasons.push_back("stop-first, because " + obstacle);
     return;
   }
   step.action = Action::roll;
@@ -244,7 +244,7 @@ Step step_for_unknown(const std::string& service, const Target& next, const Runn
   if (!containers.empty())
     step.risk = risk_of_replacing(next.rendering->service(service), containers);
   if (known == nullptr) {
-    step.reasons.push_back(containers.empty() ? "new" : "started by hand, taken over");
+    step.reasons.push_back(containers.empty() ? "new" : "started manually, taken over");
     return step;
   }
   step.reasons.push_back(unverified);
@@ -290,7 +290,7 @@ Step step_for(const std::string& service, const Target& next, const Base& base,
     return step;
   }
   if (stays_stopped) {
-    step.reasons = {"stopped by hand"};
+    step.reasons = {"stopped manually"};
     return step;
   }
   const std::string by_hand = difference_from_seen(*known, containers);
@@ -313,7 +313,7 @@ Step step_for(const std::string& service, const Target& next, const Base& base,
 void do_not_run_again(Step& step) {
   step.action = Action::remove;
   step.risk = Risk::none;
-  step.reasons = {"a job that had done its work before"};
+  step.reasons = {"a job that had finished before"};
 }
 
 // Docker cannot restart a container that shares the network or processes of one that is gone.
@@ -431,7 +431,7 @@ Plan make_rollback_plan(const Target& good, const Base& base, const Plan& failed
     if (step.action == Action::none) continue;
     if (step.action == Action::remove) {
       step.risk = Risk::none;
-      step.reasons = {"not in the release that it goes back to"};
+      step.reasons = {"not in the release that is restored"};
       continue;
     }
     if (good.jobs->contains(step.service)) {
@@ -505,7 +505,7 @@ std::vector<std::string> drift(const RunningSet& running, const Rendering& rende
   }
   for (const Container& container : observed.containers) {
     if (rendering.service(container.service).empty()) {
-      words.push_back(container.service + ": runs, but is not in the release");
+      words.push_back(container.service + ": is running, but is not in the release");
     }
   }
   return words;

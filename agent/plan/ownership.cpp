@@ -7,8 +7,8 @@ namespace {
 
 constexpr std::string_view hexadecimal = "0123456789abcdef";
 
-bool is_at_or_below(const std::string& path, const std::string& folder) {
-  return !folder.empty() && (path == folder || path.starts_with(folder + "/"));
+bool is_at_or_below(const std::string& path, const std::string& directory) {
+  return !directory.empty() && (path == directory || path.starts_with(directory + "/"));
 }
 
 // "shop-web-1", or "shop_web_1" from docker-compose 1.
@@ -104,9 +104,10 @@ std::optional<Error> foreign_obstacle(const std::vector<Container>& foreign,
     if (!container.is_counted) continue;
     if (std::find(services.begin(), services.end(), container.service) == services.end()) continue;
     return Error{Errc::conflict,
-                 "the container " + container.name + " bears the labels of this stack's service " +
-                     container.service + ", but was not made for it, and Compose would replace it",
-                 "whoever made it can remove it: `docker rm -f " + container.name + "`"};
+                 "the container " + container.name + " has the labels of this stack's service " +
+                     container.service +
+                     ", but was not created for it, and Compose would replace it",
+                 "if nobody needs it, remove it: `docker rm -f " + container.name + "`"};
   }
   return std::nullopt;
 }

@@ -25,8 +25,9 @@ bool is_database(const Json& service, const Mount& mount) {
   name = name.substr(name.rfind('/') + 1);
   name = name.substr(0, name.find(':'));
   const bool by_name = std::find(databases.begin(), databases.end(), name) != databases.end();
-  return by_name || std::any_of(data_folders.begin(), data_folders.end(),
-                                [&](auto folder) { return mount.target.starts_with(folder); });
+  return by_name || std::any_of(data_folders.begin(), data_folders.end(), [&](auto directory) {
+           return mount.target.starts_with(directory);
+         });
 }
 
 std::string obstacle_in_mounts(const Json& service) {
@@ -36,7 +37,7 @@ std::string obstacle_in_mounts(const Json& service) {
     }
     const bool keeps = mount.type == "volume" || mount.type == "bind";
     if (keeps && !mount.read_only && is_database(service, mount)) {
-      return "the data at " + mount.target + " has one server at a time";
+      return "the data at " + mount.target + " can be used by one server at a time";
     }
   }
   return {};
@@ -78,14 +79,14 @@ std::string obstacle_to_rolling(const Rendering& rendering, const std::string& s
                                 const std::vector<const Container*>& containers) {
   const Json& definition = rendering.service(service);
   if (!json_string(definition, "container_name").empty()) {
-    return "container_name allows one container only";
+    return "container_name allows only one container";
   }
   if (const auto ports = published_ports_of(definition); !ports.empty()) {
-    return "one container only can have the host's port " + std::to_string(ports[0].host_port);
+    return "only one container can use the host port " + std::to_string(ports[0].host_port);
   }
   const std::string mode = json_string(definition, "network_mode");
   if (!mode.empty() && mode != "bridge" && mode != "default" && mode != "none") {
-    return "network_mode: " + mode + " gives both the same ports";
+    return "network_mode: " + mode + " makes both use the same ports";
   }
   if (has_fixed_address(definition)) return "its network address is fixed";
   if (const std::string obstacle = obstacle_in_mounts(definition); !obstacle.empty()) {
@@ -100,10 +101,10 @@ std::string obstacle_to_rolling(const Rendering& rendering, const std::string& s
     }
     const auto jobs = jobs_awaited_by(rendering.service(other));
     if (std::find(jobs.begin(), jobs.end(), service) != jobs.end()) {
-      return other + " waits until it has ended";
+      return other + " waits for its exit";
     }
   }
-  if (replicas_of(definition) < 1) return "it is to have no container";
+  if (replicas_of(definition) < 1) return "it has no containers";
   return {};
 }
 
@@ -129,7 +130,7 @@ std::vector<std::string> keep_within_memory(Plan& plan, const Rendering& renderi
     }
     needed *= static_cast<std::uint64_t>(parallelism_of(service));
     if (needed <= available) continue;
-    const std::string why = "stop-first, since " + human_size(needed) +
+    const std::string why = "stop-first, because " + human_size(needed) +
                             " of memory are needed and " + human_size(available) + " are free";
     step.action = Action::recreate;
     step.risk = risk_of_replacing(service, containers_of(observed, step.service));

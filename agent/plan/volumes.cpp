@@ -65,7 +65,7 @@ std::string LostVolume::text() const {
 }
 
 std::string LostVolume::hint() const {
-  return "restore it; or, if it may begin empty, `docker volume create " + volume + "`" +
+  return "restore it; or, if it may start empty, `docker volume create " + volume + "`" +
          (has_options ? " with the driver and the options that the compose file gives it" : "");
 }
 

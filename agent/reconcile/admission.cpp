@@ -5,7 +5,7 @@ namespace trimtab {
 Result<Admission> admit(const AdmissionInput& input) {
   if (input.is_paused) {
     return Error{Errc::conflict, input.stack + " is paused",
-                 "`trimtab resume " + input.stack + "` ends the pause"};
+                 "`trimtab resume " + input.stack + "` resumes it"};
   }
   if (input.is_stopped) {
     return Error{Errc::conflict, input.stack + " is stopped",

@@ -53,7 +53,7 @@ DeploymentKind kind_of_deployment(Assessment assessment, const Release& candidat
 }
 
 StackStatus status_of_rejected(const Record& record, const Release& candidate) {
-  const std::string again = "`trimtab deploy " + record.stack + "` tries it once more";
+  const std::string again = "`trimtab deploy " + record.stack + "` retries it";
   const std::string commit = short_commit(candidate.commit);
   const auto& releases = *record.releases;
   const auto newest = std::find_if(releases.rbegin(), releases.rend(), [&](const auto& entry) {
@@ -66,12 +66,12 @@ StackStatus status_of_rejected(const Record& record, const Release& candidate) {
   if (!known.failure) {
     return StackStatus{StackState::synced,
                        commit + " has the content of " + release_text(known.number) +
-                           ", which an operator went back from",
+                           ", which an operator rolled back",
                        again};
   }
   StackStatus stack_status = status_of_failed(record, known, known.outcome);
   if (known.commit != candidate.commit) {
-    stack_status.reason = commit + " has the content of what failed before: " + stack_status.reason;
+    stack_status.reason = commit + " has content that failed before: " + stack_status.reason;
   }
   return stack_status;
 }
@@ -85,8 +85,8 @@ StackStatus status_of_vain(const Record& record, const Release& candidate) {
   stack_status.state = StackState::failed;
   stack_status.next =
       "tried " + std::to_string(max_vain_tries) +
-      " times in place of what runs, and not again until the commit or its images " +
-      "change or Docker is started anew; `trimtab deploy " + record.stack + "` tries it once more";
+      " times instead of what is running; not tried again until the commit or its images " +
+      "change or Docker is restarted; `trimtab deploy " + record.stack + "` retries it";
   return stack_status;
 }
 
@@ -95,7 +95,7 @@ StackStatus status_of_failed(const Record& record, const ReleaseRecord& release,
   const std::string why = release.failure ? ": " + release.failure->reason : std::string();
   const std::string who = release_text(release.number) + " (" + short_commit(release.commit) + ")";
   const std::string again = "`trimtab show " + record.stack + " " + std::to_string(release.number) +
-                            "` has the whole log";
+                            "` shows the whole log";
   const std::string untried = "it is not tried again until it changes; " + again;
   if (outcome == Outcome::rejected) {
     return StackStatus{StackState::failed, who + " is rejected" + why, untried};
@@ -103,12 +103,12 @@ StackStatus status_of_failed(const Record& record, const ReleaseRecord& release,
   if (outcome == Outcome::rolled_back && record.current != nullptr) {
     return StackStatus{world ? StackState::waiting : StackState::failed,
                        who + " was rolled back to " + release_text(record.current->number) + why,
-                       world ? "it is tried again later" : untried};
+                       world ? "it is retried later" : untried};
   }
   const ReleaseRecord* const before = way_back_from(release, *record.releases, *record.rejected);
-  const std::string alone = before == nullptr ? ", and there is nothing to go back to" : "";
+  const std::string alone = before == nullptr ? ", and there is nothing to roll back to" : "";
   return StackStatus{StackState::failed, who + " failed" + alone + why,
-                     "what runs was left as it is; " + again};
+                     "what is running was left as it is; " + again};
 }
 
 std::string describe_cause(const Release& candidate, const Release* current) {

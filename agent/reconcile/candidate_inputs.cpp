@@ -15,7 +15,7 @@ constexpr std::size_t max_further_files = 100;
 
 PreflightFinding link_finding(const std::string& path) {
   return reject("symlink", path + " is a symbolic link in Git",
-                "commit the file itself: a link could name any file of this host");
+                "commit the file itself: a link could point to any file on this host");
 }
 
 }  // namespace
@@ -80,7 +80,7 @@ bool CandidateBuilder::read_raw_files() {
   // Checked here, because each Compose has a different message for this, some of them misleading.
   if (!has_services) {
     return refuse(reject("no-service", join(files_, ", ") + " has no services",
-                         "nothing is removed because of it: commit a compose file that has some"));
+                         "nothing was removed: commit a compose file that has some"));
   }
   if (result_.release.project.empty()) result_.release.project = deps_.settings.name;
   const ReleaseRecord* const current = deps_.store.current();
@@ -146,7 +146,7 @@ bool CandidateBuilder::refuse_remote_includes(const Json& raw, const std::string
   for (const std::string& text : named) {
     if (!is_remote(text) && !is_remote(interpolate(text, variables).value_or(text))) continue;
     return refuse(reject("remote-include", file + " includes " + printable(text),
-                         "include files of the repository only"));
+                         "only include files of the repository"));
   }
   return true;
 }
@@ -160,8 +160,8 @@ bool CandidateBuilder::provide(const std::string& path) {
   if (shows_state(real, state)) {
     return refuse(reject("state-directory",
                          "a compose file reads " + live(path).string() +
-                             ", which lies in trimtab's own state directory",
-                         "name another file: the directory has the secrets of all stacks"));
+                             ", which is in trimtab's own state directory",
+                         "use another file: that directory contains the secrets of all stacks"));
   }
   return find_entry(candidate_.tree, path) != nullptr || live_files_.contains(path) ||
          copy_of_live(path);
@@ -191,7 +191,7 @@ Result<std::string> CandidateBuilder::text_of(const std::string& path) const {
   const auto live_file = live_files_.find(path);
   const bool is_copied = live_file != live_files_.end() && live_file->second;
   if (is_copied && !candidate_.tracked_live.contains(path)) return *live_file->second;
-  if (fs::path(path).is_absolute()) return Error{Errc::not_found, path + " is not there", {}};
+  if (fs::path(path).is_absolute()) return Error{Errc::not_found, path + " does not exist", {}};
   return read_file(staged(path), max_input_size);
 }
 
@@ -227,7 +227,7 @@ bool CandidateBuilder::choose_project(const Json& raw) {
   }
   const std::string name = json_string(raw, "name");
   if (name.find('$') != std::string::npos) {
-    return refuse(reject("project-name", "`name:` of the compose file holds a variable",
+    return refuse(reject("project-name", "`name:` in the compose file contains a variable",
                          "write `project:` into the stack's file"));
   }
   if (!name.empty()) result_.release.project = name;
@@ -249,7 +249,7 @@ bool CandidateBuilder::note_inputs() {
     return refuse(
         reject("env-file-missing",
                "the env file " + live(*deps_.settings.env_file).string() + " does not exist",
-               "create it, or take `env_file:` out of the stack's file"));
+               "create it, or remove `env_file:` from the stack's file"));
   }
   return true;
 }
@@ -271,7 +271,7 @@ Task<bool> CandidateBuilder::check_env_file() {
   PreflightFinding finding = reject(
       "env-file-tracked",
       "the commit has the file " + file + ", and would replace the values of the one in " +
-          deps_.settings.directory.string() + ", which is another",
+          deps_.settings.directory.string() + ", which is different",
       "copy that to a file that Git does not track, and name it in `env_file:` of the stack's "
       "file");
   finding.cause = FailureCause::host;

@@ -144,7 +144,7 @@ Result<std::vector<std::string>> provide_certificates(
     auto written = write(*directory, file.certificate, pair->certificate, 0644);
     if (written) written = write(*directory, file.key, pair->key, 0600);
     if (!written) return written.error();
-    done.push_back("made a self-signed certificate for " + join(names, ", ") + ", " +
+    done.push_back("created a self-signed certificate for " + join(names, ", ") + ", " +
                    file.certificate + ", until one is issued");
   }
   return done;

@@ -32,19 +32,20 @@ void add_included(const Json& entry, const std::string& base, const Variables& v
   const auto first =
       paths.empty() ? std::nullopt : path_from(base, text_of(paths.front()), variables);
   if (!first) return;
-  std::string folder = directory_of(*first);
+  std::string directory = directory_of(*first);
   std::vector<std::string> env_files;
   if (is_long) {
-    folder = path_from(base, json_string(entry, "project_directory"), variables).value_or(folder);
+    directory =
+        path_from(base, json_string(entry, "project_directory"), variables).value_or(directory);
     for (const Json& env_file : as_list(entry.value("env_file", Json()))) {
       if (const auto path = path_from(base, text_of(env_file), variables))
         env_files.push_back(*path);
     }
   }
-  if (env_files.empty()) env_files = {*path_from(folder, ".env", {})};
+  if (env_files.empty()) env_files = {*path_from(directory, ".env", {})};
   for (const Json& item : paths) {
     if (const auto path = path_from(base, text_of(item), variables)) {
-      files.push_back({*path, folder, env_files});
+      files.push_back({*path, directory, env_files});
     }
   }
 }
@@ -68,9 +69,9 @@ std::string project_directory(const std::vector<std::string>& files) {
 std::vector<std::string> possible_env_files(const std::optional<std::string>& named,
                                             const std::vector<std::string>& files) {
   if (named) return {*named};
-  const std::string folder = project_directory(files);
-  if (folder.empty()) return {default_env_file};
-  return {folder + "/" + default_env_file, default_env_file};
+  const std::string directory = project_directory(files);
+  if (directory.empty()) return {default_env_file};
+  return {directory + "/" + default_env_file, default_env_file};
 }
 
 bool is_remote(const std::string& path) {

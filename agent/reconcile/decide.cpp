@@ -26,13 +26,14 @@ StackStatus status_of_moved_tag(const Snapshot& now, const Release& known) {
   const std::string tag = now.tip->name.substr(tag_prefix.size());
   return StackStatus{now.current == nullptr ? StackState::waiting : StackState::synced,
                      "the tag " + tag + " was moved from " + short_commit(known.commit) + " to " +
-                         short_commit(now.tip->commit) + ", which is not deployed by itself",
+                         short_commit(now.tip->commit) + ", which is not deployed automatically",
                      "`trimtab deploy " + now.stack + "` deploys it; so does a newer tag"};
 }
 
 StackStatus status_without_compose(const Error& error) {
-  return StackStatus{state_of(error), error.message,
-                     (error.hint.empty() ? "" : error.hint + "; ") + "looked at again by itself"};
+  return StackStatus{
+      state_of(error), error.message,
+      (error.hint.empty() ? "" : error.hint + "; ") + "evaluated again automatically"};
 }
 
 SteadyClock::time_point wake_of(const Snapshot& now) {

@@ -36,16 +36,16 @@ Ending ending_of(DeploymentEnd end, DeploymentKind kind, const ReleaseRecord& re
               status_of_failed(record, release, Outcome::rejected), Milestone::rejected};
     case DeploymentEnd::postponed: {
       if (!is_tried_again(end, kind, release.failure)) {
-        return {"failed", who + " cannot be gone back to now, nothing was touched: " + why,
+        return {"failed", who + " cannot be rolled back to now, nothing was touched: " + why,
                 std::nullopt, Milestone::waiting};
       }
       const std::string reason = who + " cannot be deployed now: " + why;
-      const std::string next = "nothing was touched; it is tried again";
-      return {"failed", reason + "; nothing was touched, it is tried again",
+      const std::string next = "nothing was touched; it is retried";
+      return {"failed", reason + "; nothing was touched, it is retried",
               StackStatus{StackState::waiting, reason, next}, Milestone::waiting};
     }
     case DeploymentEnd::superseded:
-      return {"superseded", who + " gave way to a newer commit", std::nullopt,
+      return {"superseded", who + " was superseded by a newer commit", std::nullopt,
               Milestone::superseded};
     case DeploymentEnd::rolled_back: {
       const std::string back =
@@ -57,7 +57,7 @@ Ending ending_of(DeploymentEnd end, DeploymentKind kind, const ReleaseRecord& re
       const std::string reason = who + " failed: " + why;
       return {"failed", reason,
               StackStatus{StackState::failed, reason,
-                          "going back is tried again in " + human_duration(next_try)},
+                          "rolling back is retried in " + human_duration(next_try)},
               Milestone::failed};
     }
     case DeploymentEnd::failed: {

@@ -4,9 +4,9 @@
 
 namespace trimtab {
 
-std::optional<std::uint64_t> free_bytes(const std::filesystem::path& folder) {
+std::optional<std::uint64_t> free_bytes(const std::filesystem::path& directory) {
   struct statvfs status {};
-  if (folder.empty() || ::statvfs(folder.c_str(), &status) != 0) return std::nullopt;
+  if (directory.empty() || ::statvfs(directory.c_str(), &status) != 0) return std::nullopt;
   return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
 }
 

@@ -30,10 +30,10 @@ PreflightFinding docker_finding(const Error& error) {
 }
 
 bool is_tracked_file(const Candidate& candidate, const fs::path& live, const std::string& path) {
-  const std::string folder = live.string() + "/";
-  return path.starts_with(folder) &&
+  const std::string directory = live.string() + "/";
+  return path.starts_with(directory) &&
          std::any_of(candidate.tree.begin(), candidate.tree.end(), [&](const TreeEntry& entry) {
-           return entry.path == path.substr(folder.size());
+           return entry.path == path.substr(directory.size());
          });
 }
 
@@ -129,7 +129,7 @@ Task<bool> PreflightRun::ask_docker() {
   }
   co_await look_up_names(deps_.stack.docker, &input_);
   if (!all || !input_.volumes) {
-    const Error unknown{Errc::unavailable, "Docker does not tell which volumes there are", {}};
+    const Error unknown{Errc::unavailable, "Docker does not list its volumes", {}};
     result_.findings.push_back(docker_finding(all ? unknown : all.error()));
     co_return false;
   }

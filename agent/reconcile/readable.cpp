@@ -50,9 +50,9 @@ Task<Result<void>> rerender_for_current_compose(CandidateDeps deps, int number, 
   }
   for (const std::string& file : request.files) {
     const auto raw = read_file(staging / file, max_input_size);
-    const auto folders = raw ? parse_yaml(*raw) : Result<Json>(raw.error());
-    if (!folders) co_return folders.error();
-    const auto put = put_build_contexts(deps.store.staging(), deps.settings.directory, *folders,
+    const auto directories = raw ? parse_yaml(*raw) : Result<Json>(raw.error());
+    if (!directories) co_return directories.error();
+    const auto put = put_build_contexts(deps.store.staging(), deps.settings.directory, *directories,
                                         project_directory(request.files), {});
     if (!put) co_return put;
   }
@@ -68,17 +68,18 @@ Task<Result<void>> rerender_for_current_compose(CandidateDeps deps, int number, 
   if (!rendered) {
     Error error = rendered.error();
     error.message = known_values_of(deps.store, {number}).hide_in_error(error.message);
-    co_return error.context("release " + std::to_string(number) + " was made with " +
+    co_return error.context("release " + std::to_string(number) + " was rendered with " +
                             release.compose + " and cannot be rendered with " + tool.display());
   }
   take_root_off(rendered->model, deps.store.staging().string());
   pin_images(rendered->model, release.images);
   const std::string key = content_key(rendered->model, release.mounted_files);
   if (!kept_rendering && same_tool && key != release.content_key) {
-    co_return Error{Errc::failed,
-                    "release " + std::to_string(number) +
-                        " cannot be rendered again as it was: " + kept_rendering.error().message,
-                    {}};
+    co_return Error{
+        Errc::failed,
+        "release " + std::to_string(number) +
+            " cannot be rendered again with the same result: " + kept_rendering.error().message,
+        {}};
   }
   std::string yaml = emit_yaml(rendered->model);
   const Result<void> saved = co_await deps.store.save_rendering(number, std::move(yaml));

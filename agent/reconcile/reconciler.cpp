@@ -170,8 +170,8 @@ Task<void> Reconciler::perform(action::StopWhatWasStarted) {
   const std::vector<Container> running =
       restarted_by_docker(observer_.of_release(*found), WallTime::max(), {});
   for (const Container& container : running) {
-    reporter_.note(container.service + " was started while " + deps_.settings.unit +
-                   " stopped the stack: it is stopped");
+    reporter_.note(container.service + " was started although " + deps_.settings.unit +
+                   " stopped the stack: stopping it again");
     const Result<void> stopped = co_await deps_.docker.stop(container.id);
     if (!stopped) spdlog::warn("{}: {}", deps_.settings.name, stopped.error().text());
   }
@@ -187,7 +187,7 @@ Task<void> Reconciler::perform(action::EndRequests) {
   if (!requests_.last() || requests_.last()->outcome != "in_progress") co_return;
   const RequestResult cut = *requests_.last();
   end_request(cut.id, "failed", cut.release,
-              why + (flight_.resumes ? "; it goes on once the unit is started" : ""));
+              why + (flight_.resumes ? "; it resumes when the unit is started" : ""));
 }
 
 Task<void> Reconciler::perform(action::RecordEnd) {
@@ -212,7 +212,7 @@ Task<void> Reconciler::perform(action::Resume) {
   if (!deps_.store.in_flight()) co_return;
   const Deployment found = *deps_.store.in_flight();
   reporter_.report(Milestone::resumed, spdlog::level::info,
-                   "goes on with " + release_text(found.release) + ", found in phase " +
+                   "resuming " + release_text(found.release) + ", found in phase " +
                        std::string(to_string(found.phase)),
                    deps_.store.find(found.release));
   requests_.resume(found.request, found.release);

@@ -68,7 +68,7 @@ Task<AsyncMutex::Guard> Reconciler::wait_for_host() {
   const StackStatus before =
       std::exchange(last_assessment_.verdict,
                     StackStatus{StackState::waiting, "another stack of this host is being deployed",
-                                "it is this one's turn after that"});
+                                "this one is next"});
   refresh_status();
   AsyncMutex::Guard host = co_await wait_for(deps_.deploy_lock);
   last_assessment_.verdict = before;
@@ -221,9 +221,9 @@ void Reconciler::tell_unrecorded() {
   const StackStatus before = std::exchange(
       last_assessment_.verdict, StackStatus{StackState::waiting,
                                             "how " + release_text(unrecorded.begun.release) +
-                                                " ended cannot be written: " + error.message,
+                                                " ended cannot be recorded: " + error.message,
                                             (error.hint.empty() ? "" : error.hint + "; ") +
-                                                "nothing else is deployed until it is"});
+                                                "nothing else is deployed until it can be"});
   if (last_assessment_.verdict == before) return;
   reporter_.report(Milestone::waiting, spdlog::level::err, last_assessment_.verdict.reason,
                    deps_.store.find(unrecorded.begun.release));

@@ -264,7 +264,7 @@ Task<void> Reconciler::wait_for_images(DeployTarget deploy_target, Release relea
     last_assessment_.verdict = StackStatus{
         StackState::waiting,
         short_commit(release.commit) + " waits for an image that is not in its registry: " + names,
-        "asked again in " + human_duration(*step.again) + ", given up after " +
+        "checked again in " + human_duration(*step.again) + ", rejected after " +
             format_duration(images.wait)};
     backoff_.retry_at = now + *step.again;
     co_return;

@@ -56,7 +56,7 @@ Task<void> Reconciler::perform(action::TellBroken action) {
   co_await add_logs_of_broken(&failure);
   const Release told = *deps_.store.current();
   const std::string notice =
-      failure.reason + "; `trimtab rollback " + deps_.settings.name + "` goes back from it";
+      failure.reason + "; `trimtab rollback " + deps_.settings.name + "` rolls it back";
   co_await end_probation(notice);
   reporter_.report(Milestone::failed, spdlog::level::warn,
                    release_text(told.number) + " (" + short_commit(told.commit) + ") " + notice,

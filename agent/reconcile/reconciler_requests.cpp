@@ -47,7 +47,7 @@ Result<std::string> Reconciler::rollback(int release) {
     const ReleaseRecord* const good = deps_.store.last_good_before(*current);
     if (good == nullptr) {
       return Error{Errc::conflict,
-                   deps_.settings.name + " has no earlier good release to go back to",
+                   deps_.settings.name + " has no earlier good release to roll back to",
                    "`trimtab history " + deps_.settings.name + "` shows what there is"};
     }
     release = good->number;
@@ -58,8 +58,8 @@ Result<std::string> Reconciler::rollback(int release) {
                  "`trimtab history " + deps_.settings.name + "` shows what there is"};
   }
   if (target->seen.empty()) {
-    return Error{Errc::conflict, release_text(release) + " never ran well",
-                 "choose one whose outcome is good"};
+    return Error{Errc::conflict, release_text(release) + " has never been good",
+                 "choose a release whose outcome is good"};
   }
   if (target->number == current->number) {
     return Error{Errc::conflict, release_text(release) + " is the current one", {}};
@@ -109,7 +109,7 @@ Task<Result<std::string>> Reconciler::resume() {
   const std::string id = new_request_id();
   check();
   refresh_status();
-  end_request(id, "done", std::nullopt, deps_.settings.name + " is watched again");
+  end_request(id, "done", std::nullopt, deps_.settings.name + " is active again");
   co_return id;
 }
 
@@ -217,8 +217,9 @@ Task<Result<Reconciler::Way>> Reconciler::find_way_back(Request request) {
         request.is_named ? nullptr : deps_.store.last_good_before(*deps_.store.find(way.release));
     const bool lost = !deps_.compose.problem() && is_lost(deps_.store, way.release, error);
     if (!lost || older == nullptr) co_return error;
-    way.notices.push_back("it could not go back to " + release_text(way.release) + ", but to " +
-                          release_text(older->number) + ": " + error.text());
+    way.notices.push_back("it could not be rolled back to " + release_text(way.release) +
+                          ", but was rolled back to " + release_text(older->number) + ": " +
+                          error.text());
     way.release = older->number;
   }
 }
@@ -237,7 +238,7 @@ Task<void> Reconciler::serve_rollback(Request request) {
   if (current == nullptr || target == nullptr || target->number == current->number) {
     end_request(request.id, "failed", std::nullopt,
                 deps_.settings.name + " has no " + release_text(request.release) +
-                    " to go back to any more");
+                    " to roll back to any more");
     co_return;
   }
   const Result<void> prepared = co_await prepare_current();
@@ -259,7 +260,7 @@ Task<void> Reconciler::serve_rollback(Request request) {
   }
   const ReleaseRecord older = *deps_.store.find(way->release);
   const ReleaseRecord* const ran = release_to_go_back_to(deps_.store);
-  Result<Rendering> before = Error{Errc::not_found, "nothing ran well", {}};
+  Result<Rendering> before = Error{Errc::not_found, "no release has been good", {}};
   if (ran != nullptr) before = renderings_.of(ran->number);
   Deployment next;
   next.release = older.number;
@@ -274,7 +275,7 @@ Task<void> Reconciler::serve_rollback(Request request) {
   if (before) next.already_failing = failing_services(next.from, *before, observation_.own);
   for (const std::string& notice : way->notices) reporter_.note(notice);
   next.notices = way->notices;
-  next.cause = "an operator went back to it";
+  next.cause = "an operator rolled back to it";
   next.request = request.id;
   next.started_at = wall_now();
   staging.reset();

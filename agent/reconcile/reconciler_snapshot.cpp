@@ -50,7 +50,7 @@ Task<bool> Reconciler::put_right_after_docker(std::vector<Container> containers)
     const std::vector<Container> down =
         not_restarted_by_docker(containers, observation_.own.containers, deps_.store.current());
     for (const Container& container : down) {
-      reporter_.note(container.service + " did not come back with Docker: it is started");
+      reporter_.note(container.service + " was not restarted by Docker: starting it");
       const Result<void> started = co_await deps_.docker.restart(container.id);
       if (!started) spdlog::warn("{}: {}", deps_.settings.name, started.error().text());
       changed = true;
@@ -69,7 +69,7 @@ Task<bool> Reconciler::put_right_after_docker(std::vector<Container> containers)
       restarted_by_docker(containers, until, docker_return_.started_while_stopped);
   for (const Container& container : back) {
     reporter_.note(container.service + " was started by Docker in a stack that " +
-                   deps_.settings.unit + " has stopped: it is stopped");
+                   deps_.settings.unit + " has stopped: stopping it again");
     const Result<void> stopped = co_await deps_.docker.stop(container.id);
     if (!stopped) spdlog::warn("{}: {}", deps_.settings.name, stopped.error().text());
     changed = true;
@@ -166,12 +166,12 @@ std::vector<std::string> Reconciler::notices() const {
   std::vector<std::string> all = deps_.store.problems();
   if (!upkeep_.unmended().empty()) all.push_back(upkeep_.unmended());
   for (const Container& container : observation_.foreign) {
-    std::string line = "the container " + container.name + " bears the label of the project " +
-                       project_ + ", but was not made for this stack: it is left alone";
+    std::string line = "the container " + container.name + " has the label of the project " +
+                       project_ + ", but was not created for this stack: it is left alone";
     const auto& without = upkeep_.boots_without();
     if (container.is_counted && without && without->contains(container.service)) {
-      line += "; while it is there, " + deps_.settings.unit + " does not start " +
-              container.service + ", since Compose would take it for that";
+      line += "; as long as it exists, " + deps_.settings.unit + " does not start " +
+              container.service + ", because Compose would take it for that service";
     }
     all.push_back(std::move(line));
   }
@@ -183,7 +183,7 @@ std::vector<std::string> Reconciler::notices() const {
     if (is_of_release) continue;
     all.push_back(
         "the container " + container.name +
-        " was made by hand for a service that the release does not have: it is left alone");
+        " was created manually for a service that the release does not have: it is left alone");
   }
   if (const ReleaseRecord* const current = deps_.store.current()) {
     all.insert(all.end(), current->notices.begin(), current->notices.end());

@@ -46,7 +46,7 @@ Rejection rejection_of(const Release& release, const std::vector<PreflightFindin
 StackStatus status_of_rejection(const Release& release, const Rejection& rejection,
                                 std::optional<std::chrono::milliseconds> again) {
   const std::string& hint = rejection.failure.hint;
-  const std::string next = again ? "looked at again in " + human_duration(*again)
+  const std::string next = again ? "evaluated again in " + human_duration(*again)
                                  : "once it is corrected, it is tried again by itself";
   return StackStatus{StackState::failed,
                      short_commit(release.commit) + " is rejected: " + rejection.failure.reason,

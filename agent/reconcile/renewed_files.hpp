@@ -15,7 +15,7 @@ class RenewedFiles {
   // The services that can be reloaded and of whose files some changed since the call before; the
   // first one gives none. Looked at are files that Git does not track (what it tracks, a release
   // brings): those that are mounted alone and read-only, and certificates and keys (.pem, .crt,
-  // .cer, .key) in mounted folders. `live`: the stack's directory.
+  // .cer, .key) in mounted directories. `live`: the stack's directory.
   std::set<std::string> find_renewed(const Release& release, const Rendering& rendering,
                                      const std::filesystem::path& live);
 

@@ -28,7 +28,7 @@ std::optional<RequestResult> Requests::supersede() {
   const std::string older = open();
   if (older.empty()) return std::nullopt;
   RequestResult result{older, "superseded", std::nullopt,
-                       "given up before anything was done: another request has come"};
+                       "superseded before it began by another request"};
   end(result);
   superseded_.insert(older);
   return result;

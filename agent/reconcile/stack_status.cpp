@@ -12,7 +12,7 @@ std::string ailment(const Container& container, const ReleaseRecord* current) {
   if (container.state == ContainerState::running && container.health == Health::unhealthy) {
     return "is unhealthy";
   }
-  if (container.state == ContainerState::restarting) return "restarts again and again";
+  if (container.state == ContainerState::restarting) return "keeps restarting";
   const bool ended = container.state == ContainerState::exited &&
                      !is_finished_job(container, current) && !is_stopped_by_hand(container);
   return ended ? "exited with " + std::to_string(container.exit_code) : std::string();
@@ -35,22 +35,22 @@ StackStatus at_rest(const StackStatusInput& input) {
   }
   if (!input.drift->empty()) {
     return StackStatus{StackState::degraded, input.drift->front(),
-                       "`trimtab deploy " + input.stack + "` puts it back"};
+                       "`trimtab deploy " + input.stack + "` restores it"};
   }
   const std::string& held = input.intent->held_commit;
   if (input.current != nullptr && !held.empty() && input.tip->value->commit == held &&
       input.current->commit != held) {
-    return StackStatus{StackState::synced,
-                       short_commit(held) + " is not deployed, since an operator asked for " +
-                           short_commit(input.current->commit),
-                       "the next commit is deployed again, and `trimtab deploy " + input.stack +
-                           "` deploys this one"};
+    return StackStatus{
+        StackState::synced,
+        short_commit(held) + " is not deployed because an operator asked for " +
+            short_commit(input.current->commit),
+        "the next commit is deployed, and `trimtab deploy " + input.stack + "` deploys this one"};
   }
   if (input.current != nullptr && input.decided == StackStatus{StackState::synced, "", ""}) {
     std::string next = "nothing to do: " + release_text(input.current->number) +
-                       " is what Git and the registry ask for";
+                       " is up to date with Git and the registry";
     if (input.probation_left.count() > 0) {
-      next += "; on probation for " + human_duration(input.probation_left) + " more";
+      next += "; on probation for " + human_duration(input.probation_left) + " left";
     }
     return StackStatus{StackState::synced, "", std::move(next)};
   }
@@ -116,13 +116,14 @@ StackStatus stack_status_of(const StackStatusInput& input) {
                        "`systemctl start " + input.stopped_unit + "` starts it"};
   }
   if (!input.unit_problem.empty()) {
-    return StackStatus{StackState::waiting,
-                       "nothing is done before systemd tells of the unit: " + input.unit_problem,
-                       "tried again until it does; `systemctl status dbus` may say more"};
+    return StackStatus{
+        StackState::waiting,
+        "nothing is done until systemd reports the unit's state: " + input.unit_problem,
+        "retried until it does; `systemctl status dbus` may tell more"};
   }
   if (input.docker_error) {
     return StackStatus{input.current == nullptr ? StackState::waiting : StackState::degraded,
-                       input.docker_error->message, "tried again until Docker is back"};
+                       input.docker_error->message, "retried until Docker is back"};
   }
   if (!input.lost_volumes.empty()) {
     const LostVolume& lost = input.lost_volumes.front();
@@ -132,7 +133,7 @@ StackStatus stack_status_of(const StackStatusInput& input) {
   if (input.tip->error && (decided_nothing_bad || !input.tip->value)) {
     return unreachable_remote(*input.tip->error, input.current);
   }
-  if (!input.tip->value) return StackStatus{StackState::starting, "asking the remote", ""};
+  if (!input.tip->value) return StackStatus{StackState::starting, "polling the remote", ""};
   return decided_nothing_bad ? at_rest(input) : input.decided;
 }
 

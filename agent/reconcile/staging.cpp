@@ -10,9 +10,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool has_tracked_below(const std::set<std::string>& tracked, const std::string& folder) {
-  const auto next = tracked.lower_bound(folder + "/");
-  return next != tracked.end() && next->rfind(folder + "/", 0) == 0;
+bool has_tracked_below(const std::set<std::string>& tracked, const std::string& directory) {
+  const auto next = tracked.lower_bound(directory + "/");
+  return next != tracked.end() && next->rfind(directory + "/", 0) == 0;
 }
 
 Result<void> link_directory(const fs::path& live, const fs::path& staged,

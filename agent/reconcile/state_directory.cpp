@@ -10,8 +10,8 @@ namespace fs = std::filesystem;
 // The kernel's limit: a path with more links counts as a cycle.
 constexpr int max_links = 40;
 
-bool is_below(const fs::path& path, const fs::path& folder) {
-  const fs::path rest = path.lexically_relative(folder);
+bool is_below(const fs::path& path, const fs::path& directory) {
+  const fs::path rest = path.lexically_relative(directory);
   return !rest.empty() && *rest.begin() != "..";
 }
 

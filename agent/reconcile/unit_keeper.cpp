@@ -123,7 +123,7 @@ Task<Result<void>> UnitKeeper::remove_earlier_unit(std::string stack) {
     }
     reload_is_due_ = true;
     log_milestone(Milestone::unit_changed, spdlog::level::info, {stack, 0, "", ""},
-                  earlier + " is removed: " + name_ + " boots the stack from now on");
+                  earlier + " is removed: " + name_ + " starts the stack at boot from now on");
   }
   const std::function<void(Intent&)> forget = [](Intent& intent) { intent.unit.clear(); };
   co_return co_await store_.change_intent(forget);
@@ -146,8 +146,8 @@ Task<Result<void>> UnitKeeper::take(UnitStep step, UnitFacts facts) {
       const Result<void> written = co_await on_disk_thread(write);
       if (!written) co_return written;
       log_milestone(Milestone::unit_changed, spdlog::level::info, {stack, 0, "", ""},
-                    facts.file_text ? name_ + " was changed, and is put back"
-                                    : name_ + " is written: it boots the stack");
+                    facts.file_text ? name_ + " was changed and is restored"
+                                    : name_ + " is written: it starts the stack at boot");
     }
     const Result<void> reloaded = co_await reload();
     if (!reloaded || facts.brought_up || !facts.docker_answers) co_return reloaded;
@@ -167,14 +167,14 @@ Task<Result<void>> UnitKeeper::take(UnitStep step, UnitFacts facts) {
   }
   // It failed, and no operator stopped it.
   if (SteadyClock::now() < next_start_) {
-    co_return Error{Errc::failed, name_ + " failed; it is started again later",
+    co_return Error{Errc::failed, name_ + " failed; it is restarted later",
                     "`journalctl -u " + name_ + "` shows why"};
   }
   next_start_ =
       SteadyClock::now() + next_interval(first_restart, failed_starts_++, random_jitter());
   is_moving_ = true;
   log_milestone(Milestone::unit_changed, spdlog::level::warn, {stack, 0, "", ""},
-                name_ + " failed and is started again");
+                name_ + " failed and is restarted");
   co_return co_await units_->start(name_);
 }
 

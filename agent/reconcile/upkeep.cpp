@@ -74,7 +74,8 @@ Task<void> Upkeep::reload_renewed(std::vector<Container> containers) {
     if (reloaded) {
       reporter_.report(
           Milestone::note, spdlog::level::info,
-          container.service + " was reloaded: certificates or other files of it were renewed");
+          container.service +
+              " was reloaded: certificates or other files that it mounts were renewed");
     } else {
       renewed_files_.was_not_reloaded(container.service);
       reporter_.report(
@@ -134,8 +135,8 @@ Task<std::vector<std::string>> Upkeep::keep_commits_anew() {
     if (!kept) lost.push_back(std::to_string(number) + " (" + short_commit(commit) + ")");
   }
   if (!lost.empty()) {
-    lines.push_back("the commits of these releases are lost, since " + deps_.settings.git.url +
-                    " no longer has them; they cannot be gone back to: " + join(lost, ", "));
+    lines.push_back("the commits of these releases are lost because " + deps_.settings.git.url +
+                    " no longer has them; they cannot be rolled back to: " + join(lost, ", "));
   }
   for (const std::string& line : lines) {
     reporter_.report(Milestone::note, spdlog::level::warn, line);

@@ -49,7 +49,7 @@ Result<fs::path> keep_aside(const fs::path& path) {
     if (::link(path.c_str(), aside.c_str()) == 0) return aside;
     if (errno != EEXIST) return os_error("set aside", path, errno);
   }
-  return Error{Errc::conflict, path.string() + ": too many like it were set aside",
+  return Error{Errc::conflict, path.string() + ": too many such files are quarantined",
                "remove " + path.string() + ".broken*"};
 }
 
@@ -70,7 +70,7 @@ Result<std::optional<Json>> KeptFile::read() {
   }
   if (second && second->json) {
     const std::string why = !first          ? first.error().message
-                            : first->absent ? "it is gone"
+                            : first->absent ? "it no longer exists"
                                             : first->error.message;
     repair_ = path_.string() + " cannot be read (" + why + "); its copy is used";
     if (first && !first->absent) static_cast<void>(keep_aside(path_));

@@ -4,10 +4,10 @@
 
 namespace trimtab {
 
-void remove_temporary_files(const std::filesystem::path& folder) {
+void remove_temporary_files(const std::filesystem::path& directory) {
   std::vector<std::filesystem::path> left;
   std::error_code ec;
-  for (std::filesystem::directory_iterator next(folder, ec), end; !ec && next != end;
+  for (std::filesystem::directory_iterator next(directory, ec), end; !ec && next != end;
        next.increment(ec)) {
     if (next->path().filename().string().starts_with('.')) left.push_back(next->path());
   }

@@ -5,9 +5,10 @@
 
 namespace trimtab {
 
-// Removes the files in the folder itself, not those in folders below it, whose names are those that
-// write_file_durably and replace_symlink give before they rename: with a dot in front. For folders
-// in which nothing else has such a name, while nobody writes there. What cannot be removed stays.
-void remove_temporary_files(const std::filesystem::path& folder);
+// Removes the files in the directory itself, not those in directories below it, whose names are
+// those that write_file_durably and replace_symlink give before they rename: with a dot in front.
+// For directories in which nothing else has such a name, while nobody writes there. What cannot be
+// removed stays.
+void remove_temporary_files(const std::filesystem::path& directory);
 
 }  // namespace trimtab

@@ -12,7 +12,7 @@ std::string flaw_of(const Rendering& rendering, const Release& release) {
   }
   const bool is_same = release.content_key.empty() ||
                        content_key(rendering.model, release.mounted_files) == release.content_key;
-  return is_same ? std::string() : "it is not as it was written";
+  return is_same ? std::string() : "it was changed after it was written";
 }
 
 Result<Rendering> read_rendering(const Store& store, int number) {

@@ -35,7 +35,7 @@ void Store::quarantine(const fs::path& path, const std::string& why) {
   const fs::path aside = path.string() + ".broken";
   std::error_code ec;
   fs::rename(path, aside, ec);
-  problems_.push_back(path.string() + " cannot be read (" + why + "); it was set aside as " +
+  problems_.push_back(path.string() + " cannot be read (" + why + "); it was quarantined as " +
                       aside.filename().string());
 }
 
@@ -130,7 +130,7 @@ void Store::take_over_schema_1() {
                              found == of_schema_1_.end() ? nullptr : &found->second,
                              next_deployment()));
   } else if (lines && !is_begun) {
-    quarantine(journal, in_flight ? "its release is not there" : "no line of it can be read");
+    quarantine(journal, in_flight ? "its release does not exist" : "none of its lines can be read");
   }
   for (const auto& [number, deployment] : of_schema_1_) {
     if (written) {
@@ -156,13 +156,13 @@ void Store::find_in_flight() {
     in_flight_ = deployment;
   }
   if (in_flight_ && !releases_.contains(in_flight_->release)) {
-    quarantine(deployment_file(in_flight_->id), "its release is not there");
+    quarantine(deployment_file(in_flight_->id), "its release does not exist");
     deployments_.erase(in_flight_->id);
     in_flight_.reset();
   }
   if (in_flight_ && in_flight_->fallback != 0 && !releases_.contains(in_flight_->fallback)) {
     problems_.push_back("release " + std::to_string(in_flight_->fallback) + ", to which release " +
-                        std::to_string(in_flight_->release) + " would go back, cannot be read");
+                        std::to_string(in_flight_->release) + " would roll back, cannot be read");
     in_flight_->fallback = 0;
   }
   for (auto& [number, release] : releases_) release = record_of(release, deployments_);
@@ -208,7 +208,7 @@ Result<void> Store::load_rejected() {
   }
   if (!rejected_file_.is_doubtful()) return {};
   rejected_ = rejected_by_releases();
-  hold("which commits failed before is not known for certain: " + rejected_file_.doubt());
+  hold("the list of commits that failed before may be incomplete: " + rejected_file_.doubt());
   return {};
 }
 
@@ -233,7 +233,7 @@ Result<void> Store::load_intent() {
   if (!intent_file_.repair().empty()) problems_.push_back(intent_file_.repair());
   if (intent_file_.is_doubtful()) {
     intent_.is_unknown = true;
-    hold("what operators asked for is not known: " + intent_file_.doubt());
+    hold("the operators' requests are not known: " + intent_file_.doubt());
   }
   if (!*json) return {};
   intent_.paused = json_bool(**json, "paused");

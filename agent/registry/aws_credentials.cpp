@@ -27,7 +27,7 @@ bool is_token(std::string_view text) {
 
 // Returns the keys if all their parts are present and well-formed.
 Result<AwsKeys> checked(AwsKeys keys, const std::string& where) {
-  const std::string hint = "write aws_access_key_id and aws_secret_access_key of an IAM user";
+  const std::string hint = "set aws_access_key_id and aws_secret_access_key of an IAM user";
   if (keys.access_key_id.empty() || keys.secret_access_key.empty()) {
     return Error{Errc::invalid,
                  where + (keys.access_key_id.empty() ? " has no aws_access_key_id"
@@ -39,7 +39,8 @@ Result<AwsKeys> checked(AwsKeys keys, const std::string& where) {
                       is_token(keys.access_key_id) && is_token(keys.secret_access_key) &&
                       is_token(keys.session_token);
   if (!usable)
-    return Error{Errc::invalid, where + " has keys with spaces or the like in them", hint};
+    return Error{Errc::invalid, where + " has keys that contain spaces or other invalid characters",
+                 hint};
   return keys;
 }
 
@@ -77,13 +78,13 @@ Result<AwsKeys> parse_aws_credentials(std::string_view text, const std::string& 
   }
   if (!found) {
     return Error{Errc::not_found, "it has no profile " + profile,
-                 "add it, or name another one by aws_profile"};
+                 "add it, or set aws_profile to another one"};
   }
   if (values["aws_access_key_id"].empty()) {
     for (const char* const other :
          {"role_arn", "sso_session", "sso_start_url", "credential_process"}) {
       if (!values.contains(other)) continue;
-      return Error{Errc::invalid, where + " is one of " + other + ", which trimtab does not follow",
+      return Error{Errc::invalid, where + " uses " + other + ", which trimtab does not support",
                    "give it the keys of an IAM user, or let docker-credential-ecr-login log in"};
     }
   }
@@ -109,7 +110,7 @@ Result<AwsKeys> find_aws_keys(const RegistrySettings& settings) {
   if (!text) {
     if (text.error().code != Errc::not_found) return text.error();
     return Error{Errc::not_found, "there are no AWS keys: " + file.string() + " does not exist",
-                 "write the keys of an IAM user into it, or name another file by "
+                 "put the keys of an IAM user into it, or set another file with "
                  "aws_credentials_file in trimtab.yaml"};
   }
   auto keys = parse_aws_credentials(*text, profile);

@@ -67,12 +67,13 @@ Result<std::optional<RegistryLogin>> parse_helper_answer(const std::string& name
     // image's fault.
     return Error{
         Errc::unavailable,
-        program + " gives no login for " + server +
+        program + " returned no login for " + server +
             (said.empty() ? " (exit code " + std::to_string(exit.code) + ")" : ": " + said),
-        "`echo " + server + " | " + program + " get` as root shows it"};
+        "`echo " + server + " | " + program + " get` as root reproduces it"};
   }
-  const Error no_login{Errc::invalid, program + " answers for " + server + " with no login",
-                       "check that it is a credential helper of Docker"};
+  const Error no_login{Errc::invalid,
+                       program + " returned for " + server + " something that is not a login",
+                       "check that it is a Docker credential helper"};
   if (exit.out_truncated) return no_login;
   const auto answer = parse_json(exit.out);
   if (!answer || !answer->is_object()) return no_login;
@@ -95,7 +96,7 @@ Result<std::optional<RegistryLogin>> parse_helper_answer(const std::string& name
 Task<Result<std::optional<RegistryLogin>>> ask_helper(std::string name, std::string server,
                                                       http::Proxies proxies) {
   if (!is_helper_name(name)) {
-    co_return Error{Errc::invalid, "\"" + short_message(name) + "\" names no helper",
+    co_return Error{Errc::invalid, "\"" + short_message(name) + "\" is not a helper's name",
                     "credsStore and credHelpers in config.json hold the part of its name after " +
                         std::string(prefix)};
   }
@@ -110,10 +111,10 @@ Task<Result<std::optional<RegistryLogin>>> ask_helper(std::string name, std::str
   if (!exit) {
     Error error = exit.error();
     if (error.code == Errc::timed_out)
-      error.hint = "run it as root by hand: it may wait for a passphrase that nobody enters";
+      error.hint = "run it manually as root: it may be waiting for a passphrase";
     if (error.code != Errc::not_found) co_return error;
     co_return Error{Errc::not_found,
-                    "the login for " + server + " is kept by " + std::string(prefix) + name +
+                    "the login for " + server + " is stored by " + std::string(prefix) + name +
                         ", which is not installed",
                     "install it, or remove it from config.json and run `docker login` again"};
   }

@@ -55,12 +55,12 @@ Result<std::optional<RegistryLogin>> login_of(const Json& entry, const std::stri
   login.password = json_string(entry, "password");
   if (const auto encoded = json_string(entry, "auth"); !encoded.empty()) {
     auto decoded = base64_decode(encoded);
-    if (!decoded) return malformed(registry, "its \"auth\" is no base64");
+    if (!decoded) return malformed(registry, "its \"auth\" is not base64");
     // Some versions of `docker login` padded the encoded text with NULs.
     while (decoded->ends_with('\0')) decoded->pop_back();
     const auto colon = decoded->find(':');
     if (colon == std::string::npos || colon == 0)
-      return malformed(registry, "its \"auth\" does not hold user:password");
+      return malformed(registry, "its \"auth\" is not user:password");
     login.username = decoded->substr(0, colon);
     login.password = decoded->substr(colon + 1);
   }
@@ -78,14 +78,14 @@ std::string docker_server(const std::string& registry) {
 Result<StoredLogin> find_login(const Json& config, const std::string& registry) {
   StoredLogin stored;
   if (const Json* helper = find_entry(json_object(config, "credHelpers"), registry)) {
-    if (!helper->is_string()) return malformed(registry, "its credential helper is no name");
+    if (!helper->is_string()) return malformed(registry, "its credential helper is not a name");
     stored.helper = helper->get<std::string>();
     stored.named = true;
     if (!stored.helper.empty()) return stored;
   }
 
   if (const Json* entry = find_entry(json_object(config, "auths"), registry)) {
-    if (!entry->is_object()) return malformed(registry, "its entry is no object");
+    if (!entry->is_object()) return malformed(registry, "its entry is not an object");
     auto login = login_of(*entry, registry);
     if (!login) return login.error();
     stored.login = std::move(*login);

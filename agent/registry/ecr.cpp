@@ -43,8 +43,8 @@ Result<http::Endpoint> endpoint_of(const EcrRegistry& registry, const http::Prox
   if (!url) return url.error().context(is_moved ? "AWS_ENDPOINT_URL_ECR" : registry.api_host);
   if (!url->tls && !http::is_loopback_host(url->host)) {
     return Error{Errc::untrusted,
-                 "AWS_ENDPOINT_URL_ECR is not https, so that others could read the login",
-                 "write https:// into it, or unset it"};
+                 "AWS_ENDPOINT_URL_ECR is not https, so others could read the login",
+                 "use https://, or unset it"};
   }
   return http::endpoint_for(*url, proxies, {});
 }
@@ -83,7 +83,7 @@ std::optional<EcrRegistry> parse_ecr_registry(std::string_view registry) {
 }
 
 Result<EcrLogin> parse_ecr_login(std::string_view body) {
-  const Error none{Errc::invalid, "AWS's answer holds no login", "it is asked again later"};
+  const Error none{Errc::invalid, "AWS's response contains no login", "this is retried later"};
   const auto answer = parse_json(body);
   if (!answer) return none;
   const Json& data = json_array(*answer, "authorizationData");
@@ -130,20 +130,20 @@ Error ecr_refusal(const std::string& api_host, const http::Response& response) {
   if (name.starts_with("AccessDenied")) {
     const std::string said = short_message(message);
     return Error{Errc::denied,
-                 "the AWS keys may not ask for a login to Amazon ECR" +
+                 "the AWS keys lack the permission to log in to Amazon ECR" +
                      (said.empty() ? std::string() : ": " + said),
-                 "give their user the right ecr:GetAuthorizationToken, as the policy "
-                 "AmazonEC2ContainerRegistryReadOnly has it"};
+                 "give their user the permission ecr:GetAuthorizationToken, which the policy "
+                 "AmazonEC2ContainerRegistryReadOnly contains"};
   }
   const bool busy = response.status == 429 || response.status / 100 == 5 ||
                     name.starts_with("Throttling") || name.starts_with("TooManyRequests");
   const std::string status =
       std::to_string(response.status) + (name.empty() ? "" : ", " + short_message(name));
   if (busy) {
-    return Error{Errc::unavailable, api_host + " gives no login now (" + status + ")",
-                 "it is asked again later"};
+    return Error{Errc::unavailable, api_host + " returns no login at the moment (" + status + ")",
+                 "this is retried later"};
   }
-  return Error{Errc::failed, api_host + " gives no login (" + status + ")",
+  return Error{Errc::failed, api_host + " returns no login (" + status + ")",
                "check the registry's name and the AWS keys"};
 }
 

@@ -83,7 +83,7 @@ Task<Result<std::optional<RegistryLogin>>> Logins::login_for(std::string registr
                       registry +
                           " has AWS keys in trimtab.yaml, but its name is not one of Amazon "
                           "ECR, such as 123456789012.dkr.ecr.eu-central-1.amazonaws.com",
-                      "correct its host there, or give it username and password_file"};
+                      "correct its host there, or set username and password_file"};
     }
     co_return co_await from_aws(std::move(registry), *ecr, *entry);
   }
@@ -161,7 +161,8 @@ Task<Result<std::optional<RegistryLogin>>> Logins::from_aws(std::string registry
   const auto now = SteadyClock::now();
   if (!made) {
     if (!kept.answer || kept.source != source || now >= kept.ends_at) co_return made.error();
-    spdlog::warn("no new login for {}, the last one is used on: {}", registry, made.error().text());
+    spdlog::warn("cannot renew the login for {}; still using the last one: {}", registry,
+                 made.error().text());
     kept.renew_at = std::min(now + aws_timeout, kept.ends_at);
     co_return *kept.answer;
   }

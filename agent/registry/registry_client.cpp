@@ -104,7 +104,7 @@ Error refusal_without(const std::string& registry, Error error, const Error& no_
   if (error.code != Errc::denied) return error;
   // If the login is only temporarily unavailable, a retry may succeed.
   if (is_transient(no_login.code)) error.code = no_login.code;
-  error.message = registry + " wants a login: " + no_login.message;
+  error.message = registry + " requires a login: " + no_login.message;
   error.hint = no_login.hint;
   return error;
 }
@@ -368,8 +368,9 @@ Task<Result<std::string>> RegistryClient::get(ServerPtr server, ImageReference r
   if (answer->response.status != 200)
     co_return refusal(reference, answer->response, login.has_value());
   if ("sha256:" + sha256_hex(answer->response.body) != digest) {
-    co_return Error{Errc::failed, server->registry + " gives other bytes than those of " + digest,
-                    "something on the way to it changes them"};
+    co_return Error{Errc::failed,
+                    server->registry + " returned content that does not match " + digest,
+                    "something between this host and the registry changes it"};
   }
   co_return std::move(answer->response.body);
 }
@@ -453,7 +454,7 @@ Task<Result<RegistryClient::Authorization>> RegistryClient::get_token(ServerPtr 
   if (!url) {
     co_return Error{
         Errc::failed,
-        server->registry + " names no usable address to get a token from: " + url.error().message,
+        server->registry + " has no usable address for getting a token: " + url.error().message,
         {}};
   }
   const std::string target = token_target(*url, challenge, reference.repository, username);
@@ -468,9 +469,9 @@ Task<Result<RegistryClient::Authorization>> RegistryClient::get_token(ServerPtr 
   const bool stays_on_host = !server->endpoint.tls && http::is_loopback_host(url->host);
   if (!url->tls && !stays_on_host) {
     co_return Error{Errc::untrusted,
-                    server->registry + " wants the login sent to " + url->host +
+                    server->registry + " asks to send the login to " + url->host +
                         " over plain HTTP, where others can read it",
-                    "its operator must offer tokens over https"};
+                    "its operator must serve tokens over https"};
   }
   // The realm is trusted like the registry: with the CA in the registry's certificate directory.
   const auto endpoint = http::endpoint_for(*url, proxies_, server->endpoint.ca_file);
@@ -552,9 +553,8 @@ Task<Result<http::Response>> RegistryClient::send(ServerPtr server, http::Reques
   const bool is_pull = request.method == "GET" && request.target.find("/manifests/") != npos;
   if (const auto now = SteadyClock::now(); is_pull && now < server->no_pulls_until) {
     const auto pause = std::chrono::ceil<std::chrono::seconds>(server->no_pulls_until - now);
-    co_return Error{Errc::unavailable, server->registry + " has no pull left for this host",
-                    "with a login there are more; it is asked again in " + human_duration(pause),
-                    pause};
+    co_return Error{Errc::unavailable, server->registry + " allows no more pulls from this host",
+                    "a login allows more; retried in " + human_duration(pause), pause};
   }
   if (!server->connection) {
     server->endpoint.ca_file = ca_file(server->registry);

@@ -21,13 +21,13 @@ std::string with_message(std::string text, const http::Response& response) {
 // Suggests `docker login`, except for Amazon ECR, whose logins come from AWS keys.
 std::string login_hint(const std::string& registry, bool login) {
   if (!parse_ecr_registry(registry)) {
-    return (login ? "check the image's name and the login's rights, or run `docker login "
+    return (login ? "check the image's name and the login's permissions, or run `docker login "
                   : "check the image's name, or run `docker login ") +
            registry + "` as root";
   }
   return login
              ? "check the image's name and that the AWS keys' user may pull it; a login to Amazon "
-               "ECR by `docker login` ends after 12 hours"
+               "ECR by `docker login` expires after 12 hours"
              : "give trimtab AWS keys: aws_credentials_file in trimtab.yaml";
 }
 
@@ -47,7 +47,7 @@ Error denied(const ImageReference& reference, const http::Response& response, bo
 
 Error unexpected(const std::string& who, const http::Response& response) {
   return Error{Errc::failed,
-               with_message(who + " gives an answer that a registry does not give (" +
+               with_message(who + " does not answer like a registry (" +
                                 std::to_string(response.status) + ")",
                             response),
                "check the registry's name in the image reference"};
@@ -61,15 +61,15 @@ bool is_busy(int status) {
 
 Error busy(const std::string& host, const http::Response& response) {
   const auto timeout = http::retry_after(response.header("Retry-After"), wall_now());
-  std::string text = host + (response.status == 429 ? " is asked too often (429)"
-                                                    : " has a problem of its own (" +
+  std::string text = host + (response.status == 429 ? " limits the rate of requests (429)"
+                                                    : " has an internal problem (" +
                                                           std::to_string(response.status) + ")");
   if (timeout.count() > 0) {
-    text += " and asks to come back in " +
+    text += " and asks to retry in " +
             human_duration(std::chrono::duration_cast<std::chrono::milliseconds>(timeout));
   }
-  return Error{Errc::unavailable, with_message(std::move(text), response),
-               "it is asked again later", timeout};
+  return Error{Errc::unavailable, with_message(std::move(text), response), "this is retried later",
+               timeout};
 }
 
 std::string image_in_registry(const ImageReference& reference) {

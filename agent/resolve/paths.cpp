@@ -5,15 +5,16 @@
 namespace trimtab {
 namespace {
 
-bool is_below(const std::string& path, const std::string& folder) {
-  return path.size() > folder.size() && path.compare(0, folder.size(), folder) == 0 &&
-         path[folder.size()] == '/';
+bool is_below(const std::string& path, const std::string& directory) {
+  return path.size() > directory.size() && path.compare(0, directory.size(), directory) == 0 &&
+         path[directory.size()] == '/';
 }
 
 // `text` may continue after the path: Compose 1.29 writes mounts as "source:target:mode".
-bool starts_with_path(const std::string& text, const std::string& folder) {
-  return text.compare(0, folder.size(), folder) == 0 &&
-         (text.size() == folder.size() || text[folder.size()] == '/' || text[folder.size()] == ':');
+bool starts_with_path(const std::string& text, const std::string& directory) {
+  return text.compare(0, directory.size(), directory) == 0 &&
+         (text.size() == directory.size() || text[directory.size()] == '/' ||
+          text[directory.size()] == ':');
 }
 
 }  // namespace

@@ -54,7 +54,7 @@ std::string stack_unit_text(const StackUnit& unit) {
   std::string percent_free;
   for (const char c : unit.state_directory) percent_free += c == '%' ? "%%" : std::string(1, c);
   std::string text;
-  text += header_of(unit.stack) + " and put back where it is changed.\n";
+  text += header_of(unit.stack) + " and restored if it is changed.\n";
   text += "# `systemctl edit` adds settings of your own in a file beside it.\n";
   text += "[Unit]\n";
   text += "Description=Docker Compose stack " + unit.stack + ", kept by trimtab\n";

@@ -93,7 +93,7 @@ void HookCall::take_standard_signatures(const http::Headers& headers, std::strin
 
 std::optional<HookRefusal> HookCall::refused_by_head() const {
   if (!is_route_) return HookRefusal{404, "there is only /hooks/STACK here"};
-  if (!is_post_) return HookRefusal{405, "only POST is possible here"};
+  if (!is_post_) return HookRefusal{405, "only POST is allowed here"};
   if (!has_token_ && plain_.claimed.empty() && standard_.claimed.empty()) {
     return HookRefusal{401,
                        "the call carries no signature and no token: enter the secret where "
@@ -122,7 +122,7 @@ std::optional<HookRefusal> HookCall::refused(const std::vector<std::string>& sta
   if (auto refusal = refused_by_head()) return refusal;
   if (!proven()) {
     return HookRefusal{401,
-                       "the signature or token does not belong to the secret: enter the same "
+                       "the signature or token does not match the secret: enter the same "
                        "secret here and where the webhook is set up"};
   }
   const bool known =

@@ -55,7 +55,7 @@ Task<void> Webhook::listen() {
           executor_, std::move(*listener), limits,
           [this](const http::Request& head) { return receive(head); });
       listen_error_.reset();
-      spdlog::info("webhook: listens at {}", settings_.listen);
+      spdlog::info("webhook: listening on {}", settings_.listen);
       co_await server_->run();
       co_return;
     }
@@ -82,7 +82,7 @@ http::BodySink Webhook::receive(const http::Request& head) {
   http::BodySink reception;
   const Result<std::string> secret = read_secret();
   if (!secret) {
-    reception.at_once = http::problem(503, "the secret cannot be read; trimtabd's log says why");
+    reception.at_once = http::problem(503, "the secret cannot be read; see trimtabd's log");
     return reception;
   }
   auto call = std::make_shared<HookCall>(head, *secret);
@@ -129,7 +129,7 @@ http::Response Webhook::refuse(const HookRefusal& refusal) {
     refused_in_second_ = 0;
   }
   if (++refused_in_second_ > max_refusals_in_second) {
-    http::Response response = http::problem(429, "too many calls that are refused");
+    http::Response response = http::problem(429, "too many refused calls");
     response.headers.emplace_back("Retry-After", "1");
     return response;
   }
@@ -160,7 +160,7 @@ Task<void> Webhook::poll_later(std::string stack, SteadyClock::duration wait) {
 
 void Webhook::poll(const std::string& stack) {
   polls_[stack] = Look{SteadyClock::now(), false};
-  spdlog::info("{}: looks now, since the webhook was called", stack);
+  spdlog::info("{}: polling now because the webhook was called", stack);
   stacks_.poll_now(stack);
 }
 

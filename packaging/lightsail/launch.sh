@@ -148,7 +148,7 @@ write_stack() {
 
   stack_file=/etc/trimtab/stacks.d/$STACK.yaml
   if [ -e "$stack_file" ]; then
-    say "$stack_file is there already and stays as it is"
+    say "$stack_file already exists and is not changed"
   else
     # Judged before it is put where it counts.
     {

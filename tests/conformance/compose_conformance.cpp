@@ -152,8 +152,8 @@ TEST_P(ComposeConformance, WhatCannotBeApplied) {
     EXPECT_EQ(container("web").id, first);
     EXPECT_EQ(container("web").state, ContainerState::running);
   }
-  // A command that is not there: the new one is made and not started. The old one is gone, or with
-  // 1.29 stopped.
+  // A command that does not exist: the new one is made and not started. The old one is gone, or
+  // with 1.29 stopped.
   EXPECT_EQ(up({{"web", parts->service(1, Does::has_no_such_command)}}, {"web"}), "invalid")
       << last_words;
   EXPECT_TRUE(wait_for("web", [&](const Container& one) {

@@ -58,7 +58,7 @@ class Conformance : public testing::TestWithParam<std::string> {
       result.emplace(std::move(value));
     });
     if (!parts->turn_until([&] { return result.has_value(); })) {
-      throw std::runtime_error("a call did not end within a minute");
+      throw std::runtime_error("a call did not finish within a minute");
     }
     if (failure) std::rethrow_exception(failure);
     return std::move(*result);

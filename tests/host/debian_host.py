@@ -314,7 +314,7 @@ class DebianHost:
         shutil.rmtree(self.folder)
 
     def _last_words(self):
-        return self.nspawn.last_words(40) if self.nspawn else "it does not run"
+        return self.nspawn.last_words(40) if self.nspawn else "it is not running"
 
     # -- network -----------------------------------------------------------------------------------
 

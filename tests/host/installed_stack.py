@@ -157,7 +157,7 @@ class InstalledStack:
     # -- what Docker says --------------------------------------------------------------------------
 
     def containers(self):
-        """{service: (id, time of its start, state)}; there is one of each."""
+        """{service: (id, time of its start, state)}; there uses each."""
         lines = self.host.docker(
             "ps", "-aq", "--no-trunc", "--filter", "label=com.docker.compose.project=shop").split()
         found = {}

@@ -115,7 +115,7 @@ def test_an_operator_who_stops_the_unit_has_stopped_the_stack(shop):
     shop.wait_status(lambda s: s["state"] == "stopped", "still stopped after a restart")
     # Docker starts again what says `always`, and what was ended by a signal.
     host.run(["systemctl", "restart", "docker.service"])
-    host.wait_for(lambda: "it is stopped" in host.journal("trimtabd")
+    host.wait_for(lambda: "stopping it again" in host.journal("trimtabd")
                   and shop.states() == {"exited"}, "that is stopped again")
     shop.wait_looks(2)
     assert shop.states() == {"exited"}
@@ -328,7 +328,7 @@ def test_an_upgrade_in_the_middle_of_a_deployment_resumes_it(shop, deb, tmp_path
     host.install(newer)
     assert daemon_pid(host) not in (0, before)
     shop.wait_synced(commit, seconds=150)
-    assert "goes on with release 2, found in phase gating" in host.journal("trimtabd")
+    assert "resuming release 2, found in phase gating" in host.journal("trimtabd")
     assert {name: shop.containers()[name] for name in kept} == kept
     assert shop.runs_of_migration() == 1
     assert [r["outcome"] for r in shop.releases()] == ["good", "good"]

@@ -116,7 +116,7 @@ TEST_F(GitOnDisk, NamesBranchesThatExistWhereOursIsGone) {
 
 TEST_F(GitOnDisk, SaysThatARepositoryIsEmptyOrMissing) {
   auto empty = program();
-  EXPECT_EQ(await(empty.ask()).error().hint, "it has no branch at all: push one");
+  EXPECT_EQ(await(empty.ask()).error().hint, "it has no branch: push one");
   fs::remove_all(developer.bare());
   auto missing = program();
   const auto tip = await(missing.ask());
@@ -836,7 +836,7 @@ TEST_F(GitOverNetwork, Http) {
   access.url = servers["HTTP_OPEN"] + "/absent.git";
   expect_fails(access, Errc::not_found, "there is no repository at " + access.url);
   access.url = servers["HTTP_FORBIDDEN"] + "/shop.git";
-  expect_fails(access, Errc::denied, "refuses access");
+  expect_fails(access, Errc::denied, "denies access");
   access.url = servers["HTTP_BROKEN"] + "/shop.git";
   expect_fails(access, Errc::unavailable, "503");
   access.url = "http://127.0.0.1:1/shop.git";
@@ -846,13 +846,13 @@ TEST_F(GitOverNetwork, Http) {
 TEST_F(GitOverNetwork, HttpWithAToken) {
   GitAccess access;
   access.url = servers["HTTP_PRIVATE"] + "/shop.git";
-  expect_fails(access, Errc::denied, "refuses access");
+  expect_fails(access, Errc::denied, "denies access");
   access.token_file = secret(servers["TOKEN"]);
   expect_works(access);
   access.token_file = secret("deploy:" + servers["TOKEN"]);
   expect_works(access);
   access.token_file = secret("wrong" + servers["TOKEN"]);
-  expect_fails(access, Errc::denied, "the token is missing, wrong, expired");
+  expect_fails(access, Errc::denied, "the token is missing, wrong or expired");
 }
 
 TEST_F(GitOverNetwork, SendsTheTokenToNoOtherHost) {
@@ -967,7 +967,7 @@ TEST_F(GitOverNetwork, SaysTheSameAsTheProgramGit) {
   const Developer nothing(folder / "nothing", folder / "repos/empty.git");
   access.url = servers["HTTP_OPEN"] + "/empty.git";
   auto empty = program(access);
-  EXPECT_EQ(await(loop, empty.ask()).error().hint, "it has no branch at all: push one");
+  EXPECT_EQ(await(loop, empty.ask()).error().hint, "it has no branch: push one");
 }
 
 TEST_F(GitOverNetwork, ReadsRefsOfARepositoryWithSha256) {
@@ -994,8 +994,8 @@ TEST_F(GitOverNetwork, LeavesToGitWhatItAloneCanAsk) {
     std::string base;
     std::string transport_in_use;
   } rows[] = {
-      {"HTTP_VERSION_0", "git program: it does not speak version 2 of Git's protocol"},
-      {"HTTP_DUMB", "git program: it does not speak Git's smart protocol"},
+      {"HTTP_VERSION_0", "git program: it does not support version 2 of Git's protocol"},
+      {"HTTP_DUMB", "git program: it does not support Git's smart protocol"},
   };
   for (const auto& row : rows) {
     GitAccess access;
@@ -1024,7 +1024,7 @@ TEST_F(GitOverNetwork, SaysHowLongABusyServerWantsToBeLeftAlone) {
   ASSERT_FALSE(tip);
   EXPECT_EQ(tip.error().code, Errc::unavailable);
   EXPECT_EQ(tip.error().retry_after, std::chrono::seconds(120));
-  EXPECT_NE(tip.error().message.find("asked too often (429)"), std::string::npos)
+  EXPECT_NE(tip.error().message.find("limits the rate of requests (429)"), std::string::npos)
       << tip.error().text();
 }
 
@@ -1111,7 +1111,7 @@ TEST_F(GitOverNetwork, Ssh) {
   GitAccess changed = access;
   changed.known_hosts = servers["KNOWN_HOSTS_OTHER"];
   const std::string before = content(changed.known_hosts);
-  expect_fails(changed, Errc::untrusted, "is not the one that is pinned in");
+  expect_fails(changed, Errc::untrusted, "differs from the one pinned in");
   EXPECT_EQ(content(changed.known_hosts), before);  // never replaced by itself
 
   GitAccess unknown = access;
@@ -1127,7 +1127,7 @@ TEST_F(GitOverNetwork, Ssh) {
   readable.key = folder / "readable";
   fs::copy_file(access.key, readable.key);
   fs::permissions(readable.key, fs::perms(0644));
-  expect_fails(readable, Errc::untrusted, "it is open to other users than its owner");
+  expect_fails(readable, Errc::untrusted, "it is accessible to users other than its owner");
 
   GitAccess missing = access;
   missing.url = servers["SSH"] + "/absent.git";

@@ -118,8 +118,8 @@ TEST_F(Init, WithoutATerminalItNamesTheOptionThatIsMissing) {
       {{}, "--url is missing, and there is no terminal to ask on; give --url"},
       {{"--yes"}, "--url is missing"},
       {{"--url", url},
-       "--name is missing, and there is no terminal to ask on; give --name, or "
-       "--yes to take \"shop\""},
+       "--name is missing, and there is no terminal to ask on; give --name, or --yes to accept "
+       "\"shop\""},
       {{"--url", url, "--name", "shop"}, "--ref is missing"},
       {{"--url", url, "--name", "shop", "--ref", "production"}, "--compose is missing"},
       {{"--url", url, "--name", "shop", "--ref", "production", "--compose", "docker-compose.yml"},
@@ -152,9 +152,9 @@ TEST_F(Init, SaysWhatIsWrongWithAnAnswer) {
        2,
        "--compose: production has no file docker-compose.prd.yml (did you mean "
        "docker-compose.prod.yml?)"},
-      {{"--url", url, "--directory", "live"}, 2, "--directory: write an absolute path"},
-      {{"--url", url, "--key", "/k"}, 2, "--key and --host-fingerprint are for SSH"},
-      {{"--url", url, "--token-file", "/t"}, 2, "--token-file is for https urls"},
+      {{"--url", url, "--directory", "live"}, 2, "--directory: use an absolute path"},
+      {{"--url", url, "--key", "/k"}, 2, "--key and --host-fingerprint are only for SSH"},
+      {{"--url", url, "--token-file", "/t"}, 2, "--token-file is only for https urls"},
       {{"--url", "/nowhere/shop.git"}, 1, "there is no repository at /nowhere/shop.git"},
       {{"--url", "http://127.0.0.1:1/shop.git"}, 1, "then run this again"},
   };
@@ -173,7 +173,7 @@ TEST_F(Init, NeverOverwritesAStackFile) {
   put(config / "stacks.d/shop.yaml", "mine\n");
   const Exit exit = init({"--url", developer.bare().string(), "--yes"});
   EXPECT_EQ(exit.code, 2);
-  EXPECT_NE(exit.err.find("is there already and stays as it is"), std::string::npos) << exit.err;
+  EXPECT_NE(exit.err.find("already exists and is not changed"), std::string::npos) << exit.err;
   EXPECT_EQ(content(config / "stacks.d/shop.yaml"), "mine\n");
 }
 
@@ -181,7 +181,7 @@ TEST_F(Init, EachStackHasADirectoryOfItsOwn) {
   put(config / "stacks.d/old.yaml", "git: {url: /srv/git/old.git}\ndirectory: /srv/shop\n");
   const Exit exit = init({"--url", developer.bare().string(), "--yes"});
   EXPECT_EQ(exit.code, 2);
-  EXPECT_NE(exit.err.find("--directory: /srv/shop is that of the stack old"), std::string::npos)
+  EXPECT_NE(exit.err.find("--directory: /srv/shop belongs to the stack old"), std::string::npos)
       << exit.err;
 }
 
@@ -294,7 +294,7 @@ TEST_F(InitOnServers, AHostThatIsPinnedOtherwiseIsNotTalkedTo) {
   fs::copy_file(servers["KNOWN_HOSTS_OTHER"], config / "known_hosts");
   Exit exit = init({"--url", ssh_url(), "--yes", "--key", servers["SSH_KEY"]});
   EXPECT_EQ(exit.code, 1);
-  EXPECT_NE(exit.err.find("is not the one that is pinned in " + (config / "known_hosts").string()),
+  EXPECT_NE(exit.err.find("differs from the one pinned in " + (config / "known_hosts").string()),
             std::string::npos)
       << exit.err;
   exit = init({"--url", ssh_url(), "--yes", "--host-fingerprint", host_fingerprint()});
@@ -419,7 +419,7 @@ TEST_F(InitOnServers, AsksAPersonAndAsksAgainWhereAnAnswerIsWrong) {
   ASSERT_TRUE(person.sees("Press Enter")) << person.shown();
   authorize(config / "keys/shop.pub");
   person.types("\n");
-  ASSERT_TRUE(person.sees("Branch (or tags, such as v*) [production]: ")) << person.shown();
+  ASSERT_TRUE(person.sees("Branch (or tag pattern such as v*) [production]: ")) << person.shown();
   person.types("stagin\n");
   ASSERT_TRUE(person.sees("(did you mean staging?)")) << person.shown();
   ASSERT_TRUE(person.sees("]: ")) << person.shown();

@@ -333,7 +333,7 @@ TEST_F(RegistryClientTest, AsksByGetWhereHeadDoesNotWork) {
 }
 
 TEST_F(RegistryClientTest, SaysWhenABusyRegistryWantsToBeAskedAgain) {
-  EXPECT_ERROR(ask("busy", "team/app:1"), Errc::unavailable, "asks to come back in 7 s");
+  EXPECT_ERROR(ask("busy", "team/app:1"), Errc::unavailable, "asks to retry in 7 s");
 }
 
 TEST_F(RegistryClientTest, FollowsARedirectWithoutTheLogin) {
@@ -513,8 +513,8 @@ TEST_F(CredentialHelperTest, ThatFailsIsToldInItsWords) {
       {"words", "echo no AWS keys; echo noise >&2; exit 1", Errc::unavailable, "no AWS keys"},
       {"errors", "echo gpg is locked >&2; exit 2", Errc::unavailable, "gpg is locked"},
       {"leaky", "echo '{\"Secret\":\"battery\"}'; exit 1", Errc::unavailable, "exit code 1"},
-      {"floods", "head -c 1000000 /dev/zero", Errc::denied, "with no login"},
-      {"broken", "echo battery", Errc::denied, "with no login"},
+      {"floods", "head -c 1000000 /dev/zero", Errc::denied, "something that is not a login"},
+      {"broken", "echo battery", Errc::denied, "something that is not a login"},
   };
   for (const auto& row : rows) {
     write_helper(row.name, std::string(row.script) + "\n");
@@ -549,10 +549,10 @@ TEST_F(CredentialHelperTest, ThatHangsIsEndedAndHoldsUpNobodyElse) {
   while (!hung && SteadyClock::now() - begun < std::chrono::seconds(25))
     loop_.run_one_for(std::chrono::milliseconds(100));
   ASSERT_TRUE(hung);
-  EXPECT_ERROR(*hung, Errc::timed_out, "docker-credential-hangs did not end within 10 s");
+  EXPECT_ERROR(*hung, Errc::timed_out, "docker-credential-hangs did not finish within 10 s");
   EXPECT_NE(hung->error().hint.find("passphrase"), std::string::npos);
   // The next question does not wait again.
-  EXPECT_ERROR(ask("basic", "team/app:1"), Errc::timed_out, "did not end within 10 s");
+  EXPECT_ERROR(ask("basic", "team/app:1"), Errc::timed_out, "did not finish within 10 s");
   EXPECT_EQ(runs("hangs"), 1);
   pid_t started = 0;
   std::ifstream(child) >> started;
@@ -686,7 +686,7 @@ TEST_F(EcrTest, UsesTheLastLoginWhileAmazonGivesNone) {
   }
   EXPECT_EQ(logins(), 1);
   client_->forget_login(about("ecr_name"));
-  EXPECT_ERROR(ask_ecr(), Errc::unavailable, "gives no login now (500");
+  EXPECT_ERROR(ask_ecr(), Errc::unavailable, "returns no login at the moment (500");
 }
 
 TEST_F(EcrTest, UsesTheLoginOfConfigUntilItIsRefused) {
@@ -700,7 +700,7 @@ TEST_F(EcrTest, UsesTheLoginOfConfigUntilItIsRefused) {
   EXPECT_EQ(logins(), 1);
   std::filesystem::remove(keys());
   client_->forget_login(about("ecr_name"));
-  EXPECT_ERROR(ask_ecr(), Errc::denied, "ends after 12 hours");
+  EXPECT_ERROR(ask_ecr(), Errc::denied, "expires after 12 hours");
 }
 
 TEST_F(EcrTest, SaysWhatIsWrongWithTheKeysAndReadsThemAnew) {

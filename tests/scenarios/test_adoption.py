@@ -185,7 +185,7 @@ def test_a_named_project_is_taken_over_with_the_images_that_it_runs(host):
     stack.wait_commit(stack.git("rev-parse", "HEAD"))
     assert stack.version("web") == "1"
     (step,) = stack.release(1)["plan"]
-    assert step["reasons"] == ["started by hand, taken over"]
+    assert step["reasons"] == ["started manually, taken over"]
 
 
 def test_values_in_a_tracked_env_file_that_was_edited_here_are_not_replaced(host):

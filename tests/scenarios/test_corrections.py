@@ -12,7 +12,7 @@ def test_an_env_file_that_is_corrected_is_noticed_before_the_first_release_too(h
     host.start()
     first = stack.git("rev-parse", "HEAD")
     assert "the variable PASSWORD" in stack.wait_outcome(1, "rejected")["failure"]["reason"]
-    assert "it is tried again by itself" in stack.wait_state("failed")["next"]
+    assert "it is retried automatically" in stack.wait_state("failed")["next"]
     (stack.directory / ".env").write_text("PASSWORD=\n")  # set, and the content is as it was
     assert stack.wait_commit(first)["release"] == 2
     # A file that only the rejected commit names.

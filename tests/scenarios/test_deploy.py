@@ -188,7 +188,7 @@ def test_a_container_that_runs_another_image_than_the_release_fails_it(host):
         "exec ", f"sed -i 's/{new}/{old}/' {host.state}/shop/releases/2/compose.yaml 2>&-\nexec "))
     stack.push(services(host, api="2"), message="Version 2")
     release = stack.wait_outcome(2, "rolled_back")
-    assert release["failure"]["reason"].startswith("api runs another image than the release names")
+    assert release["failure"]["reason"].startswith("api runs a different image than the release specifies")
     assert stack.running_digest("api") == [old]
 
 

@@ -74,7 +74,7 @@ def test_the_engine_may_restart_at_any_time(own_engine, make_host):
     own_engine.start()
     stack.docker("rm", "web", "-f")
     status = host.wait(lambda: stack.status()["drift"] and stack.status(), "drift is told")
-    assert status["drift"] == ["web: its container was removed by hand"]
+    assert status["drift"] == ["web: its container was removed manually"]
     host.trimtab("deploy", "shop", "--wait")
     stack.wait_state("synced")
 
@@ -91,7 +91,7 @@ def test_the_engine_may_restart_at_any_time(own_engine, make_host):
     assert {service: len(found) for service, found in stack.containers().items()} == {
         "web": 1, "store": 1}
 
-    # Killed while it is idle: it takes its containers for stopped by hand then.
+    # Killed while it is idle: it takes its containers for stopped manually then.
     ids = {service: [c["Id"] for c in found] for service, found in stack.containers().items()}
     own_engine.kill()
     stack.wait_state("degraded")

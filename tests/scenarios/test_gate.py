@@ -91,7 +91,7 @@ def test_a_first_release_that_fails_is_left_and_says_that_there_is_none_to_go_ba
     release = stack.wait_outcome(1, "failed")
     assert "api exited with 1" in release["failure"]["reason"]
     status = stack.wait_state("failed")
-    assert "there is nothing to go back to" in status["reason"]
+    assert "there is nothing to roll back to" in status["reason"]
     left = stack.instances()
     assert stack.version("web") == "1" and set(left) == {"web", "api"}
     stack.wait_polls(2)

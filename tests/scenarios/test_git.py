@@ -216,7 +216,7 @@ def test_refused_credentials_are_told_apart_and_can_be_mended(host, git_servers)
     stack.settings["git"].update(url=git_servers["HTTP_PRIVATE"] + "/shop.git",
                                  token_file=str(token))
     host.start()
-    status = wait_told(stack, "failed", "refuses access", "git.token_file", "nothing is deployed")
+    status = wait_told(stack, "failed", "denies access", "git.token_file", "nothing is deployed")
     assert "a-wrong-one" not in str(status) + host.log.read_text()
     token.write_text(git_servers["TOKEN"] + "\n")
     look_now(stack)
@@ -225,12 +225,12 @@ def test_refused_credentials_are_told_apart_and_can_be_mended(host, git_servers)
     # It expires while all is well.
     token.write_text("expired\n")
     look_now(stack)
-    wait_told(stack, "failed", "refuses access", "release 1 keeps running")
+    wait_told(stack, "failed", "denies access", "release 1 keeps running")
     token.write_text(git_servers["TOKEN"] + "\n")
     look_now(stack)
     assert wait_told(stack, "synced")["git"]["asked_by"] == "http, protocol 2"
     # One line where it begins, however often it is asked, and one where it ends.
-    for words in ("refuses access", "answers again"):
+    for words in ("denies access", "answers again"):
         assert host.log.read_text().count(words) == 2, host.log.read_text()
     host.stop()
 

@@ -126,7 +126,7 @@ def test_a_hook_that_fails_or_is_late_stops_the_deployment_and_nothing_is_touche
     # Late, with a child of its own.
     stack.execute("db", "touch", "/data/late")
     failed = host.trimtab("deploy", "shop", "--wait", code=None)
-    assert "hook db: sh did not end within 5s and was killed" in failed.stdout + failed.stderr
+    assert "hook db: sh did not finish within 5s and was killed" in failed.stdout + failed.stderr
     assert stack.release(2)["hooks"][0]["exit"] is None
     assert processes_of("sleep", "987654") == 0
     assert_untouched(stack, before, 1, commit)
@@ -177,7 +177,7 @@ def test_a_migration_that_is_late_is_ended_with_its_container(host):
     before, commit = stack.instances(), stack.status()["commit"]
     push_version(host, stack, "2")
     release = stack.wait_outcome(2, "rejected")
-    assert "did not end within 6s and was killed" in release["failure"]["reason"]
+    assert "did not finish within 6s and was killed" in release["failure"]["reason"]
     assert processes_of("sleep", "876543") == 0
     assert_untouched(stack, before, 1, commit)
 

@@ -340,7 +340,7 @@ def test_a_commit_that_waits_for_its_image_gives_way_to_a_newer_one(host):
     stack.wait_commit(stack.git("rev-parse", "HEAD"))
     stack.push(services(host, "never"))
     status = stack.wait_state("waiting")
-    assert host.image("web", "never") in status["reason"] and "asked again in" in status["next"]
+    assert host.image("web", "never") in status["reason"] and "checked again in" in status["next"]
     assert "10m" in status["next"]
     digest = host.push("web", "2", version="2", health=False)
     stack.wait_commit(stack.push(services(host, "2")))
@@ -590,7 +590,7 @@ def test_a_registry_that_is_asked_too_often_is_left_alone_for_as_long_as_it_asks
             return access.read_text().count('" 429 ')
         host.wait(lambda: refusals() > 0, "it is refused")
         host.wait(lambda: len(stack.status()["images"]["errors"]) == 4, "all four wait")
-        assert "asks to come back in" in str(stack.status()["images"]["errors"])
+        assert "asks to retry in" in str(stack.status()["images"]["errors"])
         for _ in range(5):
             look_now(stack)
         stack.wait_polls(3)

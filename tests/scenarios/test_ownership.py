@@ -70,11 +70,11 @@ def test_containers_of_others_are_left_alone_whatever_their_labels(host, tmp_pat
     was = state(host, copy)
     stack.push(services(host, "1"), message="Forward again")
     release = stack.wait_outcome(4, "rejected")
-    assert "the container web-copy bears the labels" in release["failure"]["reason"]
+    assert "the container web-copy has the labels" in release["failure"]["reason"]
     assert state(host, copy) == was
     # Nor is the unit's Compose, which would keep the newer one of the two at boot.
     told = "\n".join(stack.status()["notices"])
-    assert "while it is there, shop.service does not start web" in told
+    assert "as long as it exists, shop.service does not start web" in told
     before = stack.instances()
     boot(host, stack, ["store"])
     assert stack.instances() == before and state(host, copy) == was
@@ -143,7 +143,7 @@ def test_a_project_that_another_stack_has_is_refused(host):
     host.start()
     stack.wait_commit(stack.git("rev-parse", "HEAD"))
     status = staging.wait_state("failed")
-    assert "the project shop is that of the stack production" in status["reason"]
+    assert "the project shop belongs to the stack production" in status["reason"]
     assert "`project:`" in status["next"]
     assert stack.instances() == before
     assert not staging.directory.exists() or not any(staging.directory.iterdir())
@@ -167,7 +167,7 @@ def test_a_project_is_a_stacks_before_it_was_ever_deployed(host):
     first.wait_commit(first.git("rev-parse", "HEAD"))
     for stack, project, holder in ((another, "shop", "second"), (wiki, "blog", "broken")):
         reason = stack.wait_state("failed")["reason"]
-        assert f"the project {project} is that of the stack {holder}" in reason
+        assert f"the project {project} belongs to the stack {holder}" in reason
     host.engine.remove_project("shop")
 
 
@@ -195,11 +195,11 @@ def test_a_volume_is_not_made_anew_by_a_deployment_of_another_service(host, poin
         host.wait(lambda: "was not run: the volume shop_data" in str(stack.release(2)["failure"]),
                   "the hook is not run without the volume")
     else:
-        host.wait(lambda: "going back failed too: the volume shop_data" in host.log.read_text(),
+        host.wait(lambda: "rolling back failed too: the volume shop_data" in host.log.read_text(),
                   "it does not go back without the volume")
         status = stack.wait_state("failed")
         told = "the volume shop_data" if point == "switching:begun" else \
-            "going back failed too: the volume shop_data"
+            "rolling back failed too: the volume shop_data"
         assert told in status["reason"]
     assert not is_data_there(host)
     if point != "gating:begun":
@@ -250,7 +250,7 @@ def test_a_damaged_rendering_is_made_again_or_another_is_gone_back_to(host):
     assert rendering.read_text() == whole
     assert stack.version("web") == "2"
 
-    # Where what it was made from is not what it was, the release before it is gone back to.
+    # Where what it was made from is not what it was, the release before it no longer exists back to.
     host.stop()
     rendering.write_text("")
     record = rendering.with_name("release.json")
@@ -258,7 +258,7 @@ def test_a_damaged_rendering_is_made_again_or_another_is_gone_back_to(host):
     host.start()
     stack.push(services(host, "bad", more={"image": host.image("store", "1")}))
     release = stack.wait_outcome(4, "rolled_back")
-    assert any("could not go back to release 2, but to release 1" in notice
+    assert any("could not be rolled back to release 2, but was rolled back to release 1" in notice
                for notice in release["notices"]), release["notices"]
     assert stack.version("web") == "1"
     assert set(stack.containers()) == {"web", "store"}
@@ -304,7 +304,7 @@ def test_an_operator_goes_back_from_and_past_what_cannot_be_read_any_more(host):
 
     with host.events("shop") as events:
         host.trimtab("rollback", "shop", "--wait")
-        events.wait(lambda e: "could not go back to release 2, but to release 1" in
+        events.wait(lambda e: "could not be rolled back to release 2, but was rolled back to release 1" in
                     e.get("message", ""), "it is told")
     assert stack.status()["release"] == 1
     assert stack.version("web") == "1"

@@ -49,7 +49,7 @@ def test_two_dots_lead_where_they_lead_from_the_checkout(any_compose_host):
     folder = stack.directory.parent
     assert mounts(stack) == {"/up": str(folder), "/conf": str(folder / "shared/conf")}
     assert values(stack) == "1 1 1"
-    # What is not there is named as people know it.
+    # What does not exist is named as people know it.
     stack.push({"web": {**web, "env_file": ["../gone.env"]}}, message="Gone")
     failure = stack.wait_outcome(2, "rejected")["failure"]
     assert f"{folder}/gone.env, which is missing" in failure["reason"]

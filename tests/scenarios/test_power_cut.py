@@ -1,4 +1,4 @@
-"""The power is cut at random moments of deployments, and trimtab goes on with what the disk has.
+"""The power is cut at random moments of deployments, and trimtab resuming what the disk has.
 
 As a program, for more than the few cuts of each run of the tests:
 

@@ -117,7 +117,7 @@ def long_lived_shop(parts, tmp_path_factory):
 
 @pytest.fixture
 def shop(request, long_lived_shop):
-    """Its daemon does not run, and does not after the test."""
+    """Its daemon is not running, and does not after the test."""
     request.node.hosts = [long_lived_shop.host]
     yield long_lived_shop
     if long_lived_shop.host.daemon is not None:
@@ -378,8 +378,8 @@ def test_a_second_daemon_on_the_same_state_is_refused(shop):
     # What the test before has left may be a failed release.
     shop.good = stack.wait_commit(shop.push())["release"]
     arguments = [BUILD / "trimtabd", "--config-dir", host.config, "--state-dir", host.state]
-    for socket, words in ((host.folder / "other.sock", f"another trimtabd runs with {host.state}"),
-                          (host.socket, f"another trimtabd runs with {host.state}")):
+    for socket, words in ((host.folder / "other.sock", f"another trimtabd is running with {host.state}"),
+                          (host.socket, f"another trimtabd is running with {host.state}")):
         second = subprocess.run([*arguments, "--socket", socket], capture_output=True, text=True,
                                 env=host.environment, timeout=30)
         assert second.returncode == 1

@@ -111,9 +111,9 @@ def test_a_rollback_that_fails_is_loud_and_final_and_a_command_mends_it(host):
     host.registry.remove_manifest(f"host{host.number}/api", digest)
     release = stack.wait_outcome(2, "failed")
     assert "api unhealthy" in release["failure"]["reason"]
-    assert "going back failed too" in release["failure"]["reason"]
+    assert "rolling back failed too" in release["failure"]["reason"]
     status = stack.wait_state("failed")
-    assert "going back failed too" in status["reason"]
+    assert "rolling back failed too" in status["reason"]
     left = stack.instances()
     assert set(left) == {"web", "api"}
     stack.wait_polls(3)
@@ -183,7 +183,7 @@ def test_a_broken_release_that_is_asked_for_again_is_tried_once_more(host):
     assert [r["outcome"] for r in stack.releases()] == ["rolled_back", "rolled_back", "good"]
     assert stack.version("api") == "1"
     refused = host.trimtab("rollback", "shop", "2", code=1)
-    assert "never ran well" in refused.stderr
+    assert "has never been good" in refused.stderr
 
 
 def test_a_repair_that_fails_says_nothing_against_what_runs(host):
@@ -284,7 +284,7 @@ def test_going_back_is_tried_again_where_the_host_prevented_it(host):
     try:
         def waits():
             status = stack.status()
-            assert "going back is tried again" in status["next"], status["reason"]
+            assert "rolling back is retried" in status["next"], status["reason"]
             return status
         status = host.wait(waits, "it is going to go back", 120)
         assert status["state"] == "failed" and "api unhealthy" in status["reason"]
@@ -293,7 +293,7 @@ def test_going_back_is_tried_again_where_the_host_prevented_it(host):
         host.registry.start()
     host.post("/v1/stacks/shop/check")
     release = stack.wait_outcome(2, "rolled_back")
-    assert "going back failed" not in release["failure"]["reason"]
+    assert "rolling back failed" not in release["failure"]["reason"]
     assert stack.container("api")["Image"] == image and stack.version("api") == "1"
 
 
@@ -305,7 +305,7 @@ def test_a_record_that_cannot_be_written_does_not_keep_it_from_going_back(host):
     record = stack.in_flight()
     record.unlink()
     (record / "in-the-way").mkdir(parents=True)
-    host.wait(lambda: "cannot be written" in stack.status()["reason"], "its end is told as unwritten")
+    host.wait(lambda: "cannot be recorded" in stack.status()["reason"], "its end is told as unwritten")
     assert stack.version("api") == "1"
     (record / "in-the-way").rmdir()
     record.rmdir()

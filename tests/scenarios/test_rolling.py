@@ -243,7 +243,7 @@ def test_what_an_images_own_volume_holds_stays_with_the_service(host):
     (step,) = stack.release(2)["plan"]
     assert (step["action"], step["risk"]) == ("recreate", "data")
     assert step["reasons"][-1] == (
-        "stop-first, since its image's volume at /data stays with one container")
+        "stop-first, because its image's volume at /data stays with one container")
 
 
 def test_a_service_that_does_not_ask_for_it_is_never_there_twice(host, shop):
@@ -262,7 +262,7 @@ def test_without_memory_for_two_the_old_one_is_stopped_first(host, shop):
     release = shop.release(shop.status()["release"])
     step = next(step for step in release["plan"] if step["service"] == "api")
     assert step["action"] == "recreate"
-    assert any("stop-first, since 4.4 TB of memory are needed" in why for why in step["reasons"])
+    assert any("stop-first, because 4.4 TB of memory are needed" in why for why in step["reasons"])
     assert shop.version("api") == "2" and get(shop.port) == "2"
 
 

@@ -67,7 +67,7 @@ def test_it_is_told_how_things_are_and_no_longer_fed_once_a_stack_hangs(
 
     # An Engine that is there and does not answer: the daemon answers, the stack does not get on.
     def complaints():
-        return host.log.read_text().count("shop: its reconciliation hangs: the watchdog is not fed")
+        return host.log.read_text().count("shop: its reconciliation is stalled: the watchdog is no longer fed")
 
     engine = own_engine.process.child
     engine.send_signal(signal.SIGSTOP)

@@ -142,7 +142,7 @@ class Client:
 def test_every_answer_is_as_documented_in_every_state(host):
     stack = shop(host)
     client = Client(host)
-    # Nothing is known yet: the remote is not there.
+    # Nothing is known yet: the remote does not exist.
     stack.origin.rename(stack.origin.with_name("later.git"))
     host.start()
     stack.wait_state("failed")

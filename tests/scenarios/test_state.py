@@ -69,7 +69,7 @@ def test_an_end_that_cannot_be_written_is_written_later(host, few_inodes):
 
     def is_told():
         status = stack.wait_state("waiting")
-        assert "how release 2 ended cannot be written" in status["reason"], status["reason"]
+        assert "how release 2 ended cannot be recorded" in status["reason"], status["reason"]
         assert "No space left on device" in status["reason"] and status["deployment"] is None
         return status
     host.wait(is_told, "it is told that the end cannot be written")
@@ -105,7 +105,7 @@ def test_a_stack_that_cannot_be_opened_keeps_no_other_from_its_work(host):
     shop.wait_commit(shop.push(web(host, "2")))
     status = blog.status()
     assert status["state"] == "failed" and str(state) in status["reason"]
-    assert "tried again in" in status["next"]
+    assert "retried in" in status["next"]
     listed = host.get("/v1/status")[1]["stacks"]
     assert [stack["name"] for stack in listed] == ["blog", "shop"]
     code, problem = host.get("/v1/stacks/blog/plan")
@@ -137,7 +137,7 @@ def test_with_a_mistake_in_trimtab_yaml_nothing_is_changed(host):
     host.reload()
 
     def is_corrected():
-        assert "taken up when trimtabd is restarted" in stack.status()["reason"]
+        assert "take effect when trimtabd is restarted" in stack.status()["reason"]
         return True
     host.wait(is_corrected, "the corrected file is read")
     assert stack.instances() == instances
@@ -216,7 +216,7 @@ def test_state_of_schema_1_is_taken_over_as_it_is(host):
     release = stack.release(1)
     assert [(d["kind"], d["outcome"], d["cause"]) for d in release["deployments"]] == [
         ("deploy", "good", "first deployment"),
-        ("operator_rollback", "good", "an operator went back to it")]
+        ("operator_rollback", "good", "an operator rolled back to it")]
     assert all(d["timeline"] for d in release["deployments"])
     assert "operator rollback" in host.trimtab("show", "shop", "1").stdout
     assert stack.release(2)["outcome"] == "rolled_back"

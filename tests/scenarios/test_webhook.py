@@ -174,7 +174,7 @@ def test_who_does_not_know_the_secret_gets_nothing_done_and_learns_nothing(hook)
     gets(404, signed(), "/hooks/nobody")
     gets(405, signed(), method="GET")
     gets(405, {}, method="PUT")
-    # The status API is not there, with the secret or without.
+    # The status API does not exist, with the secret or without.
     for path in ("/v1/status", "/healthz", "/metrics", "/", "/v1/stacks/shop/deploy"):
         gets(404, {}, path)
         gets(404, signed(), path, method="GET")

@@ -250,7 +250,7 @@ void Life::check_at_rest() {
   check_tidiness();
 }
 
-// Whatever does not run as the current release says is named, and nothing else is.
+// Whatever is not running as the current release says is named, and nothing else is.
 void Life::check_status() {
   const Reconciler& stack = daemon_->stack();
   const ReleaseRecord* const current = stack.store().current();
@@ -283,7 +283,7 @@ void Life::check_convergence() {
   // What an operator has gone back from stays away, also where a later commit has it.
   const bool is_due = !gone_back_from_.contains(world_.tip) && tip_works() && !is_vain();
   if (is_due && current->commit != world_.tip) {
-    break_promise("what Git asks for works and does not run: status says " + said());
+    break_promise("what Git asks for works and is not running: status says " + said());
   }
   if (current->outcome != Outcome::good) {
     break_promise("what runs is no good release: status says " + said());
@@ -296,7 +296,7 @@ void Life::check_convergence() {
   check_content();
 }
 
-// What works of what Git and the registry ask for runs as it is now. What does not, after the gate
+// What works of whGit and the registry ask for runs as it is now. What does not, after the gate
 // too, has given way to what did, where nobody laid hands on it.
 void Life::check_content() {
   const Store& store = daemon_->stack().store();

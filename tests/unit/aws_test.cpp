@@ -188,7 +188,7 @@ TEST(AwsCredentials, AreMissedInWordsThatQuoteNoKey) {
       {"[default]\naws_access_key_id=AKIA\naws_secret_access_key=SECRET and more\n", Errc::invalid,
        "spaces"},
       {"[default]\naws_access_key_id=SEC/RET\naws_secret_access_key=SECRET\n", Errc::invalid,
-       "spaces or the like"},
+       "spaces or other invalid characters"},
   };
   for (const auto& row : rows) {
     const auto keys = parse_aws_credentials(row.text, "default");
@@ -350,8 +350,10 @@ TEST(EcrRefusal, SaysWhatToDo) {
       {400, "ExpiredTokenException", "The security token included in the request is expired",
        Errc::denied, "temporary AWS keys have expired"},
       {400, "AccessDeniedException", "User: arn:aws:iam::1:user/x is not authorized", Errc::denied,
-       "may not ask for a login to Amazon ECR: User: arn:aws:iam::1:user/x is not authorized"},
-      {400, "ThrottlingException", "Rate exceeded", Errc::unavailable, "gives no login now"},
+       "lack the permission to log in to Amazon ECR: User: arn:aws:iam::1:user/x is not "
+       "authorized"},
+      {400, "ThrottlingException", "Rate exceeded", Errc::unavailable,
+       "returns no login at the moment"},
       {429, "", "", Errc::unavailable, "(429)"},
       {500, "ServerException", "", Errc::unavailable, "(500, ServerException)"},
       {404, "UnknownOperationException", "", Errc::failed, "(404, UnknownOperationException)"},

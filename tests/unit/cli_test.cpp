@@ -57,7 +57,7 @@ Json shop() {
             "checked_at": "2026-11-23T11:59:48Z", "interval_seconds": 30, "error": ""},
     "images": {"watched": 2, "checked_at": "2026-11-23T11:59:20Z", "interval_seconds": 60,
                "errors": []},
-    "drift": [], "next": "nothing to do: release 42 is what Git and the registry ask for",
+    "drift": [], "next": "nothing to do: release 42 is up to date with Git and the registry",
     "checked_at": "2026-11-23T11:59:48Z", "deployment": null, "last_request": null
   })");
 }
@@ -150,13 +150,13 @@ shop  synced   release 42 · 3f2c1ab (production) "Fix totals", Ana, 2 h ago
   migrate   acme/backend:latest   done     2 h ago            9ab13e…
   git       checked 12 s ago, every 30 s
   images    2 watched, checked 40 s ago, every 60 s
-  next      nothing to do: release 42 is what Git and the registry ask for)");
+  next      nothing to do: release 42 is up to date with Git and the registry)");
 }
 
 TEST(Render, StatusFitsANarrowTerminal) {
   const Lines lines = render_stack(shop(), screen(60));
   for (const std::string& line : lines) EXPECT_LE(display_width(line), 60U) << line;
-  EXPECT_EQ(lines.back(), "            registry ask for");
+  EXPECT_EQ(lines.back(), "            and the registry");
 }
 
 TEST(Render, StatusShowsWhatIsWrong) {
@@ -181,11 +181,11 @@ TEST(Render, StatusShowsWhatIsWrong) {
   EXPECT_EQ(text(render_stack(stack, screen())), R"(
 shop  degraded   release 42 · 3f2c1ab (production) "Fix totals", Ana, 2 h ago
   why       frontend is unhealthy; see `trimtab logs shop frontend`
-  proxy     nginx:1.27            healthy          up 9 days          aa11bb…
-  frontend  acme/frontend:latest  unhealthy        up 2 h, 1 restart  77c0d1…
-  migrate   acme/backend:latest   exited with 3    2 h ago            9ab13e…
-  db        nginx:1.27            missing                             aa11bb…
-  cron      nginx:1.27            stopped by hand  9 days ago         aa11bb…
+  proxy     nginx:1.27            healthy           up 9 days          aa11bb…
+  frontend  acme/frontend:latest  unhealthy         up 2 h, 1 restart  77c0d1…
+  migrate   acme/backend:latest   exited with 3     2 h ago            9ab13e…
+  db        nginx:1.27            missing                              aa11bb…
+  cron      nginx:1.27            stopped manually  9 days ago         aa11bb…
   git       example.com cannot be reached (tried 12 s ago, every 30 s)
   images    2 watched, checked 40 s ago, every 60 s
             acme/backend:latest: not found
@@ -211,9 +211,9 @@ shop  starting   no release yet
 
 TEST(Render, StatusSaysHowOldItIsWhereDockerDoesNotAnswer) {
   Json stack = shop();
-  EXPECT_EQ(text(render_stack(stack, screen())).find("as Docker told"), std::string::npos);
+  EXPECT_EQ(text(render_stack(stack, screen())).find("as reported by Docker"), std::string::npos);
   stack["observed_at"] = "2026-11-23T11:50:00Z";
-  EXPECT_NE(text(render_stack(stack, screen())).find("as Docker told 10 min ago"),
+  EXPECT_NE(text(render_stack(stack, screen())).find("as reported by Docker 10 min ago"),
             std::string::npos);
 }
 
@@ -254,7 +254,7 @@ TEST(Render, StatusSaysThatDockerDoesNotAnswer) {
   EXPECT_TRUE(lines[1].starts_with("shop  synced"));
   status["stacks"] = Json::array();
   EXPECT_EQ(render_status(status, screen()).back(),
-            "No stack is configured; `trimtab check` shows what is read.");
+            "No stack is configured; `trimtab check` shows which files are read.");
 }
 
 TEST(Render, SummaryLineHasNoAges) {
@@ -333,7 +333,7 @@ TEST(Render, PlanSaysWhatChangesAndWhy) {
       {"service": "proxy", "action": "reload", "risk": "none",
        "reasons": ["mounted file changed: nginx.conf"]},
       {"service": "db", "action": "recreate", "risk": "data", "reasons": ["image changed"]},
-      {"service": "cron", "action": "none", "risk": "none", "reasons": ["stopped by hand"]},
+      {"service": "cron", "action": "none", "risk": "none", "reasons": ["stopped manually"]},
       {"service": "frontend", "action": "none", "risk": "none", "reasons": []},
       {"service": "cache", "action": "none", "risk": "none", "reasons": []}],
     "findings": [{"name": "env-key", "severity": "warning", "message": ".env lacks SMTP_HOST",
@@ -346,7 +346,7 @@ shop: release 42 → b81d2f0 "Faster search"
   backend  recreate  image 9ab13e… → 52fe07…
   proxy    reload    mounted file changed: nginx.conf
   db       recreate  data at risk; image changed
-  cron     leave     stopped by hand
+  cron     leave     stopped manually
   frontend, cache: unchanged
   pulls acme/backend:latest: 38 MB of 112 MB, 4.1 GB are free
   warning  .env lacks SMTP_HOST
@@ -419,12 +419,12 @@ TEST(Render, ReleaseThatWasDeployedMoreThanOnceTellsOfEach) {
   release["deployments"] = Json::array({first});
   EXPECT_EQ(text(render_release("shop", release, screen())).find("deployments"), std::string::npos);
   release["deployments"].push_back(json(R"({"started_at": "2026-11-23T11:58:00Z",
-    "kind": "operator_rollback", "outcome": "good", "cause": "an operator went back to it",
+    "kind": "operator_rollback", "outcome": "good", "cause": "an operator rolled back to it",
     "failure": null})"));
   const std::string shown = text(render_release("shop", release, screen()));
   EXPECT_EQ(shown.substr(shown.find("  deployments")), R"(  deployments
     2026-11-22T11:58:00Z  deploy             rolled back  web is away
-    2026-11-23T11:58:00Z  operator rollback  good         an operator went back to it)");
+    2026-11-23T11:58:00Z  operator rollback  good         an operator rolled back to it)");
 }
 
 TEST(Render, EventIsOneLine) {
@@ -525,14 +525,14 @@ TEST(Deploy, OutcomeSaysWhatRunsAndWhatNext) {
   rolled back to release 43: backend exited
     backend: exited with 1, 3 times
       | SECRET_KEY: field required
-Release 44 is not tried again until something in it changes; `trimtab show shop 44` has all of it)");
+Release 44 is not retried until something in it changes; `trimtab show shop 44` shows all of it)");
   Json world = release_44();
   world["failure"]["cause"] = "host";
   EXPECT_EQ(text(deploy_outcome("shop", request("failed", "", 44), world, screen(60))), R"(
   failed: backend exited with 1, 3 times in 12 s
     backend: exited with 1, 3 times
       | SECRET_KEY: field required
-`trimtab show shop 44` has all of it)");
+`trimtab show shop 44` shows all of it)");
 }
 
 TEST(ServerEvents, ArePutTogetherFromPieces) {

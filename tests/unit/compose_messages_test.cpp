@@ -48,7 +48,7 @@ struct Row {
   const char* hint;
 };
 
-constexpr const char* look_yourself = "`docker compose config` in a checkout shows the same";
+constexpr const char* look_yourself = "`docker compose config` in a checkout reproduces it";
 constexpr const char* set_it = "set it in the env file";
 constexpr const char* single_quotes =
     "write each line as KEY=value, and a value with $, quotes or spaces in single quotes: KEY='…'";
@@ -59,7 +59,7 @@ TEST(ComposeMessages, WhyRenderingFailed) {
       "the compose file requires the variable TAG (set the tag, please)";
   constexpr const char* missing_env =
       "the compose file reads the env file conf/web.env, which is missing";
-  constexpr const char* create_it = "create it on this server, or take it out of the compose file";
+  constexpr const char* create_it = "create it on this server, or remove it from the compose file";
   const std::vector<Row> rows{
       {"required, 1.29",
        "Missing mandatory value for \"image\" option interpolating nginx:${TAG:?set the tag, "
@@ -85,10 +85,9 @@ TEST(ComposeMessages, WhyRenderingFailed) {
       {"empty, 1.29",
        "Top level object in '/stage/compose.yaml' needs to be an object not '<class "
        "'NoneType'>'.\n",
-       "the compose file is empty",
-       "nothing is removed because of it: commit a compose file that has services"},
+       "the compose file is empty", "nothing was removed: commit a compose file that has services"},
       {"empty, 2.x", "empty compose file\n", "the compose file is empty",
-       "nothing is removed because of it: commit a compose file that has services"},
+       "nothing was removed: commit a compose file that has services"},
       {"missing, 2.x", "open /stage/compose.yaml: no such file or directory\n",
        "Compose rejects the project: open compose.yaml: no such file or directory", look_yourself},
       {"missing, 1.29",
@@ -154,19 +153,19 @@ TEST(ComposeMessages, WhyRenderingFailed) {
       {"number, 2.x",
        "error while interpolating services.a.ports.[].target: failed to cast to expected type: "
        "strconv.Atoi: parsing \"s3cr3t\": invalid syntax\n",
-       "services.a.ports.[].target has a value of a wrong form", see_variables},
+       "services.a.ports.[].target has a value of the wrong type", see_variables},
       {"boolean, 1.29",
        "Error while attempting to convert service.a.privileged to appropriate type: \"s3cr3t\" is "
        "not a valid boolean value\n",
-       "service.a.privileged has a value of a wrong form", see_variables},
+       "service.a.privileged has a value of the wrong type", see_variables},
       {"duration, 2.26",
        "decoding failed due to the following error(s):\n\nerror decoding "
        "'services[a].healthcheck.interval': time: invalid duration \"s3cr3t\"\n",
-       "services[a].healthcheck.interval has a value of a wrong form", see_variables},
+       "services[a].healthcheck.interval has a value of the wrong type", see_variables},
       {"size, 2.40",
        "decoding failed due to the following error(s):\n\n'services[a].mem_limit' "
        "strconv.ParseFloat: parsing \"s3cr3\": invalid syntax\n",
-       "services[a].mem_limit has a value of a wrong form", see_variables},
+       "services[a].mem_limit has a value of the wrong type", see_variables},
   };
   for (const Row& row : rows) {
     const Error error = explain_render_failure(row.said, "/stage/", "");

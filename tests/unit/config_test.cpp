@@ -78,8 +78,9 @@ TEST_F(Config, EmptyDirectoryGivesDefaultsAndNoFindings) {
 TEST_F(Config, MissingDirectoryIsAnError) {
   const LoadResult result = load_config(directory_ / "nowhere");
   EXPECT_FALSE(result.ok());
-  EXPECT_EQ(lines(result),
-            Lines{"nowhere: no such directory: trimtab's configuration belongs there"});
+  EXPECT_EQ(
+      lines(result),
+      Lines{"nowhere: this directory does not exist: it should contain trimtab's configuration"});
 }
 
 TEST_F(Config, MinimalStackHasTheDocumentedDefaults) {
@@ -209,11 +210,11 @@ TEST_F(Config, FileNamesThatNameNoStackAreReported) {
   write("stacks.d/.shop.yaml", "nonsense");
   write("stacks.d/README", "nonsense");
   const LoadResult result = load_config(directory_);
-  EXPECT_EQ(lines(result),
-            (Lines{"stacks.d/My Shop.yaml: \"My Shop\" cannot name a stack: file names are "
-                   "lower-case letters, digits, - and _, then .yaml",
-                   "stacks.d/shop.yml: warning: not read: the name of a stack's file ends with "
-                   ".yaml"}));
+  EXPECT_EQ(
+      lines(result),
+      (Lines{"stacks.d/My Shop.yaml: \"My Shop\" cannot name a stack: file names are "
+             "lower-case letters, digits, - and _, then .yaml",
+             "stacks.d/shop.yml: warning: ignored: a stack's file name must end with .yaml"}));
   EXPECT_TRUE(result.stacks.empty());
 }
 
@@ -222,9 +223,9 @@ TEST_F(Config, TwoStacksWithOneDirectoryAreBothRefused) {
   write("stacks.d/shop.yaml", minimal);
   write("stacks.d/wiki.yaml", minimal);
   const LoadResult result = load_config(directory_);
-  EXPECT_EQ(lines(result), (Lines{"stacks.d/blog.yaml:2:1: directory \"/srv/shop\" is also that of "
+  EXPECT_EQ(lines(result), (Lines{"stacks.d/blog.yaml:2:1: directory \"/srv/shop\" is also used by "
                                   "stacks.d/shop.yaml; each stack needs its own",
-                                  "stacks.d/shop.yaml: directory \"/srv/shop\" is also that of "
+                                  "stacks.d/shop.yaml: directory \"/srv/shop\" is also used by "
                                   "stacks.d/blog.yaml; each stack needs its own"}));
   ASSERT_EQ(result.stacks.size(), 1U);
   EXPECT_EQ(result.stacks[0].name, "wiki");
@@ -255,9 +256,9 @@ TEST_F(Config, TwoStacksWithOneUnitAreBothRefused) {
   write("stacks.d/blog.yaml", std::string(minimal) + "unit: shop.service\n");
   write("stacks.d/shop.yaml", minimal);
   const LoadResult result = load_config(directory_);
-  EXPECT_EQ(lines(result), (Lines{"stacks.d/blog.yaml:2:1: unit \"shop.service\" is also that of "
+  EXPECT_EQ(lines(result), (Lines{"stacks.d/blog.yaml:2:1: unit \"shop.service\" is also used by "
                                   "stacks.d/shop.yaml; each stack needs its own",
-                                  "stacks.d/shop.yaml: unit \"shop.service\" is also that of "
+                                  "stacks.d/shop.yaml: unit \"shop.service\" is also used by "
                                   "stacks.d/blog.yaml; each stack needs its own"}));
 }
 
@@ -285,9 +286,10 @@ TEST_F(Config, ARefIsWhatTheDaemonTakesForOne) {
 TEST_F(Config, ACheckoutIsWhereTrimtabdMayWrite) {
   for (const char* closed : {"/usr", "/etc", "/boot", "/proc"}) {
     write("stacks.d/shop.yaml", std::string(minimal) + "directory: " + closed + "/shop\n");
-    EXPECT_EQ(lines(load_config(directory_)),
-              Lines{std::string("stacks.d/shop.yaml:2:1: ") + closed +
-                    "/ is closed to trimtabd by its own unit; take /srv/shop or the like"});
+    EXPECT_EQ(
+        lines(load_config(directory_)),
+        Lines{std::string("stacks.d/shop.yaml:2:1: ") + closed +
+              "/ is not accessible to trimtabd because of its unit; use /srv/shop or the like"});
   }
   write("stacks.d/shop.yaml", std::string(minimal) + "directory: \"/srv/a:b\"\n");
   EXPECT_EQ(
@@ -298,10 +300,11 @@ TEST_F(Config, ACheckoutIsWhereTrimtabdMayWrite) {
 TEST_F(Config, WhatIsTrimtabsOwnIsNoCheckout) {
   for (const char* own : {"/etc/trimtab", "/var/lib/trimtab"}) {
     write("stacks.d/shop.yaml", std::string(minimal) + "directory: " + own + "/x\n");
-    EXPECT_EQ(lines(load_config(directory_)),
-              Lines{std::string("stacks.d/shop.yaml:2:1: ") + own +
-                    "/ is trimtab's own, and goes when its package is purged; take /srv/shop or "
-                    "the like"});
+    EXPECT_EQ(
+        lines(load_config(directory_)),
+        Lines{std::string("stacks.d/shop.yaml:2:1: ") + own +
+              "/ belongs to trimtab and is removed when its package is purged; use /srv/shop or "
+              "the like"});
   }
 }
 
@@ -309,9 +312,9 @@ TEST_F(Config, TwoStacksWithOneProjectAreBothRefused) {
   write("stacks.d/blog.yaml", std::string(minimal) + "project: shop\n");
   write("stacks.d/shop.yaml", minimal);
   const LoadResult result = load_config(directory_);
-  EXPECT_EQ(lines(result), (Lines{"stacks.d/blog.yaml:2:1: project \"shop\" is also that of "
+  EXPECT_EQ(lines(result), (Lines{"stacks.d/blog.yaml:2:1: project \"shop\" is also used by "
                                   "stacks.d/shop.yaml; each stack needs its own",
-                                  "stacks.d/shop.yaml: project \"shop\" is also that of "
+                                  "stacks.d/shop.yaml: project \"shop\" is also used by "
                                   "stacks.d/blog.yaml; each stack needs its own"}));
   EXPECT_TRUE(result.stacks.empty());
 }
@@ -328,14 +331,14 @@ TEST_F(Config, WhatOthersCouldReadOrChangeIsRefused) {
   write("stacks.d/open.yaml", minimal, 0666);
   const LoadResult result = load_config(directory_);
   EXPECT_EQ(lines(result),
-            (Lines{"stacks.d/open.yaml: stacks.d/open.yaml cannot be trusted: it can be written by "
-                   "other users than its owner; run chmod go-w stacks.d/open.yaml",
-                   "stacks.d/shop.yaml:3:8: key cannot be trusted: it is open to other users than "
-                   "its owner; run chmod 600 key",
-                   "stacks.d/shop.yaml:4:16: hosts cannot be trusted: it can be written by other "
-                   "users than its owner; run chmod go-w hosts",
-                   "stacks.d/shop.yaml:7:7: dump cannot be trusted: it can be written by other "
-                   "users than its owner; run chmod go-w dump"}));
+            (Lines{"stacks.d/open.yaml: stacks.d/open.yaml cannot be trusted: it is writable by "
+                   "users other than its owner; run chmod go-w stacks.d/open.yaml",
+                   "stacks.d/shop.yaml:3:8: key cannot be trusted: it is accessible to users other "
+                   "than its owner; run chmod 600 key",
+                   "stacks.d/shop.yaml:4:16: hosts cannot be trusted: it is writable by users "
+                   "other than its owner; run chmod go-w hosts",
+                   "stacks.d/shop.yaml:7:7: dump cannot be trusted: it is writable by users other "
+                   "than its owner; run chmod go-w dump"}));
   EXPECT_TRUE(result.stacks.empty());
 
   // In a checkout a file is nobody's configuration yet.

@@ -262,7 +262,7 @@ TEST_F(ADecision, LeavesAMovedTagToAPerson) {
   EXPECT_EQ(name_of(moved.action), "rest");
   EXPECT_EQ(moved.verdict.state, StackState::synced);
   EXPECT_EQ(moved.verdict.reason,
-            "the tag v1 was moved from a to b, which is not deployed by itself");
+            "the tag v1 was moved from a to b, which is not deployed automatically");
   // Once it is where it was, that is looked at.
   EXPECT_TRUE(moved.forgets_judgement);
   now_.tip = RefTip{"refs/tags/v2", "b"};
@@ -273,7 +273,7 @@ TEST_F(ADecision, SaysWhatKeepsItFromActing) {
   now_.compose_error = Error{Errc::unavailable, "there is no Compose", "install it"};
   now_.has_known_compose = false;
   EXPECT_EQ(decide(now_).verdict, (StackStatus{StackState::waiting, "there is no Compose",
-                                               "install it; looked at again by itself"}));
+                                               "install it; evaluated again automatically"}));
   now_.compose_error.reset();
   now_.held_commit = "b";
   now_.verdict = StackStatus{};
@@ -349,10 +349,10 @@ TEST(Assessment, OfADraft) {
   const std::set<std::string> rejected{"rejected"};
   const std::vector<Row> rows{
       {"the same", "a", "runs", false, true, Outcome::good, Assessment::nothing},
-      {"the same, but something of it does not run", "a", "runs", false, false, Outcome::good,
+      {"the same, but something of it is not running", "a", "runs", false, false, Outcome::good,
        Assessment::deploy},
       {"another commit of the same", "b", "runs", false, true, Outcome::good, Assessment::record},
-      {"another commit of the same, which does not run", "b", "runs", false, false, Outcome::good,
+      {"another commit of the same, which is not running", "b", "runs", false, false, Outcome::good,
        Assessment::deploy},
       {"another content", "b", "new", false, true, Outcome::good, Assessment::deploy},
       {"what was rejected", "b", "rejected", false, false, Outcome::good, Assessment::rejected},
@@ -565,7 +565,7 @@ TEST(Ending, IsToldAndTriedAgainAsItIs) {
     std::string outcome, message;
     std::string verdict;  // state: next; "": as it was
   };
-  const std::string show = "`trimtab show shop 2` has the whole log";
+  const std::string show = "`trimtab show shop 2` shows the whole log";
   const std::string untried = "it is not tried again until it changes; " + show;
   const std::vector<Row> rows{
       {committed, DeploymentKind::deploy, "", false, "done", "release 2 (b) is deployed",
@@ -573,22 +573,22 @@ TEST(Ending, IsToldAndTriedAgainAsItIs) {
       {rejected, DeploymentKind::deploy, "bad file", false, "rejected",
        "release 2 (b) is rejected, nothing was touched: bad file", "failed: " + untried},
       {postponed, DeploymentKind::deploy, "host: no network", true, "failed",
-       "release 2 (b) cannot be deployed now: no network; nothing was touched, it is tried again",
-       "waiting: nothing was touched; it is tried again"},
+       "release 2 (b) cannot be deployed now: no network; nothing was touched, it is retried",
+       "waiting: nothing was touched; it is retried"},
       {postponed, DeploymentKind::operator_rollback, "host: no network", false, "failed",
-       "release 2 (b) cannot be gone back to now, nothing was touched: no network", ""},
+       "release 2 (b) cannot be rolled back to now, nothing was touched: no network", ""},
       {superseded, DeploymentKind::deploy, "", false, "superseded",
-       "release 2 (b) gave way to a newer commit", ""},
+       "release 2 (b) was superseded by a newer commit", ""},
       {rolled_back, DeploymentKind::deploy, "web exited", false, "rolled_back",
        "rolled back to release 1: web exited", "failed: " + untried},
       {rolled_back, DeploymentKind::deploy, "host: no memory", true, "rolled_back",
-       "rolled back to release 1: no memory", "waiting: it is tried again later"},
+       "rolled back to release 1: no memory", "waiting: it is retried later"},
       {suspended, DeploymentKind::deploy, "host: Docker is away", true, "failed",
-       "release 2 (b) failed: Docker is away", "failed: going back is tried again in 30 s"},
+       "release 2 (b) failed: Docker is away", "failed: rolling back is retried in 30 s"},
       {failed, DeploymentKind::deploy, "web exited", false, "failed",
-       "release 2 (b) failed: web exited", "failed: what runs was left as it is; " + show},
+       "release 2 (b) failed: web exited", "failed: what is running was left as it is; " + show},
       {failed, DeploymentKind::deploy, "host: no memory", true, "failed",
-       "release 2 (b) failed: no memory", "failed: what runs was left as it is; " + show},
+       "release 2 (b) failed: no memory", "failed: what is running was left as it is; " + show},
   };
   const Releases releases{{1, release_with(1, "a", "old", Outcome::good)}};
   const std::set<std::string> none;

@@ -184,7 +184,7 @@ INSTANTIATE_TEST_SUITE_P(
         GateCase{"AJobThatStillRunsIsContentWhateverElseStarts",
                  {{0, {up(Health::starting), of("db", up())}},
                   {60'000, {up(Health::starting), of("db", up())}}},
-                 "content: db is not ready after 60 s: job still runs",
+                 "content: db is not ready after 60 s: job is still running",
                  [](GateDemand& d) { d.services["db"].awaited_job = true; }},
         GateCase{"OneMoreServiceThatIsNotThereIsTheWorlds",
                  {{0, {up(Health::starting)}}, {60'000, {up(Health::starting)}}},
@@ -207,7 +207,7 @@ INSTANTIATE_TEST_SUITE_P(
                   {2'000, {up(Health::none, 1)}},
                   {4'000, {up(Health::none, 2)}},
                   {6'000, {up(Health::none, 3)}}},
-                 "content: web ended 3 times in 6 s"},
+                 "content: web exited 3 times in 6 s"},
         GateCase{"ACrashLoopSeenWhileItIsDown",
                  {{0, {restarting(1, 0)}},
                   {1'000, {up(Health::none, 1)}},
@@ -325,7 +325,7 @@ INSTANTIATE_TEST_SUITE_P(
         GateCase{"Exit1Fails", {{0, {ended(1, "on-failure")}}}, "content: web exited with 1"},
         GateCase{"AwaitedAndStillRunning",
                  {{0, {up()}}, {20'000, {up()}}},
-                 "waiting: web job still runs",
+                 "waiting: web job is still running",
                  [](GateDemand& d) { d.services["web"].awaited_job = true; }},
         GateCase{"AwaitedAndDone",
                  {{0, {up()}}, {20'000, {ended(0, "no")}}, {30'000, {ended(0, "no")}}},
@@ -338,7 +338,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         GateCase{"WrongImage",
                  {{0, {with_image("sha256:old", up(Health::healthy))}}},
-                 "content: web runs another image than the release names"},
+                 "content: web runs a different image than the release specifies"},
         GateCase{
             "AnyImageWhereNoneIsDemanded",
             {{0, {with_image("sha256:old", up())}}, {10'000, {with_image("sha256:old", up())}}},
@@ -371,11 +371,11 @@ INSTANTIATE_TEST_SUITE_P(
                  [](GateDemand& d) { d.untouched = {"w1"}; }},
         GateCase{"NewRestartsOfAnUntouchedOneDo",
                  {{0, {up(Health::none, 7)}}, {3'000, {up(Health::none, 10)}}},
-                 "content: web ended 3 times in 3 s",
+                 "content: web exited 3 times in 3 s",
                  [](GateDemand& d) { d.untouched = {"w1"}; }},
         GateCase{"AlsoAfterDockerCountedAnew",
                  {{0, {up(Health::none, 7)}}, {1'000, {up()}}, {3'000, {up(Health::none, 3)}}},
-                 "content: web ended 3 times in 3 s",
+                 "content: web exited 3 times in 3 s",
                  [](GateDemand& d) { d.untouched = {"w1"}; }},
         GateCase{"AnUntouchedOneThatSomebodyStopsMeanwhileIsNotDemanded",
                  {{0, {up()}}, {1'000, {ended(143, "always")}}, {10'000, {ended(143, "always")}}},
@@ -387,7 +387,7 @@ INSTANTIATE_TEST_SUITE_P(
                  [](GateDemand& d) { d.untouched = {"w1"}; }},
         GateCase{"RestartsOfANewOneBeforeTheGateBeganDo",
                  {{0, {up(Health::none, 3)}}},
-                 "content: web ended 3 times in 0 s"}),
+                 "content: web exited 3 times in 0 s"}),
     testing::PrintToStringParamName());
 
 const std::vector<ProbeAnswer> answers_502{{"http://127.0.0.1/healthz", false, "answers 502"}};
@@ -468,10 +468,11 @@ struct DemandCase {
 TEST(Demand, OfAServiceDependsOnWhatIsDoneToIt) {
   for (const DemandCase& row : {
            DemandCase{"left alone", Action::none, false, false, true, false, true},
-           DemandCase{"left alone, stopped by hand", Action::none, true, false, false, false, true},
+           DemandCase{"left alone, stopped manually", Action::none, true, false, false, false,
+                      true},
            DemandCase{"left alone, a finished job", Action::none, false, true, false, false, true},
            DemandCase{"replaced", Action::recreate, false, false, true, true, false},
-           DemandCase{"replaced, was stopped by hand", Action::recreate, true, false, true, true,
+           DemandCase{"replaced, was stopped manually", Action::recreate, true, false, true, true,
                       false},
            DemandCase{"a job that runs again", Action::recreate, false, true, true, true, false},
            DemandCase{"restarted", Action::restart, false, false, true, true, false},

@@ -231,8 +231,8 @@ TEST(Advertisement, OfAnotherKindSaysWhy) {
       {pkt_line("# service=git-upload-pack") + "0000", "empty"},
       {pkt_line("# service=git-upload-pack") + "0000" + pkt_line("version 1") +
            pkt_line(id + " HEAD") + "0000",
-       "does not speak version 2"},
-      {pkt_line(id + " HEAD\0multi_ack") + "0000", "does not speak version 2"},
+       "does not support version 2"},
+      {pkt_line(id + " HEAD\0multi_ack") + "0000", "does not support version 2"},
       {pkt_line("version 2") + pkt_line("fetch") + "0000", "offers no ls-refs"},
       {pkt_line("version 2") + pkt_line("ls-refs"), "its end is missing"},
       {pkt_line("version 2") + pkt_line("ls-refs") + pkt_line("object-format=md5") + "0000",
@@ -441,7 +441,7 @@ TEST(GitErrors, SayWhatGitsWordsMean) {
   } rows[] = {
       {"@@@@@@\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\nHost key verification "
        "failed.\nfatal: Could not read from remote repository.",
-       Errc::untrusted, "is not the one that is pinned in /etc/trimtab/known_hosts"},
+       Errc::untrusted, "differs from the one pinned in /etc/trimtab/known_hosts"},
       {"No ED25519 host key is known for github.com and you have requested strict checking.\nHost "
        "key verification failed.\nfatal: Could not read from remote repository.",
        Errc::untrusted, "no SSH host key of github.com is pinned"},
@@ -450,7 +450,7 @@ TEST(GitErrors, SayWhatGitsWordsMean) {
        Errc::denied, "github.com refuses the SSH key /etc/trimtab/keys/shop"},
       {"Permissions 0644 for '/k' are too open.\nWARNING: UNPROTECTED PRIVATE KEY FILE!\n"
        "Permission denied (publickey).",
-       Errc::denied, "others may read it"},
+       Errc::denied, "it is readable by others"},
       {"ssh: Could not resolve hostname nowhere: Name or service not known\nfatal: Could not read "
        "from remote repository.",
        Errc::unavailable, "Could not resolve hostname nowhere"},
@@ -464,10 +464,10 @@ TEST(GitErrors, SayWhatGitsWordsMean) {
        "repository.",
        Errc::not_found, "no repository"},
       {"fatal: could not read Username for 'https://github.com': terminal prompts disabled",
-       Errc::denied, "refuses access"},
-      {"fatal: Authentication failed for 'https://x/'", Errc::denied, "refuses access"},
+       Errc::denied, "denies access"},
+      {"fatal: Authentication failed for 'https://x/'", Errc::denied, "denies access"},
       {"fatal: unable to access 'https://x/': The requested URL returned error: 403", Errc::denied,
-       "refuses access"},
+       "denies access"},
       {"fatal: unable to access 'https://x/': server certificate verification failed. CAfile: none "
        "CRLfile: none",
        Errc::untrusted, "certificate of github.com"},
@@ -477,12 +477,12 @@ TEST(GitErrors, SayWhatGitsWordsMean) {
       {"fatal: unable to access 'https://x/': The requested URL returned error: 503",
        Errc::unavailable, "cannot be reached"},
       {"fatal: unable to access 'https://x/': The requested URL returned error: 429",
-       Errc::unavailable, "asked too often (429)"},
+       Errc::unavailable, "limits the rate of requests (429)"},
       {"fatal: unable to access 'https://x/': The requested URL returned error: 302", Errc::invalid,
        "redirects"},
       {"error: RPC failed; curl 56 Recv failure: Connection reset by peer\nfatal: early EOF",
        Errc::unavailable, "Connection reset by peer"},
-      {"fatal: couldn't find remote ref refs/heads/x", Errc::not_found, "went away"},
+      {"fatal: couldn't find remote ref refs/heads/x", Errc::not_found, "was deleted from"},
       {"fatal: transport 'ext' not allowed", Errc::invalid, "protocol"},
       {"fatal: write error: No space left on device\nfatal: fetch-pack: invalid index-pack output",
        Errc::no_space, "the disk is full"},
@@ -507,12 +507,12 @@ TEST(GitErrors, SayWhatAnAnswerMeans) {
     std::string_view part;
     int seconds;
   } rows[] = {
-      {401, "", Errc::denied, "x.example refuses access to https://x.example/y.git: the token", 0},
-      {403, "", Errc::denied, "refuses access", 0},
-      {403, "60", Errc::denied, "refuses access", 60},
+      {401, "", Errc::denied, "x.example denies access to https://x.example/y.git: the token", 0},
+      {403, "", Errc::denied, "denies access", 0},
+      {403, "60", Errc::denied, "denies access", 60},
       {404, "", Errc::not_found, "there is no repository at https://x.example/y.git", 0},
-      {429, "17", Errc::unavailable, "x.example says that it is asked too often (429)", 17},
-      {429, "", Errc::unavailable, "too often", 0},
+      {429, "17", Errc::unavailable, "x.example limits the rate of requests (429)", 17},
+      {429, "", Errc::unavailable, "limits the rate", 0},
       {500, "", Errc::unavailable, "returned error: 500", 0},
       {503, "3600", Errc::unavailable, "returned error: 503", 3600},
       // For the program git to make something of.
@@ -545,10 +545,10 @@ TEST(GitErrors, SayWhatAFailedConnectionMeans) {
        "https://x.example/y.git cannot be reached: why; advice"},
       {Errc::denied, Errc::denied, "https://x.example/y.git cannot be reached: why; advice"},
       {Errc::untrusted, Errc::untrusted,
-       "the TLS certificate of x.example cannot be verified; name the authority that signed it as "
-       "git.ca_file; check the clock with `timedatectl`"},
+       "the TLS certificate of x.example cannot be verified; set git.ca_file to the CA that signed "
+       "it; check the clock with `timedatectl`"},
       {Errc::timed_out, Errc::timed_out,
-       "https://x.example/y.git did not answer in time; it is tried again"},
+       "https://x.example/y.git did not answer in time; this is retried"},
       {Errc::cancelled, Errc::cancelled, "why; advice"},
       {Errc::invalid, Errc::invalid, "why; advice"},
   };
@@ -585,7 +585,7 @@ TEST(GitProgram, SaysWhyTheProgramAsks) {
   for (const auto& [url, transport_in_use] : std::vector<std::pair<std::string, std::string>>{
            {"git@github.com:acme/shop.git", "git program: it is asked over SSH"},
            {"/srv/shop.git", "git program: it is a path"},
-           {"https://x.example/shop?a=b", "git program: its URL is an unusual one"},
+           {"https://x.example/shop?a=b", "git program: its URL has an unusual form"},
            {"https://x.example/shop", ""},
            {"ext::sh", ""}}) {
     GitAccess access;

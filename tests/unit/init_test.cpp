@@ -71,7 +71,7 @@ TEST(InitHostKey, RefusesAForgeThatShowsAnotherKey) {
   ASSERT_FALSE(judged);
   EXPECT_EQ(judged.error().code, Errc::untrusted);
   EXPECT_EQ(judged.error().message,
-            "github.com has shown an SSH host key that it has not published: "
+            "github.com presented an SSH host key that it has not published: "
             "SHA256:eUXGGm1YGsMAS7vkcx6JOJdOGHPem5gQp4taiCfCLB8 (ed25519)");
   EXPECT_NE(judged.error().hint.find("githubs-ssh-key-fingerprints"), std::string::npos);
 }

@@ -155,9 +155,9 @@ TEST(Ownership, ComposeIsNotAskedForAServiceThatAForeignContainerSeemsToBeOf) {
   const auto obstacle = foreign_obstacle({foreign}, {"db", "web"});
   ASSERT_TRUE(obstacle);
   EXPECT_EQ(obstacle->message,
-            "the container debug bears the labels of this stack's service web, but was not made "
+            "the container debug has the labels of this stack's service web, but was not created "
             "for it, and Compose would replace it");
-  EXPECT_EQ(obstacle->hint, "whoever made it can remove it: `docker rm -f debug`");
+  EXPECT_EQ(obstacle->hint, "if nobody needs it, remove it: `docker rm -f debug`");
   EXPECT_FALSE(foreign_obstacle({foreign}, {"db"}));
   Container uncounted = foreign;
   uncounted.is_counted = false;
@@ -229,12 +229,12 @@ TEST(Volumes, AreLostWhereAServiceRanWithThem) {
   EXPECT_EQ(made_anew({{"shop_data", "db"}}, rendering(R"({"services": {}})"), "shop"), Lost{});
   const LostVolume one{"shop_data", "db"};
   EXPECT_EQ(one.text(), "the volume shop_data, in which the service db keeps its data, is gone");
-  EXPECT_EQ(one.hint(), "restore it; or, if it may begin empty, `docker volume create shop_data`");
+  EXPECT_EQ(one.hint(), "restore it; or, if it may start empty, `docker volume create shop_data`");
   const Rendering elsewhere = rendering("{" + services + R"(, "volumes": {"data": {
     "name": "shop_data", "driver_opts": {"type": "nfs", "o": "addr=10.0.0.1,password=secret"}}}})");
   EXPECT_EQ(
       lost_volumes(release, elsewhere, {"shop_files"}).front().hint(),
-      "restore it; or, if it may begin empty, `docker volume create shop_data` with the driver "
+      "restore it; or, if it may start empty, `docker volume create shop_data` with the driver "
       "and the options that the compose file gives it");
 }
 

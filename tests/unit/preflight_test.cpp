@@ -36,7 +36,7 @@ struct Case {
   std::string name;
   std::string next;                        // the model
   std::vector<std::string> expected = {};  // "error NAME: message"
-  std::string current = {};                // the model; "": nothing was deployed
+  std::string current = {};                // the model; "": nothing has been deployed
   bool current_is_lost = false;            // it was, but its model cannot be read
   std::vector<Container> containers = {};
   std::vector<PortHolder> port_holders = {};
@@ -148,12 +148,12 @@ INSTANTIATE_TEST_SUITE_P(
         Case{.name = "ContainerNameOfAnother",
              .next = with_name,
              .expected = {"error container-name-taken: service web needs the container name "
-                          "grafana, which is held by a container that belongs to no project"},
+                          "grafana, which is used by a container that belongs to no project"},
              .containers = {named("grafana", "")}},
         Case{.name = "ContainerNameOfAnotherProject",
              .next = with_name,
              .expected = {"error container-name-taken: service web needs the container name "
-                          "grafana, which is held by a container of the project monitoring"},
+                          "grafana, which is used by a container of the project monitoring"},
              .containers = {named("grafana", "monitoring")}}),
     testing::PrintToStringParamName());
 
@@ -165,16 +165,15 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"KnownLate",
              R"({"services": {"web": {"healthcheck": {"test": "true", "interval": "5m"}}}})",
              {"warning health-known-late: the health of web is known 5m after its start at the "
-              "earliest: its gate waits so long, and then for gate.timeout"}},
+              "earliest: its gate waits until then, plus gate.timeout"}},
         Case{"KnownTooLate",
              R"({"services": {"web": {"healthcheck": {"test": "true", "interval": "24h"}}}})",
              {"error health-known-late: the health of web is known 1d after its start at the "
-              "earliest, and no gate waits that long"}},
+              "earliest, which is longer than any gate waits"}},
         Case{.name = "ByTheImage",
              .next = one_service,
              .expected = {"warning health-known-late: the health of web is known 5m after its "
-                          "start at the earliest: its gate waits so long, and then for "
-                          "gate.timeout"},
+                          "start at the earliest: its gate waits until then, plus gate.timeout"},
              .image_check = HealthCheck{std::chrono::minutes(5), {}, {}}},
         Case{.name = "NoneAtAll",
              .next = R"({"services": {"web": {"healthcheck": {"disable": true}}}})",
@@ -211,7 +210,7 @@ INSTANTIATE_TEST_SUITE_P(
              .built_images_missing = {"web"}},
         Case{.name = "StateDirectory",
              .next = one_service,
-             .expected = {"error state-directory: service web mounts /var/lib, which shows "
+             .expected = {"error state-directory: service web mounts /var/lib, which exposes "
                           "trimtab's own state directory"},
              .shown_state = {{"/var/lib", "service web mounts"}}},
         Case{.name = "SourceOfAMountMissing",
@@ -222,8 +221,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{.name = "FilesInTheWay",
              .next = one_service,
              .expected = {"error untracked-file-in-the-way: the commit has the file notes.txt, "
-                          "but /srv/shop has a different one of that name that Git does not "
-                          "track"},
+                          "but /srv/shop has a different, untracked file of that name"},
              .collisions = {"notes.txt"}},
         Case{.name = "AnotherProjectOfTheSameDirectory",
              .next = one_service,
@@ -260,13 +258,13 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Case{.name = "ProjectOfAnotherStack",
              .next = one_service,
-             .expected = {"error project-in-use: the project shop is that of the stack production" +
+             .expected = {"error project-in-use: the project shop belongs to the stack production" +
                           takes_over},
              .current = one_service,
              .holder = "production"},
         Case{.name = "ProjectThatRunsElsewhere",
              .next = one_service,
-             .expected = {"error project-in-use: the project shop is that of what runs from "
+             .expected = {"error project-in-use: the project shop belongs to what runs from "
                           "/home/ana/shop (shop-db-1)" +
                           takes_over},
              .foreign = {foreign("shop-db-1", "db", "/home/ana/shop"),
@@ -283,9 +281,9 @@ INSTANTIATE_TEST_SUITE_P(
              .running = {foreign("shop-adminer-1", "adminer", "/srv/shop")}},
         Case{.name = "ContainerThatComposeWouldReplace",
              .next = one_service,
-             .expected = {"error foreign-container: the container copy bears the labels of this "
-                          "stack's service web, but was not made for it, and Compose would replace "
-                          "it"},
+             .expected =
+                 {"error foreign-container: the container copy has the labels of this stack's "
+                  "service web, but was not created for it, and Compose would replace it"},
              .current = one_service,
              .foreign = {foreign("copy", "web", "/srv/shop")}},
         Case{.name = "ProjectInAFolderThatTheComposeFileNames",
@@ -337,7 +335,7 @@ const std::string database = R"({"services": {"db": {
     "ports": [{"target": 5432, "published": "5432", "protocol": "tcp"}]}},
   "volumes": {"data": {"name": "shop_data"}}})";
 const std::string unnamed(64, 'a');
-const std::string would_lose = ", which it would lose when it is taken over";
+const std::string would_lose = ", which would be lost by taking it over";
 
 INSTANTIATE_TEST_SUITE_P(
     TakingOver, Preflight,
@@ -421,10 +419,10 @@ TEST(TakingOver, NamesTheFileThatWouldBeMissing) {
   const Findings found = taken_over(input);
   ASSERT_EQ(found.size(), 3U);
   EXPECT_EQ(found[0].hint,
-            "shop-db-1 was started with /srv/shop/compose.override.yaml too: name it in `compose:` "
-            "of the stack's file, or write what it says into the compose file");
+            "shop-db-1 was started with /srv/shop/compose.override.yaml too: add it to `compose:` "
+            "in the stack's file, or add its content to the compose file");
   EXPECT_EQ(found[1].hint,
-            "write it into the compose file, switch its profile on with `profiles:` in the stack's "
+            "add it to the compose file, enable its profile with `profiles:` in the stack's "
             "file, or take it away by hand first");
   EXPECT_TRUE(found[2].hint.starts_with("shop-older-1 was started with /srv/shop/more/prod.yaml "))
       << found[2].hint;
@@ -574,7 +572,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Case{"Provider",
              R"({"services": {"db": {"provider": {"type": "awesome"}}}})",
-             {"error provider: service db has a `provider:`, a program to run here"}},
+             {"error provider: service db has a `provider:`, which is a program to run on this "
+              "host"}},
         Case{"Privileged",
              R"({"services": {"a": {"privileged": true}, "b": {"privileged": false}}})",
              {"warning privileged: service a is privileged"}},
@@ -598,7 +597,8 @@ INSTANTIATE_TEST_SUITE_P(
              .next = R"({"services": {"a": {"privileged": true, "provider": {}}}})",
              .expected = {"error unset-variable: the compose file uses the variable X, and "
                           "nothing sets it",
-                          "error provider: service a has a `provider:`, a program to run here",
+                          "error provider: service a has a `provider:`, which is a program to run "
+                          "on this host",
                           "warning privileged: service a is privileged"},
              .unset_variables = {"X"}}),
     testing::PrintToStringParamName());

@@ -96,7 +96,7 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"RestartsAgainAndAgain",
             {restarted(web, 7), db},
             {restarted(web, 10), db},
-            "on probation: web ended 3 times in 2.1 s"},
+            "on probation: web exited 3 times in 2.1 s"},
         Row{"RestartsTwice", {restarted(web, 7), db}, {restarted(web, 9), db}, ""},
         Row{"LacksMemory", {web, db}, {without_memory(exited(web, 137)), db}, ""},
         Row{"IsKilledByHand", {web, db}, {exited(web, 137), db}, ""},

@@ -101,7 +101,7 @@ TEST(Process, RunsInTheFolder) {
   const auto absent = await(run(pwd));
   ASSERT_FALSE(absent);
   EXPECT_EQ(absent.error().code, Errc::not_found);
-  EXPECT_NE(absent.error().message.find("no such folder"), std::string::npos);
+  EXPECT_NE(absent.error().message.find("no such directory"), std::string::npos);
 }
 
 TEST(Process, SaysThatAProgramIsNotInstalled) {
@@ -165,7 +165,7 @@ TEST(Process, StopsTheWholeGroupAtTheDeadline) {
   const auto exit = await(run(late));
   ASSERT_FALSE(exit);
   EXPECT_EQ(exit.error().code, Errc::timed_out);
-  EXPECT_EQ(exit.error().message, "sh did not end within 3 s and was stopped");
+  EXPECT_EQ(exit.error().message, "sh did not finish within 3 s and was stopped");
   const std::string child(trim(read_file(folder / "child").value()));
   EXPECT_TRUE(eventually([&] { return !alive(child); }));
 }

@@ -273,10 +273,11 @@ TEST(StackStatus, OfASystemdThatDoesNotAnswerIsTold) {
   input.intent = &intent;
   input.tip = &tip;
   input.unit_problem = "D-Bus does not answer";
-  EXPECT_EQ(stack_status_of(input),
-            (StackStatus{StackState::waiting,
-                         "nothing is done before systemd tells of the unit: D-Bus does not answer",
-                         "tried again until it does; `systemctl status dbus` may say more"}));
+  EXPECT_EQ(
+      stack_status_of(input),
+      (StackStatus{StackState::waiting,
+                   "nothing is done until systemd reports the unit's state: D-Bus does not answer",
+                   "retried until it does; `systemctl status dbus` may tell more"}));
 }
 
 // ---- What is told of containers -------------------------------------------------------------

@@ -265,7 +265,7 @@ TEST(InFlight, ATornOrForeignOneIsNeverFatal) {
       {"not JSON", "hello\n", "", true},
       {"of an unknown phase", dump_json(unknown_phase) + "\n", "", true},
       {"of another deployment", dump_json(other) + "\n", "", true},
-      {"of a release that is not there", of_none, "", true},
+      {"of a release that does not exist", of_none, "", true},
       // It is another version's to go on with.
       {"of a newer schema", dump_json(newer) + "\n", "", false, true},
   };
@@ -378,7 +378,7 @@ TEST(ReleaseRecord, IsWhatItsDeploymentsSay) {
        0,
        "1"},
       {"an operator could not", {first, {Kind::operator_rollback, 2, rolled_back}}, good, 1, "1"},
-      {"an operator went back to it",
+      {"an operator rolled back to it",
        {first, {Kind::operator_rollback, 2, good}, {Kind::operator_rollback, 1, good}},
        good,
        3,
@@ -1101,7 +1101,7 @@ TEST(Record, WhatAKillHasLeftOfAReleaseOrAFileGoes) {
   EXPECT_TRUE(fs::exists(store.release_directory(1)));
   EXPECT_FALSE(fs::exists(store.release_directory(2)));  // its writing was cut off
   EXPECT_TRUE(fs::exists(store.release_directory(3)));   // the unit boots from it
-  EXPECT_TRUE(fs::exists(store.release_directory(4)));   // its record is set aside for people
+  EXPECT_TRUE(fs::exists(store.release_directory(4)));   // its record is quarantined for people
   EXPECT_TRUE(fs::exists(store.release_directory(5)));   // none of trimtab's
   EXPECT_EQ(after.next_number(), 6);
 }
@@ -1233,8 +1233,8 @@ TEST(Rendering, ThatIsDamagedIsNotRead) {
            {"without services", "services: {}\n", "it has no services"},
            {"cut off", whole.substr(0, whole.find("  web")), "it lacks the service web"},
            {"without its end", whole.substr(0, whole.find("volumes: {")),
-            "it is not as it was written"},
-           {"edited", whole + "name: other\n", "it is not as it was written"},
+            "it was changed after it was written"},
+           {"edited", whole + "name: other\n", "it was changed after it was written"},
            {"binary", std::string("\0\xFF\xFE", 3), "it is not UTF-8"},
            {"nested too deep", std::string(200, '[') + std::string(200, ']'), "deep"},
        }) {

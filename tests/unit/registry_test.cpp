@@ -231,12 +231,12 @@ TEST(DockerConfig, SaysWhichEntryItCannotUse) {
   const struct {
     const char *config, *registry, *said;
   } rows[] = {
-      {R"({"credHelpers":{"ghcr.io":{"secret":7}}})", "ghcr.io", "no name"},
+      {R"({"credHelpers":{"ghcr.io":{"secret":7}}})", "ghcr.io", "not a name"},
       {R"({"auths":{"ghcr.io":{"auth":"secret!"}}})", "ghcr.io", "base64"},
       {R"({"auths":{"ghcr.io":{"auth":"c2VjcmV0"}}})", "ghcr.io", "user:password"},
       {R"({"auths":{"ghcr.io":{"auth":"OnNlY3JldA=="}}})", "ghcr.io", "user:password"},
       {R"({"auths":{"ghcr.io":{"password":"secret"}}})", "ghcr.io", "no user name"},
-      {R"({"auths":{"ghcr.io":"secret"}})", "ghcr.io", "no object"},
+      {R"({"auths":{"ghcr.io":"secret"}})", "ghcr.io", "not an object"},
   };
   for (const auto& row : rows) {
     const auto login = find_login(config_of(row.config), row.registry);
@@ -279,11 +279,15 @@ TEST(CredentialHelper, IsNotQuotedWhereItMayHaveSaidASecret) {
       {{1, 0, "no AWS\ncredentials\n", "debug"}, Errc::unavailable, ": no AWS credentials"},
       {{1, 0, R"({"Secret":"secret"})", ""}, Errc::unavailable, "(exit code 1)"},
       {{139, 11, "", ""}, Errc::unavailable, "(exit code 139)"},
-      {{0, 0, "", ""}, Errc::invalid, "with no login"},
-      {{0, 0, "secret", ""}, Errc::invalid, "with no login"},
-      {{0, 0, R"(["secret"])", ""}, Errc::invalid, "with no login"},
-      {{0, 0, R"({"Username":"","Secret":"secret"})", ""}, Errc::invalid, "with no login"},
-      {{0, 0, R"({"Username":"ana","Secret":""})", ""}, Errc::invalid, "with no login"},
+      {{0, 0, "", ""}, Errc::invalid, "something that is not a login"},
+      {{0, 0, "secret", ""}, Errc::invalid, "something that is not a login"},
+      {{0, 0, R"(["secret"])", ""}, Errc::invalid, "something that is not a login"},
+      {{0, 0, R"({"Username":"","Secret":"secret"})", ""},
+       Errc::invalid,
+       "something that is not a login"},
+      {{0, 0, R"({"Username":"ana","Secret":""})", ""},
+       Errc::invalid,
+       "something that is not a login"},
       {{0, 0, R"({"Username":"ana","Secret":"secret"})", "", true}, Errc::invalid, "no login"},
   };
   for (const auto& row : rows) {
@@ -431,27 +435,27 @@ TEST(RegistryErrors, SayWhatHappenedAndWhatToDo) {
        {429, {{"retry-after", "30"}}, R"({"message":"toomanyrequests"})"},
        false,
        Errc::unavailable,
-       "docker.io is asked too often (429) and asks to come back in 30 s: toomanyrequests"},
+       "docker.io limits the rate of requests (429) and asks to retry in 30 s: toomanyrequests"},
       {"nginx",
        {429, {{"Retry-After", "Wed, 21 Oct 2020 07:28:00 GMT"}}, ""},
        false,
        Errc::unavailable,
-       "docker.io is asked too often (429)"},
+       "docker.io limits the rate of requests (429)"},
       {"ghcr.io/a/b",
        {503, {}, "<html>busy</html>"},
        false,
        Errc::unavailable,
-       "ghcr.io has a problem of its own (503)"},
+       "ghcr.io has an internal problem (503)"},
       {"example.com/a/b",
        {200, {}, "<html>"},
        false,
        Errc::failed,
-       "example.com gives an answer that a registry does not give (200)"},
+       "example.com does not answer like a registry (200)"},
       {"example.com/a/b",
        {302, {}, ""},
        false,
        Errc::failed,
-       "example.com gives an answer that a registry does not give (302)"},
+       "example.com does not answer like a registry (302)"},
   };
   for (const auto& row : rows) {
     const auto error = refusal(image(row.image), row.response, row.login);
@@ -477,7 +481,7 @@ TEST(RegistryErrors, TellAWrongLoginFromNone) {
   EXPECT_NE(none.message.find("without a login"), std::string::npos);
   const auto busy = token_refusal(image("acme/backend"), "auth.docker.io", {500, {}, ""}, true);
   EXPECT_EQ(busy.code, Errc::unavailable);
-  EXPECT_EQ(busy.message, "auth.docker.io has a problem of its own (500)");
+  EXPECT_EQ(busy.message, "auth.docker.io has an internal problem (500)");
 }
 
 TEST(RegistryErrors, BoundAndCleanTheRegistrysWords) {

@@ -121,11 +121,11 @@ INSTANTIATE_TEST_SUITE_P(
         RollCase{"AnonymousVolume",
                  start_first + R"(, "volumes": [{"type": "volume", "target": "/cache"}])",
                  "recreate",
-                 "stop-first, since its anonymous volume at /cache stays with one container"},
+                 "stop-first, because its anonymous volume at /cache stays with one container"},
         RollCase{"VolumeThatTheImageDeclares",
                  start_first,
                  "recreate",
-                 "stop-first, since its image's volume at /data stays with one container",
+                 "stop-first, because its image's volume at /data stays with one container",
                  "",
                  {with_volume(running("api", "a1"), "/data", std::string(64, 'c'))}},
         RollCase{
@@ -143,28 +143,29 @@ INSTANTIATE_TEST_SUITE_P(
                  {with_volume(running("api", "a1"), "/data", "shop_up")}},
         RollCase{"DataOfADatabase",
                  start_first + R"(, "volumes": ["d:/var/lib/postgresql/data:rw"])", "recreate",
-                 "stop-first, since the data at /var/lib/postgresql/data has one server at a time"},
+                 "stop-first, because the data at /var/lib/postgresql/data can be used by one "
+                 "server at a time"},
         RollCase{"DataOfADatabaseThatIsOnlyRead",
                  start_first + R"(, "volumes": ["d:/var/lib/postgresql/data:ro"])", "roll"},
         RollCase{"ContainerName", start_first + R"(, "container_name": "api")", "recreate",
-                 "stop-first, since container_name allows one container only"},
+                 "stop-first, because container_name allows only one container"},
         RollCase{"PortOfTheHost",
                  start_first + R"(, "ports": [{"target": 80, "published": "8080"}])", "recreate",
-                 "stop-first, since one container only can have the host's port 8080"},
+                 "stop-first, because only one container can use the host port 8080"},
         RollCase{"AnyPortOfTheHost", start_first + R"(, "ports": [{"target": 80}])", "roll"},
         RollCase{"NetworkOfTheHost", start_first + R"(, "network_mode": "host")", "recreate",
-                 "stop-first, since network_mode: host gives both the same ports"},
+                 "stop-first, because network_mode: host makes both use the same ports"},
         RollCase{"AnotherServiceIsInItsNetwork", start_first, "recreate",
-                 "stop-first, since app shares its network",
+                 "stop-first, because app shares its network",
                  R"(, "app": {"image": "a", "network_mode": "service:api"})"},
         RollCase{"NetworkOfAnotherService", start_first + R"(, "network_mode": "service:vpn")",
                  "recreate",
-                 "stop-first, since network_mode: service:vpn gives both the same ports"},
+                 "stop-first, because network_mode: service:vpn makes both use the same ports"},
         RollCase{"FixedAddress",
                  start_first + R"(, "networks": {"default": {"ipv4_address": "10.0.0.9"}})",
-                 "recreate", "stop-first, since its network address is fixed"},
+                 "recreate", "stop-first, because its network address is fixed"},
         RollCase{"AwaitedJob", start_first, "recreate",
-                 "stop-first, since web waits until it has ended",
+                 "stop-first, because web waits for its exit",
                  R"(, "web": {"image": "w", "depends_on":
                     {"api": {"condition": "service_completed_successfully"}}})"},
         RollCase{"NothingRuns", start_first, "recreate", "", "", {exited("api", "a1")}},
@@ -228,8 +229,9 @@ TEST(StartFirst, NeedsTheMemoryForIt) {
     EXPECT_EQ(lines.empty(), row.action == Action::roll);
     if (lines.empty()) continue;
     EXPECT_EQ(plan.steps[0].risk, row.risk);
-    EXPECT_EQ(lines[0],
-              "api is replaced stop-first, since 200 MB of memory are needed and 200 MB are free");
+    EXPECT_EQ(
+        lines[0],
+        "api is replaced stop-first, because 200 MB of memory are needed and 200 MB are free");
   }
   Plan unknown;
   unknown.steps = {{"api", Action::roll, Risk::none, {"image"}}};
@@ -293,7 +295,7 @@ TEST(Reload, TakesTheRestartsPlaceForMountedFiles) {
   };
   for (const Row& row :
        {Row{"a proxy", proxy, running("proxy", "p1"), Action::reload},
-        Row{"one that does not run", proxy, exited("proxy", "p1"), Action::restart},
+        Row{"one that is not running", proxy, exited("proxy", "p1"), Action::restart},
         Row{"another service", R"("proxy": {"image": "acme/api"})", running("proxy", "p1"),
             Action::restart},
         Row{"one that asks for start-first",
@@ -350,9 +352,9 @@ TEST(ServiceSettings, MistakesAreFound) {
            {R"({"reload": {"sginal": "HUP"}})",
             "x-trimtab of service s: reload has an unknown key sginal"},
            {R"({"reload": {"signal": "KILL"}})",
-            "x-trimtab of service s: reload.signal is no signal to reload by: KILL"},
+            "x-trimtab of service s: reload.signal is not a signal for reloading: KILL"},
            {R"({"reload": {"check": "nginx -t"}})",
-            "x-trimtab of service s: reload.check is no list of words"},
+            "x-trimtab of service s: reload.check is not a list of words"},
            {R"({"reload": {}})", "x-trimtab of service s: reload is empty"},
            {R"({"reload": true})", "x-trimtab of service s: reload is not a mapping"},
            {R"([])", "x-trimtab of service s is not a mapping"},

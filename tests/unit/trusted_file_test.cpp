@@ -48,17 +48,17 @@ TEST_F(TrustedFile, IsOneThatNobodyElseCanChange) {
   } rows[] = {
       {"as it should be", [] {}, "", ""},
       {"read by others", [this] { ::chmod(file.c_str(), 0644); }, "",
-       "/etc/keys/shop cannot be trusted: it is open to other users than its owner; "
+       "/etc/keys/shop cannot be trusted: it is accessible to users other than its owner; "
        "run chmod 600 /etc/keys/shop"},
       {"written by the group", [this] { ::chmod(file.c_str(), 0620); },
-       "/etc/keys/shop cannot be trusted: it can be written by other users than its owner; "
+       "/etc/keys/shop cannot be trusted: it is writable by users other than its owner; "
        "run chmod go-w /etc/keys/shop",
-       "/etc/keys/shop cannot be trusted: it can be written by other users than its owner; "
+       "/etc/keys/shop cannot be trusted: it is writable by users other than its owner; "
        "run chmod go-w /etc/keys/shop"},
       {"in a directory that others write", [this] { ::chmod((folder / "etc").c_str(), 0777); },
-       "/etc/keys/shop cannot be trusted: /etc can be written by other users than its owner; "
+       "/etc/keys/shop cannot be trusted: /etc is writable by users other than its owner; "
        "run chmod go-w /etc",
-       "/etc/keys/shop cannot be trusted: /etc can be written by other users than its owner; "
+       "/etc/keys/shop cannot be trusted: /etc is writable by users other than its owner; "
        "run chmod go-w /etc"},
       {"in a directory like /tmp", [this] { ::chmod((folder / "etc").c_str(), 01777); }, "", ""},
       {"through a link of ours",
@@ -73,10 +73,10 @@ TEST_F(TrustedFile, IsOneThatNobodyElseCanChange) {
          fs::create_directory_symlink(folder / "real", folder / "etc");
          ::chmod((folder / "real/keys").c_str(), 0775);
        },
-       "/etc/keys/shop cannot be trusted: /real/keys can be written by other users than its "
-       "owner; run chmod go-w /real/keys",
-       "/etc/keys/shop cannot be trusted: /real/keys can be written by other users than its "
-       "owner; run chmod go-w /real/keys"},
+       "/etc/keys/shop cannot be trusted: /real/keys is writable by users other than its owner; "
+       "run chmod go-w /real/keys",
+       "/etc/keys/shop cannot be trusted: /real/keys is writable by users other than its owner; "
+       "run chmod go-w /real/keys"},
       {"a directory in its place",
        [this] {
          fs::remove(file);

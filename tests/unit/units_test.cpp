@@ -28,7 +28,7 @@ TEST(StackUnit, BootsWhatCurrentLinksToWithoutTheNetwork) {
   };
   const std::string start = compose("boot.yaml");
   EXPECT_EQ(stack_unit_text(shop()),
-            R"(# Written by trimtab for the stack shop, and put back where it is changed.
+            R"(# Written by trimtab for the stack shop, and restored if it is changed.
 # `systemctl edit` adds settings of your own in a file beside it.
 [Unit]
 Description=Docker Compose stack shop, kept by trimtab

@@ -113,7 +113,7 @@ Task<std::optional<PhaseOutcome>> assess(DeploymentRun& run, HookSettings hook, 
   const DeploymentDeps& deps = run.deps;
   Deployment& deployment = run.deployment;
   if (ran.run.problem.empty()) {
-    deps.progress.note("hook " + ran.run.name + " is done");
+    deps.progress.note("hook " + ran.run.name + " has finished");
     co_return std::nullopt;
   }
   const std::string what = "hook " + ran.run.name + " " + ran.run.problem;

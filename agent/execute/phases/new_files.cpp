@@ -92,7 +92,7 @@ Task<Result<void>> try_files_of(DeploymentRun& run, std::string service, Release
   if (!end && is_transient(end.error().code)) co_return end.error();
   if (!end) {
     // The check is repeated before the signal is sent.
-    run.deps.progress.note("the new files could not be tried: " + end.error().text());
+    run.deps.progress.note("the new files could not be checked: " + end.error().text());
     co_return Result<void>();
   }
   if (end->exit_code == 0) co_return Result<void>();

@@ -43,7 +43,7 @@ Task<PhaseOutcome> check_data(DeploymentRun& run, Release release) {
   if (!next) co_return outcome;
   input.next = &*next;
   const int fallback = run.deployment.fallback;
-  Result<Rendering> current = Error{Errc::not_found, "nothing was deployed", {}};
+  Result<Rendering> current = Error{Errc::not_found, "nothing has been deployed", {}};
   if (fallback != 0) current = co_await run.stack.rendering(fallback);
   if (current) input.current = &*current;
   const preflight::Findings findings = preflight::postgres_major(input);

@@ -25,8 +25,9 @@ Task<Result<void>> choose_readable_fallback(DeploymentRun& run) {
     const bool lost = !deps.compose.problem() && is_lost(deps.store, number, rendering.error());
     if (!lost || older == nullptr) co_return rendering.error();
     deployment.fallback = older->number;
-    const std::string notice = "it could not go back to release " + std::to_string(number) +
-                               ", but to release " + std::to_string(deployment.fallback) + ": " +
+    const std::string notice = "it could not be rolled back to release " + std::to_string(number) +
+                               ", but was rolled back to release " +
+                               std::to_string(deployment.fallback) + ": " +
                                rendering.error().text();
     deps.progress.note(notice);
     add_notice(deployment, notice);

@@ -12,7 +12,7 @@ namespace {
 Task<Result<void>> tell_of_edits(DeploymentRun& run, SwitchReport report) {
   if (report.local_edits.empty()) co_return Result<void>();
   const DeploymentDeps& deps = run.deps;
-  const std::string notice = "edits made by hand in " + deps.settings.directory.string() + " (" +
+  const std::string notice = "local edits in " + deps.settings.directory.string() + " (" +
                              join(report.local_edits, ", ") + ") were saved as " +
                              report.saved_patch.string();
   deps.progress.note(notice);

@@ -11,7 +11,8 @@ Findings bind_source_missing(const Input& input) {
     finding.cause = FailureCause::host;
     finding.subject = source;
     finding.message = "a service mounts " + source + ", which does not exist";
-    finding.hint = "create it on this server or commit it; Docker would mount an empty folder";
+    finding.hint =
+        "create it on this server or commit it; otherwise Docker would mount an empty directory";
     findings.push_back(std::move(finding));
   }
   return findings;

@@ -29,19 +29,19 @@ Findings certificates(const Input& input) {
       const std::string or_else =
           file.may_be_made
               ? ", or write `certs: {self_signed_until_issued: true}` into the stack's file"
-              : "; a self-signed one is made in the stack's directory alone";
+              : "; a self-signed one is only created in the stack's directory";
       findings.push_back(finding(file, who + " is missing",
                                  "put it and " + file.key + " there" + or_else, Severity::error));
     } else if (!file.missing && !file.found) {
       findings.push_back(
           finding(file, who + " cannot be used: " + file.problem, "repair it", Severity::error));
     } else if (file.found && file.found->expires_at <= input.now) {
-      findings.push_back(finding(file, who + " has ended at " + format_time(file.found->expires_at),
+      findings.push_back(finding(file, who + " expired at " + format_time(file.found->expires_at),
                                  "renew it", Severity::warning));
     } else if (file.found && !file.found->self_signed &&
                file.found->expires_at <= input.now + soon) {
-      findings.push_back(finding(file, who + " ends at " + format_time(file.found->expires_at),
-                                 "see why it was not renewed", Severity::warning));
+      findings.push_back(finding(file, who + " expires at " + format_time(file.found->expires_at),
+                                 "find out why it was not renewed", Severity::warning));
     }
   }
   return findings;

@@ -16,11 +16,11 @@ Findings container_name_taken(const Input& input) {
     finding.name = "container-name-taken";
     finding.cause = FailureCause::host;
     finding.message = "service " + service + " needs the container name " + name +
-                      ", which is held by a container " +
+                      ", which is used by a container " +
                       (holder->project.empty() ? "that belongs to no project"
                                                : "of the project " + holder->project);
     finding.hint = "`docker rename " + name + " OTHER` or `docker rm " + name +
-                   "` frees it, or take `container_name` out of the compose file";
+                   "` frees it; or remove `container_name` from the compose file";
     findings.push_back(std::move(finding));
   }
   return findings;

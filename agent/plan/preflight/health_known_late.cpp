@@ -21,10 +21,10 @@ Findings health_known_late(const Input& input) {
                       " after its start at the earliest";
     finding.hint = "give its health check a shorter `interval`";
     if (known > max_health_wait) {
-      finding.message += ", and no gate waits that long";
+      finding.message += ", which is longer than any gate waits";
     } else {
       finding.severity = PreflightFinding::Severity::warning;
-      finding.message += ": its gate waits so long, and then for gate.timeout";
+      finding.message += ": its gate waits until then, plus gate.timeout";
     }
     findings.push_back(std::move(finding));
   }

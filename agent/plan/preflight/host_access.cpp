@@ -25,8 +25,9 @@ Findings host_access(const Input& input) {
     const Json& service = input.next->service(name);
     const std::string who = "service " + name;
     if (service.contains("provider")) {
-      add(findings, Severity::error, "provider", who + " has a `provider:`, a program to run here",
-          "take it out of the compose file");
+      add(findings, Severity::error, "provider",
+          who + " has a `provider:`, which is a program to run on this host",
+          "remove it from the compose file");
     }
     if (json_bool(service, "privileged")) {
       add(findings, Severity::warning, "privileged", who + " is privileged", "is that needed?");

@@ -34,12 +34,12 @@ Findings other_project(const Input& input) {
     }
   }
   Findings findings;
-  for (const auto& [other, folder] : others) {
+  for (const auto& [other, directory] : others) {
     PreflightFinding finding;
     finding.name = "other-project";
     finding.cause = FailureCause::host;
     finding.subject = other;
-    finding.message = "a project named " + other + " already runs from " + folder +
+    finding.message = "a project named " + other + " already runs from " + directory +
                       ", and this stack would start as " + input.project + " with empty volumes";
     finding.hint = "write `project: " + other + "` into the stack's file to take it over";
     findings.push_back(std::move(finding));

@@ -10,7 +10,7 @@ PreflightFinding in_use(const Input& input, const std::string& by) {
   finding.name = "project-in-use";
   finding.cause = FailureCause::host;
   finding.subject = by;
-  finding.message = "the project " + input.project + " is that of " + by +
+  finding.message = "the project " + input.project + " belongs to " + by +
                     ": this stack would take over its containers and volumes";
   finding.hint = "write `project:` with a name of its own into this stack's file";
   return finding;
@@ -30,8 +30,8 @@ Findings project_in_use(const Input& input) {
     }
   }
   Findings findings;
-  for (const auto& [folder, name] : elsewhere) {
-    findings.push_back(in_use(input, "what runs from " + folder + " (" + name + ")"));
+  for (const auto& [directory, name] : elsewhere) {
+    findings.push_back(in_use(input, "what runs from " + directory + " (" + name + ")"));
   }
   return findings;
 }

@@ -44,12 +44,12 @@ void check_reload(const Json& reload, const std::string& where, Findings& findin
       return word.is_string() && !word.get<std::string>().empty();
     });
     if (check.empty() || !words) {
-      add(findings, where + ".check is no list of words", "write it like `check: [nginx, -t]`");
+      add(findings, where + ".check is not a list of words", "write it like `check: [nginx, -t]`");
     }
   }
   const std::string signal = json_string(reload, "signal", reload.contains("signal") ? "" : "HUP");
   if (!is_signal_name(signal)) {
-    add(findings, where + ".signal is no signal to reload by: " + printable(signal),
+    add(findings, where + ".signal is not a signal for reloading: " + printable(signal),
         "write its name, like `signal: HUP`");
   }
 }

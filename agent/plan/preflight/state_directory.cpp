@@ -8,8 +8,8 @@ Findings state_directory(const Input& input) {
   for (const auto& [path, who] : input.shown_state) {
     PreflightFinding finding;
     finding.name = "state-directory";
-    finding.message = who + " " + path + ", which shows trimtab's own state directory";
-    finding.hint = "mount another directory: it has the secrets of all stacks";
+    finding.message = who + " " + path + ", which exposes trimtab's own state directory";
+    finding.hint = "mount another directory: this one contains the secrets of all stacks";
     findings.push_back(std::move(finding));
   }
   return findings;

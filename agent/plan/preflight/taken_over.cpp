@@ -7,12 +7,12 @@
 namespace trimtab::preflight {
 namespace {
 
-constexpr const char* would_lose = ", which it would lose when it is taken over";
-constexpr const char* write_it = "write it into the compose file, or take it away by hand first";
+constexpr const char* would_lose = ", which would be lost by taking it over";
+constexpr const char* write_it = "add it to the compose file, or remove it manually first";
 
 // docker-compose 1.29 records file names as they were passed to it.
-std::string absolute(const std::string& path, const std::string& folder) {
-  return (std::filesystem::path(folder) / path).lexically_normal().string();
+std::string absolute(const std::string& path, const std::string& directory) {
+  return (std::filesystem::path(directory) / path).lexically_normal().string();
 }
 
 bool is_up(const Container& container) {
@@ -36,7 +36,7 @@ PreflightFinding lost(const Container& container, const Input& input, std::strin
         [&](const std::string& known) { return file == absolute(known, input.directory); });
     if (is_known) continue;
     finding.hint = container.name + " was started with " + file +
-                   " too: name it in `compose:` of the stack's file, or write what it says into " +
+                   " too: add it to `compose:` in the stack's file, or add its content to " +
                    "the compose file";
   }
   return finding;
@@ -46,7 +46,7 @@ PreflightFinding lost_service(const Container& container, const Input& input) {
   return lost(container, input, "service-lost",
               "the service " + container.service + " (" + container.name +
                   ") runs, and would not be in the release",
-              "write it into the compose file, switch its profile on with `profiles:` in the "
+              "add it to the compose file, enable its profile with `profiles:` in the "
               "stack's file, or take it away by hand first");
 }
 

@@ -10,7 +10,7 @@ Findings untracked_collision(const Input& input) {
     finding.cause = FailureCause::host;
     finding.subject = path;
     finding.message = "the commit has the file " + path + ", but " + input.directory +
-                      " has a different one of that name that Git does not track";
+                      " has a different, untracked file of that name";
     finding.hint = "move one of the two away";
     findings.push_back(std::move(finding));
   }

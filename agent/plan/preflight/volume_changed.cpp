@@ -46,13 +46,13 @@ Findings volume_changed(const Input& input) {
                                     "the volume " + key + " would be " + to + " instead of " +
                                         from + ", without the data in it",
                                     "write `name: " + from +
-                                        "`, or move the data by hand and declare " + to +
+                                        "`, or move the data manually and declare " + to +
                                         " beside it, under another name in the compose file"));
     } else if (!is_external(after[key]) && options_of(item.value()) != options_of(after[key])) {
       findings.push_back(finding_of(
           "volume-changed", PreflightFinding::Severity::error,
           "the definition of the volume " + key + " changed, which would delete the data in it",
-          "give the new volume another name, or move the data by hand first"));
+          "give the new volume another name, or move the data manually first"));
     }
   }
   return findings;
