@@ -47,7 +47,7 @@ StackStatus status_of_rejection(const Release& release, const Rejection& rejecti
                                 std::optional<std::chrono::milliseconds> again) {
   const std::string& hint = rejection.failure.hint;
   const std::string next = again ? "evaluated again in " + human_duration(*again)
-                                 : "once it is corrected, it is tried again by itself";
+                                 : "it is retried automatically once this is corrected";
   return StackStatus{StackState::failed,
                      short_commit(release.commit) + " is rejected: " + rejection.failure.reason,
                      hint + (hint.empty() ? "" : "; ") + next};

@@ -520,11 +520,11 @@ TEST(Rejection, SaysWhenItIsLookedAtAgain) {
   const Rejection bare = rejection_of(release, {finding});
   EXPECT_EQ(status_of_rejection(release, bare, seconds(30)),
             (StackStatus{StackState::failed, "b is rejected: port-taken of 80",
-                         "looked at again in 30 s"}));
+                         "evaluated again in 30 s"}));
   finding.hint = "stop it";
   const Rejection hinted = rejection_of(release, {finding});
   EXPECT_EQ(status_of_rejection(release, hinted, std::nullopt).next,
-            "stop it; once it is corrected, it is tried again by itself");
+            "stop it; it is retried automatically once this is corrected");
 }
 
 TEST(ImageWait, AsksLessAndLessOftenUntilItsEnd) {

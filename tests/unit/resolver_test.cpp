@@ -145,7 +145,7 @@ TEST_F(Resolver, ANameWithoutAnAnswerHoldsUpNoOther) {
   run_until([&] { return silent.has_value(); });
   ASSERT_TRUE(silent);
   EXPECT_EQ(silent->error().code, Errc::unavailable);
-  EXPECT_EQ(silent->error().message.find("cannot find the address of registry.silent.test: "), 0U)
+  EXPECT_EQ(silent->error().message.find("cannot resolve registry.silent.test: "), 0U)
       << silent->error().text();
 }
 
