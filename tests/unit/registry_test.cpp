@@ -288,7 +288,9 @@ TEST(CredentialHelper, IsNotQuotedWhereItMayHaveSaidASecret) {
       {{0, 0, R"({"Username":"ana","Secret":""})", ""},
        Errc::invalid,
        "something that is not a login"},
-      {{0, 0, R"({"Username":"ana","Secret":"secret"})", "", true}, Errc::invalid, "no login"},
+      {{0, 0, R"({"Username":"ana","Secret":"secret"})", "", true},
+       Errc::invalid,
+       "is not a login"},
   };
   for (const auto& row : rows) {
     const auto login = parse_helper_answer("pass", "ghcr.io", row.exit);
