@@ -44,11 +44,12 @@ void check_git(const GitSettings& git, Document& document) {
   }
   if (transport == GitTransport::http && !is_loopback_url(git.url)) {
     const bool sends_token = document.has("git.token_file");
-    document.report_key(
-        "git.url", sends_token ? "http:// would send the token unencrypted; use https://"
-                               : "http:// is not encrypted: whoever is on the way could deploy "
-                                 "anything as root; use https:// (git.ca_file trusts a "
-                                 "certificate of your own) or SSH");
+    document.report_key("git.url",
+                        sends_token
+                            ? "http:// would send the token unencrypted; use https://"
+                            : "http:// is not encrypted: anybody on the network path could deploy "
+                              "anything as root; use https:// (git.ca_file trusts a "
+                              "certificate of your own) or SSH");
   }
 }
 

@@ -358,10 +358,11 @@ TEST_F(Config, UnencryptedTransportIsAnErrorExceptToThisHost) {
   write("stacks.d/near.yaml", "git: {url: \"http://127.0.0.2:8080/shop.git\"}\n");
   write("stacks.d/far.yaml", "git: {url: \"http://127.0.0.1.example.org/shop.git\"}\n");
   const LoadResult result = load_config(directory_);
-  EXPECT_EQ(lines(result),
-            Lines{"stacks.d/far.yaml:1:7: http:// is not encrypted: whoever is on the way could "
-                  "deploy anything as root; use https:// (git.ca_file trusts a certificate of your "
-                  "own) or SSH"});
+  EXPECT_EQ(
+      lines(result),
+      Lines{"stacks.d/far.yaml:1:7: http:// is not encrypted: anybody on the network path could "
+            "deploy anything as root; use https:// (git.ca_file trusts a certificate of your "
+            "own) or SSH"});
   ASSERT_EQ(result.stacks.size(), 1U);
   EXPECT_EQ(result.stacks[0].name, "near");
 }
