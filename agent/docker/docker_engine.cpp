@@ -175,39 +175,60 @@ Task<Result<http::Response>> DockerEngine::send(http::Request request,
   co_return response;
 }
 
-Task<Result<http::Response>> DockerEngine::call(std::string method, std::string path,
+Task<Result<http::Response>> DockerEngine::call(http::Request request,
                                                 SteadyClock::duration timeout) {
   for (bool first = true;; first = false) {
     auto prefix = co_await version_prefix();
     if (!prefix) co_return prefix.error();
-    http::Request request;
-    request.method = method;
-    request.target = *prefix + path;
-    auto response = co_await send(std::move(request), timeout);
+    http::Request versioned = request;
+    versioned.target = *prefix + request.target;
+    auto response = co_await send(std::move(versioned), timeout);
     const bool replaced = response && is_version_refusal(response->status, response->body);
     if (!replaced || !first) co_return response;
     version_.reset();
   }
 }
 
+Task<Result<http::Response>> DockerEngine::call(std::string method, std::string path,
+                                                SteadyClock::duration timeout) {
+  http::Request request;
+  request.method = std::move(method);
+  request.target = std::move(path);
+  return call(std::move(request), timeout);
+}
+
+Task<Result<http::Response>> DockerEngine::post(std::string path, Json body) {
+  http::Request request;
+  request.method = "POST";
+  request.target = std::move(path);
+  request.headers.emplace_back("Content-Type", "application/json");
+  request.body = dump_json(body);
+  return call(std::move(request), call_timeout);
+}
+
 Task<Result<http::Response>> DockerEngine::stream(http::Request request, SteadyClock::duration idle,
                                                   std::function<void()> on_open,
                                                   http::OnChunk on_chunk) {
-  auto prefix = co_await version_prefix();
-  if (!prefix) co_return prefix.error();
-  request.target = *prefix + request.target;
-  const Result<void> may = co_await may_connect();
-  if (!may) co_return may.error();
   http::Endpoint endpoint;
   endpoint.unix_path = socket_path_;
   http::Connection connection(std::move(endpoint));
   http::Limits limits;
   limits.timeout = idle == never ? call_timeout : idle;
-  auto response = co_await connection.stream(std::move(request), limits, idle, std::move(on_open),
-                                             std::move(on_chunk));
-  if (!response) co_return unreachable(response.error());
-  if (is_version_refusal(response->status, response->body)) version_.reset();
-  co_return response;
+  for (bool first = true;; first = false) {
+    auto prefix = co_await version_prefix();
+    if (!prefix) co_return prefix.error();
+    http::Request versioned = request;
+    versioned.target = *prefix + request.target;
+    const Result<void> may = co_await may_connect();
+    if (!may) co_return may.error();
+    auto response =
+        co_await connection.stream(std::move(versioned), limits, idle, on_open, on_chunk);
+    if (!response) co_return unreachable(response.error());
+    // It has opened no stream then, and nothing was done.
+    const bool replaced = is_version_refusal(response->status, response->body);
+    if (!replaced || !first) co_return response;
+    version_.reset();
+  }
 }
 
 Task<Result<Json>> DockerEngine::get(std::string path, std::string what) {
@@ -429,14 +450,8 @@ Task<Result<int>> DockerEngine::exec(ExecRequest request,
   for (const auto& [name, value] : request.environment) {
     wanted["Env"].push_back(name + "=" + value);
   }
-  auto prefix = co_await version_prefix();
-  if (!prefix) co_return prefix.error();
-  http::Request create;
-  create.method = "POST";
-  create.target = *prefix + "/containers/" + path_encode(request.container) + "/exec";
-  create.headers.emplace_back("Content-Type", "application/json");
-  create.body = dump_json(wanted);
-  auto created = co_await send(std::move(create), call_timeout);
+  std::string path = "/containers/" + path_encode(request.container) + "/exec";
+  auto created = co_await post(std::move(path), std::move(wanted));
   if (!created) co_return created.error();
   if (created->status != 201) co_return engine_error(what, created->status, created->body);
   auto made = parse_json(created->body);
@@ -548,30 +563,22 @@ Task<Result<TrialEnd>> DockerEngine::perform_trial(ThrowawayRequest request) {
   const std::string what = "cannot run " + join(request.argv, " ");
   auto like = co_await inspect(request.like);
   if (!like) co_return like.error();
-  auto prefix = co_await version_prefix();
-  if (!prefix) co_return prefix.error();
-  http::Request create;
-  create.method = "POST";
-  create.target = *prefix + "/containers/create?name=" + http::percent_encode(request.name);
-  create.headers.emplace_back("Content-Type", "application/json");
-  create.body = dump_json(trial_container(*like, request));
-  auto created = co_await send(std::move(create), call_timeout);
+  std::string path = "/containers/create?name=" + http::percent_encode(request.name);
+  auto created = co_await post(std::move(path), trial_container(*like, request));
   if (!created) co_return created.error();
   if (created->status != 201) co_return engine_error(what, created->status, created->body);
   const std::vector<std::string> networks = networks_joined_by(*like);
   for (std::size_t i = 1; i < networks.size(); ++i) {
-    http::Request connect;
-    connect.method = "POST";
-    connect.target = *prefix + "/networks/" + path_encode(networks[i]) + "/connect";
-    connect.headers.emplace_back("Content-Type", "application/json");
-    connect.body = dump_json(Json{{"Container", request.name}});
-    auto connected = co_await send(std::move(connect), call_timeout);
+    path = "/networks/" + path_encode(networks[i]) + "/connect";
+    Json member = Json::object();
+    member["Container"] = request.name;
+    auto connected = co_await post(std::move(path), std::move(member));
     if (!connected) co_return connected.error();
     if (connected->status != 200) co_return engine_error(what, connected->status, connected->body);
   }
   auto started = co_await start(request.name);
   if (!started) co_return started.error().context(what);
-  std::string path = "/containers/" + path_encode(request.name) + "/wait";
+  path = "/containers/" + path_encode(request.name) + "/wait";
   const SteadyClock::time_point deadline = SteadyClock::now() + request.timeout;
   auto waited = co_await call("POST", std::move(path), request.timeout);
   if (!waited && SteadyClock::now() >= deadline) {

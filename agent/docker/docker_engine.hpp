@@ -59,8 +59,10 @@ class DockerEngine final : public Docker {
   Task<Result<http::Response>> send(http::Request request, SteadyClock::duration timeout);
   // Sends a request below the version prefix. If the Engine refuses the version, renegotiates and
   // retries once.
+  Task<Result<http::Response>> call(http::Request request, SteadyClock::duration timeout);
   Task<Result<http::Response>> call(std::string method, std::string path,
                                     SteadyClock::duration timeout);
+  Task<Result<http::Response>> post(std::string path, Json body);
   // Returns the JSON response to a GET. `what` begins the text of an error.
   Task<Result<Json>> get(std::string path, std::string what);
   Task<Result<Json>> inspect(std::string container);
@@ -69,7 +71,7 @@ class DockerEngine final : public Docker {
                             SteadyClock::duration timeout);
   // `verb` is stop or restart. The timeout allows for the container's own stop grace period.
   Task<Result<void>> stop_gracefully(std::string container, std::string verb);
-  // Streams a response on a connection of its own.
+  // Streams a response on a connection of its own; as call() where the Engine refuses the version.
   Task<Result<http::Response>> stream(http::Request request, SteadyClock::duration idle,
                                       std::function<void()> on_open, http::OnChunk on_chunk);
   Task<Result<TrialEnd>> perform_trial(ThrowawayRequest request);
