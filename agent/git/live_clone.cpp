@@ -3,12 +3,15 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <ctime>
 
 #include "agent/git/git_child.hpp"
 #include "agent/git/ref_files.hpp"
 #include "common/confined_directory.hpp"
 #include "common/disk_thread.hpp"
+#include "common/fd_io.hpp"
 #include "common/files.hpp"
 #include "common/text.hpp"
 
@@ -180,15 +183,41 @@ Task<Result<void>> give_objects(CloneUpdate update, const ConfinedDirectory* liv
   co_return co_await on_disk_thread(put);
 }
 
-// A running git holds a ref's lock only for a moment. A lock that is older than this was left by a
-// killed git.
+// A running git holds a ref's lock for a moment, and on a slow host for some seconds more.
 constexpr auto lock_timeout = std::chrono::seconds(2);
+constexpr auto longest_held = std::chrono::minutes(10);
 
-// Writes HEAD or a ref's file under the lock file that Git itself uses.
-Task<Result<void>> write_ref(const ConfinedDirectory* live, std::string name, std::string content) {
+// Whether nobody holds the lock any more: it is older than this start of the host, older than any
+// git holds one, or what this daemon wrote before it was killed.
+bool is_abandoned(const ConfinedDirectory& live, const fs::path& lock, const std::string& content) {
+  const auto status = live.status(lock);
+  if (!status) return false;
+  struct timespec uptime {};
+  ::clock_gettime(CLOCK_BOOTTIME, &uptime);
+  const auto age = std::chrono::system_clock::now() -
+                   std::chrono::system_clock::from_time_t(status->st_mtim.tv_sec);
+  if (age > std::min<std::chrono::seconds>(longest_held, std::chrono::seconds(uptime.tv_sec))) {
+    return true;
+  }
+  const auto file = live.read(lock);
+  if (!file) return false;
+  const Result<std::string> text = read_all(file->get(), lock, content.size());
+  return text && *text == content;
+}
+
+// Writes HEAD or a ref's file under the lock file that Git itself uses. If a git holds it, the ref
+// stays as it is; the next deployment moves it.
+Task<Result<void>> write_ref(const ConfinedDirectory* live, std::string name, std::string value) {
   const fs::path file = fs::path(".git") / name;
   const fs::path lock = file.string() + ".lock";
-  const auto create = [&] { return live->create_file(lock, content + "\n"); };
+  const std::string content = value + "\n";
+  const auto create = [&] {
+    Result<void> made = live->create_file(lock, content);
+    const bool is_held = !made && made.error().code == Errc::conflict;
+    if (!is_held || !is_abandoned(*live, lock, content)) return made;
+    made = live->remove(lock);
+    return made ? live->create_file(lock, content) : made;
+  };
   auto locked = co_await on_disk_thread(create);
   const SteadyClock::time_point deadline = SteadyClock::now() + lock_timeout;
   while (!locked && locked.error().code == Errc::conflict && SteadyClock::now() < deadline) {
@@ -197,8 +226,11 @@ Task<Result<void>> write_ref(const ConfinedDirectory* live, std::string name, st
     locked = co_await on_disk_thread(create);
   }
   if (!locked && locked.error().code == Errc::conflict) {
-    if (auto removed = live->remove(lock); !removed) co_return removed.error();
-    locked = co_await on_disk_thread(create);
+    co_return Error{
+        Errc::conflict,
+        (live->path() / lock).string() +
+            " is there: a git that runs holds it, and the clone's refs stay as they are",
+        "they move with the next deployment; if no git runs there, remove the file"};
   }
   if (!locked) co_return locked.error();
   auto written = live->rename(lock, file);

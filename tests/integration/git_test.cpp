@@ -752,6 +752,40 @@ TEST_F(GitOnDisk, GivesWhatItWritesToTheOwnerOfTheDirectory) {
   EXPECT_EQ(git(live, {"status", "--porcelain"}), "?? theirs");
 }
 
+// A lock of a git that runs stays, however slow the host is; the files are deployed regardless.
+TEST_F(GitOnDisk, TakesNoLockFromAGitThatRuns) {
+  const std::string own = "ref: refs/heads/production\n";
+  const struct {
+    const char* name;
+    std::string lock;
+    std::chrono::seconds age;
+    bool is_taken;
+  } rows[] = {
+      {"a git that began just now", "", std::chrono::seconds(0), false},
+      {"a git on a slow host", "ref: refs/heads/other\n", std::chrono::seconds(30), false},
+      {"a git that was killed", "ref: refs/heads/other\n", std::chrono::hours(24 * 365), true},
+      {"this daemon, when it was killed", own, std::chrono::seconds(1), true},
+  };
+  put(developer / "a", "1");
+  const std::string first = developer.push("one");
+  git(folder.path(), {"clone", "-q", developer.bare().string(), live.string()});
+  put(developer / "a", "2");
+  const std::string second = developer.push("two");
+  const fs::path lock = live / ".git/HEAD.lock";
+  for (const auto& row : rows) {
+    git(live, {"checkout", "-q", "--detach", first});
+    put(lock, row.lock);
+    fs::last_write_time(lock, fs::file_time_type::clock::now() - row.age);
+    auto repository = program();
+    fetch(repository);
+    bring(repository, first, second);
+    EXPECT_EQ(content(live / "a"), "2") << row.name;
+    EXPECT_EQ(present(lock), !row.is_taken) << row.name;
+    EXPECT_EQ(content(live / ".git/HEAD") == own, row.is_taken) << row.name;
+    fs::remove(lock);
+  }
+}
+
 // Over the network
 
 class GitOverNetwork : public testing::Test {
