@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
+#include <optional>
 #include <utility>
 
 #include "common/task_scope.hpp"
@@ -13,19 +13,27 @@ namespace {
 constexpr std::size_t max_backlog = 4 * 1024 * 1024;
 constexpr auto follow_interval = std::chrono::seconds(1);
 
+// A container and its start: a container that is started again continues its log, but a reader ends
+// when the container does.
+using Run = std::pair<std::string, WallTime>;
+
+// The reader of a run.
+struct RunReader {
+  std::optional<SteadyClock::time_point> ended_at;
+  bool is_final = false;  // it ended for a reason that stays
+};
+
 // Lines that were read from containers but not yet sent to the client.
 struct Backlog {
   explicit Backlog(asio::any_io_executor executor) : wake(std::move(executor)) {}
   std::string text;
   std::size_t readers = 0;
-  // Container and its start: a container that is started again continues its log, but a reader ends
-  // when the container does.
-  std::set<std::pair<std::string, WallTime>> read;
+  std::map<Run, RunReader> runs;
   std::map<std::string, WallTime> read_until;  // by container, once a reader of it has ended
   WakeEvent wake;
 };
 
-Task<void> read_log(Docker* docker, std::string id, std::string prefix, LogRange range, bool follow,
+Task<void> read_log(Docker* docker, Run run, std::string prefix, LogRange range, bool follow,
                     Backlog* backlog) {
   bool full = false;
   std::function<bool(std::string_view)> on_line = [backlog, &full,
@@ -35,13 +43,21 @@ Task<void> read_log(Docker* docker, std::string id, std::string prefix, LogRange
     full = backlog->text.size() >= max_backlog;
     return !full;
   };
+  const std::string id = run.first;
   const Result<void> ended = co_await docker->follow_logs(id, range, follow, on_line);
   backlog->read_until[id] = wall_now();
-  if (!ended) backlog->text += prefix + " | (the log ends here: " + ended.error().message + ")\n";
+  const bool goes_on = follow && !full && (ended || ended.error().code == Errc::unavailable);
+  if (!ended) {
+    backlog->text += prefix + " | (the log " + (goes_on ? "breaks off" : "ends") +
+                     " here: " + ended.error().message + ")\n";
+  }
   if (full) {
     backlog->text += prefix + " | (the log ends here: it is written faster than it is read; " +
                      "ask for fewer lines, or for one service)\n";
   }
+  RunReader& reader = backlog->runs[run];
+  reader.ended_at = SteadyClock::now();
+  reader.is_final = !goes_on;
   --backlog->readers;
   backlog->wake.notify();
 }
@@ -60,21 +76,40 @@ WallTime end_of_what_was_read(const Backlog& backlog, const Container& container
                                            : std::min(end_of_last_run, until->second);
 }
 
-void read_new(const std::vector<Container>& containers, bool is_first, const LogRequest& request,
-              Docker* docker, TaskGroup* readers, Backlog* backlog) {
+// What is to be read of a container that was looked at since `looked_at`, if anything.
+std::optional<LogRange> range_to_read(const Container& container, SteadyClock::time_point looked_at,
+                                      bool is_first, int tail, const Backlog& backlog) {
+  if (is_first) return LogRange{tail, {}};
+  if (container.started_at == WallTime()) return std::nullopt;
+  LogRange range{max_log_tail, {}};
+  const auto known = backlog.runs.find(Run(container.id, container.started_at));
+  if (known == backlog.runs.end()) {
+    if (container.finished_at != WallTime()) range.since = end_of_what_was_read(backlog, container);
+    return range;
+  }
+  // Docker dropped the stream, as when it is restarted under containers that run on.
+  const RunReader& reader = known->second;
+  const bool was_dropped = container.state == ContainerState::running && reader.ended_at &&
+                           *reader.ended_at < looked_at && !reader.is_final;
+  if (!was_dropped) return std::nullopt;
+  range.since = backlog.read_until.at(container.id);
+  return range;
+}
+
+void read_new(const std::vector<Container>& containers, SteadyClock::time_point looked_at,
+              bool is_first, const LogRequest& request, Docker* docker, TaskGroup* readers,
+              Backlog* backlog) {
   for (const Container& container : containers) {
-    const bool was_started = container.started_at != WallTime();
-    if (!is_wanted(request, container) || (!is_first && !was_started)) continue;
-    if (!backlog->read.emplace(container.id, container.started_at).second) continue;
+    if (!is_wanted(request, container)) continue;
+    const auto range = range_to_read(container, looked_at, is_first, request.tail, *backlog);
+    if (!range) continue;
+    Run run(container.id, container.started_at);
+    backlog->runs[run] = RunReader();
     std::string prefix = container.service;
     if (container.number > 1) prefix += "-" + std::to_string(container.number);
-    LogRange range{is_first ? request.tail : max_log_tail, {}};
-    if (!is_first && container.finished_at != WallTime()) {
-      range.since = end_of_what_was_read(*backlog, container);
-    }
     ++backlog->readers;
-    readers->spawn(
-        "logs", read_log(docker, container.id, std::move(prefix), range, request.follow, backlog));
+    readers->spawn("logs", read_log(docker, std::move(run), std::move(prefix), *range,
+                                    request.follow, backlog));
   }
 }
 
@@ -91,9 +126,12 @@ Task<void> write_logs(TaskGroup* readers, Docker* docker, const FindContainers* 
       continue;
     }
     if ((is_first || request->follow) && SteadyClock::now() >= next_find) {
+      const auto looked_at = SteadyClock::now();
       auto finding = (*find)();
       const auto containers = co_await std::move(finding);
-      if (containers) read_new(*containers, is_first, *request, docker, readers, backlog);
+      if (containers) {
+        read_new(*containers, looked_at, is_first, *request, docker, readers, backlog);
+      }
       // Docker may be restarting under a client that follows.
       const bool goes_on =
           containers || (request->follow && containers.error().code != Errc::not_found);

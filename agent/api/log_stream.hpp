@@ -24,7 +24,8 @@ using FindContainers = std::function<Task<Result<std::vector<Container>>>()>;
 
 // Writes `service | text` for each line. With `follow` it goes on until the client disconnects or
 // the stack is no longer configured: containers that a deployment or a restart starts meanwhile are
-// followed too, from their first line. `docker` and `stream` must outlive the task.
+// followed too, from their first line, and a log that Docker breaks off goes on. `docker` and
+// `stream` must outlive the task.
 Task<void> stream_logs(asio::any_io_executor executor, Docker* docker, FindContainers find,
                        LogRequest request, http::Stream* stream);
 

@@ -5,6 +5,7 @@
 #include "agent/execute/deployment_runner.hpp"
 #include "agent/git/git_program.hpp"
 #include "agent/registry/registry_client.hpp"
+#include "tests/lib/absent_docker.hpp"
 #include "tests/lib/loop.hpp"
 #include "tests/lib/temporary_folder.hpp"
 
@@ -14,7 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 
 // Has no image, and a pull never ends by itself.
-class StandingDocker final : public Docker {
+class StandingDocker final : public test::AbsentDocker {
  public:
   int pulls = 0;
   int cut = 0;
@@ -32,38 +33,6 @@ class StandingDocker final : public Docker {
     co_return Error{Errc::not_found, "no such image", {}};
   }
   Task<Result<void>> remove(std::string) override { co_return Result<void>(); }
-
-  Task<Result<EngineInfo>> info() override { co_return away(); }
-  Task<Result<std::vector<Container>>> project_containers(std::string) override {
-    co_return away();
-  }
-  Task<Result<std::vector<Container>>> all_containers() override { co_return away(); }
-  Task<Result<std::set<std::string>>> networks() override { co_return away(); }
-  Task<Result<std::set<std::string>>> volumes() override { co_return away(); }
-  Task<Result<std::vector<std::string>>> tags_below(std::string) override { co_return away(); }
-  Task<Result<void>> tag_image(std::string, std::string, std::string) override { co_return away(); }
-  Task<Result<void>> remove_image(std::string) override { co_return away(); }
-  Task<Result<std::string>> last_log_lines(std::string, int) override { co_return away(); }
-  Task<Result<void>> follow_logs(std::string, LogRange, bool,
-                                 std::function<bool(std::string_view)>) override {
-    co_return away();
-  }
-  Task<Result<int>> exec(ExecRequest, std::function<void(std::string_view)>) override {
-    co_return away();
-  }
-  Task<Result<void>> start(std::string) override { co_return away(); }
-  Task<Result<void>> stop(std::string) override { co_return away(); }
-  Task<Result<void>> restart(std::string) override { co_return away(); }
-  Task<Result<void>> signal(std::string, std::string) override { co_return away(); }
-  Task<Result<TrialEnd>> run_throwaway(ThrowawayRequest) override { co_return away(); }
-  Task<Result<std::uint64_t>> memory_used(std::string) override { co_return away(); }
-  Task<Result<void>> events(std::int64_t, std::function<void()>,
-                            std::function<void(const EngineEvent&)>) override {
-    co_return away();
-  }
-
- private:
-  static Error away() { return Error{Errc::unavailable, "Docker does not answer", {}}; }
 };
 
 class Silence final : public Progress {
