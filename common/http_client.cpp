@@ -111,6 +111,7 @@ Result<std::string> serialize(const Request& request, const Endpoint& endpoint) 
   std::string wire = request.method + " " + server + request.target + " HTTP/1.1\r\n";
   if (absolute) wire += proxy_authorization(endpoint.proxy);
   wire += "Host: " + authority(endpoint) + "\r\n";
+  if (endpoint.unix_path.empty()) wire += "User-Agent: trimtab/" TRIMTAB_VERSION "\r\n";
   for (const auto& [name, value] : request.headers) {
     plain = plain && is_plain(name) && is_plain(value);
     wire += name + ": " + value + "\r\n";

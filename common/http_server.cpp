@@ -21,7 +21,6 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <cerrno>
-#include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <list>
@@ -30,6 +29,7 @@
 
 #include "common/http_parser.hpp"
 #include "common/log.hpp"
+#include "common/number.hpp"
 #include "common/task_scope.hpp"
 
 namespace trimtab::http {
@@ -389,19 +389,14 @@ Result<UniqueFd> listen_tcp(const std::string& address) {
   const std::size_t colon = address.rfind(':');
   std::string host = address.substr(0, colon);
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  std::uint16_t port = 0;
-  const char* const end = address.data() + address.size();
-  bool numeric = false;
-  if (colon != std::string::npos) {
-    const auto [stop, error] = std::from_chars(address.data() + colon + 1, end, port);
-    numeric = stop == end && error == std::errc();
-  }
+  std::optional<std::uint16_t> port;
+  if (colon != std::string::npos) port = parse_number<std::uint16_t>(address.substr(colon + 1));
   error_code ec;
   const auto ip = asio::ip::make_address(host, ec);
-  if (!numeric || ec) {
+  if (!port || ec) {
     return Error{Errc::invalid, address + ": not an ADDRESS:PORT to listen on", {}};
   }
-  const asio::ip::tcp::endpoint endpoint(ip, port);
+  const asio::ip::tcp::endpoint endpoint(ip, *port);
   UniqueFd listener(::socket(endpoint.protocol().family(),
                              SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP));
   if (!listener.valid()) return os_error("create a socket for", address, errno);

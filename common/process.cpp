@@ -17,7 +17,6 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
-#include <charconv>
 #include <cstdlib>
 #include <memory>
 #include <system_error>
@@ -25,6 +24,7 @@
 #include "common/fd_io.hpp"
 #include "common/files.hpp"
 #include "common/log.hpp"
+#include "common/number.hpp"
 #include "common/task_scope.hpp"
 #include "common/text.hpp"
 
@@ -350,10 +350,9 @@ int kill_by_environment(const std::string& variable) {
   std::error_code ec;
   for (const auto& entry : std::filesystem::directory_iterator("/proc", ec)) {
     const std::string name = entry.path().filename().string();
-    pid_t pid = 0;
-    const auto [stop, failure] = std::from_chars(name.data(), name.data() + name.size(), pid);
-    if (failure != std::errc() || stop != name.data() + name.size() || pid == ::getpid()) continue;
-    const UniqueFd process = open_if_marked(pid, variable);
+    const std::optional<pid_t> pid = parse_number<pid_t>(name);
+    if (!pid || *pid == ::getpid()) continue;
+    const UniqueFd process = open_if_marked(*pid, variable);
     if (!process.valid()) continue;
     if (::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0) != 0) continue;
     ++ended;

@@ -1,9 +1,10 @@
 #include "common/retry_after.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <ctime>
 #include <string>
+
+#include "common/number.hpp"
 
 namespace trimtab::http {
 
@@ -11,11 +12,8 @@ std::chrono::seconds retry_after(std::string_view header, WallTime now) {
   constexpr std::chrono::seconds none{0};
   constexpr std::chrono::seconds longest = std::chrono::hours(1);
   const std::string text(trim(header));
-  const char* const end = text.data() + text.size();
-  std::int64_t seconds = 0;
-  const auto [stop, error] = std::from_chars(text.data(), end, seconds);
-  if (stop == end && error == std::errc()) {
-    return std::clamp(std::chrono::seconds(seconds), none, longest);
+  if (const auto seconds = parse_number<std::int64_t>(text)) {
+    return std::clamp(std::chrono::seconds(*seconds), none, longest);
   }
   // The only date format that servers may still generate.
   std::tm date{};

@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <limits>
 
+#include "common/number.hpp"
+
 namespace trimtab {
 
 namespace {
@@ -22,10 +24,6 @@ constexpr std::array<Unit, 5> units = {
     {{"d", 86'400'000}, {"h", 3'600'000}, {"ms", 1}, {"m", 60'000}, {"s", 1'000}}};
 constexpr std::array<Unit, 5> units_by_size = {
     {{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}, {"ms", 1}}};
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 
 // Formats "6.2" below ten and "12" above; never "6.0".
 std::string short_figure(double value) {

@@ -6,6 +6,7 @@
 #include <boost/asio/ip/address.hpp>
 #include <charconv>
 
+#include "common/number.hpp"
 #include "common/text.hpp"
 
 namespace trimtab::http {
@@ -13,8 +14,8 @@ namespace trimtab::http {
 namespace {
 
 bool parse_port(std::string_view text, std::uint16_t& port) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  return error == std::errc() && end == text.data() + text.size() && port != 0;
+  port = parse_number<std::uint16_t>(text).value_or(0);
+  return port != 0;
 }
 
 bool is_host(std::string_view text, bool bracketed) {

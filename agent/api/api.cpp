@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include "agent/api/log_stream.hpp"
 #include "agent/api/stack_json.hpp"
 #include "agent/execute/own_containers.hpp"
 #include "common/hash.hpp"
 #include "common/log.hpp"
+#include "common/number.hpp"
 #include "common/standstill.hpp"
 #include "common/text.hpp"
 #include "common/url.hpp"
@@ -52,12 +52,6 @@ http::Reply problem(const Error& error) {
     }
   }();
   return problem(status, error.message, error.hint);
-}
-
-int int_of(const std::string& text, int fallback) {
-  int value = 0;
-  const auto [stop, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return ec == std::errc() && stop == text.data() + text.size() && !text.empty() ? value : fallback;
 }
 
 // Path components below a stack.
@@ -229,7 +223,8 @@ Task<http::Reply> Api::stack_route(Route route) {
     co_return json_reply(200, body);
   }
   if (what == "releases" && route.path.size() == 5) {
-    const ReleaseRecord* const release = stack->store().find(int_of(route.path[4], 0));
+    const ReleaseRecord* const release =
+        stack->store().find(parse_number<int>(route.path[4]).value_or(0));
     if (release == nullptr) {
       co_return problem(404, name + " has no release " + printable(route.path[4]),
                         "`trimtab history " + name + "` lists the releases");
@@ -308,7 +303,8 @@ Task<void> stream_events(asio::any_io_executor executor, EventBus* bus, std::str
 
 http::Reply Api::logs(const Route& route, const std::shared_ptr<Reconciler>& stack) {
   LogRequest request;
-  request.tail = std::clamp(int_of(route.parameter("tail", ""), default_tail), 0, max_log_tail);
+  request.tail = std::clamp(parse_number<int>(route.parameter("tail", "")).value_or(default_tail),
+                            0, max_log_tail);
   request.follow = route.parameter("follow", "false") == "true";
   for (const auto& [name, value] : route.query) {
     if (name == "service") request.services.push_back(value);
@@ -347,8 +343,8 @@ http::Reply Api::events(const Route& route) {
   if (!stack.empty() && !stacks_.contains(stack)) {
     return problem(404, "there is no stack " + printable(stack));
   }
-  const auto recent =
-      static_cast<std::size_t>(std::clamp(int_of(route.parameter("recent", ""), 0), 0, 1000));
+  const auto recent = static_cast<std::size_t>(
+      std::clamp(parse_number<int>(route.parameter("recent", "")).value_or(0), 0, 1000));
   const bool follow = route.parameter("follow", "true") != "false";
   http::Reply reply;
   reply.response.status = 200;

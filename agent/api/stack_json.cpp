@@ -136,19 +136,13 @@ Json images_json(const Reconciler& stack) {
   return json;
 }
 
-Json strings_json(const std::vector<std::string>& strings) {
-  Json list = Json::array();
-  for (const std::string& text : strings) list.push_back(text);
-  return list;
-}
-
 Json certificates_json(const std::vector<ServerCertificateFile>& files) {
   Json list = Json::array();
   for (const ServerCertificateFile& file : files) {
     Json item;
     item["service"] = file.service;
     item["path"] = file.certificate;
-    item["names"] = strings_json(file.found ? file.found->names : file.names);
+    item["names"] = file.found ? file.found->names : file.names;
     item["expires_at"] = file.found ? Json(format_time(file.found->expires_at)) : Json(nullptr);
     item["self_signed"] = file.found && file.found->self_signed;
     item["problem"] = file.missing ? "it is missing" : file.problem;
@@ -225,7 +219,7 @@ Json stack_json(const Reconciler& stack) {
   json["name"] = stack.settings().name;
   json["state"] = to_string(stack.stack_status().state);
   json["reason"] = stack.stack_status().reason;
-  json["notices"] = strings_json(stack.notices());
+  json["notices"] = stack.notices();
   json["release"] = release == nullptr ? Json(nullptr) : Json(release->number);
   json["commit"] = release == nullptr ? std::string() : release->commit;
   json["ref"] = release == nullptr ? stack.settings().git.ref : short_ref(release->ref);
@@ -242,7 +236,7 @@ Json stack_json(const Reconciler& stack) {
   json["images"] = images_json(stack);
   json["unit"] = unit_json(stack.unit());
   json["certificates"] = certificates_json(stack.certificates());
-  json["drift"] = strings_json(stack.observation().drift);
+  json["drift"] = stack.observation().drift;
   json["next"] = stack.stack_status().next;
   json["checked_at"] = time_or_null(stack.facts().tip.asked_at);
   json["deployment"] = attempt_json(stack.deployment());
@@ -315,7 +309,7 @@ Json release_json(const Store& store, const ReleaseRecord& release, bool brief) 
   json["cause"] = release.cause;
   json["plan"] = to_json(release.plan);
   json["findings"] = to_json(release.findings);
-  json["notices"] = strings_json(release.notices);
+  json["notices"] = release.notices;
   json["timeline"] = to_json(release.timeline);
   json["failure"] = release.failure ? to_json(*release.failure) : Json(nullptr);
   json["hooks"] = to_json(release.hooks);

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <optional>
 
+#include "common/number.hpp"
 #include "common/yaml_text.hpp"
 
 namespace trimtab {
@@ -35,15 +36,6 @@ bool consists_of(std::string_view text, std::string_view characters) {
   return text.find_first_not_of(characters) == std::string_view::npos;
 }
 
-template <class Integer>
-std::optional<Json> integer_of(std::string_view text, int base) {
-  Integer value = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, ec] = std::from_chars(text.data(), end, value, base);
-  if (ec != std::errc() || stop != end) return std::nullopt;
-  return Json(value);
-}
-
 // Parses "12", "-0" and octal "0644", but not "08", which is a string in YAML 1.1.
 std::optional<Json> integer_of(std::string_view text) {
   const std::string_view digits =
@@ -51,8 +43,9 @@ std::optional<Json> integer_of(std::string_view text) {
   if (text.starts_with('+')) text = digits;
   if (digits.empty() || !consists_of(digits, decimal_digits)) return std::nullopt;
   const int base = digits.size() > 1 && digits.front() == '0' ? 8 : 10;
-  const std::optional<Json> value = integer_of<std::int64_t>(text, base);
-  return value ? value : integer_of<std::uint64_t>(text, base);
+  if (const auto value = parse_number<std::int64_t>(text, base)) return Json(*value);
+  if (const auto value = parse_number<std::uint64_t>(text, base)) return Json(*value);
+  return std::nullopt;
 }
 
 // Parses "1.5" and "1.0e+30", but not "1e5" or "1.5e3", which are strings in YAML 1.1.

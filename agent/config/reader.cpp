@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstdlib>
 #include <regex>
 #include <system_error>
 
 #include "agent/config/address.hpp"
+#include "common/number.hpp"
 #include "common/text.hpp"
 
 namespace trimtab {
@@ -250,18 +250,15 @@ Reader whole_number(int& into, int least, int most) {
         "a whole number from " + std::to_string(least) + " to " + std::to_string(most);
     const std::string* found = scalar_text(node, document, range);
     if (found == nullptr) return;
-    int number = 0;
-    const char* const end = found->data() + found->size();
-    const auto parsed = std::from_chars(found->data(), end, number);
+    const std::optional<int> number = parse_number<int>(*found);
     // Some YAML parsers read a leading zero as octal.
     const bool octal = found->size() > 1 && found->front() == '0';
-    if (node.quoted || octal || parsed.ec != std::errc() || parsed.ptr != end || number < least ||
-        number > most) {
+    if (node.quoted || octal || !number || *number < least || *number > most) {
       document.report(node.place, "expected " + range + ", found " + in_quotes(*found) +
                                       (node.quoted ? " in quotes" : ""));
       return;
     }
-    into = number;
+    into = *number;
   }};
 }
 

@@ -1,8 +1,8 @@
 #include "agent/docker/engine_json.hpp"
 
 #include <algorithm>
-#include <charconv>
 
+#include "common/number.hpp"
 #include "common/text.hpp"
 
 namespace trimtab {
@@ -27,12 +27,6 @@ Health parse_health(std::string_view text) {
     if (to_string(health) == text) return health;
   }
   return Health::none;
-}
-
-int parse_int(std::string_view text, int fallback) {
-  int value = fallback;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc{} && end == text.data() + text.size() ? value : fallback;
 }
 
 int small_int(const Json& object, std::string_view key) {
@@ -69,7 +63,8 @@ void take_labels(const Json& labels, Container& container) {
   container.config_files = json_string(labels, "com.docker.compose.project.config_files");
   container.compose_version = json_string(labels, "com.docker.compose.version");
   container.config_hash = json_string(labels, "com.docker.compose.config-hash");
-  container.number = parse_int(json_string(labels, "com.docker.compose.container-number"), 1);
+  container.number =
+      parse_number<int>(json_string(labels, "com.docker.compose.container-number")).value_or(1);
   const std::string oneoff = json_string(labels, "com.docker.compose.oneoff");
   container.oneoff = oneoff == "True";
   container.is_marked = oneoff == "False";
@@ -101,7 +96,7 @@ void take_mounts(const Json& mounts, Container& container) {
 // Whether the request left the choice of the host port, or of one within a range, to the Engine.
 bool asks_for_any_port(const Json& bindings) {
   return std::any_of(bindings.begin(), bindings.end(), [](const Json& binding) {
-    return parse_int(json_string(binding, "HostPort"), 0) == 0;
+    return parse_number<int>(json_string(binding, "HostPort")).value_or(0) == 0;
   });
 }
 
@@ -124,7 +119,8 @@ std::string ApiVersion::text() const {
 std::optional<ApiVersion> parse_api_version(std::string_view text) {
   const auto dot = text.find('.');
   if (dot == std::string_view::npos) return std::nullopt;
-  const ApiVersion version{parse_int(text.substr(0, dot), -1), parse_int(text.substr(dot + 1), -1)};
+  const ApiVersion version{parse_number<int>(text.substr(0, dot)).value_or(-1),
+                           parse_number<int>(text.substr(dot + 1)).value_or(-1)};
   if (version.major < 0 || version.minor < 0) return std::nullopt;
   return version;
 }
@@ -228,7 +224,7 @@ Container parse_container(const Json& inspected) {
     const bool is_chance =
         asks_for_any_port(json_array(json_object(host_config, "PortBindings"), inner));
     for (const auto& binding : bindings) {
-      const int host_port = parse_int(json_string(binding, "HostPort"), 0);
+      const int host_port = parse_number<int>(json_string(binding, "HostPort")).value_or(0);
       if (host_port == 0) continue;
       container.ports.push_back({json_string(binding, "HostIp"), host_port, protocol, is_chance});
     }
@@ -332,7 +328,7 @@ std::optional<EngineEvent> parse_event(const Json& event) {
   result.name = json_string(attributes, "name");
   result.project = json_string(attributes, "com.docker.compose.project");
   result.service = json_string(attributes, "com.docker.compose.service");
-  result.exit_code = parse_int(json_string(attributes, "exitCode"), 0);
+  result.exit_code = parse_number<int>(json_string(attributes, "exitCode")).value_or(0);
   if (result.id.empty() || result.project.empty()) return std::nullopt;
   return result;
 }

@@ -103,7 +103,6 @@ Task<Result<std::string>> SmartHttp::exchange(http::Request request, std::string
                                               std::string authorization) {
   request.headers.emplace_back("Git-Protocol", "version=2");
   request.headers.emplace_back("Accept", content_type);
-  request.headers.emplace_back("User-Agent", "trimtab/" TRIMTAB_VERSION);
   if (!authorization.empty()) request.headers.emplace_back("Authorization", authorization);
   http::Limits limits;
   limits.body_bytes = max_answer;

@@ -2,13 +2,11 @@
 
 #include <compare>
 
+#include "common/number.hpp"
+
 namespace trimtab {
 
 namespace {
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 
 // Removes the leading digits and returns them without leading zeros; as text, since they may not
 // fit an integer.

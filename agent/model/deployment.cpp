@@ -1,12 +1,13 @@
 #include "agent/model/deployment.hpp"
 
 #include <algorithm>
-#include <array>
+
+#include "common/enum_names.hpp"
 
 namespace trimtab {
 namespace {
 
-constexpr std::array<std::pair<Phase, std::string_view>, 9> phase_names{{
+constexpr EnumNames<Phase, 9> phase_names{{
     {Phase::pulling, "pulling"},
     {Phase::before, "before"},
     {Phase::switching, "switching"},
@@ -18,7 +19,7 @@ constexpr std::array<std::pair<Phase, std::string_view>, 9> phase_names{{
     {Phase::gating_rollback, "gating_rollback"},
 }};
 
-constexpr std::array<std::pair<DeploymentKind, std::string_view>, 5> kind_names{{
+constexpr EnumNames<DeploymentKind, 5> kind_names{{
     {DeploymentKind::deploy, "deploy"},
     {DeploymentKind::repair, "repair"},
     {DeploymentKind::record_only, "record_only"},
@@ -29,31 +30,19 @@ constexpr std::array<std::pair<DeploymentKind, std::string_view>, 5> kind_names{
 }  // namespace
 
 std::string_view to_string(DeploymentKind kind) {
-  for (const auto& [value, name] : kind_names) {
-    if (value == kind) return name;
-  }
-  return "deploy";
+  return name_of(kind_names, kind);
 }
 
 std::optional<DeploymentKind> deployment_kind_from(std::string_view text) {
-  for (const auto& [value, name] : kind_names) {
-    if (name == text) return value;
-  }
-  return std::nullopt;
+  return value_of(kind_names, text);
 }
 
 std::string_view to_string(Phase phase) {
-  for (const auto& [value, name] : phase_names) {
-    if (value == phase) return name;
-  }
-  return "pulling";
+  return name_of(phase_names, phase);
 }
 
 std::optional<Phase> phase_from(std::string_view text) {
-  for (const auto& [value, name] : phase_names) {
-    if (name == text) return value;
-  }
-  return std::nullopt;
+  return value_of(phase_names, text);
 }
 
 void add_notice(Deployment& deployment, const std::string& notice) {

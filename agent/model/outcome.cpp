@@ -1,12 +1,11 @@
 #include "agent/model/outcome.hpp"
 
-#include <array>
-#include <utility>
+#include "common/enum_names.hpp"
 
 namespace trimtab {
 namespace {
 
-constexpr std::array<std::pair<Outcome, std::string_view>, 7> outcome_names{{
+constexpr EnumNames<Outcome, 7> outcome_names{{
     {Outcome::in_progress, "in_progress"},
     {Outcome::postponed, "postponed"},
     {Outcome::good, "good"},
@@ -19,17 +18,11 @@ constexpr std::array<std::pair<Outcome, std::string_view>, 7> outcome_names{{
 }  // namespace
 
 std::string_view to_string(Outcome outcome) {
-  for (const auto& [value, name] : outcome_names) {
-    if (value == outcome) return name;
-  }
-  return "failed";
+  return name_of(outcome_names, outcome);
 }
 
 std::optional<Outcome> outcome_from(std::string_view text) {
-  for (const auto& [value, name] : outcome_names) {
-    if (name == text) return value;
-  }
-  return std::nullopt;
+  return value_of(outcome_names, text);
 }
 
 }  // namespace trimtab

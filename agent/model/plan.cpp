@@ -1,13 +1,13 @@
 #include "agent/model/plan.hpp"
 
 #include <algorithm>
-#include <array>
-#include <utility>
+
+#include "common/enum_names.hpp"
 
 namespace trimtab {
 namespace {
 
-constexpr std::array<std::pair<Action, std::string_view>, 7> action_names{{
+constexpr EnumNames<Action, 7> action_names{{
     {Action::none, "none"},
     {Action::create, "create"},
     {Action::recreate, "recreate"},
@@ -17,39 +17,25 @@ constexpr std::array<std::pair<Action, std::string_view>, 7> action_names{{
     {Action::remove, "remove"},
 }};
 
-constexpr std::array<std::pair<Risk, std::string_view>, 3> risk_names{{
+constexpr EnumNames<Risk, 3> risk_names{{
     {Risk::none, "none"},
     {Risk::restart, "restart"},
     {Risk::data, "data"},
 }};
 
-template <class Table, class Value>
-std::string_view name_in(const Table& table, Value value) {
-  const auto row =
-      std::find_if(table.begin(), table.end(), [&](const auto& r) { return r.first == value; });
-  return row == table.end() ? std::string_view("none") : row->second;
-}
-
-template <class Table>
-auto value_in(const Table& table, std::string_view name) {
-  const auto row =
-      std::find_if(table.begin(), table.end(), [&](const auto& r) { return r.second == name; });
-  return row == table.end() ? table.front().first : row->first;
-}
-
 }  // namespace
 
 std::string_view to_string(Action action) {
-  return name_in(action_names, action);
+  return name_of(action_names, action);
 }
 std::string_view to_string(Risk risk) {
-  return name_in(risk_names, risk);
+  return name_of(risk_names, risk);
 }
 Action action_from(std::string_view text) {
-  return value_in(action_names, text);
+  return value_of(action_names, text).value_or(Action::none);
 }
 Risk risk_from(std::string_view text) {
-  return value_in(risk_names, text);
+  return value_of(risk_names, text).value_or(Risk::none);
 }
 
 bool Plan::empty() const {

@@ -1,6 +1,7 @@
 #include "agent/reconcile/stack_status.hpp"
 
 #include "agent/plan/diff.hpp"
+#include "common/enum_names.hpp"
 #include "common/text.hpp"
 
 namespace trimtab {
@@ -68,29 +69,19 @@ std::string release_text(int number) {
 }
 
 std::string_view to_string(StackState state) {
-  switch (state) {
-    case StackState::starting:
-      return "starting";
-    case StackState::synced:
-      return "synced";
-    case StackState::checking:
-      return "checking";
-    case StackState::waiting:
-      return "waiting";
-    case StackState::deploying:
-      return "deploying";
-    case StackState::rolling_back:
-      return "rolling_back";
-    case StackState::failed:
-      return "failed";
-    case StackState::paused:
-      return "paused";
-    case StackState::stopped:
-      return "stopped";
-    case StackState::degraded:
-      return "degraded";
-  }
-  return "failed";
+  static constexpr EnumNames<StackState, 10> names{{
+      {StackState::starting, "starting"},
+      {StackState::synced, "synced"},
+      {StackState::checking, "checking"},
+      {StackState::waiting, "waiting"},
+      {StackState::deploying, "deploying"},
+      {StackState::rolling_back, "rolling_back"},
+      {StackState::failed, "failed"},
+      {StackState::paused, "paused"},
+      {StackState::stopped, "stopped"},
+      {StackState::degraded, "degraded"},
+  }};
+  return name_of(names, state);
 }
 
 StackState state_of(const Error& error) {

@@ -3,13 +3,6 @@
 namespace trimtab {
 namespace {
 
-template <class T>
-Json list_of(const std::vector<T>& values) {
-  Json list = Json::array();
-  for (const T& value : values) list.push_back(value);
-  return list;
-}
-
 std::vector<std::string> strings_of(const Json& list) {
   std::vector<std::string> strings;
   for (const Json& item : list) {
@@ -147,7 +140,7 @@ Json to_json(const Plan& plan) {
     item["service"] = step.service;
     item["action"] = to_string(step.action);
     item["risk"] = to_string(step.risk);
-    item["reasons"] = list_of(step.reasons);
+    item["reasons"] = step.reasons;
     steps.push_back(std::move(item));
   }
   return steps;
@@ -179,7 +172,7 @@ Json to_json(const Failure& failure) {
     Json item;
     item["service"] = service.service;
     item["reason"] = service.reason;
-    item["log"] = list_of(service.log);
+    item["log"] = service.log;
     json["services"].push_back(std::move(item));
   }
   return json;
@@ -206,7 +199,7 @@ Json to_json(const std::vector<HookRun>& hooks) {
     item["exit"] = hook.exit ? Json(*hook.exit) : Json(nullptr);
     item["seconds"] = hook.seconds;
     item["problem"] = hook.problem;
-    item["output"] = list_of(hook.output);
+    item["output"] = hook.output;
     list.push_back(std::move(item));
   }
   return list;
@@ -262,7 +255,7 @@ Json to_json(const Deployment& deployment) {
   json["started_at"] = format_time(deployment.started_at);
   json["timeline"] = to_json(deployment.timeline);
   json["hooks"] = to_json(deployment.hooks);
-  json["notices"] = list_of(deployment.notices);
+  json["notices"] = deployment.notices;
   json["failure"] = deployment.failure ? to_json(*deployment.failure) : Json(nullptr);
   json["ran"] = to_json(deployment.ran);
   json["ended_at"] = time_or_null(deployment.ended_at);

@@ -1,15 +1,13 @@
 #include "agent/record/store_files.hpp"
 
-#include <charconv>
-
 #include "common/files.hpp"
+#include "common/number.hpp"
 
 namespace trimtab {
 
 int number_of(const std::string& name) {
-  int number = 0;
-  const auto [stop, ec] = std::from_chars(name.data(), name.data() + name.size(), number);
-  return ec == std::errc() && stop == name.data() + name.size() && number > 0 ? number : 0;
+  const int number = parse_number<int>(name).value_or(0);
+  return number > 0 ? number : 0;
 }
 
 Result<Json> read_json(const std::filesystem::path& path) {

@@ -162,8 +162,6 @@ Task<Result<EcrLogin>> get_ecr_login(EcrRegistry registry, AwsKeys keys, http::P
       aws_signature(request, http::authority_of(endpoint->tls, endpoint->host, endpoint->port),
                     keys, scope, wall_now());
   request.headers.insert(request.headers.end(), added.begin(), added.end());
-  // Added after signing: a proxy that rewrites it would break the signature.
-  request.headers.emplace_back("User-Agent", "trimtab/" TRIMTAB_VERSION);
   http::Limits limits;
   limits.body_bytes = max_token_answer;
   limits.timeout = max_question;

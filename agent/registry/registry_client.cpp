@@ -48,7 +48,6 @@ http::Request question(const std::string& method, std::string target) {
   request.method = method;
   request.target = std::move(target);
   request.headers.emplace_back("Accept", accepted_manifests);
-  request.headers.emplace_back("User-Agent", "trimtab/" TRIMTAB_VERSION);
   return request;
 }
 
@@ -478,7 +477,6 @@ Task<Result<RegistryClient::Authorization>> RegistryClient::get_token(ServerPtr 
   if (!endpoint) co_return endpoint.error();
   http::Request request;
   request.target = target;
-  request.headers.emplace_back("User-Agent", "trimtab/" TRIMTAB_VERSION);
   if (identity) {
     request.method = "POST";
     request.target = url->target;

@@ -582,7 +582,8 @@ TEST_F(Http, AProxyIsToldTheWholeAddressOfAPlainRequest) {
   ASSERT_TRUE(run(client.exchange(get("/v2/"), Limits{})));
   EXPECT_TRUE(proxy.asked().starts_with(
       "GET http://registry.example.org/v2/ HTTP/1.1\r\n"
-      "Proxy-Authorization: Basic YW5hOnNlY3JldA==\r\nHost: registry.example.org\r\n"))
+      "Proxy-Authorization: Basic YW5hOnNlY3JldA==\r\nHost: registry.example.org\r\n"
+      "User-Agent: trimtab/" TRIMTAB_VERSION "\r\n"))
       << proxy.asked();
 }
 

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "common/enum_names.hpp"
+#include "common/number.hpp"
+
 namespace trimtab {
 namespace {
 
@@ -147,6 +150,31 @@ TEST(Text, FindsTheNearestWord) {
   EXPECT_EQ(nearest("password", known), std::nullopt);
   EXPECT_EQ(nearest("x", known), std::nullopt);
   EXPECT_EQ(nearest("", known), std::nullopt);
+}
+
+TEST(Text, ParsesNumbersThatAreTheWholeText) {
+  const struct {
+    std::string_view text;
+    int base;
+    std::optional<int> number;
+  } rows[] = {
+      {"0", 10, 0},   {"42", 10, 42},   {"-7", 10, -7}, {"0644", 8, 0644}, {"ff", 16, 255},
+      {"", 10, {}},   {"-", 10, {}},    {"+1", 10, {}}, {" 1", 10, {}},    {"1 ", 10, {}},
+      {"1x", 10, {}}, {"0x10", 16, {}}, {"08", 8, {}},  {"1.0", 10, {}},   {"2147483648", 10, {}},
+  };
+  for (const auto& row : rows)
+    EXPECT_EQ(parse_number<int>(row.text, row.base), row.number) << row.text;
+  EXPECT_EQ(parse_number<std::uint16_t>("-1"), std::nullopt);
+  EXPECT_EQ(parse_number<std::uint16_t>("65536"), std::nullopt);
+}
+
+TEST(Text, NamesOfAnEnumerationLeadBothWays) {
+  enum class Fruit { apple, pear, plum };
+  constexpr EnumNames<Fruit, 2> names{{{Fruit::apple, "apple"}, {Fruit::pear, "pear"}}};
+  EXPECT_EQ(name_of(names, Fruit::pear), "pear");
+  EXPECT_EQ(name_of(names, Fruit::plum), "");
+  EXPECT_EQ(value_of(names, "apple"), Fruit::apple);
+  EXPECT_EQ(value_of(names, "Apple"), std::nullopt);
 }
 
 }  // namespace
