@@ -44,7 +44,15 @@ KnownValues known_values_of(const Store& store, const std::vector<int>& releases
       if (bytes && !is_compose_file) add_env_file(values, *bytes);
     }
     const Result<std::string> text = store.rendering(number);
-    Result<Json> model = text ? parse_yaml(*text) : Result<Json>(text.error());
+    if (!text) continue;
+    const Rendering* const parsed =
+        store.parsed_renderings().find(number, release->content_key, *text);
+    if (parsed != nullptr) {
+      add_rendering(values, *parsed);
+      continue;
+    }
+    // A damaged one has values that must not be shown, too.
+    Result<Json> model = parse_yaml(*text);
     if (model) add_rendering(values, Rendering{std::move(*model)});
   }
   return values;
