@@ -7,7 +7,6 @@ namespace trimtab {
 Task<Result<void>> note_touched(Store& store, Plan plan) {
   RunningSet running = store.running();
   touch(running, plan);
-  if (running == store.running()) co_return Result<void>();
   co_return co_await store.set_running(std::move(running));
 }
 

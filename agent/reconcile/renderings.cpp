@@ -29,6 +29,11 @@ Base Renderings::base_of_plans() const {
 }
 
 const ReleaseRecord* release_to_go_back_to(const Store& store) {
+  const std::optional<Deployment>& deployment = store.in_flight();
+  const bool goes_back = deployment && (deployment->phase == Phase::rolling_back ||
+                                        deployment->phase == Phase::gating_rollback);
+  // A way back that the host holds up ends there, whatever takes its place meanwhile.
+  if (goes_back && deployment->fallback != 0) return store.find(deployment->fallback);
   const ReleaseRecord* const ran = store.find(store.running().release);
   if (ran != nullptr && ran->outcome == Outcome::good) return ran;
   const ReleaseRecord* const current = store.current();

@@ -138,10 +138,13 @@ Task<Result<void>> Store::set_current(int number) {
 
 Task<Result<void>> Store::set_running(RunningSet running) {
   const AsyncMutex::Guard writing = co_await writer_lock_.lock();
+  if (running == running_ && is_running_written_) co_return Result<void>();
   running_ = running;
   const fs::path file = directory_ / "running.json";
   const auto write = [&] { return write_json(file, to_json(running)); };
-  co_return co_await on_disk_thread(write);
+  const Result<void> written = co_await on_disk_thread(write);
+  is_running_written_ = written.has_value();
+  co_return written;
 }
 
 Task<Result<void>> Store::save(Deployment deployment) {

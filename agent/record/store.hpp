@@ -102,7 +102,8 @@ class Store {
 
   // What runs, as far as it was verified. If the file is lost, it is taken from the deployments.
   [[nodiscard]] const RunningSet& running() const { return running_; }
-  // The new one counts at once and, if it cannot be written, until the next start.
+  // The new one counts at once and, if it cannot be written, until the next start. Writes it unless
+  // it is known to be on the disk.
   Task<Result<void>> set_running(RunningSet running);
 
   [[nodiscard]] const Deployments& deployments() const { return deployments_; }
@@ -158,6 +159,7 @@ class Store {
   std::set<std::string> rejected_;
   Intent intent_;
   RunningSet running_;
+  bool is_running_written_ = false;
   std::optional<Deployment> in_flight_;
   mutable ParsedRenderings parsed_;
   std::string written_boot_files_;  // hash of those that were written last

@@ -5,6 +5,8 @@
 #include <fstream>
 
 #include "agent/compose/compose_yaml.hpp"
+#include "agent/execute/running_record.hpp"
+#include "agent/reconcile/renderings.hpp"
 #include "agent/record/release_json.hpp"
 #include "agent/record/rendering.hpp"
 #include "agent/record/schema_1.hpp"
@@ -886,6 +888,29 @@ TEST(Record, GoesBackToWhatRanBeforeNotToTheNumberBefore) {
   EXPECT_EQ(back_from(15), 10);
 }
 
+TEST(Record, AWayBackThatIsHeldUpStillEndsWhereItLeads) {
+  const test::TemporaryFolder folder;
+  Store store = open(folder / "shop");
+  for (const int number : {1, 2}) ASSERT_TRUE(put(store, release(number)));
+  RunningSet running;
+  running.release = 2;
+  ASSERT_TRUE(await(store.set_running(running)));
+  ASSERT_NE(release_to_go_back_to(store), nullptr);
+  EXPECT_EQ(release_to_go_back_to(store)->number, 2);
+  Deployment back;
+  back.id = store.next_deployment();
+  back.release = 2;
+  back.fallback = 1;
+  back.kind = DeploymentKind::probation_rollback;
+  for (const auto& [phase, expected] : std::vector<std::pair<Phase, int>>{
+           {Phase::rolling_back, 1}, {Phase::gating_rollback, 1}, {Phase::gating, 2}}) {
+    back.phase = phase;
+    ASSERT_TRUE(await(store.save(back)));
+    ASSERT_NE(release_to_go_back_to(store), nullptr);
+    EXPECT_EQ(release_to_go_back_to(store)->number, expected) << to_string(phase);
+  }
+}
+
 // ---- What runs ------------------------------------------------------------------------------
 
 TEST(Record, WhatRunsSurvivesARestart) {
@@ -906,6 +931,26 @@ TEST(Record, WhatRunsSurvivesARestart) {
   write(folder / "shop/releases/2/release.json", "torn");
   running.release = 0;
   running.services.erase("web");
+  EXPECT_EQ(open(folder / "shop").running(), running);
+}
+
+// What is said again is written, where it could not be written at first: a full disk, say.
+TEST(Record, WhatRunsIsWrittenLaterWhereItCouldNotBe) {
+  const test::TemporaryFolder folder;
+  RunningSet running;
+  running.release = 1;
+  running.services = {{"web", {1, {"w1"}, false, true}}};
+  const fs::path file = folder / "shop/running.json";
+  {
+    Store store = open(folder / "shop");
+    ASSERT_TRUE(put(store, release(1)));
+    fs::create_directories(file / "in its place");
+    EXPECT_FALSE(await(store.set_running(running)));
+    EXPECT_EQ(store.running(), running);
+    fs::remove_all(file);
+    EXPECT_TRUE(await(note_touched(store, Plan())));
+  }
+  EXPECT_TRUE(fs::exists(file));
   EXPECT_EQ(open(folder / "shop").running(), running);
 }
 
