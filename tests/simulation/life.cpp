@@ -10,8 +10,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Longer than any fault lasts, and than the time after which whatever is tried again is.
-constexpr WorldTime max_fault = 11min;
 constexpr WorldTime max_absence = 10s;  // of the daemon, once it was killed
 constexpr WorldTime max_timeout = 35min;
 constexpr WorldTime least_peace = 10min;
@@ -86,18 +84,19 @@ void Life::push(const std::string& subject, const std::string& mode, const std::
 void Life::happen(const StoryEvent& event) {
   world_.tell("» " + std::string(to_string(event.what)));
   const WorldTime while_ = WorldTime(1s) * (5 + event.detail % 600);
+  const auto for_a_while = [&](std::function<void()> ends) {
+    faults_end_ = std::max(faults_end_, world_.now() + while_);
+    world_.after(while_, std::move(ends));
+  };
   Behaviour web;
   web.has_health_check = true;
   web.answers_after = WorldTime(1s) * (event.detail % 20);
   switch (event.what) {
     case Happening::push_good:
       return push("good", "fine", web_image);
-    case Happening::push_unchanged: {
-      const bool is_unwanted = gone_back_from_.contains(world_.tip);
+    case Happening::push_unchanged:
       world_.push("unchanged", std::map(world_.find_commit(world_.tip)->files));
-      if (is_unwanted) gone_back_from_.insert(world_.tip);
       return;
-    }
     case Happening::push_that_ends:
       return push("ends", "ends", web_image);
     case Happening::push_that_ails:
@@ -110,8 +109,7 @@ void Life::happen(const StoryEvent& event) {
     case Happening::push_before_image: {
       const std::string image = "acme/web:v" + std::to_string(version_ + 1);
       push("image comes later", "fine", image);
-      world_.after(while_, [this, image, web] { world_.publish(image, web); });
-      return;
+      return for_a_while([this, image, web] { world_.publish(image, web); });
     }
     case Happening::image_good:
       world_.publish(web_image, web);
@@ -144,7 +142,9 @@ void Life::happen(const StoryEvent& event) {
     case Happening::kill_by_hand:
     case Happening::wear_out:
     case Happening::run_beside:
+    case Happening::remove_beside:
     case Happening::lose_volume:
+    case Happening::bring_volume_back:
       return to_containers(event);
     case Happening::restart_engine:
       ++excused_creations_;
@@ -152,13 +152,13 @@ void Life::happen(const StoryEvent& event) {
       return world_.restart_engine(while_ / 10);
     case Happening::remote_away:
       world_.faults.remote_away = true;
-      return world_.after(while_, [this] { world_.faults.remote_away = false; });
+      return for_a_while([this] { world_.faults.remote_away = false; });
     case Happening::registry_away:
       world_.faults.registry_away = true;
-      return world_.after(while_, [this] { world_.faults.registry_away = false; });
+      return for_a_while([this] { world_.faults.registry_away = false; });
     case Happening::compose_fails:
       world_.faults.compose_fails = true;
-      return world_.after(while_, [this] { world_.faults.compose_fails = false; });
+      return for_a_while([this] { world_.faults.compose_fails = false; });
     case Happening::hinder_way_back:
       hinders_way_back_ = while_;
       return;
@@ -174,7 +174,9 @@ void Life::happen(const StoryEvent& event) {
     case Happening::fill_disk:
       trial_.was_hindered = true;
       disk::set_full(true);
-      return world_.after(while_, [] { disk::set_full(false); });
+      return for_a_while([] { disk::set_full(false); });
+    case Happening::rest:
+      return come_to_rest(max_peace);
   }
 }
 
@@ -275,6 +277,16 @@ void Life::to_containers(const StoryEvent& event) {
     not_ours_.insert(id);
     return;
   }
+  if (event.what == Happening::remove_beside) {
+    for (const std::string& id : std::exchange(not_ours_, {})) world_.remove(id);
+    return;
+  }
+  if (event.what == Happening::bring_volume_back) {
+    for (const std::string& name : std::exchange(lost_volumes_, {})) {
+      volumes_made_[name] = world_.volumes[name].made = ++world_.volumes_made;
+    }
+    return;
+  }
   if (event.what == Happening::lose_volume) {
     // Nobody can promise anything for a volume that goes while Compose works with it.
     if (compose_works()) return;
@@ -313,6 +325,7 @@ std::size_t Life::poll_daemon() {
   if (hinders_way_back_ && deployment && deployment->phase == Phase::rolling_back) {
     world_.tell("  Compose fails");
     world_.faults.compose_fails = true;
+    faults_end_ = std::max(faults_end_, world_.now() + *hinders_way_back_);
     world_.after(*hinders_way_back_, [this] { world_.faults.compose_fails = false; });
     hinders_way_back_.reset();
   }
@@ -352,39 +365,45 @@ WorldTime Life::peace_needed() const {
   return is_up_to_date ? least_peace : max_timeout;
 }
 
-void Life::live_in_peace() {
+void Life::live_in_peace(WorldTime longest) {
   peace_began_ = world_.now();
   rounds_before_peace_ = world_.rounds;
-  const WorldTime end = peace_began_ + (has_night_ ? night : max_peace);
+  const WorldTime end = peace_began_ + longest;
   WorldTime quiet_since = peace_began_;
   int deeds = world_.deeds;
   while (!broken_ && world_.now() < end) {
     live_until(std::min(end, world_.now() + 1min));
     if (std::exchange(deeds, world_.deeds) != deeds) quiet_since = world_.now();
-    if (!has_night_ && world_.now() - quiet_since >= peace_needed()) return;
+    if (longest < night && world_.now() - quiet_since >= peace_needed()) return;
   }
 }
 
-std::optional<std::string> Life::run() {
-  live_until(world_.now() + 2min);
-  const WorldTime begin = world_.now();
-  for (const StoryEvent& event : story_) {
-    live_until(begin + event.at);
-    if (broken_) return broken_;
-    happen(event);
-  }
-  live_until(world_.now() + max_fault);
-  // It may have been killed a moment ago.
-  if (!daemon_) live_until(world_.now() + max_absence);
-  if (broken_) return broken_;
+void Life::come_to_rest(WorldTime longest) {
+  live_until(std::max(world_.now(), faults_end_) + 1min);
   world_.tell("» from here on nothing goes wrong");
   disk::start();
   loses_power_ = false;
   hinders_way_back_.reset();
+  // It may have been killed a moment ago.
+  if (!daemon_) live_until(world_.now() + max_absence);
+  if (broken_) return;
   if (daemon_->stack().store().intent().paused) by_operator({{}, Happening::resume, 0});
-  live_until(world_.now() + max_fault);
-  live_in_peace();
+  live_in_peace(longest);
   if (!broken_) check_at_rest();
+}
+
+std::optional<std::string> Life::run() {
+  live_until(world_.now() + 2min);
+  WorldTime begin = world_.now();
+  for (const StoryEvent& event : story_) {
+    live_until(begin + event.at);
+    if (broken_) return broken_;
+    const WorldTime rest_began = world_.now();
+    happen(event);
+    // What follows happens after a rest.
+    begin += world_.now() - rest_began;
+  }
+  come_to_rest(has_night_ ? night : max_peace);
   return broken_;
 }
 

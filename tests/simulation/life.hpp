@@ -43,8 +43,9 @@ class Life {
   std::size_t poll_daemon();
   // Until `end`, or until a promise is broken.
   void live_until(WorldTime end);
-  // Until nothing more is to be expected.
-  void live_in_peace();
+  // Until faults have ended, nothing more is to be expected, and the promises about rest are kept.
+  void come_to_rest(WorldTime longest);
+  void live_in_peace(WorldTime longest);
   [[nodiscard]] WorldTime peace_needed() const;
 
   void break_promise(const std::string& how);
@@ -77,6 +78,8 @@ class Life {
   [[nodiscard]] std::string fault_of(const std::string& service, const std::string& wanted) const;
   [[nodiscard]] bool is_seen_as_it_is(const Container& truth) const;
   [[nodiscard]] bool tip_works() const;
+  // Somebody has gone back from it, or from a commit with the same files.
+  [[nodiscard]] bool is_tip_left() const;
   [[nodiscard]] bool is_vain() const;
   [[nodiscard]] std::string said() const;
   // Somebody has made what only a person can put right.
@@ -108,6 +111,7 @@ class Life {
   std::uint64_t deployments_ = 0;
   std::optional<WallTime> deploys_since_;  // the one that goes on
   int kills_ = 0;
+  WorldTime faults_end_{0};  // those that end by themselves
   WorldTime peace_began_{0};
   int rounds_before_peace_ = 0;
   std::map<std::string, std::string> ran_before_;  // the deployment that goes on

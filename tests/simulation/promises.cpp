@@ -227,6 +227,13 @@ bool Life::tip_works() const {
   return true;
 }
 
+bool Life::is_tip_left() const {
+  const WorldCommit* const tip = world_.find_commit(world_.tip);
+  return std::any_of(gone_back_from_.begin(), gone_back_from_.end(), [&](const std::string& left) {
+    return world_.find_commit(left)->files == tip->files;
+  });
+}
+
 // The host has made what Git asks for fail as often as it is tried without a change.
 bool Life::is_vain() const {
   const Releases& releases = daemon_->stack().store().releases();
@@ -281,7 +288,7 @@ void Life::check_convergence() {
   const ReleaseRecord* const current = store.current();
   if (needs_a_person() || current == nullptr) return;
   // What an operator has gone back from stays away, also where a later commit has it.
-  const bool is_due = !gone_back_from_.contains(world_.tip) && tip_works() && !is_vain();
+  const bool is_due = !is_tip_left() && tip_works() && !is_vain();
   if (is_due && current->commit != world_.tip) {
     break_promise("what Git asks for works and is not running: status says " + said());
   }

@@ -1,7 +1,11 @@
 #include "tests/simulation/sources.hpp"
 
-#include <algorithm>
+#include <fcntl.h>
 
+#include <algorithm>
+#include <cerrno>
+
+#include "common/fd_io.hpp"
 #include "common/files.hpp"
 #include "common/hash.hpp"
 
@@ -22,6 +26,13 @@ Result<void> write_files(const WorldCommit& commit, const fs::path& directory) {
     if (!written) return written;
   }
   return {};
+}
+
+// As Git does it, which syncs nothing.
+Result<void> stage_file(const fs::path& path, const std::string& text) {
+  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  const int failure = fd.valid() ? write_all(fd.get(), text) : errno;
+  return failure == 0 ? Result<void>() : os_error("write", path, failure);
 }
 
 std::map<std::string, std::string> files_of(const World& world, const std::string& commit) {
@@ -113,11 +124,14 @@ Task<Result<void>> SimulatedGit::stage(std::string commit, fs::path directory) {
   if (!worked) co_return worked;
   const WorldCommit* const found = world_.find_commit(commit);
   if (found == nullptr) co_return no_commit(commit);
-  const Result<void> removed = remove_tree(directory);
-  if (!removed) co_return removed;
-  const Result<void> made = make_private_directory(directory);
+  const Result<void> made = make_scratch_directory(directory);
   if (!made) co_return made;
-  co_return write_files(*found, directory);
+  for (const auto& [path, text] : found->files) {
+    Result<void> staged = make_private_directory((directory / path).parent_path());
+    if (staged) staged = stage_file(directory / path, text);
+    if (!staged) co_return staged;
+  }
+  co_return Result<void>();
 }
 
 Task<Result<SwitchReport>> SimulatedGit::checkout_live(fs::path directory, std::string from,

@@ -53,8 +53,12 @@ std::string_view to_string(Happening happening) {
       return "the process of web begins to end by itself";
     case Happening::run_beside:
       return "somebody runs a container with the labels of web";
+    case Happening::remove_beside:
+      return "somebody removes what they ran with the labels of web";
     case Happening::lose_volume:
       return "somebody removes db and its volume";
+    case Happening::bring_volume_back:
+      return "somebody brings the volume of db back";
     case Happening::restart_engine:
       return "Docker is restarted";
     case Happening::remote_away:
@@ -75,6 +79,8 @@ std::string_view to_string(Happening happening) {
       return "the power is cut between two changes of files";
     case Happening::fill_disk:
       return "the disk is full";
+    case Happening::rest:
+      return "for a while nothing happens";
   }
   return "";
 }
@@ -85,9 +91,9 @@ namespace {
 int weight_of(Happening happening) {
   switch (happening) {
     case Happening::push_good:
-      return 16;
+      return 24;
     case Happening::image_good:
-      return 10;
+      return 16;
     case Happening::kill_between_changes:
     case Happening::cut_power_between_changes:
       return 8;
@@ -99,9 +105,13 @@ int weight_of(Happening happening) {
     case Happening::edit_env_good:
     case Happening::deploy:
     case Happening::roll_back:
-    case Happening::resume:
       return 4;
-    case Happening::lose_volume:  // which stops everything for good
+    case Happening::resume:
+    case Happening::remove_beside:
+    case Happening::bring_volume_back:
+      return 8;  // what they end keeps everything else from happening
+    case Happening::lose_volume:
+    case Happening::rest:
       return 1;
     default:
       return 2;
@@ -125,13 +135,13 @@ std::vector<StoryEvent> story_of(std::uint64_t seed) {
   std::mt19937_64 dice(seed * 2 + 1);
   std::vector<StoryEvent> story;
   WorldTime at = 0s;
-  const std::uint64_t length = 4 + dice() % 80;
+  const std::uint64_t length = 4 + dice() % 160;
   for (std::uint64_t i = 0; i < length; ++i) {
     // Often in the middle of what came before, sometimes long after it.
-    const std::uint64_t kind = dice() % 16;
-    at += kind == 0  ? WorldTime(1s) * (dice() % 1800)
-          : kind < 8 ? WorldTime(1s) * (dice() % 100)
-                     : WorldTime(1ms) * (dice() % 40'000);
+    const std::uint64_t kind = dice() % 32;
+    at += kind == 0   ? WorldTime(1s) * (dice() % 1800)
+          : kind < 16 ? WorldTime(1s) * (dice() % 100)
+                      : WorldTime(1ms) * (dice() % 40'000);
     StoryEvent event;
     event.at = at;
     event.what = draw(dice());

@@ -31,9 +31,11 @@ enum class Happening {
   remove_by_hand,
   stop_by_hand,
   kill_by_hand,
-  wear_out,     // web's process ends by itself from then on, again and again
-  run_beside,   // a container with the labels of web, made by somebody else
-  lose_volume,  // with the container that uses it
+  wear_out,       // web's process ends by itself from then on, again and again
+  run_beside,     // a container with the labels of web, made by somebody else
+  remove_beside,  // all that were made so
+  lose_volume,    // with the container that uses it
+  bring_volume_back,
   restart_engine,
   remote_away,
   registry_away,
@@ -44,8 +46,9 @@ enum class Happening {
   cut_power,             // what was not synced is lost
   cut_power_between_changes,
   fill_disk,
+  rest,  // until whatever goes on has come to its end
 };
-inline constexpr int happenings = static_cast<int>(Happening::fill_disk) + 1;
+inline constexpr int happenings = static_cast<int>(Happening::rest) + 1;
 
 std::string_view to_string(Happening happening);
 
