@@ -118,7 +118,7 @@ Result<std::string> serialize(const Request& request, const Endpoint& endpoint) 
   }
   if (!plain) {
     return Error{
-        Errc::invalid, "a request to " + place(endpoint) + " holds control characters", {}};
+        Errc::invalid, "a request to " + place(endpoint) + " contains control characters", {}};
   }
   if (!request.body.empty() || request.method == "POST") {
     wire += "Content-Length: " + std::to_string(request.body.size()) + "\r\n";
@@ -264,7 +264,7 @@ Task<Result<void>> open_tunnel(const Endpoint& endpoint, tcp::socket& socket) {
     ec = {};
     const std::size_t count =
         co_await socket.async_read_some(space, asio::redirect_error(asio::use_awaitable, ec));
-    if (ec) co_return broken(endpoint, through + " gave no way to", ec);
+    if (ec) co_return broken(endpoint, through + " refused a tunnel to", ec);
     buffer.commit(count);
     const error_code fed = parser.feed(buffer);
     if (fed && fed != boost::beast::http::error::need_more) {
@@ -274,9 +274,9 @@ Task<Result<void>> open_tunnel(const Endpoint& endpoint, tcp::socket& socket) {
   if (parser.status / 100 == 2) co_return Result<void>();
   const bool login = parser.status == 407;
   co_return Error{login ? Errc::denied : Errc::unavailable,
-                  through + " gives no way to " + place(endpoint) + ": it answers " +
+                  through + " refuses a tunnel to " + place(endpoint) + ": it answers " +
                       std::to_string(parser.status),
-                  login ? "it wants another user and password, in https_proxy" : ""};
+                  login ? "set the right user and password in https_proxy" : ""};
 }
 
 // Creates a context that trusts the system's certificates and the endpoint's own CA file. Uses only
@@ -355,7 +355,7 @@ Task<Result<std::unique_ptr<Transport>>> connect(const Endpoint& endpoint) {
   if (!context) co_return context.error();
   TlsStream stream(std::move(socket), **context);
   if (!expect_host(stream.native_handle(), endpoint.host)) {
-    co_return Error{Errc::invalid, endpoint.host + ": not a host's name", {}};
+    co_return Error{Errc::invalid, endpoint.host + ": not a host name", {}};
   }
   error_code ec;
   co_await stream.async_handshake(asio::ssl::stream_base::client,
@@ -393,7 +393,7 @@ struct Connection::Impl {
 Error Connection::Impl::malformed(const error_code& ec) const {
   namespace beast_http = boost::beast::http;
   if (ec == beast_http::error::body_limit || ec == beast_http::error::header_limit) {
-    return Error{Errc::too_large, "the answer of " + place(endpoint) + " is too large", {}};
+    return Error{Errc::too_large, "the response of " + place(endpoint) + " is too large", {}};
   }
   return Error{Errc::invalid, place(endpoint) + " does not speak HTTP/1.1: " + ec.message(), {}};
 }

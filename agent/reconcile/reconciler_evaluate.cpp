@@ -45,7 +45,7 @@ Task<std::optional<Reconciler::Due>> Reconciler::evaluate(DeployTarget deploy_ta
   // A retry does not change the reported status until its result differs.
   if (deploy_target.request.empty() && !deploy_target.is_retry) {
     reporter_.set_status(
-        {StackState::checking, "looking at " + short_commit(deploy_target.tip.commit), ""});
+        {StackState::checking, "evaluating " + short_commit(deploy_target.tip.commit), ""});
   }
   const AsyncMutex::Guard turn = co_await wait_for(workspace_lock_);
   // The key as it would be computed now, so that a failure on the way is not retried too early.
@@ -160,7 +160,7 @@ void Reconciler::note_that_nothing_is_due(const DeployTarget& deploy_target) {
   backoff_.failures = 0;
   const Release& current = *deps_.store.current();
   end_request(deploy_target.request, "nothing_to_do", current.number,
-              release_text(current.number) + " is what Git and the registry ask for");
+              release_text(current.number) + " is up to date with Git and the registry");
 }
 
 // Another Compose than the one that rendered the current release renders the same project
@@ -300,7 +300,7 @@ std::chrono::milliseconds Reconciler::back_off() {
 void Reconciler::try_later(const DeployTarget& deploy_target, const Error& error) {
   last_assessment_.verdict = StackStatus{state_of(error), error.message,
                                          (error.hint.empty() ? "" : error.hint + "; ") +
-                                             "tried again in " + human_duration(back_off())};
+                                             "retried in " + human_duration(back_off())};
   reporter_.report(Milestone::waiting, spdlog::level::warn, error.text());
   end_request(deploy_target.request, "failed", std::nullopt, error.text());
 }
