@@ -111,7 +111,8 @@ Result<void> ManagedStacks::create(const StackSettings& settings) {
   paths.empty_file = fs::absolute(state_directory_ / "empty");
   ReconcilerDeps deps{executor_,
                       settings,
-                      std::make_unique<GitProgram>(access, settings.git.ref, store->repository(),
+                      std::make_unique<GitProgram>(access, settings.git.ref,
+                                                   Workspace::repository_in(store->directory()),
                                                    store->directory()),
                       host_.registry(),
                       host_.docker(),

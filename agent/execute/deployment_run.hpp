@@ -11,7 +11,7 @@
 #include "agent/docker/docker.hpp"
 #include "agent/execute/progress.hpp"
 #include "agent/execute/stack_reader.hpp"
-#include "agent/git/git.hpp"
+#include "agent/git/workspace.hpp"
 #include "agent/model/deployment.hpp"
 #include "agent/record/store.hpp"
 #include "agent/registry/registry.hpp"
@@ -23,7 +23,6 @@ namespace trimtab {
 struct DeploymentDeps {
   const StackSettings& settings;
   const std::string& project;
-  Git& git;
   Registry& registry;
   Docker& docker;
   Compose& compose;
@@ -53,6 +52,7 @@ struct DeploymentRun {
   DeploymentDeps deps;
   RunnerCallbacks hooks;
   StackReader stack;
+  WorkspaceLock* workspace = nullptr;  // while phases run
   Deployment deployment;
   bool stop_requested = false;
   std::optional<Result<void>> noted;  // whether it could be noted what runs, once committed

@@ -94,7 +94,9 @@ Next DeploymentRunner::resume(DeploymentPolicy policy) {
   return next;
 }
 
-Task<std::optional<DeploymentResult>> DeploymentRunner::run(Deployment deployment, bool resumed) {
+Task<std::optional<DeploymentResult>> DeploymentRunner::run(WorkspaceLock& workspace,
+                                                            Deployment deployment, bool resumed) {
+  run_.workspace = &workspace;
   std::optional<DeploymentResult> result;
   auto phases = run_phases(std::move(deployment), resumed);
   auto body = store_result(std::move(phases), &result);

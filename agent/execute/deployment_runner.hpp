@@ -24,7 +24,9 @@ class DeploymentRunner {
 
   // Runs the deployment to its end. `resumed`: it was in flight when the daemon started. Returns
   // nothing if request_stop() ended it between two phases: its record keeps it for the next start.
-  Task<std::optional<DeploymentResult>> run(Deployment deployment, bool resumed);
+  // `workspace` outlives the call.
+  Task<std::optional<DeploymentResult>> run(WorkspaceLock& workspace, Deployment deployment,
+                                            bool resumed);
   // Records how the deployment ended if run() could not write it.
   Task<Result<void>> record_end();
 

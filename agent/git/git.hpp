@@ -30,17 +30,10 @@ struct SwitchReport {
   std::filesystem::path saved_patch;     // patch with those edits; empty: there were none
 };
 
-// One stack's Git repository.
-//
-// Calls that talk to the remote fail with unavailable (unreachable), denied (credentials missing,
-// wrong or expired, or the repository is not visible to them), untrusted (host key or certificate),
-// not_found (no such repository or no such ref; the text says which and names refs that exist),
-// invalid (malformed ref or URL) or timed_out. All calls are safe to repeat.
-//
-// More than 15 members: one per operation that a stack needs from its repository.
-class Git {
+// Tells what the ref of one stack's remote points to. Errors as for Git.
+class RefSource {
  public:
-  virtual ~Git() = default;
+  virtual ~RefSource() = default;
 
   // Resolves the branch, or the highest-versioned tag that matches the pattern, to a commit. One
   // ls-refs request; fetches no objects.
@@ -53,7 +46,18 @@ class Git {
   // Closes the connection that is kept alive for the next request. To be called when none is
   // expected for a while.
   virtual void close_idle_connection() = 0;
+};
 
+// One stack's Git repository.
+//
+// Calls that talk to the remote fail with unavailable (unreachable), denied (credentials missing,
+// wrong or expired, or the repository is not visible to them), untrusted (host key or certificate),
+// not_found (no such repository or no such ref; the text says which and names refs that exist),
+// invalid (malformed ref or URL) or timed_out. All calls are safe to repeat.
+//
+// More than 15 members: one per operation that a stack needs from its repository.
+class Git : public RefSource {
+ public:
   // Fetches the ref's history into the bare repository. Returns the commit that the ref points to
   // there.
   virtual Task<Result<std::string>> fetch(RefTip tip) = 0;

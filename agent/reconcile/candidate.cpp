@@ -32,19 +32,19 @@ Task<CandidateResult> CandidateBuilder::run() {
 }
 
 Task<bool> CandidateBuilder::stage() {
-  Result<CommitInfo> info = co_await deps_.git.describe(tip_.commit);
+  Result<CommitInfo> info = co_await workspace_.git().describe(tip_.commit);
   if (!info) co_return blame_host(info.error());
   result_.release.subject = printable(info->subject);
   result_.release.author = printable(info->author);
-  Result<std::vector<TreeEntry>> tree = co_await deps_.git.tree(tip_.commit);
+  Result<std::vector<TreeEntry>> tree = co_await workspace_.git().tree(tip_.commit);
   if (!tree) co_return blame_host(tree.error());
   candidate_.tree = std::move(*tree);
-  const Result<void> emptied = co_await empty_staging(deps_.store.staging());
+  const Result<void> emptied = co_await workspace_.empty_staging();
   if (!emptied) co_return blame_host(emptied.error());
-  const Result<void> staged = co_await deps_.git.stage(tip_.commit, checkout_);
+  const Result<void> staged = co_await workspace_.git().stage(tip_.commit, checkout_);
   if (!staged) co_return blame_host(staged.error());
   if (const ReleaseRecord* const current = deps_.store.current()) {
-    const auto live_tree = co_await deps_.git.tree(current->commit);
+    const auto live_tree = co_await workspace_.git().tree(current->commit);
     if (live_tree) {
       for (const TreeEntry& entry : *live_tree) candidate_.tracked_live.insert(entry.path);
     }
@@ -66,7 +66,7 @@ Task<bool> CandidateBuilder::check_running_services() {
 Task<bool> CandidateBuilder::render() {
   RenderRequest request;
   request.directory = checkout_;
-  request.root = deps_.store.staging();
+  request.root = workspace_.staging();
   request.files = files_;
   request.profiles = deps_.settings.profiles;
   request.env_file = candidate_.env_file;
@@ -80,7 +80,7 @@ Task<bool> CandidateBuilder::render() {
   }
   candidate_.rendering.model = std::move(rendered->model);
   note_unset_variables(std::move(rendered->unset_variables));
-  take_root_off(candidate_.rendering.model, deps_.store.staging().string());
+  take_root_off(candidate_.rendering.model, workspace_.staging().string());
   co_return true;
 }
 
@@ -152,8 +152,9 @@ void CandidateBuilder::finish() {
   result_.candidate = std::move(candidate_);
 }
 
-Task<CandidateResult> build_candidate(CandidateDeps deps, RefTip tip, Facts* facts) {
-  CandidateBuilder drafting(deps, std::move(tip), facts);
+Task<CandidateResult> build_candidate(CandidateDeps deps, WorkspaceLock& workspace, RefTip tip,
+                                      Facts* facts) {
+  CandidateBuilder drafting(deps, workspace, std::move(tip), facts);
   CandidateResult result = co_await drafting.run();
   co_return result;
 }

@@ -10,7 +10,7 @@
 #include "agent/config/settings.hpp"
 #include "agent/docker/docker.hpp"
 #include "agent/execute/own_containers.hpp"
-#include "agent/git/git.hpp"
+#include "agent/git/workspace.hpp"
 #include "agent/model/facts.hpp"
 #include "agent/model/plan.hpp"
 #include "agent/model/release.hpp"
@@ -23,7 +23,6 @@ namespace trimtab {
 
 struct CandidateDeps {
   const StackSettings& settings;
-  Git& git;
   Registry& registry;
   Docker& docker;
   Compose& compose;
@@ -59,11 +58,13 @@ struct CandidateResult {
 
 // `facts`: what the watchers know; digests asked for here are added. Where a stack is taken over,
 // the images of what runs are kept.
-Task<CandidateResult> build_candidate(CandidateDeps deps, RefTip tip, Facts* facts);
+Task<CandidateResult> build_candidate(CandidateDeps deps, WorkspaceLock& workspace, RefTip tip,
+                                      Facts* facts);
 
 // Renders a release again from what is kept of it, because another Compose is here now, or because
 // its compose.yaml is damaged: then only to what it was.
 // `any_version`: a rendering of the same family will do.
-Task<Result<void>> rerender_for_current_compose(CandidateDeps deps, int number, bool any_version);
+Task<Result<void>> rerender_for_current_compose(CandidateDeps deps, WorkspaceLock& workspace,
+                                                int number, bool any_version);
 
 }  // namespace trimtab

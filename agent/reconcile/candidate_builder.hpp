@@ -20,11 +20,12 @@ const TreeEntry* find_entry(const std::vector<TreeEntry>& tree, const std::strin
 // One staged checkout on its way to a draft.
 class CandidateBuilder {
  public:
-  CandidateBuilder(CandidateDeps deps, RefTip tip, Facts* facts)
+  CandidateBuilder(CandidateDeps deps, WorkspaceLock& workspace, RefTip tip, Facts* facts)
       : deps_(deps),
+        workspace_(workspace),
         tip_(std::move(tip)),
         facts_(facts),
-        checkout_(staged_checkout(deps.store.staging(), deps.settings.directory)) {}
+        checkout_(workspace.checkout()) {}
 
   Task<CandidateResult> run();
 
@@ -63,7 +64,7 @@ class CandidateBuilder {
     return input_path(checkout_, path);
   }
   std::filesystem::path live(const std::string& path) const {
-    return input_path(deps_.settings.directory, path);
+    return input_path(workspace_.live(), path);
   }
   bool provide(const std::string& path);
   bool copy_of_live(const std::string& path);
@@ -89,6 +90,7 @@ class CandidateBuilder {
   }
 
   CandidateDeps deps_;
+  WorkspaceLock& workspace_;
   RefTip tip_;
   Facts* facts_;
   CandidateResult result_;

@@ -102,8 +102,7 @@ bool CandidateBuilder::note_raw_file(const Json& raw, const std::string& file,
     const auto known = path_from(base, path, variables);
     if (known && !known->empty()) env_files_.insert(*known);
   }
-  const auto put =
-      put_build_contexts(deps_.store.staging(), deps_.settings.directory, raw, base, variables);
+  const auto put = put_build_contexts(workspace_, raw, base, variables);
   if (!put) return blame_host(put.error());
   for (const FurtherFile& further : further_files(raw, base, variables)) {
     if (!note_further_file(further, variables)) return false;
@@ -175,9 +174,9 @@ bool CandidateBuilder::copy_of_live(const std::string& path) {
   const Result<std::string>& bytes = live_files_[path] = read_input(deps_.settings.directory, path);
   const bool goes = candidate_.tracked_live.contains(path);
   if (bytes) {
-    if (!goes) put = put_file(deps_.store.staging(), staged(path), *bytes);
+    if (!goes) put = put_file(workspace_.staging(), staged(path), *bytes);
   } else if (fs::is_directory(live(path), ec)) {
-    if (!goes) put = put_directory(deps_.store.staging(), staged(path));
+    if (!goes) put = put_directory(workspace_.staging(), staged(path));
   } else if (bytes.error().code != Errc::not_found) {
     PreflightFinding finding = reject("input", bytes.error().message, bytes.error().hint);
     finding.cause = FailureCause::host;
@@ -261,9 +260,9 @@ Task<bool> CandidateBuilder::check_env_file() {
   if (file.empty() || find_entry(candidate_.tree, file) == nullptr) co_return true;
   const ReleaseRecord* const current = deps_.store.current();
   const std::string from = current == nullptr ? std::string() : current->commit;
-  const auto edited = co_await deps_.git.edits(deps_.settings.directory, from, tip_.commit);
+  const auto edited = co_await workspace_.git().edits(workspace_.live(), from, tip_.commit);
   if (!edited) co_return blame_host(edited.error());
-  const auto untracked = co_await deps_.git.collisions(deps_.settings.directory, from, tip_.commit);
+  const auto untracked = co_await workspace_.git().collisions(workspace_.live(), from, tip_.commit);
   if (!untracked) co_return blame_host(untracked.error());
   std::vector<std::string> replaced = *edited;
   replaced.insert(replaced.end(), untracked->begin(), untracked->end());
@@ -282,7 +281,7 @@ Task<bool> CandidateBuilder::check_env_file() {
 bool CandidateBuilder::take_copies() {
   for (const auto& [path, content] : live_files_) {
     const bool is_copied = content && !candidate_.tracked_live.contains(path);
-    const auto taken = is_copied ? take_file(deps_.store.staging(), staged(path)) : Result<void>();
+    const auto taken = is_copied ? take_file(workspace_.staging(), staged(path)) : Result<void>();
     if (!taken) return blame_host(taken.error());
   }
   return true;

@@ -46,13 +46,13 @@ class PreflightRun {
         candidate_(candidate),
         running_(std::move(running)),
         signs_(std::move(signs)),
-        checkout_(staged_checkout(store().staging(), live())) {}
+        checkout_(deps_.workspace.checkout()) {}
 
   Task<PreflightReport> run();
 
  private:
   [[nodiscard]] const Store& store() const { return deps_.stack.store; }
-  [[nodiscard]] const fs::path& live() const { return deps_.stack.settings.directory; }
+  [[nodiscard]] const fs::path& live() const { return deps_.workspace.live(); }
   void take_draft();
   void find_what_ran();
   Task<bool> ask_docker();
@@ -193,7 +193,7 @@ Task<void> PreflightRun::check_collisions() {
   const ReleaseRecord* const current = store().current();
   const std::string from = current == nullptr ? std::string() : current->commit;
   const auto collisions =
-      co_await deps_.stack.git.collisions(live(), from, candidate_.release.commit);
+      co_await deps_.workspace.git().collisions(live(), from, candidate_.release.commit);
   if (collisions) {
     input_.collisions = *collisions;
     co_return;

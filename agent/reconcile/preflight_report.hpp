@@ -23,6 +23,7 @@ struct PreflightReport {
 // All outlives the call.
 struct PreflightDeps {
   CandidateDeps stack;
+  WorkspaceLock& workspace;
   const Projects& projects;
   const Renderings& renderings;
   std::optional<EngineInfo> engine;  // as far as it is known

@@ -12,7 +12,8 @@ namespace trimtab {
 
 namespace fs = std::filesystem;
 
-Task<Result<void>> rerender_for_current_compose(CandidateDeps deps, int number, bool any_version) {
+Task<Result<void>> rerender_for_current_compose(CandidateDeps deps, WorkspaceLock& workspace,
+                                                int number, bool any_version) {
   const ReleaseRecord* const found = deps.store.find(number);
   if (found == nullptr) {
     co_return Error{Errc::not_found, "release " + std::to_string(number) + " is not there", {}};
@@ -26,10 +27,10 @@ Task<Result<void>> rerender_for_current_compose(CandidateDeps deps, int number, 
   const bool v1_rendering = release.compose.find(" 1.") != std::string::npos;
   const bool same_family = v1_rendering == (tool.family == ComposeFamily::v1);
   if (kept_rendering && (same_tool || (any_version && same_family))) co_return Result<void>();
-  Result<void> emptied = co_await empty_staging(deps.store.staging());
+  Result<void> emptied = co_await workspace.empty_staging();
   if (!emptied) co_return emptied;
-  const fs::path staging = staged_checkout(deps.store.staging(), deps.settings.directory);
-  const Result<void> staged = co_await deps.git.stage(release.commit, staging);
+  const fs::path checkout = workspace.checkout();
+  const Result<void> staged = co_await workspace.git().stage(release.commit, checkout);
   if (!staged) co_return staged;
   // Untracked files as they were then, from the copies stored with the release.
   std::error_code ec;
@@ -38,32 +39,32 @@ Task<Result<void>> rerender_for_current_compose(CandidateDeps deps, int number, 
     if (!fs::exists(kept, ec)) continue;
     const auto text = read_file(kept, max_input_size);
     if (!text) co_return text.error();
-    const auto put = put_file(deps.store.staging(), input_path(staging, path), *text);
+    const auto put = put_file(workspace.staging(), input_path(checkout, path), *text);
     if (!put) co_return put;
   }
   RenderRequest request;
-  request.directory = staging;
-  request.root = deps.store.staging();
+  request.directory = checkout;
+  request.root = workspace.staging();
   request.files = deps.settings.compose;
   for (const char* name : default_compose_files) {
-    if (request.files.empty() && fs::exists(staging / name, ec)) request.files = {name};
+    if (request.files.empty() && fs::exists(checkout / name, ec)) request.files = {name};
   }
   for (const std::string& file : request.files) {
-    const auto raw = read_file(staging / file, max_input_size);
+    const auto raw = read_file(checkout / file, max_input_size);
     const auto directories = raw ? parse_yaml(*raw) : Result<Json>(raw.error());
     if (!directories) co_return directories.error();
-    const auto put = put_build_contexts(deps.store.staging(), deps.settings.directory, *directories,
-                                        project_directory(request.files), {});
+    const auto put =
+        put_build_contexts(workspace, *directories, project_directory(request.files), {});
     if (!put) co_return put;
   }
   request.profiles = deps.settings.profiles;
   request.project = release.project;
   request.commit = release.commit;
   for (const std::string& path : possible_env_files(deps.settings.env_file, request.files)) {
-    if (request.env_file.empty() && fs::exists(staging / path, ec)) request.env_file = path;
+    if (request.env_file.empty() && fs::exists(checkout / path, ec)) request.env_file = path;
   }
   Result<Rendered> rendered = co_await deps.compose.render(request);
-  emptied = co_await empty_staging(deps.store.staging());
+  emptied = co_await workspace.empty_staging();
   if (!emptied) co_return emptied;
   if (!rendered) {
     Error error = rendered.error();
@@ -71,7 +72,7 @@ Task<Result<void>> rerender_for_current_compose(CandidateDeps deps, int number, 
     co_return error.context("release " + std::to_string(number) + " was rendered with " +
                             release.compose + " and cannot be rendered with " + tool.display());
   }
-  take_root_off(rendered->model, deps.store.staging().string());
+  take_root_off(rendered->model, workspace.staging().string());
   pin_images(rendered->model, release.images);
   const std::string key = content_key(rendered->model, release.mounted_files);
   if (!kept_rendering && same_tool && key != release.content_key) {

@@ -28,13 +28,14 @@ Reconciler::Reconciler(ReconcilerDeps deps)
     : deps_(std::move(deps)),
       renderings_(deps_.store),
       unit_keeper_(deps_.units, deps_.paths.unit_directory, deps_.settings.unit, deps_.store),
-      workspace_lock_(deps_.executor),
+      workspace_(deps_.executor, std::move(deps_.git), deps_.store.directory(),
+                 deps_.settings.directory),
       observer_(deps_.docker, deps_.settings, deps_.store, renderings_),
       reporter_(deps_.settings, deps_.store, deps_.events),
       upkeep_(candidate_deps(), renderings_, reporter_),
       wake_(deps_.executor),
       engine_changed_(deps_.executor),
-      git_watcher_(deps_.executor, *deps_.git, deps_.settings.git.interval, facts_.tip,
+      git_watcher_(deps_.executor, workspace_.remote(), deps_.settings.git.interval, facts_.tip,
                    [this](bool is_news) { on_facts_asked(is_news); }),
       image_watcher_(deps_.executor, deps_.registry, deps_.settings.images.interval, facts_.digests,
                      [this](bool is_news) { on_facts_asked(is_news); }) {
@@ -61,8 +62,7 @@ Reconciler::Reconciler(ReconcilerDeps deps)
 }
 
 CandidateDeps Reconciler::candidate_deps() {
-  return CandidateDeps{deps_.settings, *deps_.git,    deps_.registry,
-                       deps_.docker,   deps_.compose, deps_.store};
+  return CandidateDeps{deps_.settings, deps_.registry, deps_.docker, deps_.compose, deps_.store};
 }
 
 Task<void> Reconciler::run() {
@@ -74,8 +74,11 @@ Task<void> Reconciler::run() {
     if (decision.is_retry) backoff_.retry_at.reset();
     if (decision.forgets_judgement) last_assessment_.key.clear();
     co_await perform(decision.action);
-    co_await upkeep_.keep_commits_anew();
-    co_await upkeep_.prune_releases(!deps_.engine.error());
+    // While a plan is made the releases are left alone until the next round.
+    if (auto workspace = workspace_.try_lock()) {
+      co_await upkeep_.keep_commits_anew(*workspace);
+      co_await upkeep_.prune_releases(*workspace, !deps_.engine.error());
+    }
     refresh_status();
     if (stop_requested_) break;
     co_await rest(decision.wake_at);
@@ -221,9 +224,9 @@ Task<void> Reconciler::perform(action::Resume) {
 }
 
 Task<void> Reconciler::perform(action::MendRendering) {
-  const AsyncMutex::Guard turn = co_await wait_for(workspace_lock_);
+  WorkspaceLock workspace = co_await lock_workspace();
   const std::string tip = facts_.tip.value ? facts_.tip.value->commit : std::string();
-  co_await upkeep_.mend_rendering(tip);
+  co_await upkeep_.mend_rendering(workspace, tip);
 }
 
 Task<void> Reconciler::perform(action::ServeRequest) {

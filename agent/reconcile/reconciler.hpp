@@ -100,7 +100,7 @@ class Reconciler final {
   [[nodiscard]] const StackStatus& stack_status() const { return reporter_.stack_status(); }
   [[nodiscard]] const Facts& facts() const { return facts_; }
   // As Git::transport_in_use says.
-  [[nodiscard]] std::string git_transport() const { return deps_.git->transport_in_use(); }
+  [[nodiscard]] std::string git_transport() const { return workspace_.remote().transport_in_use(); }
   [[nodiscard]] const Observation& observation() const { return observation_; }
   [[nodiscard]] const std::vector<ServerCertificateFile>& certificates() const {
     return upkeep_.certificates();
@@ -162,10 +162,11 @@ class Reconciler final {
   Task<void> consider(DeployTarget deploy_target);
   // The deployment that is due; nothing where none is, or it was said why not.
   Task<std::optional<Due>> evaluate(DeployTarget deploy_target);
-  Task<std::optional<Due>> assess_made(DeployTarget deploy_target, Candidate candidate);
+  Task<std::optional<Due>> assess_made(WorkspaceLock& workspace, DeployTarget deploy_target,
+                                       Candidate candidate);
   void note_that_nothing_is_due(const DeployTarget& deploy_target);
-  Task<Result<void>> prepare_current();
-  Task<PreflightReport> run_preflight_for(const Candidate* candidate);
+  Task<Result<void>> prepare_current(WorkspaceLock& workspace);
+  Task<PreflightReport> run_preflight_for(WorkspaceLock& workspace, const Candidate* candidate);
   // Gives up rolling where there is no memory for it; a line on each for people.
   Task<std::vector<std::string>> fit_memory(const Rendering* rendering, Plan* plan);
   [[nodiscard]] Observed observed_for(const Candidate& candidate) const;
@@ -180,7 +181,8 @@ class Reconciler final {
   // --- deploying (reconciler_deploy.cpp)
   // The turn of the host, and what runs then.
   Task<AsyncMutex::Guard> wait_for_host();
-  Task<AsyncMutex::Guard> wait_for(AsyncMutex& turn);
+  Task<AsyncMutex::Guard> queue_for_host();
+  Task<WorkspaceLock> lock_workspace();
   Task<void> carry_out(DeployTarget deploy_target, Due due, AsyncMutex::Guard host);
   // `bytes`: that each image to be pulled transfers, by its pinned name, as far as known.
   using PullBytes = std::map<std::string, std::uint64_t>;
@@ -207,7 +209,7 @@ class Reconciler final {
     Rendering rendering;
     std::vector<std::string> notices;  // on those that could not be chosen
   };
-  Task<Result<Way>> find_way_back(Request request);
+  Task<Result<Way>> find_way_back(WorkspaceLock& workspace, Request request);
   void end_request(const std::string& id, std::string outcome, std::optional<int> release,
                    std::string message);
   void make_known(Intent* intent) const;
@@ -219,7 +221,7 @@ class Reconciler final {
   ReconcilerDeps deps_;
   Renderings renderings_;
   UnitKeeper unit_keeper_;
-  AsyncMutex workspace_lock_;  // the staging directory has one user at a time
+  Workspace workspace_;
   Facts facts_;
   Observer observer_;
   Observation observation_;

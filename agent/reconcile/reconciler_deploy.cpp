@@ -70,7 +70,7 @@ Task<AsyncMutex::Guard> Reconciler::wait_for_host() {
                     StackStatus{StackState::waiting, "another stack of this host is being deployed",
                                 "this one is next"});
   refresh_status();
-  AsyncMutex::Guard host = co_await wait_for(deps_.deploy_lock);
+  AsyncMutex::Guard host = co_await queue_for_host();
   last_assessment_.verdict = before;
   co_await observe();
   co_return host;
@@ -78,9 +78,18 @@ Task<AsyncMutex::Guard> Reconciler::wait_for_host() {
 
 // While queued behind another stack's deployment this one makes no progress; the watchdog must not
 // count that as a stall.
-Task<AsyncMutex::Guard> Reconciler::wait_for(AsyncMutex& turn) {
+Task<AsyncMutex::Guard> Reconciler::queue_for_host() {
   is_queued_ = true;
-  AsyncMutex::Guard holder = co_await turn.lock();
+  AsyncMutex::Guard holder = co_await deps_.deploy_lock.lock();
+  is_queued_ = false;
+  reporter_.beat();
+  co_return holder;
+}
+
+// Likewise while a plan is made.
+Task<WorkspaceLock> Reconciler::lock_workspace() {
+  is_queued_ = true;
+  WorkspaceLock holder = co_await workspace_.lock();
   is_queued_ = false;
   reporter_.beat();
   co_return holder;
@@ -114,8 +123,14 @@ Task<void> Reconciler::carry_out(DeployTarget deploy_target, Due due, AsyncMutex
   if (written && !untried) {
     written = co_await store.save_inputs(release.number, std::move(candidate.input_bytes));
   }
+  std::optional<WorkspaceLock> workspace;
+  {
+    WorkspaceLock held = co_await lock_workspace();
+    workspace.emplace(std::move(held));
+  }
   if (written && good != nullptr && good->commit != release.commit) {
-    const Result<bool> ancestor = co_await deps_.git->is_ancestor(good->commit, release.commit);
+    const Result<bool> ancestor =
+        co_await workspace->git().is_ancestor(good->commit, release.commit);
     if (ancestor && !*ancestor && deploy_target.request.empty()) {
       next.notices.push_back("the history of " + settings.git.ref + " was rewritten: " +
                              short_commit(good->commit) + " is no longer part of it");
@@ -126,7 +141,8 @@ Task<void> Reconciler::carry_out(DeployTarget deploy_target, Due due, AsyncMutex
     if (!made) written = made.error();
     if (made) next.notices.insert(next.notices.end(), made->begin(), made->end());
   }
-  if (written) written = co_await deps_.git->keep(release.commit, release.number);
+  if (written) written = co_await workspace->git().keep(release.commit, release.number);
+  workspace.reset();
   if (written && !untried) written = co_await store.save(release);
   if (!written) {
     try_later(deploy_target, written.error());
@@ -165,13 +181,13 @@ Task<void> Reconciler::run_deployment(Deployment deployment, bool resumed, Async
     co_return;
   }
   // A plan in progress ends soon; new requests for one are refused from now on.
-  const AsyncMutex::Guard staging = co_await wait_for(workspace_lock_);
+  WorkspaceLock workspace = co_await lock_workspace();
   if (requests_.is_superseded(deployment.request)) co_return;
   requests_.close_idle_connection();
   Begun begun{deployment.release, deployment.kind, deployment.request, std::nullopt};
   const bool asked = !begun.request.empty();
-  DeploymentDeps deps{deps_.settings, project_,    *deps_.git, deps_.registry, deps_.docker,
-                      deps_.compose,  deps_.store, reporter_,  engine_changed_};
+  DeploymentDeps deps{deps_.settings, project_,    deps_.registry, deps_.docker,
+                      deps_.compose,  deps_.store, reporter_,      engine_changed_};
   if (const ReleaseRecord* const release = store.find(begun.release)) project_ = release->project;
   RunnerCallbacks hooks;
   hooks.superseded = [this, asked](const Release& release) {
@@ -182,8 +198,8 @@ Task<void> Reconciler::run_deployment(Deployment deployment, bool resumed, Async
   hooks.paused = [this] { return deps_.store.intent().paused; };
   hooks.pull_bytes = std::move(bytes);
   hooks.values = known_values_of(store, {deployment.release, deployment.fallback});
-  hooks.rerender_for_current_compose = [this](int release) {
-    return rerender_for_current_compose(candidate_deps(), release, true);
+  hooks.rerender_for_current_compose = [this, &workspace](int release) {
+    return rerender_for_current_compose(candidate_deps(), workspace, release, true);
   };
   reporter_.deployment_begins(hooks.values);
   flight_.executing = std::make_unique<DeploymentRunner>(deps, std::move(hooks));
@@ -194,7 +210,7 @@ Task<void> Reconciler::run_deployment(Deployment deployment, bool resumed, Async
     if (!given_up) spdlog::warn("{}: {}", deps_.settings.name, given_up.error().text());
   }
   const std::optional<DeploymentResult> result =
-      co_await flight_.executing->run(std::move(deployment), resumed);
+      co_await flight_.executing->run(workspace, std::move(deployment), resumed);
   std::unique_ptr<DeploymentRunner> ended = std::move(flight_.executing);
   if (reporter_.deployment()) begun.gate_began = reporter_.deployment()->gate_began_at;
   reporter_.deployment_ends();

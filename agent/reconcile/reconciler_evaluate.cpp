@@ -47,13 +47,13 @@ Task<std::optional<Reconciler::Due>> Reconciler::evaluate(DeployTarget deploy_ta
     reporter_.set_status(
         {StackState::checking, "evaluating " + short_commit(deploy_target.tip.commit), ""});
   }
-  const AsyncMutex::Guard turn = co_await wait_for(workspace_lock_);
+  WorkspaceLock workspace = co_await lock_workspace();
   // The key as it would be computed now, so that a failure on the way is not retried too early.
   last_assessment_.key =
       inputs_key(present_inputs(deps_.settings, deploy_target.tip.commit, facts_,
                                 last_assessment_.evaluated.value_or(Inputs{}), input_hashes_));
   if (!deploy_target.is_fetched) {
-    const Result<std::string> fetched = co_await deps_.git->fetch(deploy_target.tip);
+    const Result<std::string> fetched = co_await workspace.git().fetch(deploy_target.tip);
     if (!fetched) {
       try_later(deploy_target, fetched.error());
       co_return std::nullopt;
@@ -64,13 +64,14 @@ Task<std::optional<Reconciler::Due>> Reconciler::evaluate(DeployTarget deploy_ta
     }
     deploy_target.tip.commit = *fetched;
   }
-  const Result<void> prepared = co_await prepare_current();
+  const Result<void> prepared = co_await prepare_current(workspace);
   if (!prepared) {
     try_later(deploy_target, prepared.error());
     co_return std::nullopt;
   }
-  CandidateResult made = co_await build_candidate(candidate_deps(), deploy_target.tip, &facts_);
-  const std::vector<std::string> repaired = co_await upkeep_.keep_commits_anew();
+  CandidateResult made =
+      co_await build_candidate(candidate_deps(), workspace, deploy_target.tip, &facts_);
+  const std::vector<std::string> repaired = co_await upkeep_.keep_commits_anew(workspace);
   if (made.candidate) {
     auto& notices = made.candidate->notices;
     notices.insert(notices.end(), repaired.begin(), repaired.end());
@@ -95,10 +96,11 @@ Task<std::optional<Reconciler::Due>> Reconciler::evaluate(DeployTarget deploy_ta
     co_return std::nullopt;
   }
   image_wait_ = ImageWait();
-  co_return co_await assess_made(deploy_target, std::move(*made.candidate));
+  co_return co_await assess_made(workspace, deploy_target, std::move(*made.candidate));
 }
 
-Task<std::optional<Reconciler::Due>> Reconciler::assess_made(DeployTarget deploy_target,
+Task<std::optional<Reconciler::Due>> Reconciler::assess_made(WorkspaceLock& workspace,
+                                                             DeployTarget deploy_target,
                                                              Candidate candidate) {
   const StackSettings& settings = deps_.settings;
   Store& store = deps_.store;
@@ -132,7 +134,7 @@ Task<std::optional<Reconciler::Due>> Reconciler::assess_made(DeployTarget deploy
       break;
   }
   deps_.projects.claim(candidate.release.project, settings.name);
-  PreflightReport preflight_report = co_await run_preflight_for(&candidate);
+  PreflightReport preflight_report = co_await run_preflight_for(workspace, &candidate);
   if (has_errors(preflight_report.findings)) {
     if (is_about_names(preflight_report.findings)) {
       last_assessment_.lacks_names.emplace(candidate.release.project, candidate.rendering);
@@ -166,14 +168,14 @@ void Reconciler::note_that_nothing_is_due(const DeployTarget& deploy_target) {
 // Another Compose than the one that rendered the current release renders the same project
 // differently, which must not look like a change. A release without a record or rendering counts as
 // unknown: plans apply its services again, and it does not block other deployments.
-Task<Result<void>> Reconciler::prepare_current() {
+Task<Result<void>> Reconciler::prepare_current(WorkspaceLock& workspace) {
   const Store& store = deps_.store;
   std::set<int> numbers = releases_of(store.running());
   if (const ReleaseRecord* const current = store.current()) numbers.insert(current->number);
   for (const int number : numbers) {
     if (store.find(number) == nullptr) continue;
     const Result<void> readable =
-        co_await rerender_for_current_compose(candidate_deps(), number, false);
+        co_await rerender_for_current_compose(candidate_deps(), workspace, number, false);
     if (readable) continue;
     const bool lost = !deps_.compose.problem() && is_lost(store, number, readable.error());
     if (!lost) co_return readable;
@@ -192,9 +194,11 @@ Observed Reconciler::observed_for(const Candidate& candidate) const {
   return observed;
 }
 
-Task<PreflightReport> Reconciler::run_preflight_for(const Candidate* candidate) {
+Task<PreflightReport> Reconciler::run_preflight_for(WorkspaceLock& workspace,
+                                                    const Candidate* candidate) {
   const bool is_first = deps_.store.current() == nullptr;
-  PreflightDeps deps{candidate_deps(), deps_.projects, renderings_, deps_.engine.engine()};
+  PreflightDeps deps{candidate_deps(), workspace, deps_.projects, renderings_,
+                     deps_.engine.engine()};
   return run_preflight(std::move(deps), candidate,
                        is_first ? candidate->running.own : observation_.own.containers,
                        is_first ? candidate->running.signs : observation_.signs);
@@ -298,9 +302,9 @@ std::chrono::milliseconds Reconciler::back_off() {
 }
 
 void Reconciler::try_later(const DeployTarget& deploy_target, const Error& error) {
-  last_assessment_.verdict = StackStatus{state_of(error), error.message,
-                                         (error.hint.empty() ? "" : error.hint + "; ") +
-                                             "retried in " + human_duration(back_off())};
+  last_assessment_.verdict = StackStatus{
+      state_of(error), error.message,
+      (error.hint.empty() ? "" : error.hint + "; ") + "retried in " + human_duration(back_off())};
   reporter_.report(Milestone::waiting, spdlog::level::warn, error.text());
   end_request(deploy_target.request, "failed", std::nullopt, error.text());
 }

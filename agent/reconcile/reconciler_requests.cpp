@@ -146,7 +146,7 @@ Task<void> Reconciler::serve(Request request) {
   deploy_target.is_asked = true;
   deploy_target.request = request.id;
   // Polls the remote now instead of using the last poll's answer.
-  Result<RefTip> tip = co_await deps_.git->ask();
+  Result<RefTip> tip = co_await workspace_.remote().ask();
   if (tip) facts_.tip.succeed(*tip);
   if (!tip && request.commit.empty()) {
     end_request(request.id, "failed", std::nullopt, tip.error().text());
@@ -161,11 +161,12 @@ Task<void> Reconciler::serve(Request request) {
     deploy_target.tip = *tip;
     deploy_target.cause = "asked for by an operator";
   } else {
+    WorkspaceLock workspace = co_await lock_workspace();
     if (tip) {
-      const Result<std::string> fetched = co_await deps_.git->fetch(*tip);
+      const Result<std::string> fetched = co_await workspace.git().fetch(*tip);
       if (!fetched) spdlog::warn("{}: {}", deps_.settings.name, fetched.error().text());
     }
-    const Result<std::string> commit = co_await deps_.git->find_commit(request.commit);
+    const Result<std::string> commit = co_await workspace.git().find_commit(request.commit);
     if (!commit) {
       end_request(request.id, "failed", std::nullopt, commit.error().text());
       co_return;
@@ -200,12 +201,12 @@ Task<void> Reconciler::serve(Request request) {
 
 // Returns the release to roll back to and its rendering. A release that can be neither read nor
 // rendered again is skipped: if the operator named none, the next older good one is used.
-Task<Result<Reconciler::Way>> Reconciler::find_way_back(Request request) {
+Task<Result<Reconciler::Way>> Reconciler::find_way_back(WorkspaceLock& workspace, Request request) {
   Way way;
   way.release = request.release;
   for (;;) {
     const Result<void> readable =
-        co_await rerender_for_current_compose(candidate_deps(), way.release, false);
+        co_await rerender_for_current_compose(candidate_deps(), workspace, way.release, false);
     Result<Rendering> rendering = Error{Errc::failed, "was not read", {}};
     if (readable) rendering = renderings_.of(way.release);
     if (rendering) {
@@ -226,10 +227,10 @@ Task<Result<Reconciler::Way>> Reconciler::find_way_back(Request request) {
 
 Task<void> Reconciler::serve_rollback(Request request) {
   AsyncMutex::Guard host = co_await wait_for_host();
-  std::optional<AsyncMutex::Guard> staging;
+  std::optional<WorkspaceLock> workspace;
   {
-    AsyncMutex::Guard turn = co_await wait_for(workspace_lock_);
-    staging.emplace(std::move(turn));
+    WorkspaceLock held = co_await lock_workspace();
+    workspace.emplace(std::move(held));
   }
   if (requests_.is_superseded(request.id)) co_return;
   const ReleaseRecord* const current = deps_.store.current();
@@ -241,12 +242,12 @@ Task<void> Reconciler::serve_rollback(Request request) {
                     " to roll back to any more");
     co_return;
   }
-  const Result<void> prepared = co_await prepare_current();
+  const Result<void> prepared = co_await prepare_current(*workspace);
   if (!prepared) {
     end_request(request.id, "failed", std::nullopt, prepared.error().text());
     co_return;
   }
-  const Result<Way> way = co_await find_way_back(request);
+  const Result<Way> way = co_await find_way_back(*workspace, request);
   if (!way) {
     end_request(request.id, "failed", std::nullopt, way.error().text());
     co_return;
@@ -278,25 +279,25 @@ Task<void> Reconciler::serve_rollback(Request request) {
   next.cause = "an operator rolled back to it";
   next.request = request.id;
   next.started_at = wall_now();
-  staging.reset();
+  workspace.reset();
   co_await run_deployment(std::move(next), false, std::move(host), {});
 }
 
 Task<Result<PlanAnswer>> Reconciler::plan() {
   // A deployment holds the workspace until its end, which would be too long to wait here.
   if (flight_.executing) co_return busy_with_deployment(deps_.settings.name);
-  const AsyncMutex::Guard turn = co_await workspace_lock_.lock();
+  WorkspaceLock workspace = co_await workspace_.lock();
   if (flight_.executing) co_return busy_with_deployment(deps_.settings.name);
   if (const std::optional<Error> error = docker_error()) co_return *error;
-  Result<RefTip> tip = co_await deps_.git->ask();
+  Result<RefTip> tip = co_await workspace_.remote().ask();
   if (!tip) co_return tip.error();
-  const Result<std::string> fetched = co_await deps_.git->fetch(*tip);
+  const Result<std::string> fetched = co_await workspace.git().fetch(*tip);
   if (!fetched) co_return fetched.error();
   tip->commit = *fetched;
-  const Result<void> prepared = co_await prepare_current();
+  const Result<void> prepared = co_await prepare_current(workspace);
   if (!prepared) co_return prepared.error();
   Facts facts;  // separate facts: everything is polled anew for this plan
-  CandidateResult made = co_await build_candidate(candidate_deps(), *tip, &facts);
+  CandidateResult made = co_await build_candidate(candidate_deps(), workspace, *tip, &facts);
   if (made.world) co_return *made.world;
   PlanAnswer answer;
   if (const ReleaseRecord* const current = deps_.store.current()) answer.from = current->number;
@@ -317,7 +318,7 @@ Task<Result<PlanAnswer>> Reconciler::plan() {
     answer.findings.push_back(finding);
     co_return answer;
   }
-  PreflightReport preflight_report = co_await run_preflight_for(&candidate);
+  PreflightReport preflight_report = co_await run_preflight_for(workspace, &candidate);
   answer.findings = std::move(preflight_report.findings);
   answer.pulls = std::move(preflight_report.pulls);
   answer.free_bytes = preflight_report.free_bytes;

@@ -2,7 +2,6 @@
 
 #include "agent/reconcile/inputs.hpp"
 #include "common/confined_directory.hpp"
-#include "common/disk_thread.hpp"
 #include "common/files.hpp"
 
 namespace trimtab {
@@ -65,10 +64,6 @@ Result<void> put(const fs::path& staging, const fs::path& path, const auto& make
 
 }  // namespace
 
-fs::path staged_checkout(const fs::path& staging, const fs::path& live) {
-  return staging / live.lexically_normal().relative_path();
-}
-
 bool is_untracked(const std::set<std::string>& tracked, const std::string& path) {
   return !tracked.contains(path) && !has_tracked_below(tracked, path);
 }
@@ -85,22 +80,17 @@ Result<void> put_directory(const fs::path& staging, const fs::path& path) {
   });
 }
 
-Result<void> put_build_contexts(const fs::path& staging, const fs::path& live, const Json& raw,
+Result<void> put_build_contexts(const WorkspaceLock& workspace, const Json& raw,
                                 const std::string& base, const Variables& variables) {
-  const fs::path checkout = staged_checkout(staging, live);
   std::error_code ec;
   for (const std::string& context : build_contexts_of(raw)) {
     const auto path = path_from(base, context, variables);
-    if (!path || path->empty() || !fs::is_directory(input_path(live, *path), ec)) continue;
-    const auto put = put_directory(staging, input_path(checkout, *path));
+    if (!path || path->empty() || !fs::is_directory(input_path(workspace.live(), *path), ec))
+      continue;
+    const auto put = put_directory(workspace.staging(), input_path(workspace.checkout(), *path));
     if (!put) return put;
   }
   return {};
-}
-
-Task<Result<void>> empty_staging(fs::path staging) {
-  const auto empty = [&staging] { return remove_tree(staging); };
-  co_return co_await on_disk_thread(empty);
 }
 
 Result<void> take_file(const fs::path& staging, const fs::path& path) {

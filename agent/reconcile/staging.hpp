@@ -6,16 +6,11 @@
 #include <string>
 #include <string_view>
 
+#include "agent/git/workspace.hpp"
 #include "agent/reconcile/compose_inputs.hpp"
-#include "common/async.hpp"
 #include "common/json.hpp"
 
 namespace trimtab {
-
-// Where the checkout goes below `staging`, which stands for "/": the live directory's own path, so
-// that ".." leads where it leads from the live directory.
-std::filesystem::path staged_checkout(const std::filesystem::path& staging,
-                                      const std::filesystem::path& live);
 
 // What Compose is to find at `path`, if that lies below `staging` and nothing is there yet: a file
 // with this content, or an empty directory.
@@ -25,12 +20,8 @@ Result<void> put_directory(const std::filesystem::path& staging, const std::file
 
 // The directories of the live directory that images are built from, empty: docker-compose 1 asks
 // for them, and does not look into them. `base`: what the compose file's paths are relative to.
-Result<void> put_build_contexts(const std::filesystem::path& staging,
-                                const std::filesystem::path& live, const Json& raw,
+Result<void> put_build_contexts(const WorkspaceLock& workspace, const Json& raw,
                                 const std::string& base, const Variables& variables);
-
-// Removes all of it beside the loop: a repository may have many files.
-Task<Result<void>> empty_staging(std::filesystem::path staging);
 
 // Removes what put_file has put at `path`.
 Result<void> take_file(const std::filesystem::path& staging, const std::filesystem::path& path);

@@ -101,14 +101,15 @@ std::string Upkeep::what_mends(int release, const std::string& tip) const {
   return std::to_string(release) + " " + tip + " " + deps_.compose.tool().display();
 }
 
-Task<void> Upkeep::mend_rendering(std::string tip) {
+Task<void> Upkeep::mend_rendering(WorkspaceLock& workspace, std::string tip) {
   const ReleaseRecord* const current = deps_.store.current();
   if (current == nullptr) co_return;
   const int number = current->number;
   const Result<Rendering> damaged = renderings_.of(number);
   if (damaged) co_return;
   const std::string what = what_mends(number, tip);
-  const Result<void> mended = co_await rerender_for_current_compose(deps_, number, false);
+  const Result<void> mended =
+      co_await rerender_for_current_compose(deps_, workspace, number, false);
   if (mended) {
     reporter_.report(Milestone::note, spdlog::level::warn,
                      damaged.error().text() + "; it was rendered again from its commit");
@@ -122,16 +123,16 @@ Task<void> Upkeep::mend_rendering(std::string tip) {
   mend_tries_.note_failure(what, SteadyClock::now(), random_jitter());
 }
 
-Task<std::vector<std::string>> Upkeep::keep_commits_anew() {
+Task<std::vector<std::string>> Upkeep::keep_commits_anew(WorkspaceLock& workspace) {
   std::vector<std::string> lines;
-  std::string repaired = deps_.git.take_repair_notice();
+  std::string repaired = workspace.git().take_repair_notice();
   if (repaired.empty()) co_return lines;
   lines.push_back(std::move(repaired));
   std::map<int, std::string> commits;
   for (const auto& [number, release] : deps_.store.releases()) commits[number] = release.commit;
   std::vector<std::string> lost;
   for (const auto& [number, commit] : commits) {
-    const Result<void> kept = co_await deps_.git.keep(commit, number);
+    const Result<void> kept = co_await workspace.git().keep(commit, number);
     if (!kept) lost.push_back(std::to_string(number) + " (" + short_commit(commit) + ")");
   }
   if (!lost.empty()) {
@@ -144,7 +145,7 @@ Task<std::vector<std::string>> Upkeep::keep_commits_anew() {
   co_return lines;
 }
 
-Task<void> Upkeep::prune_releases(bool docker_answers) {
+Task<void> Upkeep::prune_releases(WorkspaceLock& workspace, bool docker_answers) {
   const std::string& stack = deps_.settings.name;
   if (!images_tagged_) {
     // Releases are retired once their images have the tags by which those go, too.
@@ -158,7 +159,7 @@ Task<void> Upkeep::prune_releases(bool docker_answers) {
   if (!retired) spdlog::warn("{}: {}", stack, retired.error().text());
   if (!retired) co_return;
   for (const int number : *retired) {
-    const Result<void> dropped = co_await deps_.git.drop(number);
+    const Result<void> dropped = co_await workspace.git().drop(number);
     if (!dropped) spdlog::warn("{}: {}", stack, dropped.error().text());
   }
   images_pruned_ = images_pruned_ && retired->empty();

@@ -47,16 +47,15 @@ class Upkeep {
   // Whether the current release cannot be read, and it is time to have it rendered again. `tip`:
   // the commit that is asked for, with which another try may end otherwise.
   [[nodiscard]] bool is_rendering_to_mend(const std::string& tip);
-  // In the staging directory, which the caller holds.
-  Task<void> mend_rendering(std::string tip);
+  Task<void> mend_rendering(WorkspaceLock& workspace, std::string tip);
   // Why the current release cannot be read; "": it can.
   [[nodiscard]] const std::string& unmended() const { return unmended_; }
 
   // After a repair of the repository: has it keep the releases' commits again, and returns what is
   // told of it.
-  Task<std::vector<std::string>> keep_commits_anew();
+  Task<std::vector<std::string>> keep_commits_anew(WorkspaceLock& workspace);
   // Whatever outlived its retention goes.
-  Task<void> prune_releases(bool docker_answers);
+  Task<void> prune_releases(WorkspaceLock& workspace, bool docker_answers);
 
  private:
   [[nodiscard]] std::string what_mends(int release, const std::string& tip) const;

@@ -47,9 +47,6 @@ class Store {
   static Result<Store> open(asio::any_io_executor executor, std::filesystem::path directory);
 
   [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
-  [[nodiscard]] std::filesystem::path repository() const { return directory_ / "repo.git"; }
-  [[nodiscard]] std::filesystem::path staging() const { return directory_ / "staging"; }
-  [[nodiscard]] std::filesystem::path saved() const { return directory_ / "saved"; }
   [[nodiscard]] std::filesystem::path release_directory(int number) const;
   [[nodiscard]] std::filesystem::path compose_file(int number) const;
   [[nodiscard]] const std::vector<std::string>& problems() const { return problems_; }

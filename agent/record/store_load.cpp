@@ -15,8 +15,8 @@ namespace fs = std::filesystem;
 
 Result<Store> Store::open(asio::any_io_executor executor, fs::path directory) {
   Store store(std::move(executor), std::move(directory));
-  for (const fs::path& needed : {store.directory_, store.directory_ / "releases",
-                                 store.directory_ / "deployments", store.saved()}) {
+  for (const fs::path& needed :
+       {store.directory_, store.directory_ / "releases", store.directory_ / "deployments"}) {
     if (auto made = make_private_directory(needed); !made) return made.error();
   }
   remove_temporary_files(store.directory_);

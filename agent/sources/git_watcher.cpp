@@ -11,9 +11,10 @@ constexpr std::chrono::seconds max_idle{60};
 
 }  // namespace
 
-GitWatcher::GitWatcher(asio::any_io_executor executor, Git& git, std::chrono::milliseconds interval,
-                       Fact<RefTip>& fact, std::function<void(bool is_news)> asked)
-    : git_(git),
+GitWatcher::GitWatcher(asio::any_io_executor executor, RefSource& remote,
+                       std::chrono::milliseconds interval, Fact<RefTip>& fact,
+                       std::function<void(bool is_news)> asked)
+    : remote_(remote),
       interval_(interval),
       fact_(fact),
       asked_(std::move(asked)),
@@ -22,7 +23,7 @@ GitWatcher::GitWatcher(asio::any_io_executor executor, Git& git, std::chrono::mi
 Task<void> GitWatcher::run() {
   for (;;) {
     next_poll_at_ = SteadyClock::now();
-    Result<RefTip> tip = co_await git_.ask();
+    Result<RefTip> tip = co_await remote_.ask();
     if (!tip && tip.error().code == Errc::cancelled) co_return;
     std::chrono::milliseconds timeout{0};
     bool is_news = false;
@@ -34,7 +35,7 @@ Task<void> GitWatcher::run() {
     }
     asked_(is_news);
     const auto wait = std::max(timeout, next_interval(interval_, fact_.failures, random_jitter()));
-    if (wait > max_idle) git_.close_idle_connection();
+    if (wait > max_idle) remote_.close_idle_connection();
     const auto now = SteadyClock::now();
     next_poll_at_ = now + wait;
     bool woken = co_await wake_.wait_until(next_poll_at_);

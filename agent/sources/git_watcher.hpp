@@ -13,7 +13,7 @@ class GitWatcher {
  public:
   // `fact` and `git` must outlive this object. Calls `asked` after each answer or error, and says
   // whether it is news.
-  GitWatcher(asio::any_io_executor executor, Git& git, std::chrono::milliseconds interval,
+  GitWatcher(asio::any_io_executor executor, RefSource& remote, std::chrono::milliseconds interval,
              Fact<RefTip>& fact, std::function<void(bool is_news)> asked);
   Task<void> run();
   // Polls immediately instead of at the next interval.
@@ -22,7 +22,7 @@ class GitWatcher {
   [[nodiscard]] SteadyClock::time_point next_poll_at() const { return next_poll_at_; }
 
  private:
-  Git& git_;
+  RefSource& remote_;
   std::chrono::milliseconds interval_;
   Fact<RefTip>& fact_;
   std::function<void(bool is_news)> asked_;

@@ -280,8 +280,8 @@ class Daemon {
     if (!store) throw std::runtime_error(store.error().text());
     GitAccess access;
     access.url = url;
-    auto git = std::make_unique<GitProgram>(access, settings.git.ref, store->repository(),
-                                            store->directory());
+    auto git = std::make_unique<GitProgram>(
+        access, settings.git.ref, Workspace::repository_in(store->directory()), store->directory());
     ReconcilerDeps parts{loop_.get_executor(),
                          settings,
                          std::move(git),

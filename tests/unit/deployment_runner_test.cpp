@@ -72,9 +72,10 @@ struct Pulling : testing::Test {
     hooks.paused = [this] { return paused; };
     hooks.rerender_for_current_compose = is_readable;
     executor.emplace(
-        DeploymentDeps{settings, project, git, registry, docker, compose, store, progress, changed},
+        DeploymentDeps{settings, project, registry, docker, compose, store, progress, changed},
         std::move(hooks));
-    return test::await(loop, executor->run(deployment, false));
+    std::optional<WorkspaceLock> lock = workspace.try_lock();
+    return test::await(loop, executor->run(*lock, deployment, false));
   }
 
   test::TemporaryFolder folder;
@@ -82,7 +83,10 @@ struct Pulling : testing::Test {
   WakeEvent changed{loop.get_executor()};
   StackSettings settings;
   std::string project = "shop";
-  GitProgram git{GitAccess{}, "main", folder / "repo.git", folder.path()};
+  Workspace workspace{
+      loop.get_executor(),
+      std::make_unique<GitProgram>(GitAccess{}, "main", folder / "repo.git", folder.path()),
+      folder.path(), folder / "live"};
   RegistryClient registry{RegistryClientOptions{folder / "config.json", folder / "certs", {}, {}}};
   StandingDocker docker;
   ComposeProgram compose{(folder / "docker.sock").string(), folder / "empty"};

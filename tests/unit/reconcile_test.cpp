@@ -427,8 +427,10 @@ TEST(Staging, NeverWritesThroughALinkOfTheCommit) {
 
 TEST(Staging, FilesByNameAreCopiesAndLeadNowhereElse) {
   const test::TemporaryFolder folder;
-  const fs::path staging = folder / "staging";
-  const fs::path checkout = staged_checkout(staging, folder / "srv/shop");
+  asio::io_context loop;
+  Workspace workspace(loop.get_executor(), nullptr, folder.path(), folder / "srv/shop");
+  const fs::path staging = workspace.try_lock()->staging();
+  const fs::path checkout = workspace.try_lock()->checkout();
   EXPECT_EQ(checkout, staging / fs::path((folder / "srv/shop").string().substr(1)));
   write(checkout / "tracked.env", "tracked");
   fs::create_directories(folder / "outside");
@@ -507,7 +509,9 @@ TEST(StateDirectory, IsNotToBeSeen) {
 TEST(StateDirectory, LinksOfTheCommitAndOfTheHostAreFollowed) {
   const test::TemporaryFolder folder;
   const fs::path live = folder / "srv/shop";
-  const fs::path checkout = staged_checkout(folder / "state/staging", live);
+  asio::io_context loop;
+  Workspace workspace(loop.get_executor(), nullptr, folder / "state", live);
+  const fs::path checkout = workspace.try_lock()->checkout();
   const fs::path state = folder / "state";
   write(live / "mine", "not tracked");
   write(checkout / "conf/site.conf");

@@ -14,7 +14,7 @@ Task<Result<SwitchReport>> move_checkout(DeploymentRun& run, int from, int to) {
     // The release being left is replaced anyway, so only the target's mounted files must be known.
     if (!rendering && number != to) continue;
     if (!rendering) co_return rendering.error();
-    const Result<std::vector<TreeEntry>> tree = co_await deps.git.tree(release->commit);
+    const Result<std::vector<TreeEntry>> tree = co_await run.workspace->git().tree(release->commit);
     if (!tree) co_return tree.error();
     const auto mounted = mounted_paths(rendering->model, deps.settings.directory.string());
     const auto files = files_mounted_alone(mounted, *tree);
@@ -24,8 +24,8 @@ Task<Result<SwitchReport>> move_checkout(DeploymentRun& run, int from, int to) {
   const std::string from_commit = before == nullptr ? std::string() : before->commit;
   const std::string to_commit = deps.store.find(to)->commit;
   const std::vector<std::string> paths(in_place.begin(), in_place.end());
-  co_return co_await deps.git.checkout_live(deps.settings.directory, from_commit, to_commit, paths,
-                                            deps.store.saved());
+  co_return co_await run.workspace->git().checkout_live(run.workspace->live(), from_commit,
+                                                        to_commit, paths, run.workspace->saved());
 }
 
 }  // namespace trimtab::phases

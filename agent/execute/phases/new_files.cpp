@@ -17,10 +17,6 @@ std::string container_of(const StackSettings& settings) {
   return "trimtab." + settings.name + ".check";
 }
 
-std::filesystem::path trial_of(const Store& store) {
-  return store.directory() / "trial";
-}
-
 // Returns the services whose new files can be checked beforehand. Replaced ones are included,
 // because the old container would be gone before the new one finds that it cannot start.
 std::vector<std::string> services_to_try(const Plan& plan, const Rendering& rendering) {
@@ -77,7 +73,7 @@ Task<Result<ThrowawayRequest>> trial_for(DeploymentRun& run, std::string service
   request.hosts = rendering.service_names();
   request.files = staged(
       files_to_try(files_before, files_of(release, service), mounts, deps.settings.directory),
-      trial_of(deps.store));
+      run.workspace->trial());
   co_return request;
 }
 
@@ -106,8 +102,8 @@ Task<Result<void>> check_new_config(DeploymentRun& run, Release release) {
   if (!rendering) co_return rendering.error();
   const std::vector<std::string> services = services_to_try(run.deployment.plan, *rendering);
   if (services.empty()) co_return Result<void>();
-  const std::filesystem::path trial = trial_of(run.deps.store);
-  Result<void> tried = co_await run.deps.git.stage(release.commit, trial);
+  const std::filesystem::path trial = run.workspace->trial();
+  Result<void> tried = co_await run.workspace->git().stage(release.commit, trial);
   for (const std::string& service : services) {
     if (tried) tried = co_await try_files_of(run, service, release, *rendering);
   }
