@@ -185,7 +185,7 @@ TEST_F(Cli, DeployIsFollowedToItsEndThoughTheEventsBreakOff) {
   const Outcome outcome = run_command();
   EXPECT_EQ(outcome.code, exit_done) << outcome.err;
   EXPECT_EQ(outcome.out,
-            "  looking    Git and the registry\n"
+            "  polling    Git and the registry\n"
             "shop: release 44 (c0ffee1 \"Refactor settings\")\n"
             "  pulled     all images are here\n"
             "  gating: release 44\n"

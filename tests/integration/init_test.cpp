@@ -115,10 +115,10 @@ TEST_F(Init, WithoutATerminalItNamesTheOptionThatIsMissing) {
     std::vector<std::string> options;
     std::string says;
   } rows[] = {
-      {{}, "--url is missing, and there is no terminal to ask on; give --url"},
+      {{}, "--url is missing, and there is no terminal to ask on; use --url"},
       {{"--yes"}, "--url is missing"},
       {{"--url", url},
-       "--name is missing, and there is no terminal to ask on; give --name, or --yes to accept "
+       "--name is missing, and there is no terminal to ask on; use --name, or --yes to accept "
        "\"shop\""},
       {{"--url", url, "--name", "shop"}, "--ref is missing"},
       {{"--url", url, "--name", "shop", "--ref", "production"}, "--compose is missing"},
@@ -181,7 +181,7 @@ TEST_F(Init, EachStackHasADirectoryOfItsOwn) {
   put(config / "stacks.d/old.yaml", "git: {url: /srv/git/old.git}\ndirectory: /srv/shop\n");
   const Exit exit = init({"--url", developer.bare().string(), "--yes"});
   EXPECT_EQ(exit.code, 2);
-  EXPECT_NE(exit.err.find("--directory: /srv/shop belongs to the stack old"), std::string::npos)
+  EXPECT_NE(exit.err.find("--directory: /srv/shop is used by the stack old"), std::string::npos)
       << exit.err;
 }
 
@@ -316,7 +316,7 @@ TEST_F(InitOnServers, ReadsAPrivateRepositoryWithATokenThatItNeverShows) {
   const std::string url = servers["HTTP_PRIVATE"] + "/shop.git";
   Exit exit = init({"--url", url, "--yes"});
   EXPECT_EQ(exit.code, 1);
-  EXPECT_NE(exit.err.find("give --token-file"), std::string::npos) << exit.err;
+  EXPECT_NE(exit.err.find("use --token-file"), std::string::npos) << exit.err;
 
   exit = init({"--url", url, "--yes", "--token-file", (folder / "token").string()});
   EXPECT_EQ(exit.code, 2);
