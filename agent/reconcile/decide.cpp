@@ -104,7 +104,9 @@ StackAction next_action(const Snapshot& now, Decision& decision) {
   if (now.is_rendering_to_mend && !now.commit_in_flight) return action::MendRendering{};
   decision.is_retry = is_retry || now.has_all_names;
   decision.forgets_judgement = decision.is_retry;
-  if (now.has_request && (decision.is_retry || !now.request_waits_for_images)) {
+  // Where something else has used up the retry, nothing would end the waiting.
+  const bool waits_for_images = now.request_waits_for_images && now.retry_at;
+  if (now.has_request && (decision.is_retry || !waits_for_images)) {
     return action::ServeRequest{};
   }
   if (now.is_paused || now.docker_error) return action::Rest{};

@@ -228,7 +228,13 @@ TEST_F(ADecision, TakesWhatComesFirst) {
        },
        "mend rendering"},
       {"a request waits for its images",
-       [](Snapshot& s) { s.has_request = s.request_waits_for_images = true; }, "rest"},
+       [](Snapshot& s) {
+         s.has_request = s.request_waits_for_images = true;
+         s.retry_at = s.now + std::chrono::minutes(1);
+       },
+       "rest"},
+      {"nothing says when to look for its images again",
+       [](Snapshot& s) { s.has_request = s.request_waits_for_images = true; }, "serve request"},
       {"a request has waited for its images",
        [](Snapshot& s) {
          s.has_request = s.request_waits_for_images = true;
