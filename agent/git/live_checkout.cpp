@@ -138,10 +138,15 @@ Task<Result<LiveCheckout::Status>> LiveCheckout::differences(fs::path directory,
 
 Task<Result<LiveCheckout::Status>> LiveCheckout::compare(fs::path directory, fs::path index,
                                                          std::string commit) {
+  if (commit.empty()) {
+    // Of nothing, nothing differs.
+    std::error_code ec;
+    fs::remove(index, ec);
+    if (ec) co_return os_error("remove", index, ec.value());
+    co_return Status();
+  }
   const std::string what = "read commit " + commit;
-  const std::vector<std::string> arguments =
-      commit.empty() ? std::vector<std::string>{"read-tree", "--empty"}
-                     : std::vector<std::string>{"read-tree", "--reset", commit};
+  const std::vector<std::string> arguments = {"read-tree", "--reset", commit};
   auto read = call(directory, index, arguments);
   auto done = co_await git_output(what, std::move(read));
   if (!done) {
@@ -248,7 +253,8 @@ Task<Result<LiveCheckout::Survey>> LiveCheckout::survey(fs::path directory, std:
     if (!*entries) co_return Error{Errc::failed, "cannot read commit " + to, {}};
     const auto copy = [this] {
       std::error_code ec;
-      return fs::copy_file(index(), scratch(), fs::copy_options::overwrite_existing, ec);
+      fs::remove(scratch(), ec);
+      return fs::copy_file(index(), scratch(), ec);
     };
     co_await on_disk_thread(copy);
     auto status = co_await compare(directory, scratch(), other);

@@ -70,42 +70,20 @@ Task<bool> is_ancestor_in_clone(fs::path directory, std::string older, std::stri
   co_return exit && exit->ok();
 }
 
-// Git creates the clone in a private directory. Its settings and HEAD are then copied into the live
-// directory under another name, which is renamed to .git, so that a crash leaves no partial clone.
-Task<Result<void>> make_clone(CloneUpdate update, const ConfinedDirectory* live) {
-  const fs::path model = update.state / "new-clone";
-  if (auto removed = remove_tree(model); !removed) co_return removed.error();
-  const std::string branch = update.ref.is_tag ? "main" : update.ref.name;
-  GitCall init;
-  init.arguments = {"init", "-q", "--template=", "--initial-branch=" + branch, model.string()};
-  init.environment = git_environment();
-  const std::string what = "make a clone of " + update.directory.string();
-  auto made = co_await git_output(what, std::move(init));
-  if (!made) co_return made.error();
-
-  std::vector<std::pair<std::string, std::string>> settings = {
-      {"remote.origin.url", update.url},
-      {"remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"}};
-  if (!update.ref.is_tag) {
-    settings.emplace_back("branch." + branch + ".remote", "origin");
-    settings.emplace_back("branch." + branch + ".merge", "refs/heads/" + branch);
-  }
-  for (const auto& [key, value] : settings) {
-    auto set = in_clone(model, {"config", key, value});
-    auto done = co_await git_output(what, std::move(set));
-    if (!done) co_return done.error();
-  }
+// Written under another name, which is renamed to .git, so that a crash leaves no partial clone.
+Result<void> make_clone(const CloneUpdate& update, const ConfinedDirectory& live) {
   const fs::path aside = ".trimtab-new";
   for (const char* const directory : {"objects/info", "objects/pack", "refs/heads", "refs/tags"}) {
-    if (auto done = live->make_directories(aside / directory); !done) co_return done.error();
+    if (auto done = live.make_directories(aside / directory); !done) return done;
   }
-  for (const char* const file : {"config", "HEAD"}) {
-    auto text = read_file(model / ".git" / file);
-    if (!text) co_return text.error();
-    if (auto put = live->put_file(aside / file, *text, 0644); !put) co_return put.error();
+  const std::string branch = update.ref.is_tag ? "main" : update.ref.name;
+  const std::pair<const char*, std::string> files[] = {
+      {"config", clone_settings(update.url, update.ref)},
+      {"HEAD", "ref: refs/heads/" + branch + "\n"}};
+  for (const auto& [file, text] : files) {
+    if (auto put = live.put_file(aside / file, text, 0644); !put) return put;
   }
-  if (auto moved = live->rename(aside, ".git"); !moved) co_return moved.error();
-  co_return remove_tree(model);
+  return live.rename(aside, ".git");
 }
 
 // Whether everything that HEAD reaches is present, unlike in a shallow or partial clone.
@@ -132,6 +110,8 @@ Task<Result<std::string>> pack(CloneUpdate update, fs::path directory, std::stri
   made.environment = git_environment();
   made.environment["GIT_DIR"] = update.repository.string();
   made.environment["GIT_OBJECT_DIRECTORY"] = directory.string();
+  // The copies in the clone are what must last.
+  add_git_config(made.environment, "core.fsync", "none");
   // `has` may be a commit that only the clone has.
   made.environment["GIT_ALTERNATE_OBJECT_DIRECTORIES"] =
       (update.repository / "objects").string() + ":" + (update.directory / ".git/objects").string();
@@ -326,7 +306,36 @@ Result<void> check_ref_storage(const ConfinedDirectory& live) {
       "git refs migrate --ref-format=files"};
 }
 
+// As Git quotes a value, or the name of a section's part.
+std::string in_git_quotes(std::string_view text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') result += '\\';
+    result += c;
+  }
+  return result + '"';
+}
+
 }  // namespace
+
+std::string clone_settings(const std::string& url, const WantedRef& ref) {
+  // What `git clone` writes with whatever defaults: SHA-1, and refs in files.
+  std::string text =
+      "[core]\n"
+      "\trepositoryformatversion = 0\n"
+      "\tfilemode = true\n"
+      "\tbare = false\n"
+      "\tlogallrefupdates = true\n"
+      "[remote \"origin\"]\n"
+      "\turl = " +
+      in_git_quotes(url) +
+      "\n"
+      "\tfetch = +refs/heads/*:refs/remotes/origin/*\n";
+  if (ref.is_tag) return text;
+  text += "[branch " + in_git_quotes(ref.name) +
+          "]\n\tremote = origin\n\tmerge = " + in_git_quotes("refs/heads/" + ref.name) + "\n";
+  return text;
+}
 
 Task<std::string> clone_head(fs::path directory) {
   if (!is_clone(directory)) co_return std::string();
@@ -340,7 +349,8 @@ Task<Result<void>> update_clone(CloneUpdate update) {
   if (!live) co_return live.error();
   const auto git = live->status(".git");
   if (!git && git.error().code == Errc::not_found) {
-    auto made = co_await make_clone(update, &*live);
+    const auto make = [&update, &live] { return make_clone(update, *live); };
+    auto made = co_await on_disk_thread(make);
     if (!made) co_return made.error();
   } else if (!is_clone(update.directory)) {
     co_return Result<void>();

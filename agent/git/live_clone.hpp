@@ -15,6 +15,9 @@ namespace trimtab {
 // commit.
 Task<std::string> clone_head(std::filesystem::path directory);
 
+// The settings file of a clone that is made for a directory. `ref` is what it follows.
+std::string clone_settings(const std::string& url, const WantedRef& ref);
+
 struct CloneUpdate {
   std::filesystem::path repository;  // the daemon's bare repository
   std::filesystem::path state;       // the daemon's own, for temporary files

@@ -6,6 +6,7 @@
 
 #include "agent/git/git_errors.hpp"
 #include "agent/git/git_program.hpp"
+#include "agent/git/live_clone.hpp"
 #include "agent/git/pkt_line.hpp"
 #include "agent/git/protocol_v2.hpp"
 #include "agent/git/remote.hpp"
@@ -578,6 +579,25 @@ TEST(GitTree, ReadsEntriesWithAnyPath) {
   EXPECT_EQ((*entries)[1].mode, "160000");
   EXPECT_TRUE(parse_tree("").value().empty());
   EXPECT_FALSE(parse_tree("100644 blob\tx"));
+}
+
+TEST(LiveClone, FollowsWhatItIsMadeFrom) {
+  const std::string core =
+      "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n"
+      "\tlogallrefupdates = true\n";
+  const std::string fetch = "\tfetch = +refs/heads/*:refs/remotes/origin/*\n";
+  const std::string url = "[remote \"origin\"]\n\turl = \"https://example.org/shop.git\"\n";
+  EXPECT_EQ(
+      clone_settings("https://example.org/shop.git", *parse_ref("main")),
+      core + url + fetch + "[branch \"main\"]\n\tremote = origin\n\tmerge = \"refs/heads/main\"\n");
+  EXPECT_EQ(clone_settings("https://example.org/shop.git", *parse_ref("v*")), core + url + fetch);
+}
+
+TEST(LiveClone, QuotesWhatGitWouldRead) {
+  const std::string text = clone_settings("/srv/a b;#\\c\"d", *parse_ref("a\"b;#c"));
+  EXPECT_NE(text.find("\turl = \"/srv/a b;#\\\\c\\\"d\"\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("[branch \"a\\\"b;#c\"]\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("\tmerge = \"refs/heads/a\\\"b;#c\"\n"), std::string::npos) << text;
 }
 
 TEST(GitProgram, SaysWhyTheProgramAsks) {
