@@ -99,11 +99,6 @@ Command command_of(std::vector<std::string> argv, std::chrono::seconds timeout) 
   return command;
 }
 
-bool is_there(const fs::path& path) {
-  std::error_code ec;
-  return fs::exists(fs::symlink_status(path, ec));
-}
-
 Error with_hint(Error error, std::string hint) {
   error.hint = std::move(hint);
   return error;

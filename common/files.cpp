@@ -85,6 +85,11 @@ Error os_error(std::string_view what, const fs::path& path, int error_number) {
   return error;
 }
 
+bool is_there(const fs::path& path) {
+  struct stat info {};
+  return ::lstat(path.c_str(), &info) == 0;
+}
+
 Result<std::string> read_file(const fs::path& path, std::size_t limit) {
   // O_NONBLOCK, because opening a pipe in the file's place would block.
   const UniqueFd fd = open_file(path, O_RDONLY | O_NONBLOCK);

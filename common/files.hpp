@@ -30,6 +30,9 @@ class UniqueFd {
 // The error "cannot WHAT PATH: strerror", with the Errc for `error_number`.
 Error os_error(std::string_view what, const std::filesystem::path& path, int error_number);
 
+// Whether something has this name, be it a link that leads nowhere.
+bool is_there(const std::filesystem::path& path);
+
 // Reads the whole file; too_large if it exceeds `limit` bytes, not_found if it does not exist.
 Result<std::string> read_file(const std::filesystem::path& path,
                               std::size_t limit = 16 * 1024 * 1024);

@@ -13,22 +13,6 @@ constexpr ApiVersion lowest{1, 41};   // Docker 20.10
 constexpr ApiVersion highest{1, 55};  // Docker 29.7
 constexpr std::size_t max_health_output = 1000;
 
-ContainerState parse_state(std::string_view text) {
-  for (const auto state : {ContainerState::created, ContainerState::running, ContainerState::paused,
-                           ContainerState::restarting, ContainerState::removing,
-                           ContainerState::exited, ContainerState::dead}) {
-    if (to_string(state) == text) return state;
-  }
-  return ContainerState::dead;
-}
-
-Health parse_health(std::string_view text) {
-  for (const auto health : {Health::starting, Health::healthy, Health::unhealthy}) {
-    if (to_string(health) == text) return health;
-  }
-  return Health::none;
-}
-
 int small_int(const Json& object, std::string_view key) {
   return static_cast<int>(json_int(object, key));
 }
@@ -165,7 +149,8 @@ Container parse_listed_container(const Json& entry) {
   take_labels(json_object(entry, "Labels"), container);
   container.image = json_string(entry, "Image");
   container.image_id = json_string(entry, "ImageID");
-  container.state = parse_state(json_string(entry, "State"));
+  container.state =
+      container_state_from(json_string(entry, "State")).value_or(ContainerState::dead);
   container.created_at = WallTime(std::chrono::seconds(json_int(entry, "Created")));
   for (const auto& port : json_array(entry, "Ports")) {
     const int host_port = small_int(port, "PublicPort");
@@ -186,14 +171,15 @@ Container parse_container(const Json& inspected) {
   container.image = json_string(config, "Image");
   container.image_id = json_string(inspected, "Image");
   const Json& state = json_object(inspected, "State");
-  container.state = parse_state(json_string(state, "Status"));
+  container.state =
+      container_state_from(json_string(state, "Status")).value_or(ContainerState::dead);
   container.exit_code = small_int(state, "ExitCode");
   container.oom_killed = json_bool(state, "OOMKilled");
   container.error = printable(json_string(state, "Error"));
   container.started_at = moment(state, "StartedAt");
   container.finished_at = moment(state, "FinishedAt");
   const Json& health = json_object(state, "Health");
-  container.health = parse_health(json_string(health, "Status"));
+  container.health = health_from(json_string(health, "Status")).value_or(Health::none);
   container.health_check = parse_health_check(config);
   const Json& checks = json_array(health, "Log");
   if (!checks.empty()) {

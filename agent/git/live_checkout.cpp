@@ -24,11 +24,6 @@ namespace {
 
 constexpr std::size_t named_paths = 5;
 
-bool is_there(const fs::path& path) {
-  struct stat info {};
-  return ::lstat(path.c_str(), &info) == 0;
-}
-
 bool is_directory_entry(const fs::path& path) {
   struct stat info {};
   return ::lstat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);

@@ -1,39 +1,44 @@
 #include "agent/model/observed.hpp"
 
+#include "common/enum_names.hpp"
+
 namespace trimtab {
 
+namespace {
+
+constexpr EnumNames<ContainerState, 7> state_names{{
+    {ContainerState::created, "created"},
+    {ContainerState::running, "running"},
+    {ContainerState::paused, "paused"},
+    {ContainerState::restarting, "restarting"},
+    {ContainerState::removing, "removing"},
+    {ContainerState::exited, "exited"},
+    {ContainerState::dead, "dead"},
+}};
+
+constexpr EnumNames<Health, 4> health_names{{
+    {Health::none, "none"},
+    {Health::starting, "starting"},
+    {Health::healthy, "healthy"},
+    {Health::unhealthy, "unhealthy"},
+}};
+
+}  // namespace
+
 std::string_view to_string(ContainerState state) {
-  switch (state) {
-    case ContainerState::created:
-      return "created";
-    case ContainerState::running:
-      return "running";
-    case ContainerState::paused:
-      return "paused";
-    case ContainerState::restarting:
-      return "restarting";
-    case ContainerState::removing:
-      return "removing";
-    case ContainerState::exited:
-      return "exited";
-    case ContainerState::dead:
-      return "dead";
-  }
-  return "unknown";
+  return name_of(state_names, state);
+}
+
+std::optional<ContainerState> container_state_from(std::string_view text) {
+  return value_of(state_names, text);
 }
 
 std::string_view to_string(Health health) {
-  switch (health) {
-    case Health::none:
-      return "none";
-    case Health::starting:
-      return "starting";
-    case Health::healthy:
-      return "healthy";
-    case Health::unhealthy:
-      return "unhealthy";
-  }
-  return "unknown";
+  return name_of(health_names, health);
+}
+
+std::optional<Health> health_from(std::string_view text) {
+  return value_of(health_names, text);
 }
 
 bool is_anonymous_volume(std::string_view name) {

@@ -18,6 +18,8 @@ enum class Health { none, starting, healthy, unhealthy };
 
 std::string_view to_string(ContainerState state);
 std::string_view to_string(Health health);
+std::optional<ContainerState> container_state_from(std::string_view text);
+std::optional<Health> health_from(std::string_view text);
 
 struct PublishedPort {
   std::string host_ip;  // "" or "0.0.0.0": all addresses
