@@ -102,7 +102,7 @@ Task<Result<void>> Agent::run() {
   boost::system::error_code ec;
   co_await stop_signals_.async_wait(asio::redirect_error(asio::use_awaitable, ec));
   spdlog::info("stopping");
-  service_manager::tell_stopping();
+  service_manager::notify_stopping();
   co_await stop();
   co_return Result<void>();
 }

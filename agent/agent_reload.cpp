@@ -14,9 +14,9 @@ Task<void> Agent::follow_reload_signal() {
     boost::system::error_code ec;
     co_await reload_signal_.async_wait(asio::redirect_error(asio::use_awaitable, ec));
     if (ec) co_return;
-    service_manager::tell_reloading();
+    service_manager::notify_reloading();
     co_await reload();
-    service_manager::tell_ready(status_line(*stacks_));
+    service_manager::notify_ready(status_line(*stacks_));
   }
 }
 

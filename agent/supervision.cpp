@@ -38,7 +38,7 @@ std::string find_stalled_part(const ManagedStacks& stacks) {
 }
 
 Task<void> report_to_service_manager(const ManagedStacks& stacks) {
-  service_manager::tell_ready(status_line(stacks));
+  service_manager::notify_ready(status_line(stacks));
   std::chrono::microseconds interval = status_interval;
   if (const auto watchdog = service_manager::watchdog_interval()) {
     interval = std::min(interval, *watchdog / 3);
@@ -51,7 +51,7 @@ Task<void> report_to_service_manager(const ManagedStacks& stacks) {
     if (stalled.empty()) service_manager::feed_watchdog();
     if (!stalled.empty()) spdlog::critical("{} is stalled: the watchdog is no longer fed", stalled);
     const std::string line = status_line(stacks);
-    if (line != reported) service_manager::tell_status(line);
+    if (line != reported) service_manager::notify_status(line);
     reported = line;
   }
 }

@@ -336,7 +336,7 @@ Result<void> Init::pin_host_key(const fs::path& known_hosts) {
                  host + " presents no SSH host key" + (words.empty() ? "" : ": " + words),
                  "check the url's host and port, and that this server can connect to them"};
   }
-  const auto judged = judge_host_keys(address.host, keys, expected);
+  const auto judged = verify_host_keys(address.host, keys, expected);
   if (!judged) return judged.error();
   const HostKey& key = judged->key;
   const std::string shown = key.fingerprint + " (" + key.type + ")";

@@ -108,14 +108,14 @@ HostAddress parse_host_address(std::string_view host_and_port) {
   return address;
 }
 
-Result<JudgedKey> judge_host_keys(const std::string& host, const std::vector<HostKey>& keys,
-                                  const std::string& fingerprint) {
+Result<VerifiedKey> verify_host_keys(const std::string& host, const std::vector<HostKey>& keys,
+                                     const std::string& fingerprint) {
   if (keys.empty()) {
     return Error{Errc::unavailable, host + " presented no SSH host key of a supported type", {}};
   }
   if (!fingerprint.empty()) {
     for (const HostKey& key : keys) {
-      if (key.fingerprint == fingerprint) return JudgedKey{key, Trust::given};
+      if (key.fingerprint == fingerprint) return VerifiedKey{key, Trust::given};
     }
     return Error{Errc::untrusted,
                  "the SSH host keys of " + host + " are not " + fingerprint + ": it presented " +
@@ -123,11 +123,11 @@ Result<JudgedKey> judge_host_keys(const std::string& host, const std::vector<Hos
                  "do not continue unless its operator confirms one of these; nothing was pinned"};
   }
   const PublishedKeys* const published = find_published(host);
-  if (published == nullptr) return JudgedKey{keys.front(), Trust::unknown};
+  if (published == nullptr) return VerifiedKey{keys.front(), Trust::unknown};
   for (const HostKey& key : keys) {
     const auto& known = published->fingerprints;
     if (std::find(known.begin(), known.end(), key.fingerprint) != known.end()) {
-      return JudgedKey{key, Trust::published};
+      return VerifiedKey{key, Trust::published};
     }
   }
   return Error{Errc::untrusted,

@@ -37,7 +37,7 @@ enum class Trust {
   unknown,    // the operator has to compare the fingerprint
 };
 
-struct JudgedKey {
+struct VerifiedKey {
   HostKey key;
   Trust trust = Trust::unknown;
 };
@@ -45,7 +45,7 @@ struct JudgedKey {
 // Picks the key to pin among those that a host presented. `fingerprint` is the expected one; empty:
 // none. untrusted if no key matches it, or if the host has published keys and none of them is
 // presented.
-Result<JudgedKey> judge_host_keys(const std::string& host, const std::vector<HostKey>& keys,
-                                  const std::string& fingerprint);
+Result<VerifiedKey> verify_host_keys(const std::string& host, const std::vector<HostKey>& keys,
+                                     const std::string& fingerprint);
 
 }  // namespace trimtab::cli

@@ -31,7 +31,7 @@ Cell condition(const Json& container) {
   const std::string state = words(container, "state");
   const std::string health = words(container, "health");
   const std::int64_t code = json_int(container, "exit_code");
-  if (json_bool(container, "stopped_by_hand")) return {"stopped manually", Colour::yellow};
+  if (json_bool(container, "stopped_manually")) return {"stopped manually", Colour::yellow};
   if (state == "running") {
     if (health == "healthy") return {"healthy", Colour::green};
     if (health == "unhealthy") return {"unhealthy", Colour::red};
@@ -82,7 +82,7 @@ Lines git_lines(const Json& stack, std::size_t width, const Screen& screen) {
   }
   // Shown if the daemon could resolve refs itself, which is cheaper, but has to use the git
   // program.
-  const std::string by = words(git, "asked_by");
+  const std::string by = words(git, "transport");
   if (words(git, "url").starts_with("http") && by.starts_with("git program")) {
     out += "; queried with the " + by;
   }

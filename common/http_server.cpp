@@ -117,13 +117,14 @@ Response refusal(const error_code& ec) {
 struct Service {
   Authorizer allow;
   Handler handler;
-  RequestHeadHandler receiver;
+  RequestHeadHandler head_handler;
 };
 
 class Session;
 // Sessions whose client has not sent a complete request, the longest waiting one first.
 using Waiting = std::list<Session*>;
 
+// More than 15 members: the steps of one connection, which share its buffers and deadlines.
 class Session {
  public:
   Session(Socket socket, const ServerLimits& limits, Waiting& waiting)
@@ -147,10 +148,10 @@ class Session {
   Task<Result<void>> wait_for_bytes();
   // Returns a response if the request is rejected for its form or answered by its head alone.
   Task<Result<std::optional<Response>>> read_request(Parser& parser,
-                                                     const RequestHeadHandler& receiver,
-                                                     BodySink& reception);
-  std::optional<Response> receive(Parser& parser, const RequestHeadHandler& receiver,
-                                  BodySink& reception);
+                                                     const RequestHeadHandler& head_handler,
+                                                     BodySink& sink);
+  std::optional<Response> receive(Parser& parser, const RequestHeadHandler& head_handler,
+                                  BodySink& sink);
   Task<void> stream(Reply reply, bool chunked);
   Task<void> until_closed();
   Task<void> linger();
@@ -209,33 +210,33 @@ Task<Result<void>> Session::wait_for_bytes() {
   co_return Result<void>();
 }
 
-std::optional<Response> Session::receive(Parser& parser, const RequestHeadHandler& receiver,
-                                         BodySink& reception) {
+std::optional<Response> Session::receive(Parser& parser, const RequestHeadHandler& head_handler,
+                                         BodySink& sink) {
   Request head{parser.method, parser.target, std::move(parser.headers), {}};
-  reception = receiver(head);
-  if (reception.at_once) return std::move(reception.at_once);
+  sink = head_handler(head);
+  if (sink.at_once) return std::move(sink.at_once);
   const auto length = parser.content_length();
   if (length && *length > limits_.body_bytes) {
     return refusal(boost::beast::http::error::body_limit);
   }
-  parser.pass_body_to([&reception, left = limits_.body_bytes](std::string_view piece) mutable {
+  parser.pass_body_to([&sink, left = limits_.body_bytes](std::string_view piece) mutable {
     if (piece.size() > left) return false;
     left -= piece.size();
-    reception.on_body(piece);
+    sink.on_body(piece);
     return true;
   });
   return std::nullopt;
 }
 
 Task<Result<std::optional<Response>>> Session::read_request(Parser& parser,
-                                                            const RequestHeadHandler& receiver,
-                                                            BodySink& reception) {
+                                                            const RequestHeadHandler& head_handler,
+                                                            BodySink& sink) {
   bool received = false;
   for (;;) {
     error_code ec = parser.feed(buffer_);
-    if (receiver && !received && parser.is_header_done()) {
+    if (head_handler && !received && parser.is_header_done()) {
       received = true;
-      std::optional<Response> answer = receive(parser, receiver, reception);
+      std::optional<Response> answer = receive(parser, head_handler, sink);
       if (answer) co_return answer;
     }
     if (parser.is_done()) co_return std::optional<Response>();
@@ -330,8 +331,8 @@ Task<void> Session::run(const Service& service) {
       if (!more) co_return;
     }
     Parser parser(limits_.header_bytes, limits_.body_bytes);
-    BodySink reception;
-    auto reading = read_request(parser, service.receiver, reception);
+    BodySink sink;
+    auto reading = read_request(parser, service.head_handler, sink);
     const auto deadline = SteadyClock::now() + limits_.request_timeout;
     auto read = co_await with_deadline(deadline, "reading a request", std::move(reading));
     if (!read) co_return;  // the client is gone or too slow
@@ -351,7 +352,7 @@ Task<void> Session::run(const Service& service) {
                       std::move(parser.body)};
       reply = co_await service.handler(std::move(request), *peer);
     } else {
-      reply.response = reception.at_end();
+      reply.response = sink.at_end();
     }
     if (reply.streamer && !is_head) {
       co_await stream(std::move(reply), parser.version >= 11);
@@ -463,9 +464,9 @@ Server::Server(asio::any_io_executor executor, UniqueFd listener, ServerLimits l
                      Waiting()}) {}
 
 Server::Server(asio::any_io_executor executor, UniqueFd listener, ServerLimits limits,
-               RequestHeadHandler receiver)
+               RequestHeadHandler head_handler)
     : impl_(new Impl{Acceptor(executor, Protocol(AF_INET, IPPROTO_TCP), listener.release()), limits,
-                     Service{{}, {}, std::move(receiver)}, TaskGroup(executor), Waiting()}) {}
+                     Service{{}, {}, std::move(head_handler)}, TaskGroup(executor), Waiting()}) {}
 
 Server::~Server() = default;
 

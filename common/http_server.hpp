@@ -84,7 +84,7 @@ class Server {
          Handler handler);
   // `listener` comes from listen_tcp().
   Server(asio::any_io_executor executor, UniqueFd listener, ServerLimits limits,
-         RequestHeadHandler receiver);
+         RequestHeadHandler head_handler);
   // Requires that stop() was called and idle() has completed.
   ~Server();
   // Accepts connections until stop() or cancellation. Survives all errors of accept (on EMFILE it

@@ -60,7 +60,7 @@ Json container_json(const Container& container, const ReleaseRecord* release) {
   json["restarts"] = container.restart_count;
   json["since"] = time_or_null(runs ? container.started_at : container.finished_at);
   json["one_shot"] = is_job(container, release);
-  json["stopped_by_hand"] = is_stopped_by_hand(container);
+  json["stopped_manually"] = is_stopped_manually(container);
   return json;
 }
 
@@ -76,7 +76,7 @@ Json missing_json(const std::string& service, const ImagePin& pin) {
   json["restarts"] = 0;
   json["since"] = nullptr;
   json["one_shot"] = false;
-  json["stopped_by_hand"] = false;
+  json["stopped_manually"] = false;
   return json;
 }
 
@@ -114,7 +114,7 @@ Json git_json(const Reconciler& stack) {
   json["checked_at"] = time_or_null(tip.asked_at);
   json["interval_seconds"] = seconds(stack.settings().git.interval);
   json["error"] = tip.error ? tip.error->text() : std::string();
-  json["asked_by"] = stack.git_transport();
+  json["transport"] = stack.git_transport();
   return json;
 }
 
@@ -267,7 +267,7 @@ Json stack_json(const UnavailableStack& stack) {
   json["git"]["checked_at"] = nullptr;
   json["git"]["interval_seconds"] = seconds(stack.settings.git.interval);
   json["git"]["error"] = "";
-  json["git"]["asked_by"] = "";
+  json["git"]["transport"] = "";
   json["images"]["watched"] = 0;
   json["images"]["errors"] = Json::array();
   json["images"]["checked_at"] = nullptr;

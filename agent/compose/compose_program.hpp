@@ -13,6 +13,7 @@ namespace trimtab {
 // but does not report its version at the moment; the other one is not used then.
 Task<Result<ComposeTool>> find_compose(std::string docker_socket);
 
+// More than 15 members: it implements all calls of Compose on one found program.
 class ComposeProgram final : public Compose {
  public:
   // `docker_socket`: path of the Engine's Unix socket. `empty_file`: an existing empty file, passed

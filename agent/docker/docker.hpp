@@ -38,7 +38,7 @@ struct ThrowawayRequest {
   SteadyClock::duration timeout = std::chrono::seconds(30);
 };
 
-struct TrialEnd {
+struct ThrowawayResult {
   int exit_code = 0;
   std::string output;  // last log lines, printable
 };
@@ -101,7 +101,7 @@ class Docker {
   // Sends a signal ("HUP") to the container's first process. conflict if it is not running.
   virtual Task<Result<void>> signal(std::string container, std::string signal) = 0;
   // Runs the command and always removes the container afterwards. It publishes no port.
-  virtual Task<Result<TrialEnd>> run_throwaway(ThrowawayRequest request) = 0;
+  virtual Task<Result<ThrowawayResult>> run_throwaway(ThrowawayRequest request) = 0;
   // Returns the memory in use by the container's processes, without the page cache, in bytes.
   virtual Task<Result<std::uint64_t>> memory_used(std::string container) = 0;
   // Removes a stopped container but never its volumes. Succeeds if it is gone.

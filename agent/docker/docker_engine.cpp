@@ -543,13 +543,13 @@ Task<Result<std::uint64_t>> DockerEngine::memory_used(std::string container) {
   co_return memory_of_stats(*stats);
 }
 
-Task<Result<TrialEnd>> DockerEngine::run_throwaway(ThrowawayRequest request) {
+Task<Result<ThrowawayResult>> DockerEngine::run_throwaway(ThrowawayRequest request) {
   const std::string left_over = "/containers/" + path_encode(request.name) + "?force=1&v=1";
   const std::string what = "cannot remove container " + request.name;
   auto removed = co_await change("DELETE", left_over, what, 404, call_timeout);
   if (!removed) co_return removed.error();
-  Result<TrialEnd> end = Error{Errc::cancelled, "the check was cancelled", {}};
-  auto trial = store_result(perform_trial(std::move(request)), &end);
+  Result<ThrowawayResult> end = Error{Errc::cancelled, "the check was cancelled", {}};
+  auto trial = store_result(perform_throwaway(std::move(request)), &end);
   const std::function<Task<void>()> remove_again = [&] {
     return store_result(change("DELETE", left_over, what, 404, call_timeout), &removed);
   };
@@ -559,12 +559,12 @@ Task<Result<TrialEnd>> DockerEngine::run_throwaway(ThrowawayRequest request) {
   co_return end;
 }
 
-Task<Result<TrialEnd>> DockerEngine::perform_trial(ThrowawayRequest request) {
+Task<Result<ThrowawayResult>> DockerEngine::perform_throwaway(ThrowawayRequest request) {
   const std::string what = "cannot run " + join(request.argv, " ");
   auto like = co_await inspect(request.like);
   if (!like) co_return like.error();
   std::string path = "/containers/create?name=" + http::percent_encode(request.name);
-  auto created = co_await post(std::move(path), trial_container(*like, request));
+  auto created = co_await post(std::move(path), throwaway_container(*like, request));
   if (!created) co_return created.error();
   if (created->status != 201) co_return engine_error(what, created->status, created->body);
   const std::vector<std::string> networks = networks_joined_by(*like);
@@ -595,7 +595,7 @@ Task<Result<TrialEnd>> DockerEngine::perform_trial(ThrowawayRequest request) {
   constexpr int kept_lines = 20;
   auto log = co_await last_log_lines(request.name, kept_lines);
   if (!log) co_return log.error();
-  co_return TrialEnd{static_cast<int>(json_int(*ended, "StatusCode")), *log};
+  co_return ThrowawayResult{static_cast<int>(json_int(*ended, "StatusCode")), *log};
 }
 
 Task<Result<void>> DockerEngine::remove(std::string container) {

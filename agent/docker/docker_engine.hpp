@@ -45,7 +45,7 @@ class DockerEngine final : public Docker {
   Task<Result<void>> stop(std::string container) override;
   Task<Result<void>> restart(std::string container) override;
   Task<Result<void>> signal(std::string container, std::string signal) override;
-  Task<Result<TrialEnd>> run_throwaway(ThrowawayRequest request) override;
+  Task<Result<ThrowawayResult>> run_throwaway(ThrowawayRequest request) override;
   Task<Result<std::uint64_t>> memory_used(std::string container) override;
   Task<Result<void>> remove(std::string container) override;
   Task<Result<void>> events(std::int64_t since_nano, std::function<void()> on_connected,
@@ -74,7 +74,7 @@ class DockerEngine final : public Docker {
   // Streams a response on a connection of its own; as call() where the Engine refuses the version.
   Task<Result<http::Response>> stream(http::Request request, SteadyClock::duration idle,
                                       std::function<void()> on_open, http::OnChunk on_chunk);
-  Task<Result<TrialEnd>> perform_trial(ThrowawayRequest request);
+  Task<Result<ThrowawayResult>> perform_throwaway(ThrowawayRequest request);
   // Returns the exit code of a command whose output has ended.
   Task<Result<int>> exec_result(std::string id);
   Error unreachable(const Error& error);

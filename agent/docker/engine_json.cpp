@@ -244,7 +244,7 @@ std::vector<std::string> networks_joined_by(const Json& container) {
   return names;
 }
 
-Json trial_container(const Json& like, const ThrowawayRequest& request) {
+Json throwaway_container(const Json& like, const ThrowawayRequest& request) {
   const Json& config = json_object(like, "Config");
   const Json& host = json_object(like, "HostConfig");
   Json body = Json::object();

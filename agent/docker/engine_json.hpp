@@ -36,7 +36,7 @@ Image parse_image(const Json& inspected);
 // Builds the body of POST /containers/create for a throwaway container. `like` is the inspected
 // container that it resembles. It joins the first of that container's networks; the others must be
 // connected after its creation.
-Json trial_container(const Json& like, const ThrowawayRequest& request);
+Json throwaway_container(const Json& like, const ThrowawayRequest& request);
 
 // Returns the names of the networks of an inspected container.
 std::vector<std::string> networks_joined_by(const Json& container);

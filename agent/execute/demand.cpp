@@ -31,7 +31,7 @@ GateDemand demand_of(const Rendering& rendering, const GateSettings& settings,
     if (id != image_ids.end() && !left_alone.contains(name)) wanted.image_id = id->second;
     const bool stopped = std::any_of(
         before.containers.begin(), before.containers.end(), [&](const Container& container) {
-          return container.service == name && is_stopped_by_hand(container);
+          return container.service == name && is_stopped_manually(container);
         });
     wanted.must_run = applied.contains(name) ||
                       (!stopped && !removed.contains(name) && !exempt_services.contains(name));

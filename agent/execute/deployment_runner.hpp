@@ -18,6 +18,7 @@ struct DeploymentResult {
   std::optional<Error> unrecorded;
 };
 
+// More than 15 members: the steps around a phase work on one deployment.
 class DeploymentRunner {
  public:
   DeploymentRunner(DeploymentDeps deps, RunnerCallbacks hooks) : run_(deps, std::move(hooks)) {}

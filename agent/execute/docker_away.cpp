@@ -14,7 +14,7 @@ bool is_left_down(const Container& container, const Deployment& deployment) {
   const RunningService* const known = deployment.from.find(container.service);
   const bool ran_on = known != nullptr && !known->containers.empty() && !known->is_job;
   const bool stopped_by_docker =
-      is_stopped_by_hand(container) || (container.state == ContainerState::exited && ran_on);
+      is_stopped_manually(container) || (container.state == ContainerState::exited && ran_on);
   return stopped_by_docker && !deployment.already_failing.contains(container.service);
 }
 

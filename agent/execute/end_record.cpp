@@ -77,7 +77,7 @@ EndRecord end_record_of(const EndRecordInput& input) {
     record.runs_again->probation_until = input.now + input.probation;
   }
   if (is_rejected(input)) record.rejects.push_back(input.release->content_key);
-  if (committed) record.pardons = input.release->content_key;
+  if (committed) record.accepted_content = input.release->content_key;
   // If both releases have the same content, the one that the operator left was a repair.
   if (committed && operator_rollback && input.left != nullptr &&
       input.left->content_key != input.release->content_key) {
@@ -103,7 +103,8 @@ Task<Result<void>> write_end(Store& store, DeploymentEnd end, Deployment deploym
   }
   const EndRecord record = end_record_of(input);
   Result<void> written;
-  if (!record.pardons.empty()) written = co_await store.clear_rejection(record.pardons);
+  if (!record.accepted_content.empty())
+    written = co_await store.clear_rejection(record.accepted_content);
   if (written && record.runs_again) written = co_await store.save(*record.runs_again);
   for (const std::string& key : record.rejects) {
     if (written) written = co_await store.reject(key);

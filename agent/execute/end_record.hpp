@@ -26,7 +26,7 @@ struct EndRecord {
   Deployment ended;                      // as it is recorded now
   std::optional<Deployment> runs_again;  // by which what it went back to is on probation anew
   std::vector<std::string> rejects;      // content keys
-  std::string pardons;                   // content key; "": none
+  std::string accepted_content;          // content key; "": none
 };
 
 EndRecord end_record_of(const EndRecordInput& input);

@@ -67,7 +67,7 @@ bool Gate::is_final(const std::vector<const Container*>& own, bool others_work) 
 // Among the containers that the deployment leaves alone, one that has exited and is not restarted
 // was stopped by somebody.
 bool Gate::is_stopped_meanwhile(const Container& container) const {
-  return demand_.untouched.contains(container.id) && is_stopped_by_hand(container) &&
+  return demand_.untouched.contains(container.id) && is_stopped_manually(container) &&
          container.error.empty();
 }
 
@@ -102,8 +102,8 @@ Gate::ServiceState Gate::assess(const std::string& name, const GateDemand::Servi
     state.waiting = std::move(words);
     state.by_release = state.by_release || by_release;
   };
-  const auto fail = [&](std::string reason, bool by_world = false) {
-    state.by_world = by_world && (!state.failure || state.by_world);
+  const auto fail = [&](std::string reason, bool by_host = false) {
+    state.by_host = by_host && (!state.failure || state.by_host);
     if (!state.failure) state.failure = ServiceFailure{name, std::move(reason), {}};
   };
   state.known_to_work = !containers.empty() || demand.replicas == 0;
@@ -205,10 +205,10 @@ GateVerdict Gate::observe(const std::vector<Container>& containers,
     const bool final = is_final(own[name], others_work);
     if (state.loop && final && !state.failure) {
       state.failure = state.loop;
-      state.by_world = state.loop_by_world;
+      state.by_host = state.loop_by_world;
     }
     if (state.failure) {
-      world = world && state.by_world;
+      world = world && state.by_host;
       verdict.services.push_back(*state.failure);
     } else if (!state.waiting.empty()) {
       by_release = by_release || state.by_release;

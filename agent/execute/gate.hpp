@@ -47,6 +47,7 @@ struct GateVerdict {
 
 // Keeps what must be remembered between observations: since when all holds, and how often
 // containers had restarted when the gate began.
+// More than 15 members: one rule per way in which a container can be good or bad.
 class Gate {
  public:
   Gate(GateDemand demand, SteadyClock::time_point now);
@@ -66,7 +67,7 @@ class Gate {
     std::string waiting;      // "": satisfied
     bool by_release = false;  // what it waits for is the release's doing
     std::optional<ServiceFailure> failure;
-    bool by_world = false;
+    bool by_host = false;
     std::optional<ServiceFailure> loop;  // it has ended again and again
     bool loop_by_world = false;
     bool known_to_work = false;

@@ -44,7 +44,7 @@ bool has_ended(const Container& container) {
 
 bool ended_from_outside(const Container& container, const std::set<std::string>& stopped) {
   if (!has_ended(container)) return false;
-  return stopped.contains(container.id) || is_stopped_by_hand(container) ||
+  return stopped.contains(container.id) || is_stopped_manually(container) ||
          container.exit_code == killed || container.exit_code == terminated;
 }
 

@@ -65,7 +65,7 @@ Task<Result<void>> Puller::bring(Item item) {
     if (!pulled) co_return pulled.error();
   }
   // An image pulled by digest has no tag, so any `docker image prune` would remove it.
-  const KeptTag tag = retention_tag(deps_.stack, item.service, item.pin);
+  const RetentionTag tag = retention_tag(deps_.stack, item.service, item.pin);
   co_return co_await deps_.docker.tag_image(item.pin.pinned, tag.repository, tag.tag);
 }
 

@@ -69,6 +69,7 @@ struct RollTurn {
 // Pure.
 RollTurn next_turn(const RollState& state);
 
+// More than 15 members: the steps of one update, which share its containers and deadlines.
 class RollingUpdate {
  public:
   RollingUpdate(RollingUpdateDeps deps, RollingUpdateSpec roll);

@@ -37,10 +37,10 @@ class RefSource {
 
   // Resolves the branch, or the highest-versioned tag that matches the pattern, to a commit. One
   // ls-refs request; fetches no objects.
-  virtual Task<Result<RefTip>> ask() = 0;
+  virtual Task<Result<RefTip>> resolve_ref() = 0;
 
-  // The transport that ask() uses: "https, protocol 2", or "git program: " and the reason; ""
-  // before the first request.
+  // The transport that resolve_ref() uses: "https, protocol 2", or "git program: " and the reason;
+  // "" before the first request.
   [[nodiscard]] virtual std::string transport_in_use() const = 0;
 
   // Closes the connection that is kept alive for the next request. To be called when none is

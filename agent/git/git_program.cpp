@@ -170,7 +170,7 @@ Task<Error> GitProgram::missing_ref() {
   co_return error;
 }
 
-Task<Result<RefTip>> GitProgram::ask() {
+Task<Result<RefTip>> GitProgram::resolve_ref() {
   if (!wanted_) co_return wanted_.error();
   auto refs = co_await list(wanted_->prefix());
   if (!refs) co_return refs.error();
@@ -355,10 +355,10 @@ Task<Result<void>> GitProgram::stage_once(std::string commit, fs::path directory
   co_return Result<void>();
 }
 
-Task<Result<SwitchReport>> GitProgram::bring_to_once(fs::path directory, std::string from,
-                                                     std::string to,
-                                                     std::vector<std::string> in_place,
-                                                     fs::path saved) {
+Task<Result<SwitchReport>> GitProgram::switch_once(fs::path directory, std::string from,
+                                                   std::string to,
+                                                   std::vector<std::string> in_place,
+                                                   fs::path saved) {
   if (!wanted_) co_return wanted_.error();
   auto ready = co_await prepare();
   if (!ready) co_return ready.error();

@@ -24,7 +24,7 @@ class GitProgram final : public Git {
   GitProgram(GitAccess access, std::string ref, std::filesystem::path repository,
              std::filesystem::path state);
 
-  Task<Result<RefTip>> ask() override;
+  Task<Result<RefTip>> resolve_ref() override;
   [[nodiscard]] std::string transport_in_use() const override;
   void close_idle_connection() override;
   Task<Result<std::string>> fetch(RefTip tip) override;
@@ -60,9 +60,9 @@ class GitProgram final : public Git {
   Task<Result<std::vector<TreeEntry>>> tree_once(std::string commit);
   Task<Result<void>> keep_once(std::string commit, int release);
   Task<Result<void>> stage_once(std::string commit, std::filesystem::path directory);
-  Task<Result<SwitchReport>> bring_to_once(std::filesystem::path directory, std::string from,
-                                           std::string to, std::vector<std::string> in_place,
-                                           std::filesystem::path saved);
+  Task<Result<SwitchReport>> switch_once(std::filesystem::path directory, std::string from,
+                                         std::string to, std::vector<std::string> in_place,
+                                         std::filesystem::path saved);
   Task<Result<std::string>> fetch_into(std::filesystem::path repository, RefTip tip);
   Task<Result<void>> fetch_commit(std::string commit);
   // The commit fetched last; "" if only Git can resolve it.

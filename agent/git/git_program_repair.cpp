@@ -62,7 +62,7 @@ Task<Result<SwitchReport>> GitProgram::checkout_live(fs::path directory, std::st
   const auto operation = [this, directory = std::move(directory), from = std::move(from),
                           to = std::move(to), in_place = std::move(in_place),
                           saved = std::move(saved)] {
-    return bring_to_once(directory, from, to, in_place, saved);
+    return switch_once(directory, from, to, in_place, saved);
   };
   co_return co_await repairing(operation);
 }
@@ -97,7 +97,7 @@ Task<Result<bool>> GitProgram::repair_after(Error failure) {
 // Builds a new repository beside the damaged one, copies the kept releases that are still readable,
 // and replaces it.
 Task<Result<void>> GitProgram::make_anew() {
-  auto tip = co_await ask();
+  auto tip = co_await resolve_ref();
   if (!tip) co_return tip.error();
   const fs::path fresh = repository_.string() + ".new";
   auto made = co_await make_empty(fresh);

@@ -141,7 +141,7 @@ Result<void> put_packs(const fs::path& directory, const ConfinedDirectory& live)
 }
 
 // Adds one pack with the objects that the clone lacks.
-Task<Result<void>> give_objects(CloneUpdate update, const ConfinedDirectory* live) {
+Task<Result<void>> copy_objects(CloneUpdate update, const ConfinedDirectory* live) {
   std::string known = has_whole_history(update.directory) ? "HEAD" : deployed_ref;
   const std::string has = co_await resolve(live, std::move(known));
   if (has == update.commit) co_return Result<void>();
@@ -356,7 +356,7 @@ Task<Result<void>> update_clone(CloneUpdate update) {
     co_return Result<void>();
   }
   if (auto usual = check_ref_storage(*live); !usual) co_return usual;
-  auto given = co_await give_objects(update, &*live);
+  auto given = co_await copy_objects(update, &*live);
   if (!given) co_return given.error();
   auto moved = co_await move_refs(update, &*live);
   if (!moved) co_return moved.error();

@@ -36,7 +36,7 @@ SmartHttp::SmartHttp(GitAccess access, Remote remote)
     : access_(std::move(access)), remote_(std::move(remote)), url_(base_of(remote_)) {
   if (url_) return;
   program_until_ = SteadyClock::time_point::max();
-  asked_by_ = "git program: " + url_.error().message;
+  transport_ = "git program: " + url_.error().message;
 }
 
 Task<Result<std::optional<std::vector<AdvertisedRef>>>> SmartHttp::list(std::string prefix) {
@@ -57,7 +57,7 @@ Task<Result<std::optional<std::vector<AdvertisedRef>>>> SmartHttp::list(std::str
     co_return found;
   }
   if (!refs) co_return refs.error();
-  asked_by_ = url_->tls ? "https, protocol 2" : "http, protocol 2";
+  transport_ = url_->tls ? "https, protocol 2" : "http, protocol 2";
   found = std::move(*refs);
   co_return found;
 }
@@ -66,8 +66,9 @@ void SmartHttp::leave_to_program(const std::string& why) {
   server_.reset();
   kept_.reset();
   program_until_ = SteadyClock::now() + program_time;
-  const std::string before = std::exchange(asked_by_, "git program: " + why);
-  if (asked_by_ != before) spdlog::info("{} is queried with the git program: {}", remote_.url, why);
+  const std::string before = std::exchange(transport_, "git program: " + why);
+  if (transport_ != before)
+    spdlog::info("{} is queried with the git program: {}", remote_.url, why);
 }
 
 Task<Result<SmartHttp::Refs>> SmartHttp::ask(std::string prefix, std::string authorization) {

@@ -29,7 +29,7 @@ class SmartHttp {
   Task<Result<std::optional<std::vector<AdvertisedRef>>>> list(std::string prefix);
 
   // "https, protocol 2", or "git program: REASON"; empty before the first request.
-  [[nodiscard]] std::string transport_in_use() const { return asked_by_; }
+  [[nodiscard]] std::string transport_in_use() const { return transport_; }
 
   // Closes the connection that is kept alive for the next request.
   void close_idle_connection() { kept_.reset(); }
@@ -52,7 +52,7 @@ class SmartHttp {
   std::optional<http::Connection> kept_;  // none while in use
   std::optional<Advertisement> server_;   // last advertisement; the same for every request
   SteadyClock::time_point program_until_ = SteadyClock::time_point::min();
-  std::string asked_by_;
+  std::string transport_;
 };
 
 }  // namespace trimtab

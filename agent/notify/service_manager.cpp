@@ -21,15 +21,15 @@ void send_state(const std::string& message) {
 
 }  // namespace
 
-void tell_ready(const std::string& status) {
+void notify_ready(const std::string& status) {
   send_state("READY=1\nSTATUS=" + one_line(status));
 }
 
-void tell_status(const std::string& status) {
+void notify_status(const std::string& status) {
   send_state("STATUS=" + one_line(status));
 }
 
-void tell_reloading() {
+void notify_reloading() {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
   const std::int64_t microseconds =
@@ -37,7 +37,7 @@ void tell_reloading() {
   send_state("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(microseconds));
 }
 
-void tell_stopping() {
+void notify_stopping() {
   send_state("STOPPING=1\nSTATUS=stopping");
 }
 

@@ -11,10 +11,10 @@
 namespace trimtab::service_manager {
 
 // Reports that the daemon answers. `status` is one line for `systemctl status`.
-void tell_ready(const std::string& status);
-void tell_status(const std::string& status);
-void tell_reloading();
-void tell_stopping();
+void notify_ready(const std::string& status);
+void notify_status(const std::string& status);
+void notify_reloading();
+void notify_stopping();
 // Extends the stop timeout to `duration` from now.
 void ask_for_time(std::chrono::seconds duration);
 

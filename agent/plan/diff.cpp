@@ -133,16 +133,16 @@ Reasons mounted_changes(const MountedFiles& next, const MountedFiles& current,
   return reasons;
 }
 
-bool all_stopped_by_hand(const std::vector<const Container*>& containers) {
+bool all_stopped_manually(const std::vector<const Container*>& containers) {
   return !containers.empty() &&
          std::all_of(containers.begin(), containers.end(),
-                     [](const Container* c) { return is_stopped_by_hand(*c); });
+                     [](const Container* c) { return is_stopped_manually(*c); });
 }
 
 // A service touched by a deployment may have been interrupted, by a crash of the host, between the
 // stop and the start of its own restart. Docker does not distinguish that from a manual stop.
 bool is_left_stopped(const RunningService* known, const std::vector<const Container*>& containers) {
-  return all_stopped_by_hand(containers) && (known == nullptr || !known->is_touched);
+  return all_stopped_manually(containers) && (known == nullptr || !known->is_touched);
 }
 
 bool was_running_at_the_gate(const RunningService* known) {
@@ -350,7 +350,7 @@ std::set<std::string> failing_services(const RunningSet& running, const Renderin
   return already_failing;
 }
 
-bool is_stopped_by_hand(const Container& container) {
+bool is_stopped_manually(const Container& container) {
   const bool restarts =
       container.restart_policy == "always" || container.restart_policy == "unless-stopped";
   return container.state == ContainerState::exited && restarts;
@@ -496,7 +496,7 @@ std::vector<std::string> drift(const RunningSet& running, const Rendering& rende
   for (const std::string& name : rendering.service_names()) {
     const auto containers = containers_of(observed, name);
     const RunningService* const known = running.find(name);
-    if (known == nullptr || all_stopped_by_hand(containers)) continue;
+    if (known == nullptr || all_stopped_manually(containers)) continue;
     const std::string differs = difference_from_seen(*known, containers);
     if (!differs.empty()) words.push_back(name + ": " + (known->is_touched ? unverified : differs));
     if (has_lost_what_it_shares(rendering, observed, name)) {

@@ -61,7 +61,7 @@ std::set<std::string> failing_services(const RunningSet& running, const Renderin
 
 // Whether an operator stopped this container: it has exited although its restart policy would have
 // restarted it after any exit of its own.
-bool is_stopped_by_hand(const Container& container);
+bool is_stopped_manually(const Container& container);
 
 // Whether the container looks like a finished job: it exited with 0 and its restart policy does not
 // restart it.

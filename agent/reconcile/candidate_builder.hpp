@@ -18,6 +18,7 @@ PreflightFinding reject(std::string name, std::string message, std::string hint)
 const TreeEntry* find_entry(const std::vector<TreeEntry>& tree, const std::string& path);
 
 // One staged checkout on its way to a draft.
+// More than 15 members: the steps of one evaluation, which share what was read so far.
 class CandidateBuilder {
  public:
   CandidateBuilder(CandidateDeps deps, WorkspaceLock& workspace, RefTip tip, Facts* facts)

@@ -25,6 +25,7 @@ struct DeployTarget {
 };
 
 // Pointers outlive the decision.
+// More than 15 members: plain data, everything that a decision looks at.
 struct Snapshot {
   SteadyClock::time_point now;
   std::string stack;

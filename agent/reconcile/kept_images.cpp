@@ -12,10 +12,10 @@ Task<Result<void>> tag_images_of_releases(Docker& docker, const Store& store, st
   const auto found = co_await docker.tags_below(kept_tag_prefix(stack));
   if (!found) co_return found.error();
   const std::set<std::string> there(found->begin(), found->end());
-  std::vector<std::pair<KeptTag, std::string>> missing;
+  std::vector<std::pair<RetentionTag, std::string>> missing;
   for (const auto& [number, release] : store.releases()) {
     for (const auto& [service, pin] : release.images) {
-      KeptTag tag = retention_tag(stack, service, pin);
+      RetentionTag tag = retention_tag(stack, service, pin);
       if (!there.contains(tag.text())) missing.emplace_back(std::move(tag), pin.pinned);
     }
   }

@@ -38,6 +38,7 @@ bool is_tracked_file(const Candidate& candidate, const fs::path& live, const std
 }
 
 // Gathers the input of the preflight checks step by step.
+// More than 15 members: one step per kind of input, all of which fill the same report.
 class PreflightRun {
  public:
   PreflightRun(PreflightDeps deps, const Candidate& candidate, std::vector<Container> running,
@@ -53,7 +54,7 @@ class PreflightRun {
  private:
   [[nodiscard]] const Store& store() const { return deps_.stack.store; }
   [[nodiscard]] const fs::path& live() const { return deps_.workspace.live(); }
-  void take_draft();
+  void take_candidate();
   void find_what_ran();
   Task<bool> ask_docker();
   void check_takeover();
@@ -74,7 +75,7 @@ class PreflightRun {
 };
 
 Task<PreflightReport> PreflightRun::run() {
-  take_draft();
+  take_candidate();
   find_what_ran();
   input_.postgres =
       co_await postgres_majors(deps_.stack.docker, running_, candidate_.release.images);
@@ -93,7 +94,7 @@ Task<PreflightReport> PreflightRun::run() {
   co_return std::move(result_);
 }
 
-void PreflightRun::take_draft() {
+void PreflightRun::take_candidate() {
   const StackSettings& settings = deps_.stack.settings;
   input_.project = candidate_.release.project;
   input_.directory = live().string();

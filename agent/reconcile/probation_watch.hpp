@@ -12,6 +12,7 @@
 
 namespace trimtab {
 
+// More than 15 members: what is watched, and what became of it.
 class ProbationWatch {
  public:
   struct Check {

@@ -197,7 +197,7 @@ Task<void> Reconciler::perform(action::RecordEnd) {
   const Result<void> recorded = co_await flight_.unrecorded->executor->record_end();
   if (!recorded) {
     flight_.unrecorded->result.unrecorded = recorded.error();
-    tell_unrecorded();
+    report_unrecorded();
     co_return;
   }
   const Unrecorded ended = *std::exchange(flight_.unrecorded, std::nullopt);
@@ -232,7 +232,7 @@ Task<void> Reconciler::perform(action::MendRendering) {
 Task<void> Reconciler::perform(action::ServeRequest) {
   const Request request = requests_.take();
   co_await serve(request);
-  requests_.close_idle_connection();
+  requests_.finish_evaluation();
   // A deployment that the request found due is done after the newer request.
   if (requests_.is_superseded(request.id)) last_assessment_.key.clear();
 }

@@ -66,6 +66,8 @@ struct ReconcilerDeps {
   Projects& projects;       // of all stacks
 };
 
+// More than 15 members: one perform() per action of a round, and the parts of the stack
+// that the actions share.
 class Reconciler final {
  public:
   explicit Reconciler(ReconcilerDeps deps);
@@ -197,7 +199,7 @@ class Reconciler final {
     std::optional<SteadyClock::time_point> gate_began;
   };
   void on_deployment_ended(const DeploymentResult& result, const Begun& begun);
-  void tell_unrecorded();
+  void report_unrecorded();
 
   // --- what operators ask (reconciler_requests.cpp)
   Result<std::string> enqueue(Request request);

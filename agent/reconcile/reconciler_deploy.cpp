@@ -183,7 +183,7 @@ Task<void> Reconciler::run_deployment(Deployment deployment, bool resumed, Async
   // A plan in progress ends soon; new requests for one are refused from now on.
   WorkspaceLock workspace = co_await lock_workspace();
   if (requests_.is_superseded(deployment.request)) co_return;
-  requests_.close_idle_connection();
+  requests_.finish_evaluation();
   Begun begun{deployment.release, deployment.kind, deployment.request, std::nullopt};
   const bool asked = !begun.request.empty();
   DeploymentDeps deps{deps_.settings, project_,    deps_.registry, deps_.docker,
@@ -223,14 +223,14 @@ Task<void> Reconciler::run_deployment(Deployment deployment, bool resumed, Async
   }
   if (result->unrecorded) {
     flight_.unrecorded = Unrecorded{std::move(ended), *result, begun, {}};
-    tell_unrecorded();
+    report_unrecorded();
     co_return;
   }
   co_await observe();
   on_deployment_ended(*result, begun);
 }
 
-void Reconciler::tell_unrecorded() {
+void Reconciler::report_unrecorded() {
   Unrecorded& unrecorded = *flight_.unrecorded;
   const Error& error = *unrecorded.result.unrecorded;
   unrecorded.next_try = SteadyClock::now() + record_interval;

@@ -146,7 +146,7 @@ Task<void> Reconciler::serve(Request request) {
   deploy_target.is_asked = true;
   deploy_target.request = request.id;
   // Polls the remote now instead of using the last poll's answer.
-  Result<RefTip> tip = co_await workspace_.remote().ask();
+  Result<RefTip> tip = co_await workspace_.remote().resolve_ref();
   if (tip) facts_.tip.succeed(*tip);
   if (!tip && request.commit.empty()) {
     end_request(request.id, "failed", std::nullopt, tip.error().text());
@@ -289,7 +289,7 @@ Task<Result<PlanAnswer>> Reconciler::plan() {
   WorkspaceLock workspace = co_await workspace_.lock();
   if (flight_.executing) co_return busy_with_deployment(deps_.settings.name);
   if (const std::optional<Error> error = docker_error()) co_return *error;
-  Result<RefTip> tip = co_await workspace_.remote().ask();
+  Result<RefTip> tip = co_await workspace_.remote().resolve_ref();
   if (!tip) co_return tip.error();
   const Result<std::string> fetched = co_await workspace.git().fetch(*tip);
   if (!fetched) co_return fetched.error();

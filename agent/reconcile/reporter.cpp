@@ -51,21 +51,21 @@ void Reporter::set_status(StackStatus now) {
 
 // Logs one line when the remote starts to refuse access or becomes unavailable, and one when it is
 // back.
-bool Reporter::tell_of_remote(const std::optional<Error>& error) {
+bool Reporter::report_remote(const std::optional<Error>& error) {
   if (!error) {
-    if (!std::exchange(told_.remote_error, std::nullopt)) return false;
+    if (!std::exchange(reported_.remote_error, std::nullopt)) return false;
     report(Milestone::note, spdlog::level::info, settings_.git.url + " answers again");
     return true;
   }
-  const bool is_told = told_.remote_error && is_the_same(*told_.remote_error, error->code);
-  told_.remote_error = error->code;
+  const bool is_told = reported_.remote_error && is_the_same(*reported_.remote_error, error->code);
+  reported_.remote_error = error->code;
   if (!is_told) report(Milestone::waiting, spdlog::level::warn, error->text());
   return false;
 }
 
 // The same for each registry of a watched image.
-void Reporter::tell_of_registries(const Facts& facts,
-                                  const std::map<std::string, ImageReference>& watched) {
+void Reporter::report_registries(const Facts& facts,
+                                 const std::map<std::string, ImageReference>& watched) {
   std::map<std::string, Error> errors;
   for (const auto& [image, reference] : watched) {
     const auto fact = facts.digests.find(image);
@@ -75,13 +75,13 @@ void Reporter::tell_of_registries(const Facts& facts,
     errors.emplace(reference.registry, *fact->second.error);
   }
   for (const auto& [registry, error] : errors) {
-    const auto told = told_.registry_errors.find(registry);
+    const auto told = reported_.registry_errors.find(registry);
     const bool is_told =
-        told != told_.registry_errors.end() && is_the_same(told->second, error.code);
-    told_.registry_errors[registry] = error.code;
+        told != reported_.registry_errors.end() && is_the_same(told->second, error.code);
+    reported_.registry_errors[registry] = error.code;
     if (!is_told) report(Milestone::waiting, spdlog::level::warn, error.text());
   }
-  std::erase_if(told_.registry_errors, [&](const auto& told) {
+  std::erase_if(reported_.registry_errors, [&](const auto& told) {
     if (errors.contains(told.first)) return false;
     report(Milestone::note, spdlog::level::info, told.first + " answers again");
     return true;
@@ -89,18 +89,18 @@ void Reporter::tell_of_registries(const Facts& facts,
 }
 
 bool Reporter::facts(const Facts& facts, const std::map<std::string, ImageReference>& watched) {
-  const bool is_back = tell_of_remote(facts.tip.error);
-  tell_of_registries(facts, watched);
-  if (facts.tip.value && facts.tip.value->commit != told_.commit) {
-    told_.commit = facts.tip.value->commit;
+  const bool is_back = report_remote(facts.tip.error);
+  report_registries(facts, watched);
+  if (facts.tip.value && facts.tip.value->commit != reported_.commit) {
+    reported_.commit = facts.tip.value->commit;
     Json data;
-    data["commit"] = told_.commit;
-    data["message"] = settings_.git.ref + " is at " + short_commit(told_.commit);
+    data["commit"] = reported_.commit;
+    data["message"] = settings_.git.ref + " is at " + short_commit(reported_.commit);
     events_.publish("facts", settings_.name, std::move(data));
   }
   for (const auto& [image, fact] : facts.digests) {
-    if (!fact.value || told_.digests[image] == *fact.value) continue;
-    told_.digests[image] = *fact.value;
+    if (!fact.value || reported_.digests[image] == *fact.value) continue;
+    reported_.digests[image] = *fact.value;
     Json data;
     data["image"] = image;
     data["digest"] = *fact.value;

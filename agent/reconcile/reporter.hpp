@@ -38,6 +38,7 @@ struct DeploymentView {
   std::optional<SteadyClock::time_point> gate_began_at;  // of a new release
 };
 
+// More than 15 members: one per kind of progress, all told to the same three places.
 class Reporter final : public Progress {
  public:
   // All outlive this.
@@ -74,8 +75,8 @@ class Reporter final : public Progress {
   void hook_begun(const std::string& name, std::chrono::milliseconds at_most) override;
 
  private:
-  bool tell_of_remote(const std::optional<Error>& error);
-  void tell_of_registries(const Facts& facts, const std::map<std::string, ImageReference>& watched);
+  bool report_remote(const std::optional<Error>& error);
+  void report_registries(const Facts& facts, const std::map<std::string, ImageReference>& watched);
 
   const StackSettings& settings_;
   const Store& store_;
@@ -88,7 +89,7 @@ class Reporter final : public Progress {
     std::string commit;
     std::map<std::string, std::string> digests;  // by image
   };
-  Told told_;
+  Told reported_;
   std::optional<DeploymentView> deployment_;
   KnownValues values_;
   SteadyClock::time_point last_pull_event_{};

@@ -37,12 +37,12 @@ std::optional<RequestResult> Requests::supersede() {
 Request Requests::take() {
   superseded_.clear();
   Request request = *std::exchange(waiting_, std::nullopt);
-  looked_at_ = request.id;
+  evaluated_ = request.id;
   return request;
 }
 
 void Requests::wait_for_images(Request request, std::string commit) {
-  looked_at_.clear();
+  evaluated_.clear();
   waits_for_images_ = request.id;
   commit_of_images_ = std::move(commit);
   waiting_ = std::move(request);
@@ -60,7 +60,7 @@ void Requests::resume(const std::string& id, int release) {
 
 bool Requests::end(const RequestResult& result) {
   if (result.id.empty() || is_superseded(result.id)) return false;
-  if (result.id == looked_at_) looked_at_.clear();
+  if (result.id == evaluated_) evaluated_.clear();
   if (waiting_ && waiting_->id == result.id) waiting_.reset();
   // Pausing and resuming must not hide a requested deployment that is still in progress.
   const bool other_goes_on = last_ && last_->outcome == "in_progress" && last_->id != result.id;

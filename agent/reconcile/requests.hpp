@@ -35,10 +35,11 @@ std::string new_request_id();
 std::string commit_to_hold(const std::string& asked_for, const Fact<RefTip>& tip,
                            const std::string& deployed);
 
+// More than 15 members: one per step in the life of a request, on one set of requests.
 class Requests {
  public:
   // The one that nothing was begun for, whether it waits or is looked at, by id; "": there is none.
-  [[nodiscard]] std::string open() const { return waiting_ ? waiting_->id : looked_at_; }
+  [[nodiscard]] std::string open() const { return waiting_ ? waiting_->id : evaluated_; }
   [[nodiscard]] const std::optional<Request>& waiting() const { return waiting_; }
 
   // Gives the new one's id.
@@ -48,8 +49,8 @@ class Requests {
   // The one that waits is looked at from now on.
   Request take();
   // The one that was looked at has begun, or is done: none can take its place any more.
-  void close_idle_connection() { looked_at_.clear(); }
-  [[nodiscard]] bool is_evaluated() const { return !looked_at_.empty(); }
+  void finish_evaluation() { evaluated_.clear(); }
+  [[nodiscard]] bool is_evaluated() const { return !evaluated_.empty(); }
   // The one that is looked at waits for the images of this commit.
   void wait_for_images(Request request, std::string commit);
   // Whether it is too early to look at the one that waits. Another commit than the one whose images
@@ -68,7 +69,7 @@ class Requests {
 
  private:
   std::optional<Request> waiting_;
-  std::string looked_at_;  // by id
+  std::string evaluated_;  // by id
   // Those that gave way since one was last taken, by id: one of them may still be looked at.
   std::set<std::string> superseded_;
   std::string waits_for_images_;  // by id

@@ -15,7 +15,7 @@ std::string ailment(const Container& container, const ReleaseRecord* current) {
   }
   if (container.state == ContainerState::restarting) return "keeps restarting";
   const bool ended = container.state == ContainerState::exited &&
-                     !is_finished_job(container, current) && !is_stopped_by_hand(container);
+                     !is_finished_job(container, current) && !is_stopped_manually(container);
   return ended ? "exited with " + std::to_string(container.exit_code) : std::string();
 }
 

@@ -45,6 +45,7 @@ struct UnitView {
   std::string problem;  // words for people; "" where there is none
 };
 
+// More than 15 members: what is known about the unit, and what an operator wants of it.
 class UnitKeeper {
  public:
   // `units` null: systemd does not run here, and no unit is kept. It and `store` outlive this.

@@ -16,6 +16,7 @@
 
 namespace trimtab {
 
+// More than 15 members: each thing that is kept in order has a check, and when it is due next.
 class Upkeep {
  public:
   // All outlive this.

@@ -36,6 +36,7 @@ struct Intent {
   bool is_unknown = false;
 };
 
+// More than 15 members: one accessor and one write per kind of record; all writes take turns.
 class Store {
  public:
   // Reads `directory` (…/NAME), and makes it if it does not exist. Blocks: for the disk thread.

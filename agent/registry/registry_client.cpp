@@ -223,7 +223,7 @@ Result<RegistryClient::ServerPtr> RegistryClient::server_for(
   return server;
 }
 
-Task<Result<std::shared_ptr<AsyncMutex::Guard>>> RegistryClient::take_turn(ServerPtr server) {
+Task<Result<std::shared_ptr<AsyncMutex::Guard>>> RegistryClient::acquire_slot(ServerPtr server) {
   auto holder = co_await server->turn.lock();
   co_return std::make_shared<AsyncMutex::Guard>(std::move(holder));
 }
@@ -234,7 +234,7 @@ Task<Result<std::string>> RegistryClient::digest_of(ImageReference reference) {
   if (!server) co_return server.error();
   std::string what = "asking " + reference.registry + " for " + image_in_registry(reference);
   // Waiting for other requests must not use up this request's time, but has its own deadline.
-  auto waiting = take_turn(*server);
+  auto waiting = acquire_slot(*server);
   auto turn = co_await with_deadline(SteadyClock::now() + question_time, what, std::move(waiting));
   if (!turn) co_return turn.error();
   const Use use(*server);
@@ -315,7 +315,7 @@ Task<Result<ImageManifest>> RegistryClient::manifest_of(ImageReference reference
   if (!server) co_return server.error();
   std::string what = "asking " + reference.registry + " for " + image_in_registry(reference);
   // Waiting for other requests must not use up this request's time, but has its own deadline.
-  auto waiting = take_turn(*server);
+  auto waiting = acquire_slot(*server);
   auto turn = co_await with_deadline(SteadyClock::now() + question_time, what, std::move(waiting));
   if (!turn) co_return turn.error();
   const Use use(*server);

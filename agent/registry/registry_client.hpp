@@ -69,7 +69,7 @@ class RegistryClient final : public Registry {
   };
 
   Result<ServerPtr> server_for(const std::string& registry, const asio::any_io_executor& executor);
-  static Task<Result<std::shared_ptr<AsyncMutex::Guard>>> take_turn(ServerPtr server);
+  static Task<Result<std::shared_ptr<AsyncMutex::Guard>>> acquire_slot(ServerPtr server);
   Task<Result<std::string>> ask_with_login(ServerPtr server, ImageReference reference);
   Task<Result<std::string>> ask_digest(ServerPtr server, ImageReference reference, Login login);
   Task<Result<ImageManifest>> ask_manifest(ServerPtr server, ImageReference reference,

@@ -72,7 +72,8 @@ std::string kept_tag_prefix(const std::string& stack) {
   return "trimtab.local/" + path_component(stack) + "/";
 }
 
-KeptTag retention_tag(const std::string& stack, const std::string& service, const ImagePin& pin) {
+RetentionTag retention_tag(const std::string& stack, const std::string& service,
+                           const ImagePin& pin) {
   const auto at = pin.pinned.find("sha256:");
   return {kept_tag_prefix(stack) + path_component(service),
           at == std::string::npos ? "kept" : short_digest(pin.pinned.substr(at))};

@@ -45,13 +45,14 @@ void pin_images(Json& model, const std::map<std::string, ImagePin>& pins);
 std::string kept_tag_prefix(const std::string& stack);
 
 // A local tag that protects an image of a release from `docker image prune`.
-struct KeptTag {
+struct RetentionTag {
   std::string repository;  // trimtab.local/STACK/SERVICE
   std::string tag;
 
   [[nodiscard]] std::string text() const { return repository + ":" + tag; }
 };
-KeptTag retention_tag(const std::string& stack, const std::string& service, const ImagePin& pin);
+RetentionTag retention_tag(const std::string& stack, const std::string& service,
+                           const ImagePin& pin);
 
 // Returns those of `tags`, which must all be retention tags of the stack, that no release uses.
 std::vector<std::string> stale_tags(const std::vector<std::string>& tags, const std::string& stack,

@@ -23,7 +23,7 @@ GitWatcher::GitWatcher(asio::any_io_executor executor, RefSource& remote,
 Task<void> GitWatcher::run() {
   for (;;) {
     next_poll_at_ = SteadyClock::now();
-    Result<RefTip> tip = co_await remote_.ask();
+    Result<RefTip> tip = co_await remote_.resolve_ref();
     if (!tip && tip.error().code == Errc::cancelled) co_return;
     std::chrono::milliseconds timeout{0};
     bool is_news = false;

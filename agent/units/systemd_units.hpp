@@ -22,6 +22,7 @@ struct SystemdOptions {
 // Connects on the first call, and again after the bus was restarted. A bus or a systemd that hangs
 // is reported as Errc::timed_out or unavailable and never blocks the loop. The connection waits on
 // the loop until this object is destroyed.
+// More than 15 members: it implements all calls of Units on one bus connection.
 class SystemdUnits final : public Units {
  public:
   // True if this host was booted with systemd.

@@ -79,20 +79,20 @@ Result<std::string> Webhook::read_secret() {
 }
 
 http::BodySink Webhook::receive(const http::Request& head) {
-  http::BodySink reception;
+  http::BodySink sink;
   const Result<std::string> secret = read_secret();
   if (!secret) {
-    reception.at_once = http::problem(503, "the secret cannot be read; see trimtabd's log");
-    return reception;
+    sink.at_once = http::problem(503, "the secret cannot be read; see trimtabd's log");
+    return sink;
   }
   auto call = std::make_shared<HookCall>(head, *secret);
   if (const auto refusal = call->refused_by_head()) {
-    reception.at_once = refuse(*refusal);
-    return reception;
+    sink.at_once = refuse(*refusal);
+    return sink;
   }
-  reception.on_body = [call](std::string_view piece) { call->add(piece); };
-  reception.at_end = [this, call] { return answer(*call); };
-  return reception;
+  sink.on_body = [call](std::string_view piece) { call->add(piece); };
+  sink.at_end = [this, call] { return answer(*call); };
+  return sink;
 }
 
 http::Response Webhook::answer(HookCall& call) {

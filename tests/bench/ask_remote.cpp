@@ -29,7 +29,7 @@ double cpu_seconds() {
 Task<void> ask(GitProgram* git, int count, int* exit_code) {
   double begun = 0;
   for (int i = 0; i <= count; ++i) {
-    const auto tip = co_await git->ask();
+    const auto tip = co_await git->resolve_ref();
     if (!tip) {
       std::fprintf(stderr, "%s\n", tip.error().text().c_str());
       co_return;

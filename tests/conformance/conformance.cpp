@@ -132,13 +132,13 @@ std::vector<std::string> Conformance::events(std::size_t expected) {
     return event.project == project && !event.action.starts_with("health_status");
   };
   const auto have_come = [&] {
-    const auto first = seen_.begin() + static_cast<std::ptrdiff_t>(told_);
+    const auto first = seen_.begin() + static_cast<std::ptrdiff_t>(reported_);
     return std::count_if(first, seen_.end(), counts) >= static_cast<std::ptrdiff_t>(expected);
   };
   parts->turn_until(have_come);
   std::vector<std::string> lines;
-  for (; told_ < seen_.size(); ++told_) {
-    const EngineEvent& event = seen_[told_];
+  for (; reported_ < seen_.size(); ++reported_) {
+    const EngineEvent& event = seen_[reported_];
     if (!counts(event)) continue;
     std::string line = name_of(event) + " " + event.action;
     if (event.action == "die") line += " " + std::to_string(event.exit_code);

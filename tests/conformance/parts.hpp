@@ -96,7 +96,7 @@ class Conformance : public testing::TestWithParam<std::string> {
   std::string name_of(const EngineEvent& event);
 
   std::vector<EngineEvent> seen_;
-  std::size_t told_ = 0;
+  std::size_t reported_ = 0;
   std::map<std::string, std::string> names_;  // by id
   std::map<std::string, int> counts_;         // by service
   std::optional<TaskGroup> watching_;

@@ -79,7 +79,7 @@ class GitOwner : public testing::Test {
   }
   Result<SwitchReport> bring() {
     auto repository = program();
-    const auto tip = await(repository.ask());
+    const auto tip = await(repository.resolve_ref());
     if (!tip) return tip.error();
     if (const auto fetched = await(repository.fetch(*tip)); !fetched) return fetched.error();
     std::vector<std::string> in_place = {"conf/nginx.conf", "conf/mime.types"};

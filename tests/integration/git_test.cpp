@@ -48,7 +48,7 @@ class GitOnDisk : public testing::Test {
   }
   // What the reconciler does to learn of a commit.
   std::string fetch(GitProgram& repository) {
-    const auto tip = await(repository.ask());
+    const auto tip = await(repository.resolve_ref());
     EXPECT_TRUE(tip) << tip.error().text();
     const auto commit = await(repository.fetch(*tip));
     EXPECT_TRUE(commit) << commit.error().text();
@@ -77,7 +77,7 @@ TEST_F(GitOnDisk, AsksFetchesAndDescribes) {
   put(developer / "deep/a b", "x");
   const std::string commit = developer.push("Fix totals\n\nBody");
   auto repository = program();
-  EXPECT_EQ(await(repository.ask()).value(), (RefTip{"refs/heads/production", commit}));
+  EXPECT_EQ(await(repository.resolve_ref()).value(), (RefTip{"refs/heads/production", commit}));
   EXPECT_EQ(fetch(repository), commit);
   EXPECT_EQ(fetch(repository), commit);
 
@@ -106,7 +106,7 @@ TEST_F(GitOnDisk, NamesBranchesThatExistWhereOursIsGone) {
   developer.push("one", "main");
   git(developer.work(), {"push", "-q", "origin", ":production"});
   auto repository = program();
-  const auto tip = await(repository.ask());
+  const auto tip = await(repository.resolve_ref());
   ASSERT_FALSE(tip);
   EXPECT_EQ(tip.error().code, Errc::not_found);
   EXPECT_EQ(tip.error().message, developer.bare().string() + " has no branch production");
@@ -116,10 +116,10 @@ TEST_F(GitOnDisk, NamesBranchesThatExistWhereOursIsGone) {
 
 TEST_F(GitOnDisk, SaysThatARepositoryIsEmptyOrMissing) {
   auto empty = program();
-  EXPECT_EQ(await(empty.ask()).error().hint, "it has no branch: push one");
+  EXPECT_EQ(await(empty.resolve_ref()).error().hint, "it has no branch: push one");
   fs::remove_all(developer.bare());
   auto missing = program();
-  const auto tip = await(missing.ask());
+  const auto tip = await(missing.resolve_ref());
   ASSERT_FALSE(tip);
   EXPECT_EQ(tip.error().code, Errc::not_found);
 }
@@ -161,7 +161,7 @@ TEST_F(GitOnDisk, FollowsTheNewestTagOfAPatternAlsoWhereItMoves) {
   git(developer.work(), {"tag", "w2"});
   git(developer.work(), {"push", "-q", "--tags", "origin"});
   auto repository = program("v*");
-  EXPECT_EQ(await(repository.ask()).value(), (RefTip{"refs/tags/v1.10", second}));
+  EXPECT_EQ(await(repository.resolve_ref()).value(), (RefTip{"refs/tags/v1.10", second}));
   EXPECT_EQ(fetch(repository), second);
 
   git(developer.work(), {"tag", "-f", "-a", "-m", "moved", "v1.10", first});
@@ -169,7 +169,7 @@ TEST_F(GitOnDisk, FollowsTheNewestTagOfAPatternAlsoWhereItMoves) {
   EXPECT_EQ(fetch(repository), first);
 
   auto none = program("x*");
-  const auto tip = await(none.ask());
+  const auto tip = await(none.resolve_ref());
   ASSERT_FALSE(tip);
   EXPECT_EQ(tip.error().code, Errc::not_found);
   EXPECT_NE(tip.error().text().find("has no tag that matches x*; it has"), std::string::npos)
@@ -823,7 +823,7 @@ class GitOverNetwork : public testing::Test {
   }
   void expect_works(const GitAccess& access) {
     auto repository = program(access);
-    const auto tip = await(loop, repository.ask());
+    const auto tip = await(loop, repository.resolve_ref());
     ASSERT_TRUE(tip) << tip.error().text();
     EXPECT_EQ(tip->commit, commit);
     const auto fetched = await(loop, repository.fetch(*tip));
@@ -839,7 +839,7 @@ class GitOverNetwork : public testing::Test {
         ASSERT_FALSE(fetched);
         error = fetched.error();
       } else {
-        const auto tip = await(loop, repository.ask());
+        const auto tip = await(loop, repository.resolve_ref());
         ASSERT_FALSE(tip);
         error = tip.error();
       }
@@ -920,7 +920,7 @@ TEST_F(GitOverNetwork, AsksManyTimesOnOneConnectionAndStartsNoGit) {
   for (int i = 0; i < 4; ++i) {
     put(developer / "a", std::to_string(i));
     const RefTip pushed{"refs/heads/production", developer.push("next")};
-    const auto tip = await(loop, repository.ask());
+    const auto tip = await(loop, repository.resolve_ref());
     ASSERT_TRUE(tip) << tip.error().text();
     EXPECT_EQ(*tip, pushed);
   }
@@ -939,7 +939,7 @@ TEST_F(GitOverNetwork, AsksManyTimesOnOneConnectionAndStartsNoGit) {
   EXPECT_EQ(foreign_requests, 0U);
 
   repository.close_idle_connection();
-  ASSERT_TRUE(await(loop, repository.ask()));
+  ASSERT_TRUE(await(loop, repository.resolve_ref()));
   const auto later = own_requests(1);
   ASSERT_EQ(later.size(), 1U) << join(later, "\n");
   EXPECT_FALSE(connections.contains(split(later[0], ' ')[6])) << later[0];
@@ -954,7 +954,7 @@ TEST_F(GitOverNetwork, AnswersTwoQuestionsAtOnce) {
     auto done = [&](std::exception_ptr, const Result<RefTip>& tip) {
       commits.push_back(tip ? tip->commit : tip.error().text());
     };
-    asio::co_spawn(loop, repository.ask(), done);
+    asio::co_spawn(loop, repository.resolve_ref(), done);
   }
   test::run_loop(loop);
   EXPECT_EQ(commits, (std::vector<std::string>{commit, commit}));
@@ -983,7 +983,7 @@ TEST_F(GitOverNetwork, SaysTheSameAsTheProgramGit) {
   };
   for (const auto& row : rows) {
     auto repository = program(access, row.ref);
-    const auto tip = await(loop, repository.ask());
+    const auto tip = await(loop, repository.resolve_ref());
     ASSERT_TRUE(tip) << row.ref << ": " << tip.error().text();
     EXPECT_EQ(tip->name, row.name);
     EXPECT_EQ(tip->commit + "\t" + row.by_git, by_git(access.url, row.by_git));
@@ -991,7 +991,7 @@ TEST_F(GitOverNetwork, SaysTheSameAsTheProgramGit) {
   }
   // A prefix of names that exist is no name.
   auto missing = program(access, "mai");
-  const auto none = await(loop, missing.ask());
+  const auto none = await(loop, missing.resolve_ref());
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().code, Errc::not_found);
   EXPECT_EQ(none.error().text(), access.url +
@@ -1001,7 +1001,7 @@ TEST_F(GitOverNetwork, SaysTheSameAsTheProgramGit) {
   const Developer nothing(folder / "nothing", folder / "repos/empty.git");
   access.url = servers["HTTP_OPEN"] + "/empty.git";
   auto empty = program(access);
-  EXPECT_EQ(await(loop, empty.ask()).error().hint, "it has no branch: push one");
+  EXPECT_EQ(await(loop, empty.resolve_ref()).error().hint, "it has no branch: push one");
 }
 
 TEST_F(GitOverNetwork, ReadsRefsOfARepositoryWithSha256) {
@@ -1015,7 +1015,7 @@ TEST_F(GitOverNetwork, ReadsRefsOfARepositoryWithSha256) {
   GitAccess access;
   access.url = servers["HTTP_OPEN"] + "/long.git";
   auto repository = program(access);
-  const auto tip = await(loop, repository.ask());
+  const auto tip = await(loop, repository.resolve_ref());
   ASSERT_TRUE(tip) << tip.error().text();
   EXPECT_EQ(tip->commit, git(work, {"rev-parse", "HEAD"}));
   EXPECT_EQ(tip->commit.size(), 64U);
@@ -1036,7 +1036,7 @@ TEST_F(GitOverNetwork, LeavesToGitWhatItAloneCanAsk) {
     access.url = servers[row.base] + "/shop.git";
     auto repository = program(access);
     for (int i = 0; i < 3; ++i) {
-      const auto tip = await(loop, repository.ask());
+      const auto tip = await(loop, repository.resolve_ref());
       ASSERT_TRUE(tip) << tip.error().text();
       EXPECT_EQ(tip->commit, commit);
     }
@@ -1046,7 +1046,7 @@ TEST_F(GitOverNetwork, LeavesToGitWhatItAloneCanAsk) {
   GitAccess moved;
   moved.url = servers["HTTP_MOVED"] + "/shop.git";
   auto repository = program(moved);
-  EXPECT_EQ(await(loop, repository.ask()).error().code, Errc::denied);
+  EXPECT_EQ(await(loop, repository.resolve_ref()).error().code, Errc::denied);
   EXPECT_EQ(repository.transport_in_use(), "git program: it redirects");
 }
 
@@ -1054,7 +1054,7 @@ TEST_F(GitOverNetwork, SaysHowLongABusyServerWantsToBeLeftAlone) {
   GitAccess access;
   access.url = servers["HTTP_BUSY"] + "/shop.git";
   auto repository = program(access);
-  const auto tip = await(loop, repository.ask());
+  const auto tip = await(loop, repository.resolve_ref());
   ASSERT_FALSE(tip);
   EXPECT_EQ(tip.error().code, Errc::unavailable);
   EXPECT_EQ(tip.error().retry_after, std::chrono::seconds(120));
@@ -1108,11 +1108,11 @@ TEST_F(GitOverNetwork, SeesATokenThatIsRevokedAndANewOne) {
   access.url = servers["HTTP_PRIVATE"] + "/shop.git";
   access.token_file = secret(servers["TOKEN"]);
   auto repository = program(access);
-  ASSERT_TRUE(await(loop, repository.ask()));
+  ASSERT_TRUE(await(loop, repository.resolve_ref()));
   secret("revoked");
-  EXPECT_EQ(await(loop, repository.ask()).error().code, Errc::denied);
+  EXPECT_EQ(await(loop, repository.resolve_ref()).error().code, Errc::denied);
   secret(servers["TOKEN"]);
-  EXPECT_EQ(await(loop, repository.ask()).value().commit, commit);
+  EXPECT_EQ(await(loop, repository.resolve_ref()).value().commit, commit);
   EXPECT_EQ(repository.transport_in_use(), "http, protocol 2");
   own_requests(3);
   EXPECT_EQ(foreign_requests, 0U);
@@ -1122,16 +1122,16 @@ TEST_F(GitOverNetwork, AsksAgainWhereTheRepositoryBecameAnotherOne) {
   GitAccess access;
   access.url = servers["HTTP_OPEN"] + "/shop.git";
   auto repository = program(access);
-  ASSERT_TRUE(await(loop, repository.ask()));
+  ASSERT_TRUE(await(loop, repository.resolve_ref()));
   fs::remove_all(developer.bare());
-  EXPECT_EQ(await(loop, repository.ask()).error().code, Errc::not_found);
+  EXPECT_EQ(await(loop, repository.resolve_ref()).error().code, Errc::not_found);
   const fs::path work = folder / "sha256";
   put(work / "a", "1");
   git(work, {"init", "-q", "--object-format=sha256"});
   git(work, {"add", "-A"});
   git(work, {"commit", "-q", "-m", "one"});
   git(folder.path(), {"clone", "-q", "--bare", work.string(), developer.bare().string()});
-  EXPECT_EQ(await(loop, repository.ask()).value().commit.size(), 64U);
+  EXPECT_EQ(await(loop, repository.resolve_ref()).value().commit.size(), 64U);
   EXPECT_EQ(repository.transport_in_use(), "http, protocol 2");
 }
 

@@ -29,7 +29,7 @@ class AbsentDocker : public Docker {
   Task<Result<void>> stop(std::string) override { co_return away(); }
   Task<Result<void>> restart(std::string) override { co_return away(); }
   Task<Result<void>> signal(std::string, std::string) override { co_return away(); }
-  Task<Result<TrialEnd>> run_throwaway(ThrowawayRequest) override { co_return away(); }
+  Task<Result<ThrowawayResult>> run_throwaway(ThrowawayRequest) override { co_return away(); }
   Task<Result<std::uint64_t>> memory_used(std::string) override { co_return away(); }
   Task<Result<void>> events(std::int64_t, std::function<void()>,
                             std::function<void(const EngineEvent&)>) override {

@@ -507,7 +507,7 @@ def test_what_was_stopped_by_hand_stays_so_and_status_says_what_is(host):
     stack.docker("kill", "api")
     status = told()
     assert (status["healthy"], status["services"]) == (1, 3)
-    assert [c["service"] for c in status["containers"] if c["stopped_by_hand"]] == ["web"]
+    assert [c["service"] for c in status["containers"] if c["stopped_manually"]] == ["web"]
     stopped = stack.instances()
     commit = stack.push(policies("2"), message="Unrelated to both")
     release = stack.wait_outcome(2, "good")

@@ -228,7 +228,7 @@ def test_refused_credentials_are_told_apart_and_can_be_mended(host, git_servers)
     wait_told(stack, "failed", "denies access", "release 1 keeps running")
     token.write_text(git_servers["TOKEN"] + "\n")
     look_now(stack)
-    assert wait_told(stack, "synced")["git"]["asked_by"] == "http, protocol 2"
+    assert wait_told(stack, "synced")["git"]["transport"] == "http, protocol 2"
     # One line where it begins, however often it is asked, and one where it ends.
     for words in ("denies access", "answers again"):
         assert host.log.read_text().count(words) == 2, host.log.read_text()

@@ -159,7 +159,7 @@ def test_a_repository_that_only_a_proxy_reaches(host, git_servers):
     host.start(https_proxy=f"http://ana:secret@127.0.0.1:{proxy.port}")
     stack.wait_commit(stack.git("rev-parse", "HEAD"))
     assert {target for target, _ in proxy.asked} == {f"git.example.org:{port}"}
-    assert stack.status()["git"]["asked_by"] == "https, protocol 2"
+    assert stack.status()["git"]["transport"] == "https, protocol 2"
     assert "secret" not in host.log.read_text() + str(stack.status())
     host.stop()
     # A host that is excepted is asked without; nobody here knows its name.

@@ -212,10 +212,10 @@ Task<Result<void>> SimulatedEngine::signal(std::string container, std::string) {
   co_return must_run(container);
 }
 
-Task<Result<TrialEnd>> SimulatedEngine::run_throwaway(ThrowawayRequest) {
+Task<Result<ThrowawayResult>> SimulatedEngine::run_throwaway(ThrowawayRequest) {
   const Result<void> answered = co_await answer();
   if (!answered) co_return answered.error();
-  co_return TrialEnd{};
+  co_return ThrowawayResult{};
 }
 
 Task<Result<std::uint64_t>> SimulatedEngine::memory_used(std::string container) {

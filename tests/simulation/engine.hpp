@@ -35,7 +35,7 @@ class SimulatedEngine final : public Docker {
   Task<Result<void>> stop(std::string container) override;
   Task<Result<void>> restart(std::string container) override;
   Task<Result<void>> signal(std::string container, std::string signal) override;
-  Task<Result<TrialEnd>> run_throwaway(ThrowawayRequest request) override;
+  Task<Result<ThrowawayResult>> run_throwaway(ThrowawayRequest request) override;
   Task<Result<std::uint64_t>> memory_used(std::string container) override;
   Task<Result<void>> remove(std::string container) override;
   Task<Result<void>> events(std::int64_t since_nano, std::function<void()> on_connected,

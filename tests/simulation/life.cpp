@@ -303,7 +303,7 @@ void Life::to_containers(const StoryEvent& event) {
   if (containers.empty()) return;
   const Container& one = containers[event.detail % containers.size()];
   world_.tell("  " + one.name);
-  stopped_by_hand_.insert(one.id);
+  stopped_manually_.insert(one.id);
   if (event.what == Happening::kill_by_hand) {
     world_.kill(one.id);
     return;

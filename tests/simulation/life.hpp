@@ -124,7 +124,7 @@ class Life {
   std::optional<int> deeds_while_paused_;
   Trial trial_;
   std::set<std::string> gone_back_from_;  // commits, by operators, or since hands were laid on them
-  std::set<std::string> stopped_by_hand_;      // ids of containers
+  std::set<std::string> stopped_manually_;     // ids of containers
   std::set<std::string> not_ours_;             // ids of containers that somebody else made
   std::set<std::string> worn_out_;             // ids of containers
   std::optional<WorldTime> hinders_way_back_;  // how long Compose fails once it goes back

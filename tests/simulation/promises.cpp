@@ -192,7 +192,7 @@ std::string Life::fault_of(const std::string& service, const std::string& wanted
     // One that comes and goes may have done so a moment ago.
     const WallTime changed = std::max(seen.started_at, seen.finished_at);
     if (worn_out_.contains(id) && wall_now() - changed < 5s) continue;
-    if (seen.state != ContainerState::running && !stopped_by_hand_.contains(id)) {
+    if (seen.state != ContainerState::running && !stopped_manually_.contains(id)) {
       fault = does_not_run;
     }
     if (seen.health == Health::unhealthy) fault = is_unhealthy;

@@ -57,7 +57,7 @@ Task<Result<void>> SimulatedGit::ask_remote() {
   co_return Result<void>();
 }
 
-Task<Result<RefTip>> SimulatedGit::ask() {
+Task<Result<RefTip>> SimulatedGit::resolve_ref() {
   const Result<void> asked = co_await ask_remote();
   if (!asked) co_return asked.error();
   co_return RefTip{"refs/heads/production", world_.tip};

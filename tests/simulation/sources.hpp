@@ -11,7 +11,7 @@ class SimulatedGit final : public Git {
  public:
   explicit SimulatedGit(World& world) : world_(world) {}
 
-  Task<Result<RefTip>> ask() override;
+  Task<Result<RefTip>> resolve_ref() override;
   [[nodiscard]] std::string transport_in_use() const override { return "simulated"; }
   void close_idle_connection() override {}
   Task<Result<std::string>> fetch(RefTip tip) override;

@@ -44,13 +44,13 @@ Json shop() {
     "containers": [
       {"service": "proxy", "image": "nginx:1.27", "digest": "aa11bb22cc33", "state": "running",
        "health": "healthy", "exit_code": 0, "restarts": 0, "since": "2026-11-14T11:00:00Z",
-       "one_shot": false, "stopped_by_hand": false},
+       "one_shot": false, "stopped_manually": false},
       {"service": "frontend", "image": "acme/frontend:latest", "digest": "77c0d1aa11bb",
        "state": "running", "health": "none", "exit_code": 0, "restarts": 1,
-       "since": "2026-11-23T09:59:00Z", "one_shot": false, "stopped_by_hand": false},
+       "since": "2026-11-23T09:59:00Z", "one_shot": false, "stopped_manually": false},
       {"service": "migrate", "image": "acme/backend:latest", "digest": "9ab13eaa11bb",
        "state": "exited", "health": "none", "exit_code": 0, "restarts": 0,
-       "since": "2026-11-23T09:59:00Z", "one_shot": true, "stopped_by_hand": false}
+       "since": "2026-11-23T09:59:00Z", "one_shot": true, "stopped_manually": false}
     ],
     "git": {"url": "git@example.com:acme/shop.git", "ref": "production",
             "commit": "3f2c1ab000000000000000000000000000000000",
@@ -172,7 +172,7 @@ TEST(Render, StatusShowsWhatIsWrong) {
   stack["containers"].push_back(stack["containers"][0]);
   stack["containers"][4]["service"] = "cron";
   stack["containers"][4]["state"] = "exited";
-  stack["containers"][4]["stopped_by_hand"] = true;
+  stack["containers"][4]["stopped_manually"] = true;
   stack["git"]["error"] = "example.com cannot be reached";
   stack["images"]["errors"] = json(R"([{"image": "acme/backend:latest", "error": "not found"}])");
   stack["drift"] = json(R"(["db is missing"])");

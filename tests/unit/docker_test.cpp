@@ -310,7 +310,7 @@ TEST(EngineJson, TrialIsLikeAContainerButForItsCommandPortsAndFiles) {
          "ReadOnly": true}],
         "ExtraHosts": ["db:10.0.0.1", "api:127.0.0.1"], "NetworkMode": "shop_default"}})");
   ASSERT_TRUE(expected);
-  EXPECT_EQ(dump_json(trial_container(*like, request)), dump_json(*expected));
+  EXPECT_EQ(dump_json(throwaway_container(*like, request)), dump_json(*expected));
 }
 
 TEST(EngineJson, MemoryIsCountedWithoutTheCache) {

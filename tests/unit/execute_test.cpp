@@ -476,7 +476,7 @@ TEST_P(EndRecords, IsWrittenAsItWas) {
   if (!record.ended.notices.empty()) told += ", noticed";
   if (record.ended.probation_until) told += ", on probation";
   for (const std::string& key : record.rejects) told += ", rejects " + key;
-  if (!record.pardons.empty()) told += ", pardons " + record.pardons;
+  if (!record.accepted_content.empty()) told += ", pardons " + record.accepted_content;
   EXPECT_EQ(told, row.expected);
 }
 

@@ -622,7 +622,7 @@ TEST(GitProgram, WillNotAskWithAnUrlOrRefThatIsNone) {
     GitAccess access;
     access.url = url;
     GitProgram git(access, ref, folder / "repo.git", folder / "state");
-    const auto tip = test::await(git.ask());
+    const auto tip = test::await(git.resolve_ref());
     ASSERT_FALSE(tip);
     EXPECT_EQ(tip.error().code, Errc::invalid);
   }

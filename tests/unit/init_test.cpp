@@ -59,7 +59,7 @@ TEST(InitHostKey, TrustsWhatTheForgesPublish) {
               {"gitlab.com", gitlab_ed25519},      {"altssh.gitlab.com", gitlab_ed25519},
               {"bitbucket.org", bitbucket_ed25519}};
   for (const auto& row : rows) {
-    const auto judged = judge_host_keys(row.host, keys({row.line}), "");
+    const auto judged = verify_host_keys(row.host, keys({row.line}), "");
     ASSERT_TRUE(judged) << row.host << ": " << judged.error().text();
     EXPECT_EQ(judged->trust, Trust::published) << row.host;
     EXPECT_EQ(judged->key.line, row.line);
@@ -67,7 +67,7 @@ TEST(InitHostKey, TrustsWhatTheForgesPublish) {
 }
 
 TEST(InitHostKey, RefusesAForgeThatShowsAnotherKey) {
-  const auto judged = judge_host_keys("github.com", keys({gitlab_ed25519}), "");
+  const auto judged = verify_host_keys("github.com", keys({gitlab_ed25519}), "");
   ASSERT_FALSE(judged);
   EXPECT_EQ(judged.error().code, Errc::untrusted);
   EXPECT_EQ(judged.error().message,
@@ -77,13 +77,13 @@ TEST(InitHostKey, RefusesAForgeThatShowsAnotherKey) {
 }
 
 TEST(InitHostKey, OfAForgesKeysOnlyAPublishedOneIsPinned) {
-  const auto judged = judge_host_keys("github.com", keys({gitlab_ed25519, github_rsa}), "");
+  const auto judged = verify_host_keys("github.com", keys({gitlab_ed25519, github_rsa}), "");
   ASSERT_TRUE(judged);
   EXPECT_EQ(judged->key.line, github_rsa);
 }
 
 TEST(InitHostKey, LeavesTheKeyOfAnotherHostToTheOperator) {
-  const auto judged = judge_host_keys("git.example.com", keys({github_rsa, github_ecdsa}), "");
+  const auto judged = verify_host_keys("git.example.com", keys({github_rsa, github_ecdsa}), "");
   ASSERT_TRUE(judged);
   EXPECT_EQ(judged->trust, Trust::unknown);
   EXPECT_EQ(judged->key.type, "ecdsa");
@@ -92,13 +92,13 @@ TEST(InitHostKey, LeavesTheKeyOfAnotherHostToTheOperator) {
 TEST(InitHostKey, TakesTheFingerprintThatWasGivenAndNoOther) {
   const std::string fingerprint = "SHA256:p2QAMXNIC1TJYWeIOttrVc98/R1BUFWu3/LiyKgUfQM";
   const auto right =
-      judge_host_keys("git.example.com", keys({github_ed25519, github_ecdsa}), fingerprint);
+      verify_host_keys("git.example.com", keys({github_ed25519, github_ecdsa}), fingerprint);
   ASSERT_TRUE(right);
   EXPECT_EQ(right->trust, Trust::given);
   EXPECT_EQ(right->key.type, "ecdsa");
   // Also of a forge: it may show a published key and yet not the one that is expected.
   for (const char* const host : {"git.example.com", "gitlab.com"}) {
-    const auto wrong = judge_host_keys(host, keys({gitlab_ed25519}), fingerprint);
+    const auto wrong = verify_host_keys(host, keys({gitlab_ed25519}), fingerprint);
     ASSERT_FALSE(wrong) << host;
     EXPECT_EQ(wrong.error().code, Errc::untrusted);
   }

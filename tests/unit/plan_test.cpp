@@ -1180,7 +1180,7 @@ TEST(Containers, WhoStoppedThemShowsInPolicyStateAndExitCode) {
     container.state = row.state;
     container.exit_code = row.exit_code;
     const std::string what = std::string(row.policy) + " " + std::string(to_string(row.state));
-    EXPECT_EQ(is_stopped_by_hand(container), row.by_hand) << what;
+    EXPECT_EQ(is_stopped_manually(container), row.by_hand) << what;
     EXPECT_EQ(is_finished_job(container), row.job_done) << what;
   }
 }

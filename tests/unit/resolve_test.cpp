@@ -125,7 +125,7 @@ TEST(KeptTags, ThoseThatNoReleaseNamesAreStale) {
   const ImagePin old_pin{"acme/api:latest", "acme/api@" + old_digest};
   const ImagePin new_pin{"acme/api:latest", "acme/api@" + new_digest};
   const ImagePin local{"built", "sha256:" + std::string(64, 'c'), true};
-  const KeptTag tag = retention_tag("shop", "api", old_pin);
+  const RetentionTag tag = retention_tag("shop", "api", old_pin);
   EXPECT_EQ(tag.repository, "trimtab.local/shop/api");
   EXPECT_EQ(tag.tag, "aaaaaaaaaaaa");
 
@@ -146,7 +146,7 @@ TEST(KeptTags, HaveNamesThatDockerTakesWhateverTheServiceIsCalled) {
                                           "api___v2", "a..b", "a-.b",   "a---b",       "web.front",
                                           "-api",     "_api", "name-a", "name-617069", "a_b.c-d"};
   for (const std::string& service : services) {
-    const KeptTag tag = retention_tag("shop", service, pin);
+    const RetentionTag tag = retention_tag("shop", service, pin);
     const Result<ImageReference> reference = parse_reference(tag.text());
     EXPECT_TRUE(reference) << tag.text();
     EXPECT_TRUE(repositories.insert(tag.repository).second) << tag.repository;

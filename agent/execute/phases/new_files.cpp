@@ -46,8 +46,8 @@ std::map<std::string, std::string> staged(std::map<std::string, std::string> fil
 
 // The check uses the image of the release and the mounts of the running container. Has no files if
 // there is nothing to check.
-Task<Result<ThrowawayRequest>> trial_for(DeploymentRun& run, std::string service, Release release,
-                                         Rendering rendering) {
+Task<Result<ThrowawayRequest>> check_request_for(DeploymentRun& run, std::string service,
+                                                 Release release, Rendering rendering) {
   const DeploymentDeps& deps = run.deps;
   ThrowawayRequest request;
   const RunningService* const known = run.deployment.from.find(service);
@@ -80,11 +80,11 @@ Task<Result<ThrowawayRequest>> trial_for(DeploymentRun& run, std::string service
 Task<Result<void>> try_files_of(DeploymentRun& run, std::string service, Release release,
                                 Rendering rendering) {
   const auto how = reload_of(rendering.service(service));
-  Result<ThrowawayRequest> request = co_await trial_for(run, service, release, rendering);
+  Result<ThrowawayRequest> request = co_await check_request_for(run, service, release, rendering);
   if (!request) co_return request.error();
   if (request->files.empty()) co_return Result<void>();
   request->argv = how->check;
-  const Result<TrialEnd> end = co_await run.deps.docker.run_throwaway(std::move(*request));
+  const Result<ThrowawayResult> end = co_await run.deps.docker.run_throwaway(std::move(*request));
   if (!end && is_transient(end.error().code)) co_return end.error();
   if (!end) {
     // The check is repeated before the signal is sent.

@@ -9,7 +9,7 @@
 namespace trimtab::phases {
 namespace {
 
-Task<Result<void>> tell_of_edits(DeploymentRun& run, SwitchReport report) {
+Task<Result<void>> report_edits(DeploymentRun& run, SwitchReport report) {
   if (report.local_edits.empty()) co_return Result<void>();
   const DeploymentDeps& deps = run.deps;
   const std::string notice = "local edits in " + deps.settings.directory.string() + " (" +
@@ -27,7 +27,7 @@ Task<Result<void>> switch_over(DeploymentRun& run) {
   if (!there) co_return there;
   const Result<SwitchReport> moved = co_await move_checkout(run, run.deployment.checkout, number);
   if (!moved) co_return moved.error();
-  const Result<void> told = co_await tell_of_edits(run, *moved);
+  const Result<void> told = co_await report_edits(run, *moved);
   failpoint("switching:checked_out");
   if (!told) co_return told;
   // A job whose container is gone is only known from the record.
