@@ -645,7 +645,7 @@ TEST(Requests, ANewerOneTakesThePlaceOfOneThatHasNotBegun) {
   const std::string third = requests.add({});
   // Once it has begun, nothing is open.
   EXPECT_EQ(requests.take().id, third);
-  requests.close_idle_connection();
+  requests.finish_evaluation();
   EXPECT_EQ(requests.open(), "");
   EXPECT_TRUE(requests.end({third, "done", 2, "release 2 is deployed"}));
   EXPECT_EQ(requests.last()->message, "release 2 is deployed");
@@ -699,7 +699,7 @@ TEST(Requests, PausingSaysNothingOfADeploymentThatGoesOn) {
   Requests requests;
   const std::string deploy = requests.add({});
   requests.take();
-  requests.close_idle_connection();
+  requests.finish_evaluation();
   EXPECT_TRUE(requests.end({"pause", "done", std::nullopt, "shop is paused"}));
   EXPECT_EQ(requests.last()->id, deploy);
   EXPECT_EQ(requests.last()->outcome, "in_progress");
@@ -722,7 +722,7 @@ TEST(Requests, EachHasOneEnd) {
     };
     const auto end_served = [&] {
       end(served->id);
-      requests.close_idle_connection();
+      requests.finish_evaluation();
       served.reset();
       has_begun = false;
     };
@@ -737,7 +737,7 @@ TEST(Requests, EachHasOneEnd) {
         served = requests.take();
       } else if (what == 3 && served && !has_begun && !requests.is_superseded(served->id)) {
         ASSERT_EQ(ends.at(served->id), 0) << story << ": it was given up, and is carried out";
-        requests.close_idle_connection();
+        requests.finish_evaluation();
         has_begun = true;
       } else if (what == 4 && served && !has_begun && requests.is_evaluated()) {
         requests.wait_for_images(*served, "a");

@@ -594,7 +594,9 @@ TEST(LiveClone, FollowsWhatItIsMadeFrom) {
 }
 
 TEST(LiveClone, QuotesWhatGitWouldRead) {
-  const std::string text = clone_settings("/srv/a b;#\\c\"d", *parse_ref("a\"b;#c"));
+  WantedRef ref;
+  ref.name = "a\"b;#c";
+  const std::string text = clone_settings("/srv/a b;#\\c\"d", ref);
   EXPECT_NE(text.find("\turl = \"/srv/a b;#\\\\c\\\"d\"\n"), std::string::npos) << text;
   EXPECT_NE(text.find("[branch \"a\\\"b;#c\"]\n"), std::string::npos) << text;
   EXPECT_NE(text.find("\tmerge = \"refs/heads/a\\\"b;#c\"\n"), std::string::npos) << text;
