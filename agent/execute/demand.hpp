@@ -8,11 +8,11 @@
 
 namespace trimtab {
 
-// `image_ids`: service → id that its pinned image has on this host. `before`: what ran before the
-// release was applied, to know what was stopped by hand. `plan`: what is applied: services that it
-// starts must run the release's image whatever was before, those that it removes need not.
-// `excused`: services that need not work where the plan leaves them alone: jobs that did their work
-// earlier, and what did not work before.
+// `image_ids`: service → id that its pinned image has on this host. `before`: the containers before
+// the release was applied, from which it is known what was stopped manually. `plan`: services that
+// it starts must run the release's image, those that it removes need not run. `excused`: services
+// that need not work if the plan leaves them alone: jobs that finished earlier, and services that
+// were already failing.
 GateDemand demand_of(const Rendering& rendering, const GateSettings& settings,
                      const std::map<std::string, std::string>& image_ids, const Observed& before,
                      const Plan& plan, const std::set<std::string>& exempt_services);

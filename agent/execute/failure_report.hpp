@@ -1,4 +1,4 @@
-// What is told of a failure: its reason, the services that do not work, and what these said last.
+// Reports a failure: its reason, the services that do not work, and the last lines of their logs.
 #pragma once
 
 #include <string>
@@ -9,18 +9,18 @@
 
 namespace trimtab {
 
-// An operator wants nothing to be changed, and nothing was yet. Pure.
+// The failure of a deployment that an operator paused before anything was touched. Pure.
 Failure failure_of_pause(const StackSettings& settings, Phase phase);
 
-// In the error's own words. Pure.
+// A failure with the error's own message. Pure.
 Failure failure_of(Phase phase, const Error& error, FailureCause cause);
 
-// The same for a start that failed: Compose names a container, and what is there says which do not
-// work and whose fault that is. Pure.
+// The same for a failed start: Compose names a container, and the containers show which services do
+// not work and whether the release is at fault. Pure.
 Failure failure_of_start(const Error& error, FailureCause cause,
                          const std::vector<Container>& present);
 
-// Adds what the containers of each of the services said last. All outlives the call.
+// Adds the last lines that the containers of each service logged. All outlives the call.
 Task<void> add_logs(Docker& docker, const StackReader& stack,
                     std::vector<ServiceFailure>* services);
 

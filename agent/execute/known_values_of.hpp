@@ -1,4 +1,4 @@
-// The values of a release that nobody is to read in what is told of it.
+// The secret values of a release, which are hidden in everything that is reported about it.
 #pragma once
 
 #include <string_view>
@@ -9,14 +9,15 @@
 
 namespace trimtab {
 
-// The values of an env file. Those of COMPOSE_… steer Compose and are no secret.
+// Adds the values of an env file, except those of COMPOSE_…, which configure Compose and are not
+// secret.
 void add_env_file(KnownValues& values, std::string_view text);
 
-// Of the env files that the releases were rendered with, and of their files with secrets. A
-// release that does not exist, or a file that cannot be read, adds nothing.
+// Returns the values in the env files with which the releases were rendered, and in their secret
+// files. A release that does not exist, or a file that cannot be read, adds nothing.
 KnownValues known_values_of(const Store& store, const std::vector<int>& releases);
 
-// Takes them out of the reason, the hint and the services' last words.
+// Hides them in the reason, the hint and the services' last log lines.
 void hide_values(const KnownValues& values, Failure& failure);
 
 }  // namespace trimtab

@@ -1,4 +1,4 @@
-// The volumes that the stack's releases have run with, and whether they are still there.
+// The volumes with which the stack's releases have run, and whether they still exist.
 #pragma once
 
 #include <set>
@@ -11,13 +11,15 @@
 
 namespace trimtab {
 
-// The named volumes of services that ran in the releases that matter for `number`: itself, the
-// current one, what runs, and those of the deployment in flight. A damaged rendering names none.
+// Returns the named volumes of services that have run in the releases that matter for `number`:
+// itself, the current one, the running ones, and those of the deployment in flight. None from a
+// damaged rendering.
 std::vector<LostVolume> known_volumes(const Store& store, int number);
 
-// Those of them that are gone and that Compose would make anew, empty, for the release. Before
-// Compose is asked for anything of a file: it makes what the whole file has, whatever it is asked
-// for. All outlives the call. Errors: conflict, which names one; those of Docker.
+// Fails if one of them no longer exists and Compose would create it again, empty, for the release.
+// To be called before Compose runs with the file, because it creates all volumes of the file,
+// whatever it is called for. All outlives the call. Errors: conflict, which names one; those of
+// Docker.
 Task<Result<void>> volumes_are_there(Docker& docker, const Store& store, Rendering release,
                                      int number);
 

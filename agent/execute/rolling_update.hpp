@@ -1,7 +1,7 @@
-// Replaces a service's containers without losing a request: each new one works before an old one
-// goes. Each turn looks at what is there and either adds a container or, once that is healthy,
-// removes an old one. Which ones are to go is recorded before the first new one comes, so that
-// after a kill old is known from new. A new container that does not work is removed, and the
+// Replaces a service's containers without losing a request: each new one works before an old one is
+// removed. Each step observes the containers and either adds one or, once that is healthy, removes
+// an old one. The ones to be removed are recorded before the first new one is added, so that after
+// a kill old and new can be told apart. A new container that does not work is removed, and the
 // release fails while the old one serves.
 #pragma once
 
@@ -37,28 +37,28 @@ struct RollingUpdateDeps {
 
 struct RollingUpdateSpec {
   std::string service;
-  std::filesystem::path compose_file;  // of the release that the new containers are of
-  const Rendering* rendering;          // of that release; outlives the roller
+  std::filesystem::path compose_file;  // of the release of the new containers
+  const Rendering* rendering;          // of that release; outlives the update
   std::string image_id;
-  std::set<std::string> outgoing;        // ids of the containers that are to go
+  std::set<std::string> outgoing;        // ids of the containers to be removed
   std::set<std::string> with_new_files;  // services whose mounted files the release changes
   bool others_start = false;             // other services were started as well
-  bool going_back = false;               // a proxy that cannot be reloaded does not stop it
+  bool going_back = false;               // continues although a proxy cannot be reloaded
 };
 
 // The containers of a rolled service.
 struct RollState {
   int outgoing = 0;
   int incoming = 0;
-  int replicas = 1;   // that are wanted
-  int at_a_time = 1;  // new ones
+  int replicas = 1;   // wanted
+  int at_a_time = 1;  // new ones at once
 };
 
 struct RollTurn {
   enum class Kind {
-    finish,  // all that is wanted is there, and no more
-    prune,   // `count` old ones go, once the new ones work
-    add,     // up to `count` in all
+    finish,  // exactly the wanted containers exist
+    prune,   // removes `count` old ones once the new ones work
+    add,     // adds up to `count` in all
   };
   Kind kind = Kind::finish;
   int count = 0;
@@ -74,8 +74,8 @@ class RollingUpdate {
  public:
   RollingUpdate(RollingUpdateDeps deps, RollingUpdateSpec roll);
 
-  // Where a new container does not work it is removed, and what was not replaced yet runs on:
-  // failure() then says more. cancelled where a stop was requested.
+  // If a new container does not work it is removed, and the containers not replaced yet keep
+  // running: see failure(). cancelled if a stop was requested.
   Task<Result<void>> run();
   [[nodiscard]] const std::optional<Failure>& failure() const { return failure_; }
 

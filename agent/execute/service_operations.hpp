@@ -1,5 +1,4 @@
-// What is done to the containers of services: each looks at what is there first, so that it may be
-// repeated.
+// Operations on the containers of services. Each observes them first, so that it may be repeated.
 #pragma once
 
 #include <set>
@@ -28,14 +27,14 @@ class ServiceOperations {
  public:
   explicit ServiceOperations(ServiceOperationsDeps deps) : deps_(deps) {}
 
-  // Stops and removes what trimtab made for them; what was made by hand stays.
+  // Stops and removes the containers that trimtab created for them, not those created manually.
   Task<Result<void>> remove(std::vector<std::string> services);
-  // Has Compose make and replace the containers of these services of a release, and no others.
+  // Has Compose create and replace the containers of these services of a release, and no others.
   Task<Result<void>> apply(int number, std::vector<std::string> services, bool force_recreate);
   // In this order.
   Task<Result<void>> restart(std::vector<std::string> services);
-  // Has them read their files again. A service that refuses files which are not among
-  // `with_new_files` is told: what it misses is for the gate to say.
+  // Has them read their files again. If a service rejects files and is not among `with_new_files`,
+  // that is only noted: the gate decides.
   Task<Result<void>> reload(int number, std::vector<std::string> services,
                             std::set<std::string> with_new_files);
 

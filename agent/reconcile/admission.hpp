@@ -1,4 +1,4 @@
-// Whether a stack takes an operator's request. Pure.
+// Decides whether a stack accepts an operator's request. Pure.
 #pragma once
 
 #include <string>
@@ -13,7 +13,7 @@ struct AdmissionInput {
   bool is_paused = false;
   bool is_stopped = false;
   bool is_deploying = false;
-  // One that came before waits or is looked at, and nothing was begun for it.
+  // An earlier request waits or is being evaluated, and nothing has been begun for it.
   bool has_open_request = false;
 };
 
@@ -22,8 +22,8 @@ enum class Admission {
   supersedes,  // takes the open one's place
 };
 
-// Only what has begun refuses others: of those that have not, the newest is what people want now.
-// conflict, with what to do, where the stack is in no state for it.
+// Only a request that has begun makes others be refused; of those that have not, the newest is what
+// the operator wants. conflict, with what to do, if the state of the stack does not allow it.
 Result<Admission> admit(const AdmissionInput& input);
 
 Error busy_with_deployment(const std::string& stack);

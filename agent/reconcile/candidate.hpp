@@ -1,4 +1,5 @@
-// Makes a release of a commit and what the registries say, without touching anything live.
+// Builds a candidate release from a commit and the registries' answers, without touching anything
+// live.
 #pragma once
 
 #include <map>
@@ -29,7 +30,7 @@ struct CandidateDeps {
   Store& store;
 };
 
-// A release that is not numbered yet, and what preflight wants to know of it.
+// A release that is not numbered yet, and what preflight needs to know about it.
 struct Candidate {
   Release release;
   std::vector<std::string> notices;  // for people
@@ -38,32 +39,32 @@ struct Candidate {
   std::set<std::string> tracked_live;  // paths that the live directory's commit has
   std::vector<std::string> unset_variables;
   std::set<DollarValue> dollar_values;
-  std::string env_file;                            // that was read; "" where there is none
+  std::string env_file;                            // the one that was read; "" if there is none
   std::map<std::string, std::string> input_bytes;  // untracked files that were read
   std::map<std::string, ImageReference> watched;   // tags to watch from now on
   std::set<std::string> built_images_missing;
   std::vector<std::string> missing_images;  // not in their registries (yet)
   std::vector<std::string> files;           // the compose files, relative paths
-  ProjectContainers running;                // where nothing was deployed yet
+  ProjectContainers running;                // if nothing was deployed yet
 };
 
 // The result of building a candidate.
 struct CandidateResult {
-  Release release;                           // as far as it came: commit, subject, inputs
-  Inputs inputs;                             // all that was read to come so far
+  Release release;                           // as far as it was built: commit, subject, inputs
+  Inputs inputs;                             // everything that was read
   std::optional<Candidate> candidate;        // complete, unless it has missing images
   std::optional<PreflightFinding> rejected;  // the commit is at fault
-  std::optional<Error> world;                // to be tried again
+  std::optional<Error> world;                // to be retried
 };
 
-// `facts`: what the watchers know; digests asked for here are added. Where a stack is taken over,
-// the images of what runs are kept.
+// `facts`: what the watchers know; digests that are resolved here are added. If a stack is taken
+// over, the images of the running containers are kept.
 Task<CandidateResult> build_candidate(CandidateDeps deps, WorkspaceLock& workspace, RefTip tip,
                                       Facts* facts);
 
-// Renders a release again from what is kept of it, because another Compose is here now, or because
-// its compose.yaml is damaged: then only to what it was.
-// `any_version`: a rendering of the same family will do.
+// Renders a release again from its commit and the copies of its inputs, because another Compose is
+// installed now, or because its compose.yaml is damaged; in that case the result must be the same.
+// `any_version`: a rendering by any Compose of the same family is kept.
 Task<Result<void>> rerender_for_current_compose(CandidateDeps deps, WorkspaceLock& workspace,
                                                 int number, bool any_version);
 

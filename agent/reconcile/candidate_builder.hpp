@@ -1,4 +1,5 @@
-// A staged checkout on its way to a draft; the files draft*.cpp have its deps.
+// Builds a candidate from a staged checkout; implemented in candidate.cpp, candidate_inputs.cpp and
+// candidate_images.cpp.
 #pragma once
 
 #include <algorithm>
@@ -11,13 +12,12 @@
 
 namespace trimtab {
 
-// What a commit is refused for.
+// Returns the finding for which a commit is rejected.
 PreflightFinding reject(std::string name, std::string message, std::string hint);
 
-// Null where the commit has no such file.
+// Returns null if the commit has no such file.
 const TreeEntry* find_entry(const std::vector<TreeEntry>& tree, const std::string& path);
 
-// One staged checkout on its way to a draft.
 // More than 15 members: the steps of one evaluation, which share what was read so far.
 class CandidateBuilder {
  public:
@@ -40,7 +40,7 @@ class CandidateBuilder {
   void note_evaluated();
   void finish();
 
-  // draft_inputs.cpp
+  // candidate_inputs.cpp
   bool find_compose_files();
   bool read_variables();
   bool read_raw_files();
@@ -54,13 +54,13 @@ class CandidateBuilder {
   bool take_copies();
   Task<bool> link_live_files();
 
-  // draft_images.cpp
+  // candidate_images.cpp
   Task<bool> pin();
   Task<bool> pin_one(ImageNeed need);
   Task<Result<std::string>> ask_digest(ImageNeed need);
   Task<std::optional<ImagePin>> pin_of_running(ImageNeed need);
 
-  // Where an input is read, and where it lies in truth.
+  // The paths of an input in the checkout, where it is read, and in the live directory.
   std::filesystem::path staged(const std::string& path) const {
     return input_path(checkout_, path);
   }
@@ -80,8 +80,8 @@ class CandidateBuilder {
     result_.world = std::move(error);
     return false;
   }
-  // The env file and compose files come from outside: a link on the way to them could read any
-  // file.
+  // The commit names the env file and the compose files: a link in their paths could lead to any
+  // file of the host.
   bool is_link(const std::string& path) const {
     for (std::size_t end = path.find('/');; end = path.find('/', end + 1)) {
       const TreeEntry* const entry = find_entry(candidate_.tree, path.substr(0, end));
@@ -97,12 +97,12 @@ class CandidateBuilder {
   CandidateResult result_;
   Candidate candidate_;
   std::filesystem::path checkout_;
-  Variables variables_;  // that Compose fills in
+  Variables variables_;  // that Compose substitutes
   std::vector<std::string> files_;
   std::set<std::string> env_files_;
-  std::set<std::string> further_;                 // compose files that others name
-  std::map<std::string, std::string> env_texts_;  // of the env files that are there
-  // What the live directory has of the files that Compose may read.
+  std::set<std::string> further_;                 // compose files that others refer to
+  std::map<std::string, std::string> env_texts_;  // of the env files that exist
+  // The files that Compose may read, as they are in the live directory.
   std::map<std::string, Result<std::string>> live_files_;
   std::string compose_text_;  // of all compose files
   std::map<std::string, ImagePin> pins_;

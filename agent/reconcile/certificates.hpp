@@ -1,5 +1,4 @@
-// The certificates of a stack's servers: which there are, and one to begin with where there is
-// none.
+// The certificates of a stack's servers, and self-signed ones to begin with.
 #pragma once
 
 #include <filesystem>
@@ -10,15 +9,15 @@
 
 namespace trimtab {
 
-// Those that nginx's configuration files name which the release mounts. `live`: the directory that
-// the rendering's paths are of; `tracked`: where the configuration files are read, the same or a
-// checkout of the release's commit.
+// Returns the certificates named in the nginx configuration files that the release mounts. `live`:
+// the directory to which the rendering's paths belong; `tracked`: where the configuration files are
+// read, the same or a checkout of the release's commit.
 std::vector<ServerCertificateFile> find_certificates(const Rendering& rendering,
                                                      const std::filesystem::path& live,
                                                      const std::filesystem::path& tracked);
 
-// Makes self-signed pairs, good for a month, in place of those that are missing and of self-signed
-// ones that end within days. A line of what was done for each.
+// Creates self-signed pairs, valid for a month, for those that are missing, and replaces
+// self-signed ones that expire within days. Returns a line about each.
 Result<std::vector<std::string>> provide_certificates(
     const std::vector<ServerCertificateFile>& certificates, const std::filesystem::path& live);
 

@@ -1,4 +1,4 @@
-// Which files a compose file reads besides itself, before Compose is asked. Pure.
+// Finds the files that a compose file reads besides itself, without running Compose. Pure.
 #pragma once
 
 #include <map>
@@ -10,38 +10,39 @@
 
 namespace trimtab {
 
-// A compose file that another one names by `include:` or `extends:`.
+// A compose file that another one refers to by `include:` or `extends:`.
 struct FurtherFile {
-  std::string path;                    // as path_from gives it
+  std::string path;                    // as path_from() returns it
   std::string base;                    // the directory that the paths in it are relative to
-  std::vector<std::string> env_files;  // that fill in its variables
+  std::vector<std::string> env_files;  // with the values of its variables
 
   friend bool operator==(const FurtherFile&, const FurtherFile&) = default;
 };
 
 using Variables = std::map<std::string, std::string>;
 
-// `path` as seen from the checkout: relative to it, with ".." in front where it lies outside, or
-// absolute; "" is the checkout itself. Nothing if its variables cannot be filled in. `base`: the
-// directory that it is relative to, "" for the checkout.
+// Returns `path` relative to the checkout, with leading ".." if it is outside, or absolute; "" is
+// the checkout itself. Nothing if a variable in it has no value. `base`: the directory that it is
+// relative to, "" for the checkout.
 std::optional<std::string> path_from(const std::string& base, const std::string& path,
                                      const Variables& variables);
 
-// The directory of the first of a stack's compose files, which all their paths are relative to.
+// Returns the directory of the stack's first compose file, to which the paths in all are relative.
 std::string project_directory(const std::vector<std::string>& files);
 
-// The env files that may fill in their variables, the one that counts first: what is named, else
-// the default one of their directory or of the checkout.
+// Returns the env files that may have the values of their variables, in order of precedence: the
+// configured one, else the default one of their directory or of the checkout.
 std::vector<std::string> possible_env_files(const std::optional<std::string>& named,
                                             const std::vector<std::string>& files);
 
-// Whether Compose would fetch it from elsewhere.
+// Returns whether Compose would fetch it from another host.
 bool is_remote(const std::string& path);
 
-// The files that `env_file:` and `label_file:` of the services name, as they write them.
+// Returns the files in `env_file:` and `label_file:` of the services, as written.
 std::vector<std::string> env_files_of(const Json& raw);
 
-// The directories that images are built from, likewise: docker-compose 1 asks that they are there.
+// Returns the directories from which images are built, as written: docker-compose 1 requires that
+// they exist.
 std::vector<std::string> build_contexts_of(const Json& raw);
 
 // Source: https://docs.docker.com/reference/compose-file/include/ and …/services/#extends

@@ -1,4 +1,4 @@
-// What is done next to keep a stack, decided from all that was seen. Pure: no clock, no file, no
+// Decides the next action for a stack from everything observed. Pure: no clock, no file, no
 // waiting.
 #pragma once
 
@@ -14,85 +14,87 @@
 
 namespace trimtab {
 
-// A commit that is to be looked at.
+// A commit to be evaluated.
 struct DeployTarget {
   RefTip tip;
-  bool is_retry = false;    // what was looked at before is looked at again
-  bool is_fetched = false;  // the commit is here, and need not be where the ref points
-  bool is_asked = false;    // an operator asks: rejected content is tried once more
-  std::string request;      // the operator's, if one asks
+  bool is_retry = false;    // it was evaluated before
+  bool is_fetched = false;  // the commit is here, and the ref need not point to it
+  bool is_asked = false;    // by an operator: rejected content is tried again
+  std::string request;      // id of the operator's request, if there is one
   std::string cause;
 };
 
 // Pointers outlive the decision.
-// More than 15 members: plain data, everything that a decision looks at.
+// More than 15 members: plain data, everything that a decision depends on.
 struct Snapshot {
   SteadyClock::time_point now;
   std::string stack;
-  bool is_ending = false;  // the daemon, or the stack's keeping
+  bool is_ending = false;  // the daemon, or the management of the stack
 
-  // Outside.
+  // The outside.
   std::optional<Error> docker_error;
   std::optional<Error> compose_error;
-  bool has_known_compose = false;  // one could be asked before
+  bool has_known_compose = false;  // one has answered before
   bool is_stopped = false;         // by an operator, with the stack's unit
   bool is_moving = false;          // the unit is being started or stopped
   std::optional<RefTip> tip;       // where the ref points, as far as known
-  bool has_all_names = false;      // that the host had lacked
+  bool has_all_names = false;      // those that the host lacked
 
   // The record.
   const Releases* releases = nullptr;
   const ReleaseRecord* current = nullptr;       // null before the first
-  std::optional<std::string> commit_in_flight;  // of the one in flight
+  std::optional<std::string> commit_in_flight;  // of the deployment in flight
   bool is_paused = false;
   std::string held_commit;
 
-  // What was begun.
+  // Deployments that have begun.
   bool is_to_resume = false;  // the deployment in flight
-  bool is_suspended = false;  // it goes on when the retry is due, and gives way to another commit
-  bool was_cut = false;       // by the unit's stop
-  std::optional<SteadyClock::time_point> record_end_at;  // of one whose end could not be written
+  bool is_suspended =
+      false;             // it continues when the retry is due, and is superseded by another commit
+  bool was_cut = false;  // when the unit was stopped
+  std::optional<SteadyClock::time_point>
+      record_end_at;  // of a deployment whose end could not be recorded
   std::optional<Failure> broken_on_probation;
   bool is_probation_over = false;
   bool goes_back_by_itself = true;
 
-  // What operators ask.
-  bool has_request = false;      // that was not looked at yet
-  bool has_open_result = false;  // a request that was accepted has no end yet
+  // Requests of operators.
+  bool has_request = false;      // that was not evaluated yet
+  bool has_open_result = false;  // an accepted request has not ended yet
   bool request_waits_for_images = false;
 
-  // What was decided before.
-  StackStatus verdict;  // on what Git and the registries ask for
+  // The last decision.
+  StackStatus verdict;  // on what Git and the registries offer
   std::string evaluated_key;
-  std::string present_key;      // of the same inputs as they are now; "" where none were read
-  bool is_as_deployed = false;  // the inputs are those of the release that runs well
+  std::string present_key;      // of the same inputs as they are now; "" if none were read
+  bool is_as_deployed = false;  // the inputs are those of the healthy current release
   std::optional<SteadyClock::time_point> retry_at;
   bool lacks_names = false;  // of networks, volumes or containers on the host
 
   // Upkeep that is due.
   bool is_rendering_to_mend = false;  // the current release's
-  bool has_renewed_files = false;     // that services are to be reloaded for
+  bool has_renewed_files = false;     // for which services are to be reloaded
   std::optional<SteadyClock::time_point> probation_look;
   std::optional<SteadyClock::time_point> probation_end;
 };
 
 namespace action {
 struct Rest {};
-// Services that a deployment has started which the unit's stop has cut.
+// Stops the services that a deployment had started before the unit was stopped.
 struct StopWhatWasStarted {};
-// Of requests that were accepted before the stack was stopped.
+// Ends the requests that were accepted before the stack was stopped.
 struct EndRequests {};
-// Writes how a deployment has ended.
+// Records how a deployment ended.
 struct RecordEnd {};
-// Goes on with the deployment in flight.
+// Resumes the deployment in flight.
 struct Resume {};
-// Has the current release rendered again.
+// Renders the current release again.
 struct MendRendering {};
 struct ServeRequest {};
-// Of services whose certificates or other files were renewed.
+// Reloads services whose certificates or other files were renewed.
 struct ReloadRenewed {};
 struct EndProbation {};
-// The release on probation has broken.
+// Rolls back from the release on probation, which has broken.
 struct GoBack {
   Failure failure;
 };
@@ -119,8 +121,8 @@ struct Decision {
   // Ignores the earlier assessment.
   bool forgets_judgement = false;
   StackStatus verdict;
-  // When to look again, unless something wakes. In the future; of an action that is not to rest,
-  // not waited for.
+  // When the next round is due if nothing wakes the reconciler. In the future; ignored unless the
+  // action is Rest.
   SteadyClock::time_point wake_at;
 };
 

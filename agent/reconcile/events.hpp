@@ -1,4 +1,4 @@
-// What happens, for those who watch: the event streams of the status socket.
+// The event streams of the status socket.
 #pragma once
 
 #include <deque>
@@ -21,8 +21,8 @@ struct AgentEvent {
   Json data;
 };
 
-// Keeps the newest events and hands each to all who follow. A follower that does not keep up loses
-// its place and is told so.
+// Keeps the newest events and passes each to all followers. A follower that does not keep up loses
+// events, and learns that it did.
 class EventBus {
  public:
   class Follower {

@@ -1,4 +1,4 @@
-// Images of releases that are kept no more make room.
+// Removes the images of releases that are no longer kept.
 #pragma once
 
 #include <string>
@@ -8,13 +8,13 @@
 
 namespace trimtab {
 
-// Gives the images of the stack's releases the tags that they are kept by: an image whose pull was
-// cut off has none yet, and would be nobody's once its release is retired.
+// Gives the images of the stack's releases the tags that protect them: an image whose pull was cut
+// off has none yet, and would be left over once its release is removed.
 Task<Result<void>> tag_images_of_releases(Docker& docker, const Store& store, std::string stack);
 
-// Removes the images that the stack's releases once had and no release in the store names any more.
-// What a container, another stack's release or a tag of somebody else's uses stays. False where a
-// tag could not go yet.
+// Removes the images that the stack's releases once had and that no release in the store has any
+// more. Keeps those used by a container, a release of another stack or a foreign tag. Returns false
+// if a tag could not be removed yet.
 Task<Result<bool>> remove_retired_images(Docker& docker, const Store& store, std::string stack);
 
 }  // namespace trimtab

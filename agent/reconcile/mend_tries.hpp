@@ -1,4 +1,4 @@
-// When a rendering that could not be mended is tried again. Pure.
+// When rendering a damaged release again is retried. Pure.
 #pragma once
 
 #include <string>
@@ -8,10 +8,10 @@
 
 namespace trimtab {
 
-// Each try empties the staging directory, checks a commit out and runs Compose.
+// Each attempt empties the staging directory, checks a commit out and runs Compose.
 class MendTries {
  public:
-  // `what`: all that the outcome depends on. Another than the one that failed is tried at once.
+  // `what`: everything that the outcome depends on. A different one is tried immediately.
   [[nodiscard]] bool is_due(const std::string& what, SteadyClock::time_point now) const {
     return what != what_ || now >= next_;
   }
@@ -24,7 +24,7 @@ class MendTries {
   }
 
  private:
-  std::string what_;  // that failed; "": nothing has
+  std::string what_;  // the one that failed; "" if none has
   int failures_ = 0;  // again, after the first
   SteadyClock::time_point next_{};
 };

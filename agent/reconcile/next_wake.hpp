@@ -1,4 +1,4 @@
-// When a reconciler looks again without being woken. Pure.
+// When the next round of a reconciler is due without being woken. Pure.
 #pragma once
 
 #include <optional>
@@ -11,15 +11,16 @@ inline constexpr std::chrono::milliseconds min_wait{100};
 
 struct WakeInput {
   SteadyClock::time_point now;
-  // Stopped, paused, without Docker or the like: what is due is not done before that ends.
+  // Stopped, paused, without Docker or the like: nothing that is due is done before that ends.
   bool is_suspended = false;
-  // Going back waits for its next try: until then the probation is not looked at.
+  // A rollback waits for its next attempt: until then the probation is not checked.
   bool goes_back_later = false;
   std::optional<SteadyClock::time_point> retry_at;
   std::optional<SteadyClock::time_point> probation_look;
   std::optional<SteadyClock::time_point> probation_end;
-  std::optional<SteadyClock::time_point> names_at;  // then images' names are looked for again
-  // What suspends it and does not tell of its end is asked again then.
+  std::optional<SteadyClock::time_point>
+      names_at;  // then the names that the host lacks are looked up again
+  // What suspends the stack without announcing its end is polled again then.
   std::optional<SteadyClock::time_point> poll_at;
 };
 

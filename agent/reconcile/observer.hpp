@@ -1,4 +1,4 @@
-// What runs of a stack, seen through what its releases say.
+// Observes what is running of a stack, by the signs of its releases.
 #pragma once
 
 #include <optional>
@@ -13,13 +13,13 @@
 namespace trimtab {
 
 struct Observation {
-  Observed own;                          // all of its own
-  Observed of_release;                   // without what was made by hand beside the release
-  std::vector<Container> foreign;        // that bear the project's label, but are not the stack's
-  OwnSigns signs;                        // that tell them from its own
-  std::vector<LostVolume> lost_volumes;  // of what is deployed
-  std::vector<std::string> drift;        // from what was verified, in words
-  std::optional<Error> error;            // why it is as old as it is
+  Observed own;                          // the stack's own containers
+  Observed of_release;                   // without those created manually beside the release
+  std::vector<Container> foreign;        // with the project's label, but not the stack's
+  OwnSigns signs;                        // that distinguish them from its own
+  std::vector<LostVolume> lost_volumes;  // of the deployed release
+  std::vector<std::string> drift;        // from the verified running set, in words
+  std::optional<Error> error;            // why the observation is not newer
 };
 
 class Observer {
@@ -29,13 +29,12 @@ class Observer {
            const Renderings& renderings)
       : docker_(docker), settings_(settings), store_(store), renderings_(renderings) {}
 
-  // What the Engine tells of the project now. Its volumes are asked for every half a minute, or
-  // each time where one seems lost; what it does not tell of them stays as it was `before`. Errors:
-  // those of Docker.
+  // Observes the project. Its volumes are listed every half minute, or each time while one seems
+  // lost; if they cannot be listed they are taken from `before`. Errors: those of Docker.
   Task<Result<Observation>> observe(std::string project, Observation before);
 
-  // `found` without what was made by hand beside the current release; all of it where that release
-  // cannot be read.
+  // Returns `found` without the containers created manually beside the current release; all of
+  // `found` if that release cannot be read.
   [[nodiscard]] std::vector<Container> of_release(const ProjectContainers& found) const;
 
  private:
@@ -47,7 +46,7 @@ class Observer {
   const StackSettings& settings_;
   const Store& store_;
   const Renderings& renderings_;
-  SteadyClock::time_point volumes_until_{};  // then the Engine is asked for them again
+  SteadyClock::time_point volumes_until_{};  // then they are listed again
 };
 
 }  // namespace trimtab

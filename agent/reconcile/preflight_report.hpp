@@ -1,5 +1,5 @@
-// Whether a draft could be deployed on this host, and at what price: gathers what preflight needs
-// to know, and has it checked. Nothing is touched.
+// Checks whether a candidate could be deployed on this host, and at what cost: gathers the input of
+// the preflight checks and runs them. Touches nothing.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,8 @@ namespace trimtab {
 
 struct PreflightReport {
   std::vector<ServerCertificateFile> certificates;
-  std::vector<ImagePull> pulls;             // images that are not here yet
-  std::optional<std::uint64_t> free_bytes;  // where the Engine keeps images
+  std::vector<ImagePull> pulls;             // images that are not on this host yet
+  std::optional<std::uint64_t> free_bytes;  // of the disk with the images
   std::vector<PreflightFinding> findings;
 };
 
@@ -26,11 +26,11 @@ struct PreflightDeps {
   WorkspaceLock& workspace;
   const Projects& projects;
   const Renderings& renderings;
-  std::optional<EngineInfo> engine;  // as far as it is known
+  std::optional<EngineInfo> engine;  // unset while unknown
 };
 
-// `draft` outlives the call. `running`: the stack's own containers, with the signs that tell them
-// from others'.
+// `candidate` outlives the call. `running`: the stack's own containers, with the signs that
+// distinguish them from others.
 Task<PreflightReport> run_preflight(PreflightDeps deps, const Candidate* candidate,
                                     std::vector<Container> running, OwnSigns signs);
 

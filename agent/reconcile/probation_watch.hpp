@@ -1,4 +1,4 @@
-// The current release on probation: how long it still is, and whether it has broken.
+// Watches the current release on probation: how long that still lasts, and whether it has broken.
 #pragma once
 
 #include <optional>
@@ -16,23 +16,23 @@ namespace trimtab {
 class ProbationWatch {
  public:
   struct Check {
-    bool is_over = false;  // it has passed: the record is to say so
+    bool is_over = false;  // the probation is over and is to be recorded
     std::optional<Failure> broken;
   };
-  // `current`: null before the first; `before`: what it would go back to, null: nothing. `length`:
-  // of a whole probation.
+  // `current`: null before the first; `before`: the release that it would be rolled back to, null
+  // if none. `length`: of a whole probation.
   Check check(const ReleaseRecord* current, const ReleaseRecord* before,
               const std::vector<Container>& containers, std::chrono::milliseconds length);
-  // No more of this release, although its record still has it on probation.
+  // Ends the probation of this release, although its record does not say so yet.
   void give_up(int release);
 
-  // Who stops a container is not to be taken for a defect of the release.
+  // A container that somebody stopped is not a defect of the release.
   void on_event(const EngineEvent& event);
-  // Docker went away or came back: what ran before is not judged.
+  // Docker went away or came back: exits until then are not counted.
   void on_engine_change();
-  // A deployment has ended, on `current` (null: there is none yet), be it in going back: whose
-  // containers these are is looked at anew. `gate_began`: when this process began to watch the gate
-  // of a new release; unset: it did not. `length`: as for check().
+  // A deployment or a rollback has ended with `current` (null before the first): the containers are
+  // assigned again. `gate_began`: when this process began to watch the gate of a new release; unset
+  // if it did not. `length`: as for check().
   void on_deployment(const ReleaseRecord* current,
                      std::optional<SteadyClock::time_point> gate_began,
                      std::chrono::milliseconds length);
@@ -40,13 +40,13 @@ class ProbationWatch {
   // When check() is to be called even if nothing happens.
   [[nodiscard]] std::optional<SteadyClock::time_point> next_poll_at() const;
   [[nodiscard]] std::optional<SteadyClock::time_point> end() const;
-  // How much is left to this release; 0: nothing.
+  // Time left for this release; 0 if none.
   [[nodiscard]] std::chrono::milliseconds left(int release) const;
 
  private:
   void find_end(const ReleaseRecord* current, std::chrono::milliseconds length);
 
-  // While this process runs, it lasts as long as the steady clock says.
+  // While this process runs, the steady clock counts.
   struct End {
     int release = 0;
     SteadyClock::time_point at;
@@ -55,7 +55,7 @@ class ProbationWatch {
   std::optional<Probation> probation_;
   std::optional<End> end_;
   int given_up_ = 0;
-  bool gate_was_watched_ = false;  // Docker being there since
+  bool gate_was_watched_ = false;  // with Docker available since then
   SteadyClock::time_point engine_changed_at_{};
   std::set<std::string> stopped_;  // ids of containers that somebody stopped
 };

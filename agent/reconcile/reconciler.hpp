@@ -1,4 +1,4 @@
-// Keeps one stack: looks at all that matters, decides, acts. One a stack.
+// Reconciles one stack: takes a snapshot, decides, acts.
 #pragma once
 
 #include <filesystem>
@@ -39,11 +39,11 @@ struct PlanAnswer {
   std::string verdict;  // nothing to do, would deploy, rejected, waiting
   Plan plan;
   std::vector<PreflightFinding> findings;
-  std::vector<ImagePull> pulls;             // images that are not here yet
-  std::optional<std::uint64_t> free_bytes;  // where the Engine keeps images
+  std::vector<ImagePull> pulls;             // images that are not on this host yet
+  std::optional<std::uint64_t> free_bytes;  // of the disk with the images
 };
 
-// Where things are on this host that the stack's unit names.
+// Paths on this host for the stack's unit.
 struct HostPaths {
   std::filesystem::path unit_directory = "/etc/systemd/system";
   std::filesystem::path docker_socket;
@@ -83,17 +83,18 @@ class Reconciler final {
   void on_engine_event(const EngineEvent& event);
   void on_engine_change();
 
-  // From operators. conflict where the stack is in no state for it; not_found where the release is
-  // not there.
+  // From operators. conflict if the state of the stack does not allow it; not_found if the release
+  // does not exist.
   Result<std::string> deploy(std::string commit);
   Result<std::string> rollback(int release);
   Task<Result<std::string>> pause(std::string why);
   Task<Result<std::string>> resume();
   std::string check();
-  // Something was pushed: the remote and the registries are asked at once. Unlike check(), what was
-  // judged before is not judged anew.
+  // Something was pushed: polls the remote and the registries immediately. Unlike check(), does not
+  // evaluate again what was evaluated before.
   void poll_now();
-  // What a deploy would do now. Asks the remote and renders; changes nothing that runs.
+  // Returns what a deploy would do now. Polls the remote and renders; changes nothing that is
+  // running.
   Task<Result<PlanAnswer>> plan();
 
   // For the status.
@@ -101,7 +102,7 @@ class Reconciler final {
   [[nodiscard]] const Store& store() const { return deps_.store; }
   [[nodiscard]] const StackStatus& stack_status() const { return reporter_.stack_status(); }
   [[nodiscard]] const Facts& facts() const { return facts_; }
-  // As Git::transport_in_use says.
+  // As RefSource::transport_in_use().
   [[nodiscard]] std::string git_transport() const { return workspace_.remote().transport_in_use(); }
   [[nodiscard]] const Observation& observation() const { return observation_; }
   [[nodiscard]] const std::vector<ServerCertificateFile>& certificates() const {
@@ -116,12 +117,12 @@ class Reconciler final {
   [[nodiscard]] std::size_t watched_images() const { return image_watcher_.watched().size(); }
   [[nodiscard]] const std::string& project() const { return project_; }
   [[nodiscard]] std::vector<std::string> notices() const;
-  // Absent where no unit is kept.
+  // Absent if no unit is managed.
   [[nodiscard]] const std::optional<UnitView>& unit() const { return unit_keeper_.view(); }
   [[nodiscard]] Heartbeats heartbeats() const;
 
  private:
-  // --- the loop: look, decide, act (reconciler.cpp)
+  // --- the loop (reconciler.cpp)
   Task<Snapshot> take_snapshot();
   Task<void> perform(StackAction action);
   Task<void> perform(action::Rest action);
@@ -142,7 +143,7 @@ class Reconciler final {
   Task<void> end_probation(std::string notice);
   Task<void> add_logs_of_broken(Failure* failure);
 
-  // --- looking (reconciler_look.cpp)
+  // --- the snapshot (reconciler_snapshot.cpp)
   Task<void> observe();
   Task<bool> put_right_after_docker(std::vector<Container> containers);
   [[nodiscard]] ProbationWatch::Check check_probation();
@@ -154,7 +155,7 @@ class Reconciler final {
   void refresh_status();
 
   // --- evaluating a commit (reconciler_evaluate.cpp)
-  // A deployment that is to be begun.
+  // A deployment to be begun.
   struct Due {
     DeploymentKind kind = DeploymentKind::deploy;
     Candidate candidate;
@@ -162,14 +163,14 @@ class Reconciler final {
     PreflightReport preflight_report;
   };
   Task<void> consider(DeployTarget deploy_target);
-  // The deployment that is due; nothing where none is, or it was said why not.
+  // Returns the deployment that is due. Nothing if none is, or if the reason has been reported.
   Task<std::optional<Due>> evaluate(DeployTarget deploy_target);
   Task<std::optional<Due>> assess_made(WorkspaceLock& workspace, DeployTarget deploy_target,
                                        Candidate candidate);
   void note_that_nothing_is_due(const DeployTarget& deploy_target);
   Task<Result<void>> prepare_current(WorkspaceLock& workspace);
   Task<PreflightReport> run_preflight_for(WorkspaceLock& workspace, const Candidate* candidate);
-  // Gives up rolling where there is no memory for it; a line on each for people.
+  // Replaces rolling updates by stop-first ones if memory is short. Returns a line for each.
   Task<std::vector<std::string>> fit_memory(const Rendering* rendering, Plan* plan);
   [[nodiscard]] Observed observed_for(const Candidate& candidate) const;
   Task<Result<void>> record_rejection(DeployTarget deploy_target, Release release,
@@ -177,31 +178,31 @@ class Reconciler final {
   Task<void> wait_for_images(DeployTarget deploy_target, Release release,
                              std::vector<std::string> missing);
   void try_later(const DeployTarget& deploy_target, const Error& error);
-  // Has the same looked at again, each time later; gives after how long.
+  // Schedules another evaluation of the same inputs, each time later. Returns the delay.
   std::chrono::milliseconds back_off();
 
   // --- deploying (reconciler_deploy.cpp)
-  // The turn of the host, and what runs then.
+  // Waits for the host's deploy lock, and observes again after a wait.
   Task<AsyncMutex::Guard> wait_for_host();
   Task<AsyncMutex::Guard> queue_for_host();
   Task<WorkspaceLock> lock_workspace();
   Task<void> carry_out(DeployTarget deploy_target, Due due, AsyncMutex::Guard host);
-  // `bytes`: that each image to be pulled transfers, by its pinned name, as far as known.
+  // Bytes that each image to be pulled transfers, by its pinned name, as far as known.
   using PullBytes = std::map<std::string, std::uint64_t>;
   Task<void> run_deployment(Deployment deployment, bool resumed, AsyncMutex::Guard host,
                             PullBytes bytes);
-  // A deployment, for what is told of its end.
+  // A deployment that has begun, for the report on its end.
   struct Begun {
     int release = 0;
     DeploymentKind kind = DeploymentKind::deploy;
-    std::string request;  // id of the operator's, if one asked for it
-    // When this process began to watch the gate of a new release; unset: it did not.
+    std::string request;  // id of the operator's request, if there is one
+    // When this process began to watch the gate of a new release; unset if it did not.
     std::optional<SteadyClock::time_point> gate_began;
   };
   void on_deployment_ended(const DeploymentResult& result, const Begun& begun);
   void report_unrecorded();
 
-  // --- what operators ask (reconciler_requests.cpp)
+  // --- operators' requests (reconciler_requests.cpp)
   Result<std::string> enqueue(Request request);
   Task<void> serve(Request request);
   Task<void> serve_deploy(Request request);
@@ -209,7 +210,7 @@ class Reconciler final {
   struct Way {
     int release = 0;
     Rendering rendering;
-    std::vector<std::string> notices;  // on those that could not be chosen
+    std::vector<std::string> notices;  // about the releases that were skipped
   };
   Task<Result<Way>> find_way_back(WorkspaceLock& workspace, Request request);
   void end_request(const std::string& id, std::string outcome, std::optional<int> release,
@@ -233,13 +234,13 @@ class Reconciler final {
   ProbationWatch probation_;
   std::string project_;
 
-  // What the last look at a commit came to.
+  // The result of the last evaluation.
   struct LastAssessment {
-    std::string key;                  // inputs that need no second look
-    std::optional<Inputs> evaluated;  // that were read, fit or not
+    std::string key;                  // of the inputs that need no second evaluation
+    std::optional<Inputs> evaluated;  // those that were read, whatever the result
     std::string file_stamp;           // of the files among them
     StackStatus verdict;
-    // Project and rendering of a commit that waits for what the host lacks by name.
+    // Project and rendering of a commit that waits for names that the host lacks.
     std::optional<std::pair<std::string, Rendering>> lacks_names;
   };
   LastAssessment last_assessment_;
@@ -252,12 +253,12 @@ class Reconciler final {
   ImageWait image_wait_;
   struct DockerReturn {
     bool was_lost = false;
-    WallTime back_at;           // since it was away; what failed before is tried again
-    bool is_first_look = true;  // at the containers of a stack whose unit is known
+    WallTime back_at;           // after it was away; what failed before is retried
+    bool is_first_look = true;  // at the containers while the state of the unit is known
     std::set<std::string> started_while_stopped;  // containers, by somebody
   };
   DockerReturn docker_return_;
-  // A deployment that has ended, of which the end could not be written yet.
+  // A deployment that has ended and whose end could not be recorded yet.
   struct Unrecorded {
     std::unique_ptr<DeploymentRunner> executor;
     DeploymentResult result;
@@ -267,9 +268,10 @@ class Reconciler final {
   struct Flight {
     std::unique_ptr<DeploymentRunner> executing;
     std::optional<Unrecorded> unrecorded;
-    bool resumes = false;       // a deployment in flight is to go on
-    bool is_suspended = false;  // it goes on when the retry is due, and gives way to another commit
-    bool was_cut = false;       // between two phases; not looked at since
+    bool resumes = false;  // a deployment in flight is to be resumed
+    bool is_suspended =
+        false;  // it continues when the retry is due, and is superseded by another commit
+    bool was_cut = false;  // between two phases; not checked since
   };
   Flight flight_;
   bool stop_requested_ = false;

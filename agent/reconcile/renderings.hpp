@@ -13,11 +13,11 @@ class Renderings {
   // `store` outlives this.
   explicit Renderings(const Store& store) : store_(store) {}
 
-  // As the release's file says; the one that was read last is remembered. Errors: those of
+  // Reads the release's file; the rendering that was read last is cached. Errors: those of
   // read_rendering().
   Result<Rendering> of(int release) const;
 
-  // What plans start from. Of a release that cannot be read nothing is known.
+  // What plans start from. Empty for a release that cannot be read.
   [[nodiscard]] Base base_of_plans() const;
 
  private:
@@ -26,7 +26,8 @@ class Renderings {
   mutable Rendering cached_;
 };
 
-// The release that the next one goes back to if it fails: what ran well last. Null: there is none.
+// Returns the release that the next one is rolled back to if it fails: the last one that was good.
+// Null if there is none.
 const ReleaseRecord* release_to_go_back_to(const Store& store);
 
 }  // namespace trimtab

@@ -1,4 +1,4 @@
-// Notices that files were renewed which a service reads only when it is reloaded: certificates.
+// Detects renewed files, such as certificates, which a service reads only when it is reloaded.
 #pragma once
 
 #include <filesystem>
@@ -12,18 +12,18 @@ namespace trimtab {
 
 class RenewedFiles {
  public:
-  // The services that can be reloaded and of whose files some changed since the call before; the
-  // first one gives none. Looked at are files that Git does not track (what it tracks, a release
-  // brings): those that are mounted alone and read-only, and certificates and keys (.pem, .crt,
+  // Returns the services that can be reloaded and some of whose files changed since the last call;
+  // none at the first call. Considers untracked files only, because tracked ones change with a
+  // release: files that are mounted alone and read-only, and certificates and keys (.pem, .crt,
   // .cer, .key) in mounted directories. `live`: the stack's directory.
   std::set<std::string> find_renewed(const Release& release, const Rendering& rendering,
                                      const std::filesystem::path& live);
 
-  // The service did not take them: the next look gives it again.
+  // The service was not reloaded: the next call returns it again.
   void was_not_reloaded(const std::string& service) { due_.insert(service); }
 
  private:
-  // Path → what changes when it is written anew.
+  // Path → a stamp that changes when the file is written.
   using Marks = std::map<std::string, std::string>;
   std::map<std::string, Marks> known_;  // by service
   std::set<std::string> due_;

@@ -1,5 +1,5 @@
-// What people are told of a stack while it is kept: events, the lines of the log that matter, and
-// the deployment that goes on.
+// Reports on a stack to people: events, the important lines of the log, and the deployment in
+// progress.
 #pragma once
 
 #include <map>
@@ -18,17 +18,17 @@ namespace trimtab {
 
 struct ServiceChange {
   std::string service;
-  std::string state;  // of its container, as Docker names it; "missing": it has none any more
+  std::string state;  // of its container, as Docker names it; "missing" if it has none any more
   std::string health;
   friend bool operator==(const ServiceChange&, const ServiceChange&) = default;
 };
 
-// What is to be told of the containers since `before`. Each container is compared with itself, so
-// that replicas that differ are no change. Pure.
+// Returns how the containers changed since `before`. Each container is compared with itself, so
+// that a difference between replicas is no change. Pure.
 std::vector<ServiceChange> service_changes(const std::vector<Container>& before,
                                            const std::vector<Container>& now);
 
-// The deployment that goes on, for status.
+// The deployment in progress, for the status.
 struct DeploymentView {
   Deployment deployment;
   WallTime phase_started_at;
@@ -38,7 +38,7 @@ struct DeploymentView {
   std::optional<SteadyClock::time_point> gate_began_at;  // of a new release
 };
 
-// More than 15 members: one per kind of progress, all told to the same three places.
+// More than 15 members: one per kind of progress, all reported to the same three places.
 class Reporter final : public Progress {
  public:
   // All outlive this.
@@ -50,21 +50,20 @@ class Reporter final : public Progress {
   void set_status(StackStatus now);
   [[nodiscard]] const StackStatus& stack_status() const { return stack_status_; }
 
-  // A watcher has asked. Gives whether a remote that was away answers again.
+  // A watcher has polled. Returns whether a remote that was unreachable answers again.
   bool facts(const Facts& facts, const std::map<std::string, ImageReference>& watched);
-  // What was seen to change.
+  // The containers were observed.
   void observation(const Observation& before, const Observation& now);
   void release_ended(const ReleaseRecord& release, const std::optional<Failure>& failure,
                      const std::string& message);
   void request_ended(const RequestResult& result);
 
-  // From now on a deployment goes on, whose values nobody is to read.
+  // A deployment begins; `values` are hidden in everything that is reported about it.
   void deployment_begins(KnownValues values) { values_ = std::move(values); }
   void deployment_ends() { deployment_.reset(); }
   [[nodiscard]] const std::optional<DeploymentView>& deployment() const { return deployment_; }
 
-  // When something last showed that the stack's keeping goes on; in the future where a step was
-  // said to take its time.
+  // When progress was last made; in the future if a step announced that it takes long.
   [[nodiscard]] SteadyClock::time_point last_heartbeat() const { return last_heartbeat_; }
   void beat() { last_heartbeat_ = SteadyClock::now(); }
 
@@ -82,7 +81,7 @@ class Reporter final : public Progress {
   const Store& store_;
   EventBus& events_;
   StackStatus stack_status_;
-  // What the log and events have told of the facts.
+  // The facts as the log and the events last reported them.
   struct Told {
     std::optional<Errc> remote_error;
     std::map<std::string, Errc> registry_errors;

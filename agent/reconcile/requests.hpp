@@ -1,5 +1,5 @@
-// What operators have asked of a stack, one request at a time. Only what has begun keeps another
-// from being taken: of those that have not, the newest is what people want.
+// The operators' requests to a stack, one at a time. Only a request that has begun makes others be
+// refused; of those that have not, the newest is what the operator wants.
 #pragma once
 
 #include <optional>
@@ -16,7 +16,7 @@ struct Request {
   Kind kind = Kind::deploy;
   std::string commit;     // of a deploy; "": what the ref points to
   int release = 0;        // of a rollback
-  bool is_named = false;  // the release, by the operator; else it is the last good one
+  bool is_named = false;  // the operator named the release; else it is the last good one
 };
 
 struct RequestResult {
@@ -29,48 +29,49 @@ struct RequestResult {
 
 std::string new_request_id();
 
-// The commit that is not deployed by itself once an operator has asked for another: where the ref
-// points, also as it did before the remote went away. Where that was never known, what is deployed
-// is what it pointed to last. "": none is to be held. Pure.
+// Returns the commit that is not deployed automatically once an operator has asked for another: the
+// one that the ref points to, or pointed to before the remote became unreachable, or else the
+// deployed one. "" if none is to be held. Pure.
 std::string commit_to_hold(const std::string& asked_for, const Fact<RefTip>& tip,
                            const std::string& deployed);
 
 // More than 15 members: one per step in the life of a request, on one set of requests.
 class Requests {
  public:
-  // The one that nothing was begun for, whether it waits or is looked at, by id; "": there is none.
+  // The id of the request that waits or is being evaluated, and for which nothing has begun; "" if
+  // there is none.
   [[nodiscard]] std::string open() const { return waiting_ ? waiting_->id : evaluated_; }
   [[nodiscard]] const std::optional<Request>& waiting() const { return waiting_; }
 
-  // Gives the new one's id.
+  // Returns the id.
   std::string add(Request request);
-  // The open one gives way to another; gives what is to be told of it.
+  // Ends the open request in favour of another. Returns its result.
   std::optional<RequestResult> supersede();
-  // The one that waits is looked at from now on.
+  // The waiting request is being evaluated from now on.
   Request take();
-  // The one that was looked at has begun, or is done: none can take its place any more.
+  // The evaluated request has begun or ended: it can no longer be superseded.
   void finish_evaluation() { evaluated_.clear(); }
   [[nodiscard]] bool is_evaluated() const { return !evaluated_.empty(); }
-  // The one that is looked at waits for the images of this commit.
+  // The evaluated request waits for the images of this commit.
   void wait_for_images(Request request, std::string commit);
-  // Whether it is too early to look at the one that waits. Another commit than the one whose images
-  // it waits for need not wait, unless the operator named the commit.
+  // Whether it is too early to evaluate the waiting request again. It does not wait if the ref has
+  // moved to another commit, unless the operator named the commit.
   [[nodiscard]] bool is_waiting_for_images(const std::optional<RefTip>& tip) const;
-  // Whether another has taken its place, and its end was told.
+  // Whether another request superseded it, so that its end was reported already.
   [[nodiscard]] bool is_superseded(const std::string& id) const { return superseded_.contains(id); }
 
-  // One that an ended daemon had begun goes on.
+  // Continues a request that a previous daemon had begun.
   void resume(const std::string& id, int release);
-  // Notes the end. False where there is nothing to tell: without an id, or of one that is
+  // Notes the end. Returns whether it is to be reported: not without an id, nor if the request was
   // superseded.
   bool end(const RequestResult& result);
-  // The one that came last, or goes on.
+  // The last request, or the one in progress.
   [[nodiscard]] const std::optional<RequestResult>& last() const { return last_; }
 
  private:
   std::optional<Request> waiting_;
   std::string evaluated_;  // by id
-  // Those that gave way since one was last taken, by id: one of them may still be looked at.
+  // Ids of those superseded since one was last taken; one of them may still be being evaluated.
   std::set<std::string> superseded_;
   std::string waits_for_images_;  // by id
   std::string commit_of_images_;

@@ -30,16 +30,16 @@ std::string_view to_string(StackState state);
 
 struct StackStatus {
   StackState state = StackState::starting;
-  std::string reason;  // "" where the state says it all
+  std::string reason;  // "" if the state says everything
   std::string next;    // what happens next, or what to do
   friend bool operator==(const StackStatus&, const StackStatus&) = default;
 };
 
 struct StackStatusInput {
   std::string stack;
-  std::string stopped_unit;  // by which an operator stopped the stack; "": it is not stopped
-  std::string unit_problem;  // why it is not known what became of the unit; "": it is
-  StackStatus decided;       // what the last look at Git and the registries came to
+  std::string stopped_unit;  // with which an operator stopped the stack; "" if it is not stopped
+  std::string unit_problem;  // why the state of the unit is unknown; "" if it is known
+  StackStatus decided;       // the result of the last evaluation
   const Intent* intent = nullptr;
   const ReleaseRecord* current = nullptr;  // null before the first
   std::optional<Error> docker_error;
@@ -47,17 +47,17 @@ struct StackStatusInput {
   const Observed* observed = nullptr;
   const std::vector<std::string>* drift = nullptr;
   std::vector<LostVolume> lost_volumes;
-  std::chrono::milliseconds probation_left{0};  // of the current release; 0 and less: none
+  std::chrono::milliseconds probation_left{0};  // of the current release; 0 or less if none
 };
 
-// Of a stack that a remote or Docker keeps from being looked at: waiting where that may end by
-// itself, failed where a person has to act.
+// Returns the state of a stack that cannot be evaluated because of a remote or Docker: waiting if
+// that may end without help, failed if a person has to act.
 StackState state_of(const Error& error);
 
-// What was decided, seen through what runs and what operators said.
+// Returns the status: what was decided, then what is running and what operators said.
 StackStatus stack_status_of(const StackStatusInput& input);
 
-// "3f2c1ab" and "release 42", as people are told of them.
+// Return "3f2c1ab" and "release 42".
 std::string short_commit(const std::string& commit);
 std::string release_text(int number);
 

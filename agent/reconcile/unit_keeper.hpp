@@ -1,5 +1,5 @@
-// Keeps the systemd unit that boots the stack: writes it, puts it back where it was changed, and
-// sees whether an operator stopped the stack with it.
+// Manages the systemd unit that boots the stack: writes it, restores it if it was changed, and
+// detects whether an operator stopped the stack with it.
 #pragma once
 
 #include <filesystem>
@@ -16,47 +16,47 @@ namespace trimtab {
 struct UnitFacts {
   bool has_release = false;              // one that passed its gate
   bool brought_up = false;               // the unit was enabled and started once
-  bool docker_answers = true;            // else a start would start Docker, too
-  bool reload_is_due = false;            // systemd was not told yet what was written
-  std::string path;                      // where the unit's file belongs
-  std::optional<std::string> file_text;  // what is there
+  bool docker_answers = true;            // otherwise starting the unit would start Docker, too
+  bool reload_is_due = false;            // systemd has not read yet what was written
+  std::string path;                      // of the unit's file
+  std::optional<std::string> file_text;  // its content
   std::string wanted_text;
   UnitState state;
 };
 
 enum class UnitStep {
   none,
-  refuse,    // a unit of that name is somebody else's
-  write,     // its file, and have it read
+  refuse,    // a unit of that name belongs to somebody else
+  write,     // the file, and reload systemd
   bring_up,  // enable and start it, for the first time
-  start,     // anew: it failed
+  start,     // again: it failed
 };
 
 // Both pure.
 UnitStep next_unit_step(const UnitFacts& facts);
-// Whether an operator wants the stack to be down.
+// Returns whether an operator has stopped the stack.
 bool is_stopped_by_operator(const UnitFacts& facts);
 
 // For status.
 struct UnitView {
   std::string name;
-  std::string active;  // as systemd says
+  std::string active;  // as systemd reports it
   bool enabled = false;
-  std::string problem;  // words for people; "" where there is none
+  std::string problem;  // for people; "" if there is none
 };
 
 // More than 15 members: what is known about the unit, and what an operator wants of it.
 class UnitKeeper {
  public:
-  // `units` null: systemd does not run here, and no unit is kept. It and `store` outlive this.
+  // `units` null: systemd does not run here, and no unit is managed. It and `store` outlive this.
   UnitKeeper(Units* units, std::filesystem::path unit_directory, std::string name, Store& store);
 
-  // One look, and at most one step on. `unit`: what its file is to say.
+  // Reads the state of the unit and takes at most one step. `unit`: the wanted content of the file.
   Task<void> check(StackUnit unit, bool docker_answers);
 
-  // An operator stopped the stack: nothing is to be started until it is started again.
+  // An operator stopped the stack: nothing is started until the unit is started again.
   [[nodiscard]] bool is_stopped() const { return is_stopped_; }
-  // The unit is being started or stopped just now, by whomever; or it was not seen yet.
+  // The unit is being started or stopped, by whomever, or its state is not known yet.
   [[nodiscard]] bool is_moving() const { return is_moving_; }
   [[nodiscard]] const std::optional<UnitView>& view() const { return view_; }
 

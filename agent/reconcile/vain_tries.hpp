@@ -1,4 +1,4 @@
-// How often what runs may be replaced in vain. Pure.
+// Limits how often running containers are replaced in vain. Pure.
 #pragma once
 
 #include <map>
@@ -8,13 +8,14 @@
 
 namespace trimtab {
 
-// After so many it takes a change, of what is to be deployed or of Docker, or an operator.
+// After this many, another try takes a change of the release or of Docker, or an operator.
 inline constexpr int max_vain_tries = 3;
 
-// Whether the host has made the release fail once containers had been touched for it.
+// Returns whether the host made the release fail after containers had been touched for it.
 bool is_vain(const ReleaseRecord& release);
 
-// How many of the newest releases of this content, in a row, were made after `since` in vain.
+// Returns how many of the newest releases of this content, in a row, were created after `since` in
+// vain.
 int vain_tries(const Releases& releases, const std::string& content_key, WallTime since);
 
 }  // namespace trimtab

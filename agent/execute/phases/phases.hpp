@@ -1,5 +1,5 @@
-// The phases of a run, one a file. Each looks at what is there and goes on from that, so
-// that it may be begun again after it was cut off anywhere. The deployment outlives each call.
+// The phases of a deployment, one per file. Each continues from what it observes, so that it may be
+// begun again after it was cut off anywhere. The run outlives each call.
 #pragma once
 
 #include <vector>
@@ -10,7 +10,7 @@
 namespace trimtab::phases {
 
 Task<PhaseOutcome> pulling(DeploymentRun& run);
-// `before` and `after`: whichever the deployment is in.
+// For `before` and `after`, whichever phase the deployment is in.
 Task<PhaseOutcome> hooks(DeploymentRun& run, std::vector<HookSettings> hooks);
 Task<PhaseOutcome> switching(DeploymentRun& run);
 Task<PhaseOutcome> starting(DeploymentRun& run);
