@@ -85,12 +85,12 @@ Task<Result<bool>> GitProgram::repair_after(Error failure) {
   auto made = co_await make_anew();
   if (!made) {
     // Another attempt is worthwhile while the remote cannot be reached.
-    Error error = made.error().context(what + " and cannot be fetched anew");
+    Error error = made.error().context(what + " and cannot be fetched again");
     if (error.code == Errc::failed) error.code = Errc::unavailable;
     co_return error;
   }
   next_repair_ = SteadyClock::now() + repair_interval;
-  repair_notice_ = what + " and was fetched anew from " + access_.url;
+  repair_notice_ = what + " and was fetched again from " + access_.url;
   co_return true;
 }
 

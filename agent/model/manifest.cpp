@@ -20,7 +20,7 @@ Platform platform_of(const Json& json) {
 }
 
 Error malformed(const std::string& what) {
-  return Error{Errc::invalid, "the registry gives a malformed manifest: " + what,
+  return Error{Errc::invalid, "the registry returned a malformed manifest: " + what,
                "push the image again"};
 }
 
@@ -71,7 +71,7 @@ Result<ManifestDocument> parse_manifest(std::string_view body) {
   if (!parsed || !parsed->is_object()) return malformed("no JSON object");
   ManifestDocument manifest;
   manifest.config = json_string(json_object(*parsed, "config"), "digest");
-  if (!is_digest(manifest.config)) return malformed("it names no configuration");
+  if (!is_digest(manifest.config)) return malformed("it has no configuration");
   for (const Json& layer : json_array(*parsed, "layers")) {
     if (manifest.layer_bytes.size() == max_layers) return malformed("too many layers");
     manifest.layer_bytes.push_back(size_of(layer));

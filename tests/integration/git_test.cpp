@@ -343,7 +343,7 @@ TEST_F(GitOnDisk, SaysWhoseFaultItIs) {
   EXPECT_TRUE(present(own / "objects/pack"));
   fs::rename(folder / "away", developer.bare());
   EXPECT_TRUE(await(another.tree(first)));
-  EXPECT_NE(another.take_repair_notice().find("fetched anew from " + developer.bare().string()),
+  EXPECT_NE(another.take_repair_notice().find("fetched again from " + developer.bare().string()),
             std::string::npos);
 
   // A commit that is in no branch any more is given by its id, or is lost.

@@ -67,7 +67,7 @@ def test_a_damaged_repository_of_its_own_is_fetched_anew_and_nothing_else_is_tou
     assert stack.instances() == before
     told = " ".join(stack.release(3)["notices"])
     assert f"repository {own} is damaged (" in told
-    assert f"fetched anew from {stack.origin}" in told
+    assert f"fetched again from {stack.origin}" in told
     # Also what older releases need is there again.
     host.trimtab("rollback", "shop", "1", "--wait")
     assert stack.version("web") == "1"

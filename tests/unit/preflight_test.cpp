@@ -423,7 +423,7 @@ TEST(TakingOver, NamesTheFileThatWouldBeMissing) {
             "in the stack's file, or add its content to the compose file");
   EXPECT_EQ(found[1].hint,
             "add it to the compose file, enable its profile with `profiles:` in the stack's "
-            "file, or take it away by hand first");
+            "file, or remove it manually first");
   EXPECT_TRUE(found[2].hint.starts_with("shop-older-1 was started with /srv/shop/more/prod.yaml "))
       << found[2].hint;
 }

@@ -47,7 +47,7 @@ PreflightFinding lost_service(const Container& container, const Input& input) {
               "the service " + container.service + " (" + container.name +
                   ") runs, and would not be in the release",
               "add it to the compose file, enable its profile with `profiles:` in the "
-              "stack's file, or take it away by hand first");
+              "stack's file, or remove it manually first");
 }
 
 const Mount* mount_at(const std::vector<Mount>& mounts, const std::string& target) {
