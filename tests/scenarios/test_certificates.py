@@ -59,7 +59,7 @@ def test_a_first_start_has_a_certificate_until_one_is_issued(host):
         - datetime.datetime.now(datetime.timezone.utc)
     assert datetime.timedelta(days=25) < left <= datetime.timedelta(days=30)
     text = host.trimtab("status", "shop").stdout
-    assert "fullchain.pem ends in" in text and "self-signed" in text
+    assert "fullchain.pem expires in" in text and "self-signed" in text
     # The real one comes, and stays, whatever is deployed.
     real.subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "90",

@@ -98,7 +98,7 @@ class Hook:
         return self.host.get("/v1/status")[1]["webhook"]
 
     def looks(self):
-        return self.host.log.read_text().count("shop: looks now")
+        return self.host.log.read_text().count("shop: polling now")
 
 
 @pytest.fixture
