@@ -11,8 +11,8 @@ Task<Result<void>> note_touched(Store& store, Plan plan) {
 }
 
 // Containers that somebody created manually beside the release are not part of it.
-Task<Result<void>> note_running(DeploymentRun& run, int number, Plan plan) {
-  Store& store = run.deps.store;
+Task<Result<RunningSet>> verified_running(DeploymentRun& run, int number, Plan plan) {
+  const Store& store = run.deps.store;
   const Result<Rendering> rendering = co_await run.stack.rendering(number);
   if (!rendering) co_return rendering.error();
   const Result<ProjectContainers> found = co_await run.stack.found();
@@ -21,12 +21,20 @@ Task<Result<void>> note_running(DeploymentRun& run, int number, Plan plan) {
       without_hand_made_rest(found->own, found->signs, *rendering);
   // Services that the plan leaves alone are as they were when it was made: for a rollback that is
   // repeated, that is what the first attempt restored, not what was running before the deployment.
-  const RunningSet running = running_after(*store.find(number), store.running(), plan, present);
-  const Result<void> saved = co_await save_boot_file(run, number, running.jobs());
+  const RunningSet& ran = run.deployment.ran;
+  const RunningSet& before = ran.release == number ? ran : store.running();
+  co_return running_after(*store.find(number), before, plan, present);
+}
+
+Task<Result<void>> note_running(DeploymentRun& run, int number, Plan plan) {
+  const Result<RunningSet> running = co_await verified_running(run, number, std::move(plan));
+  if (!running) co_return running.error();
+  const Result<void> saved = co_await save_boot_file(run, number, running->jobs());
   if (!saved) co_return saved;
   // Both apply from now on, whether or not they can be written.
-  run.deployment.ran = running;
-  const Result<void> noted = co_await store.set_running(running);
+  Store& store = run.deps.store;
+  run.deployment.ran = *running;
+  const Result<void> noted = co_await store.set_running(*running);
   const Result<void> recorded = co_await store.save(run.deployment);
   co_return noted ? recorded : noted;
 }

@@ -13,8 +13,11 @@ namespace trimtab {
 // verified.
 Task<Result<void>> note_touched(Store& store, Plan plan);
 
-// Notes which containers make up the release, which passed its gate after the plan was applied. The
-// deployment outlives the call, here and below. Errors: those of Docker and of the disk.
+// Returns which containers make up the release, which passed its gate after the plan was applied.
+// The deployment outlives the call, here and below. Errors: those of Docker and of the disk.
+Task<Result<RunningSet>> verified_running(DeploymentRun& run, int number, Plan plan);
+
+// Notes them.
 Task<Result<void>> note_running(DeploymentRun& run, int number, Plan plan);
 
 // Writes what the stack's unit reads of the release. `jobs`: services that are known to do their

@@ -480,6 +480,12 @@ RunningSet running_after(const ReleaseRecord& release, const RunningSet& before,
     service.containers = known->containers;
     service.is_job = service.is_job || known->is_job;
   }
+  for (auto& [name, service] : running.services) {
+    const RunningService* const known = before.find(name);
+    const bool is_verified = before.release == release.number && known != nullptr &&
+                             known->release == release.number && !known->is_touched;
+    if (is_verified && service.containers.empty()) service = *known;
+  }
   // A rollback removes a job's container, but the job still counts as finished.
   for (const std::string& job : release.jobs) {
     const auto found = running.services.find(job);

@@ -49,8 +49,9 @@ Plan make_rollback_plan(const Target& good, const Base& base, const Plan& failed
 Plan make_return_plan(const Target& older, const Base& base, const Observed& observed);
 
 // Returns what is running after the release passed its gate. `before` and `plan`: what was running
-// when the plan was made, and that plan. Manual changes in services that the plan leaves alone
-// remain visible as drift.
+// when the plan was made, or what the gate has verified since, and that plan. Manual changes in
+// services that the plan leaves alone remain visible as drift; so does what has vanished since the
+// gate, which has run all the same.
 RunningSet running_after(const ReleaseRecord& release, const RunningSet& before, const Plan& plan,
                          const std::vector<Container>& containers);
 

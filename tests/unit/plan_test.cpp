@@ -1074,6 +1074,37 @@ TEST(RunningAfter, NamesWhatEachServiceWasVerifiedToRun) {
   EXPECT_TRUE(after.is_whole());
 }
 
+TEST(RunningAfter, KeepsWhatTheGateHasVerifiedAndIsGoneSince) {
+  ReleaseRecord next;
+  next.number = 2;
+  for (const char* name : {"web", "db", "migrate", "idle", "api"}) next.images[name];
+  const Plan plan = plan_of({{"web", Action::recreate},
+                             {"db", Action::create},
+                             {"migrate", Action::create},
+                             {"idle", Action::create},
+                             {"api", Action::recreate},
+                             {"old", Action::remove}});
+  RunningSet verified;
+  verified.release = 2;
+  verified.services = {{"web", {2, {"w2"}, false, false}},
+                       {"db", {2, {"d2"}, false, false}},
+                       {"migrate", {2, {"m2"}, true, false}},
+                       {"idle", {2, {}, false, false}},
+                       // Another deployment has begun to change it.
+                       {"api", {2, {"a2"}, false, true}},
+                       {"old", {2, {"o1"}, false, false}}};
+  RunningSet expected = verified;
+  expected.services.erase("old");
+  expected.services["web"].containers = {"w3"};
+  expected.services["api"] = {2, {}, false, false};
+  EXPECT_EQ(running_after(next, verified, plan, {running("web", "w3")}), expected);
+  // What another release ran says nothing of this one.
+  verified.release = 1;
+  expected.services["db"].containers.clear();
+  expected.services["migrate"] = {2, {}, false, false};
+  EXPECT_EQ(running_after(next, verified, plan, {running("web", "w3")}), expected);
+}
+
 TEST(RunningSet, IsNotWholeOnceADeploymentHasTouchedIt) {
   EXPECT_FALSE(RunningSet().is_whole());
   const Deployed good(web_a + ", " + db_a, {}, {{"web", {"w1"}}, {"db", {"d1"}}});

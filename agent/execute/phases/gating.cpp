@@ -59,7 +59,16 @@ Task<PhaseOutcome> gating(DeploymentRun& run) {
   GateDemand demand = demand_of(looked->rendering, settings, looked->image_ids, looked->before,
                                 deployment.plan, exempt_services);
   const GateWatchDeps deps = watch_parts(run);
-  co_return co_await watch_gate(deps, std::move(demand), settings.probe, Phase::gating);
+  PhaseOutcome outcome =
+      co_await watch_gate(deps, std::move(demand), settings.probe, Phase::gating);
+  if (outcome.result != PhaseResult::done) co_return outcome;
+  const Result<RunningSet> verified =
+      co_await verified_running(run, deployment.release, deployment.plan);
+  if (!verified) co_return cannot_look(Phase::gating, verified.error());
+  // Recorded with the next phase: what vanishes from now on is not forgotten, however long it takes
+  // until that phase is done.
+  run.deployment.ran = *verified;
+  co_return outcome;
 }
 
 Task<PhaseOutcome> gating_rollback(DeploymentRun& run) {
