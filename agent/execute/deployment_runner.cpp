@@ -256,10 +256,4 @@ Task<Result<void>> DeploymentRunner::record_end() {
   co_return co_await write_end(deps.store, *end_, run_.deployment, deps.settings.gate.probation);
 }
 
-Task<Result<void>> DeploymentRunner::give_up(Deployment deployment) {
-  const DeploymentDeps& deps = run_.deps;
-  co_return co_await write_end(deps.store, DeploymentEnd::failed, std::move(deployment),
-                               deps.settings.gate.probation);
-}
-
 }  // namespace trimtab

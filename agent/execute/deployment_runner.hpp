@@ -31,9 +31,6 @@ class DeploymentRunner {
   // Records how the deployment ended if run() could not write it.
   Task<Result<void>> record_end();
 
-  // Ends a suspended deployment, whose place another takes.
-  Task<Result<void>> give_up(Deployment deployment);
-
   void request_stop();
   // Whether being cancelled now leaves nothing half done.
   [[nodiscard]] bool may_be_interrupted() const;

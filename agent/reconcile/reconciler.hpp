@@ -200,6 +200,7 @@ class Reconciler final {
     std::optional<SteadyClock::time_point> gate_began;
   };
   void on_deployment_ended(const DeploymentResult& result, const Begun& begun);
+  Task<Result<void>> give_up_suspended();
   void report_unrecorded();
 
   // --- operators' requests (reconciler_requests.cpp)

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/compose/compose_yaml.hpp"
+#include "agent/execute/end_record.hpp"
 #include "agent/execute/known_values_of.hpp"
 #include "agent/plan/diff.hpp"
 #include "agent/reconcile/certificates.hpp"
@@ -183,6 +184,15 @@ Task<void> Reconciler::run_deployment(Deployment deployment, bool resumed, Async
   // A plan in progress ends soon; new requests for one are refused from now on.
   WorkspaceLock workspace = co_await lock_workspace();
   if (requests_.is_superseded(deployment.request)) co_return;
+  if (!resumed) {
+    const Result<void> given_up = co_await give_up_suspended();
+    if (!given_up) {
+      DeployTarget waiting;
+      waiting.request = deployment.request;
+      try_later(waiting, given_up.error());
+      co_return;
+    }
+  }
   requests_.finish_evaluation();
   Begun begun{deployment.release, deployment.kind, deployment.request, std::nullopt};
   const bool asked = !begun.request.empty();
@@ -203,12 +213,6 @@ Task<void> Reconciler::run_deployment(Deployment deployment, bool resumed, Async
   };
   reporter_.deployment_begins(hooks.values);
   flight_.executing = std::make_unique<DeploymentRunner>(deps, std::move(hooks));
-  if (!resumed && store.in_flight()) {
-    flight_.is_suspended = false;
-    flight_.resumes = false;
-    const Result<void> given_up = co_await flight_.executing->give_up(*store.in_flight());
-    if (!given_up) spdlog::warn("{}: {}", deps_.settings.name, given_up.error().text());
-  }
   const std::optional<DeploymentResult> result =
       co_await flight_.executing->run(workspace, std::move(deployment), resumed);
   std::unique_ptr<DeploymentRunner> ended = std::move(flight_.executing);
@@ -228,6 +232,19 @@ Task<void> Reconciler::run_deployment(Deployment deployment, bool resumed, Async
   }
   co_await observe();
   on_deployment_ended(*result, begun);
+}
+
+// Ends the suspended deployment, whose place another takes. Until that is recorded it remains to be
+// resumed, and no other may begin: one of two in flight would never end.
+Task<Result<void>> Reconciler::give_up_suspended() {
+  if (!deps_.store.in_flight()) co_return Result<void>();
+  Deployment suspended = *deps_.store.in_flight();
+  const Result<void> written = co_await write_end(
+      deps_.store, DeploymentEnd::failed, std::move(suspended), deps_.settings.gate.probation);
+  if (!written) co_return written;
+  flight_.is_suspended = false;
+  flight_.resumes = false;
+  co_return written;
 }
 
 void Reconciler::report_unrecorded() {
