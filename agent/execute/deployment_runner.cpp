@@ -236,15 +236,22 @@ Task<DeploymentResult> DeploymentRunner::suspend(std::optional<Failure> failure)
   run_.deployment.phase = Phase::rolling_back;
   run_.deployment.phase_attempts = 0;
   run_.deployment.request.clear();
-  co_await save_or_warn();
+  const std::optional<Failure> recorded_failure = run_.deployment.failure;
   if (failure) note_failure(std::move(*failure));
   DeploymentResult result{DeploymentEnd::suspended, run_.deployment.failure, std::nullopt};
+  run_.deployment.failure = recorded_failure;
+  end_ = result.end;
+  const Result<void> recorded = co_await record_end();
+  if (!recorded) result.unrecorded = recorded.error();
   co_return result;
 }
 
 // --- the end
 
 Task<Result<void>> DeploymentRunner::record_end() {
+  // Only by its record is it known that it is to go on, from where, and what must not be returned
+  // to.
+  if (*end_ == DeploymentEnd::suspended) co_return co_await run_.deps.store.save(run_.deployment);
   // A good release without a record of what is running would look as if it had never run.
   const bool is_noted = run_.noted && *run_.noted;
   if (*end_ == DeploymentEnd::committed && !is_noted) {

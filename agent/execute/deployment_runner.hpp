@@ -28,7 +28,7 @@ class DeploymentRunner {
   // `workspace` outlives the call.
   Task<std::optional<DeploymentResult>> run(WorkspaceLock& workspace, Deployment deployment,
                                             bool resumed);
-  // Records how the deployment ended if run() could not write it.
+  // Records how the deployment ended, or that it is suspended, if run() could not write it.
   Task<Result<void>> record_end();
 
   void request_stop();

@@ -1,10 +1,12 @@
-// What ends a deployment from outside while its images are pulled.
+// What ends a deployment from outside while its images are pulled, and what is left if its end
+// cannot be recorded.
 #include <gtest/gtest.h>
 
 #include "agent/compose/compose_program.hpp"
 #include "agent/execute/deployment_runner.hpp"
 #include "agent/git/git_program.hpp"
 #include "agent/registry/registry_client.hpp"
+#include "common/files.hpp"
 #include "tests/lib/absent_docker.hpp"
 #include "tests/lib/loop.hpp"
 #include "tests/lib/temporary_folder.hpp"
@@ -43,6 +45,10 @@ class Silence final : public Progress {
   void hook_begun(const std::string&, std::chrono::milliseconds) override {}
 };
 
+Task<Result<void>> cannot_be_written(int) {
+  co_return Error{Errc::no_space, "No space left on device", {}};
+}
+
 Task<Result<void>> is_readable(int) {
   co_return Result<void>();
 }
@@ -70,7 +76,7 @@ struct Pulling : testing::Test {
     RunnerCallbacks hooks;
     hooks.superseded = [this](const Release&) { return superseded; };
     hooks.paused = [this] { return paused; };
-    hooks.rerender_for_current_compose = is_readable;
+    hooks.rerender_for_current_compose = rerender;
     executor.emplace(
         DeploymentDeps{settings, project, registry, docker, compose, store, progress, changed},
         std::move(hooks));
@@ -97,6 +103,7 @@ struct Pulling : testing::Test {
   bool superseded = false;
   bool paused = false;
   std::function<void()> happen;  // once both pulls go on
+  std::function<Task<Result<void>>(int)> rerender = is_readable;
 };
 
 TEST_F(Pulling, EndsAtOnceWhereANewerCommitIsKnown) {
@@ -156,6 +163,36 @@ TEST_F(Pulling, GoesOnWhereSomethingElseHasChanged) {
   ASSERT_TRUE(result);
   EXPECT_EQ(turns, 3);
   EXPECT_EQ(docker.cut, 2);
+}
+
+TEST_F(Pulling, IsNotSuspendedUntilThatIsRecorded) {
+  Release good = *store.find(1);
+  good.number = 2;
+  EXPECT_TRUE(test::await(store.save(good)));
+  deployment.release = 1;
+  deployment.fallback = 2;
+  deployment.phase = Phase::rolling_back;
+  deployment.phase_attempts = max_phase_attempts - 1;
+  rerender = cannot_be_written;
+  deployment.failure = Failure{};
+  deployment.failure->reason = "it broke";
+  // As on a full disk: neither the phase nor the end can be written.
+  const std::filesystem::path records = folder / "shop" / "deployments";
+  std::filesystem::remove_all(records);
+  EXPECT_TRUE(write_file_durably(records, ""));
+  const auto result = run();
+  ASSERT_TRUE(result && result->failure);
+  EXPECT_EQ(result->end, DeploymentEnd::suspended);
+  EXPECT_TRUE(result->failure->reason.starts_with("it broke; rolling back failed too: "))
+      << result->failure->reason;
+  ASSERT_TRUE(result->unrecorded);
+  EXPECT_FALSE(store.in_flight());
+  std::filesystem::remove(records);
+  std::filesystem::create_directory(records);
+  EXPECT_TRUE(test::await(loop, executor->record_end()));
+  ASSERT_TRUE(store.in_flight());
+  EXPECT_EQ(store.in_flight()->phase, Phase::rolling_back);
+  EXPECT_EQ(store.in_flight()->failure->reason, "it broke") << "once, however often it is retried";
 }
 
 }  // namespace
