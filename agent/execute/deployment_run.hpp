@@ -55,7 +55,7 @@ struct DeploymentRun {
   WorkspaceLock* workspace = nullptr;  // while phases run
   Deployment deployment;
   bool stop_requested = false;
-  std::optional<Result<void>> noted;  // whether it could be noted what runs, once committed
+  std::optional<Result<void>> noted;  // whether what passed its gate could be noted as running
 };
 
 }  // namespace trimtab

@@ -7,6 +7,7 @@
 #include "agent/execute/known_values_of.hpp"
 #include "agent/execute/phases/new_files.hpp"
 #include "agent/execute/phases/phases.hpp"
+#include "agent/execute/running_record.hpp"
 #include "common/failpoint.hpp"
 #include "common/log.hpp"
 #include "common/task_scope.hpp"
@@ -103,6 +104,7 @@ Task<std::optional<DeploymentResult>> DeploymentRunner::run(WorkspaceLock& works
   const std::function<Task<void>()> cleanup = [this] { return discount_stopped_attempt(); };
   auto whole = with_cleanup(std::move(body), cleanup);
   co_await std::move(whole);
+  run_.workspace = nullptr;
   co_return result;
 }
 
@@ -248,15 +250,25 @@ Task<DeploymentResult> DeploymentRunner::suspend(std::optional<Failure> failure)
 
 // --- the end
 
+Task<void> DeploymentRunner::note_again() {
+  if (*end_ == DeploymentEnd::committed) {
+    const PhaseOutcome outcome = co_await phases::committing(run_);
+    static_cast<void>(outcome);
+  } else {
+    const Deployment& deployment = run_.deployment;
+    run_.noted = co_await note_running(run_, deployment.fallback, deployment.return_plan);
+  }
+}
+
 Task<Result<void>> DeploymentRunner::record_end() {
   // Only by its record is it known that it is to go on, from where, and what must not be returned
   // to.
   if (*end_ == DeploymentEnd::suspended) co_return co_await run_.deps.store.save(run_.deployment);
-  // A good release without a record of what is running would look as if it had never run.
-  const bool is_noted = run_.noted && *run_.noted;
-  if (*end_ == DeploymentEnd::committed && !is_noted) {
-    const PhaseOutcome outcome = co_await phases::committing(run_);
-    static_cast<void>(outcome);
+  // Without a record of what is running a good release would look as if it had never run, and what
+  // was restored as if no gate had seen it.
+  const bool is_verified = *end_ == DeploymentEnd::committed || *end_ == DeploymentEnd::rolled_back;
+  if (is_verified && !(run_.noted && *run_.noted)) {
+    co_await note_again();
     if (!*run_.noted) co_return *run_.noted;
   }
   const DeploymentDeps& deps = run_.deps;

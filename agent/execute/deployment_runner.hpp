@@ -49,6 +49,8 @@ class DeploymentRunner {
   void note_failure(Failure failure);
   Task<DeploymentResult> suspend(std::optional<Failure> failure);
   Task<void> save_or_warn();
+  // What runs could not be noted when the deployment ended.
+  Task<void> note_again();
 
   DeploymentRun run_;
   std::optional<DeploymentEnd> end_;

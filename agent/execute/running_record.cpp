@@ -39,6 +39,10 @@ Task<Result<void>> note_running(DeploymentRun& run, int number, Plan plan) {
   co_return noted ? recorded : noted;
 }
 
+bool is_docker_away(const Result<void>& result) {
+  return !result && is_transient(result.error().code) && result.error().code != Errc::no_space;
+}
+
 Task<Result<void>> save_boot_file(DeploymentRun& run, int number, std::set<std::string> jobs) {
   const Result<Rendering> rendering = co_await run.stack.rendering(number);
   if (!rendering) co_return rendering.error();

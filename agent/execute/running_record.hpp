@@ -20,6 +20,10 @@ Task<Result<RunningSet>> verified_running(DeploymentRun& run, int number, Plan p
 // Notes them.
 Task<Result<void>> note_running(DeploymentRun& run, int number, Plan plan);
 
+// Whether it failed because Docker did not answer: then it is repeated once it does. For a full
+// disk waiting for Docker would change nothing.
+bool is_docker_away(const Result<void>& result);
+
 // Writes what the stack's unit reads of the release. `jobs`: services that are known to do their
 // work and exit.
 Task<Result<void>> save_boot_file(DeploymentRun& run, int number, std::set<std::string> jobs);

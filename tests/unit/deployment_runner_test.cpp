@@ -1,5 +1,5 @@
-// What ends a deployment from outside while its images are pulled, and what is left if its end
-// cannot be recorded.
+// What ends a deployment from outside while its images are pulled, how its end is noted, and what is
+// left if that cannot be recorded.
 #include <gtest/gtest.h>
 
 #include "agent/compose/compose_program.hpp"
@@ -193,6 +193,102 @@ TEST_F(Pulling, IsNotSuspendedUntilThatIsRecorded) {
   ASSERT_TRUE(store.in_flight());
   EXPECT_EQ(store.in_flight()->phase, Phase::rolling_back);
   EXPECT_EQ(store.in_flight()->failure->reason, "it broke") << "once, however often it is retried";
+}
+
+// Has what release 1 was rolled back to, and works.
+class RestoredDocker final : public test::AbsentDocker {
+ public:
+  Container web;
+
+  Task<Result<EngineInfo>> info() override { co_return EngineInfo(); }
+  Task<Result<std::vector<Container>>> project_containers(std::string) override {
+    co_return std::vector<Container>{web};
+  }
+  Task<Result<std::set<std::string>>> volumes() override { co_return std::set<std::string>(); }
+  Task<Result<Image>> image(std::string) override {
+    Image image;
+    image.id = web.image_id;
+    co_return image;
+  }
+};
+
+// Release 2 failed, and release 1 is running again.
+struct RollingBack : testing::Test {
+  RollingBack() {
+    settings.name = "shop";
+    settings.directory = folder / "live";
+    settings.gate.stable = 0ms;
+    for (const int number : {1, 2}) {
+      Release release;
+      release.number = number;
+      release.commit = std::string(40, 'a');
+      release.project = "shop";
+      release.images["web"] = {"acme/web:1", "acme/web@sha256:" + std::string(64, 'b'), false};
+      EXPECT_TRUE(test::await(store.save(release)));
+      EXPECT_TRUE(
+          test::await(store.save_rendering(number, "services:\n  web:\n    image: acme/web:1\n")));
+    }
+    Step put_back;
+    put_back.service = "web";
+    put_back.action = Action::recreate;
+    deployment.id = 1;
+    deployment.release = 2;
+    deployment.fallback = 1;
+    deployment.phase = Phase::gating_rollback;
+    deployment.return_plan.steps = {put_back};
+    RunningSet touched;
+    touched.release = 1;
+    touched.services["web"] = {1, {"old"}, false, true};
+    EXPECT_TRUE(test::await(store.set_running(touched)));
+    docker.web.id = "new";
+    docker.web.name = "shop-web-1";
+    docker.web.project = "shop";
+    docker.web.service = "web";
+    docker.web.is_marked = true;
+    docker.web.is_counted = true;
+    docker.web.working_dir = settings.directory.string();
+    docker.web.config_files = store.compose_file(1).string();
+    docker.web.image_id = "sha256:id";
+    docker.web.state = ContainerState::running;
+  }
+
+  test::TemporaryFolder folder;
+  asio::io_context loop;
+  WakeEvent changed{loop.get_executor()};
+  StackSettings settings;
+  std::string project = "shop";
+  Workspace workspace{
+      loop.get_executor(),
+      std::make_unique<GitProgram>(GitAccess{}, "main", folder / "repo.git", folder.path()),
+      folder.path(), folder / "live"};
+  RegistryClient registry{RegistryClientOptions{folder / "config.json", folder / "certs", {}, {}}};
+  RestoredDocker docker;
+  ComposeProgram compose{(folder / "docker.sock").string(), folder / "empty"};
+  Store store = *Store::open(loop.get_executor(), folder / "shop");
+  Silence progress;
+  Deployment deployment;
+};
+
+TEST_F(RollingBack, EndsOnceWhatRunsIsNoted) {
+  const std::filesystem::path in_the_way = store.release_directory(1) / "boot.yaml";
+  std::filesystem::create_directories(in_the_way / "full");
+  RunnerCallbacks hooks;
+  hooks.rerender_for_current_compose = is_readable;
+  DeploymentRunner runner({settings, project, registry, docker, compose, store, progress, changed},
+                          std::move(hooks));
+  std::optional<WorkspaceLock> lock = workspace.try_lock();
+  const auto result = test::await(loop, runner.run(*lock, deployment, true));
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->end, DeploymentEnd::rolled_back);
+  EXPECT_TRUE(result->unrecorded);
+  EXPECT_EQ(store.in_flight()->phase_attempts, 1) << "what passed its gate is not judged again";
+  EXPECT_FALSE(test::await(loop, runner.record_end()));
+  std::filesystem::remove_all(in_the_way);
+  EXPECT_TRUE(test::await(loop, runner.record_end()));
+  EXPECT_FALSE(store.in_flight());
+  EXPECT_EQ(store.find(2)->outcome, Outcome::rolled_back);
+  EXPECT_TRUE(store.running().is_whole());
+  EXPECT_TRUE(store.running().has("web", "new"));
 }
 
 }  // namespace

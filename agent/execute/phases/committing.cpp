@@ -21,8 +21,7 @@ Task<PhaseOutcome> committing(DeploymentRun& run) {
   for (const Result<void>& result : {removed, *run.noted}) {
     if (result) continue;
     outcome.result = PhaseResult::failed_by_host;
-    const bool full = result.error().code == Errc::no_space;
-    outcome.docker_lost = outcome.docker_lost || (is_transient(result.error().code) && !full);
+    outcome.docker_lost = outcome.docker_lost || is_docker_away(result);
   }
   co_return outcome;
 }

@@ -86,9 +86,8 @@ Task<PhaseOutcome> gating_rollback(DeploymentRun& run) {
   PhaseOutcome outcome =
       co_await watch_gate(deps, std::move(demand), settings.probe, Phase::gating_rollback);
   if (outcome.result != PhaseResult::done) co_return outcome;
-  const Result<void> noted =
-      co_await note_running(run, deployment.fallback, deployment.return_plan);
-  if (!noted) outcome.docker_lost = true;
+  run.noted = co_await note_running(run, deployment.fallback, deployment.return_plan);
+  outcome.docker_lost = is_docker_away(*run.noted);
   co_return outcome;
 }
 
