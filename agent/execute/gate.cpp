@@ -37,6 +37,11 @@ bool is_ended_by_host(const Container& container) {
          (!container.error.empty() && !is_fault_of_release(container.error));
 }
 
+// Docker restarts it whatever ends it, except a stop or a kill by somebody.
+bool is_ended_by_somebody(const Container& container) {
+  return is_stopped_manually(container) && container.error.empty();
+}
+
 }  // namespace
 
 Gate::Gate(GateDemand demand, SteadyClock::time_point now)
@@ -67,8 +72,7 @@ bool Gate::is_final(const std::vector<const Container*>& own, bool others_work) 
 // Among the containers that the deployment leaves alone, one that has exited and is not restarted
 // was stopped by somebody.
 bool Gate::is_stopped_meanwhile(const Container& container) const {
-  return demand_.untouched.contains(container.id) && is_stopped_manually(container) &&
-         container.error.empty();
+  return demand_.untouched.contains(container.id) && is_ended_by_somebody(container);
 }
 
 // Being started is not enough: the others that depend on it and exit without it are not in a crash
@@ -147,11 +151,12 @@ Gate::ServiceState Gate::assess(const std::string& name, const GateDemand::Servi
         } else if (container->exit_code == 0 && !restarts_by_itself(*container)) {
           ++finished;
         } else if (restarts_by_itself(*container) && container->exit_code == 0) {
-          wait("stopped", true);
+          wait("stopped");
         } else if (restarts_by_itself(*container) && container->restart_count > 0) {
           wait("restarting", !is_ended_by_host(*container));
         } else {
-          fail(exit_words(*container), is_ended_by_host(*container));
+          fail(exit_words(*container),
+               is_ended_by_host(*container) || is_ended_by_somebody(*container));
         }
         break;
       case ContainerState::restarting:

@@ -223,7 +223,9 @@ INSTANTIATE_TEST_SUITE_P(
         GateCase{"AlwaysNeverEndsByItself", {{0, {ended(0, "always")}}}, "waiting: web stopped"},
         GateCase{"AlwaysThatStaysDown",
                  {{0, {ended(0, "always")}}, {60'000, {ended(0, "always")}}},
-                 "content: web is not ready after 60 s: stopped"},
+                 "world: web is not ready after 60 s: stopped"},
+        GateCase{
+            "AlwaysThatSomebodyKills", {{0, {ended(137, "always")}}}, "world: web exited with 137"},
         GateCase{"BetweenTwoRestarts", {{0, {ended(1, "always", 1)}}}, "waiting: web restarting"},
         GateCase{"Exited1", {{0, {ended(1, "no")}}}, "content: web exited with 1"},
         GateCase{"KilledForLackOfMemory",
