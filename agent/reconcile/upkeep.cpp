@@ -155,14 +155,14 @@ Task<void> Upkeep::prune_releases(WorkspaceLock& workspace, bool docker_answers)
     if (!tagged) co_return;
     images_tagged_ = true;
   }
-  const Result<std::vector<int>> retired = co_await deps_.store.prune(deps_.settings.keep);
-  if (!retired) spdlog::warn("{}: {}", stack, retired.error().text());
-  if (!retired) co_return;
-  for (const int number : *retired) {
+  // What is gone is gone, also if not everything could be removed, as on a full disk.
+  const Pruned retired = co_await deps_.store.prune(deps_.settings.keep);
+  if (!retired.result) spdlog::warn("{}: {}", stack, retired.result.error().text());
+  for (const int number : retired.gone) {
     const Result<void> dropped = co_await workspace.git().drop(number);
     if (!dropped) spdlog::warn("{}: {}", stack, dropped.error().text());
   }
-  images_pruned_ = images_pruned_ && retired->empty();
+  images_pruned_ = images_pruned_ && retired.gone.empty();
   if (images_pruned_ || !docker_answers) co_return;
   const auto tidy = co_await remove_retired_images(deps_.docker, deps_.store, stack);
   if (!tidy) spdlog::warn("{}: {}", stack, tidy.error().text());

@@ -36,6 +36,12 @@ struct Intent {
   bool is_unknown = false;
 };
 
+// What retention has removed, also if it could not remove everything.
+struct Pruned {
+  std::vector<int> gone;  // numbers of releases
+  Result<void> result;
+};
+
 // More than 15 members: one accessor and one write per kind of record; all writes take turns.
 class Store {
  public:
@@ -84,8 +90,8 @@ class Store {
   // Removes releases beyond `keep` distinct contents besides the current one, the one that it would
   // go back to and those that run, and beyond `keep` that repeat one of those; rejected keys that
   // no kept release has; deployments that say nothing of a kept release; and what was left of
-  // releases whose writing or removal was cut off. Returns the numbers that are gone.
-  Task<Result<std::vector<int>>> prune(int keep);
+  // releases whose writing or removal was cut off.
+  Task<Pruned> prune(int keep);
 
   [[nodiscard]] const std::set<std::string>& rejected() const { return rejected_; }
   Task<Result<void>> reject(std::string key);
@@ -135,7 +141,8 @@ class Store {
   // Retention (store_prune.cpp), under the writer's lock.
   [[nodiscard]] std::vector<int> superfluous_releases(int keep) const;
   Task<Result<void>> forget_old_rejections();
-  Task<Result<std::vector<int>>> remove_unfinished();
+  Task<Result<void>> remove_unfinished(std::vector<int>* gone);
+  Task<Result<void>> prune_all(int keep, std::vector<int>* gone);
   Task<Result<void>> prune_deployments();
   // Under the writer's lock.
   Task<Result<void>> write_rejected(std::set<std::string> keys);

@@ -53,24 +53,28 @@ std::vector<int> Store::superfluous_releases(int keep) const {
   return superfluous;
 }
 
-Task<Result<std::vector<int>>> Store::prune(int keep) {
+Task<Pruned> Store::prune(int keep) {
   const AsyncMutex::Guard writing = co_await writer_lock_.lock();
-  std::vector<int> gone = superfluous_releases(keep);
-  for (const int number : gone) {
+  Pruned pruned;
+  pruned.result = co_await prune_all(keep, &pruned.gone);
+  co_return pruned;
+}
+
+Task<Result<void>> Store::prune_all(int keep, std::vector<int>* gone) {
+  const std::vector<int> superfluous = superfluous_releases(keep);
+  for (const int number : superfluous) {
     const fs::path directory = release_directory(number);
     const auto remove = [&directory] { return remove_tree(directory); };
     const Result<void> removed = co_await on_disk_thread(remove);
-    if (!removed) co_return removed.error();
+    if (!removed) co_return removed;
     releases_.erase(number);
+    gone->push_back(number);
   }
   const Result<void> pruned = co_await prune_deployments();
-  if (!pruned) co_return pruned.error();
-  const Result<std::vector<int>> unfinished = co_await remove_unfinished();
-  if (!unfinished) co_return unfinished.error();
-  gone.insert(gone.end(), unfinished->begin(), unfinished->end());
-  const Result<void> forgotten = co_await forget_old_rejections();
-  if (!forgotten) co_return forgotten.error();
-  co_return gone;
+  if (!pruned) co_return pruned;
+  const Result<void> tidied = co_await remove_unfinished(gone);
+  if (!tidied) co_return tidied;
+  co_return co_await forget_old_rejections();
 }
 
 Task<Result<void>> Store::prune_deployments() {
@@ -91,9 +95,8 @@ Task<Result<void>> Store::prune_deployments() {
 
 // What a kill has left of releases that were being written, or removed. Not of one that `current`
 // names: that has lost its record, and the stack's unit may boot from the rest.
-Task<Result<std::vector<int>>> Store::remove_unfinished() {
-  std::vector<int> gone;
-  if (unfinished_.empty()) co_return gone;
+Task<Result<void>> Store::remove_unfinished(std::vector<int>* gone) {
+  if (unfinished_.empty()) co_return Result<void>();
   std::error_code ec;
   const fs::path target = fs::read_symlink(directory_ / "current", ec);
   unfinished_.erase(number_of(target.filename().string()));
@@ -103,10 +106,10 @@ Task<Result<std::vector<int>>> Store::remove_unfinished() {
     if (releases_.contains(number) || fs::exists(directory / quarantined_record, ec)) continue;
     const auto remove = [&directory] { return remove_tree(directory); };
     const Result<void> removed = co_await on_disk_thread(remove);
-    if (!removed) co_return removed.error();
-    gone.push_back(number);
+    if (!removed) co_return removed;
+    gone->push_back(number);
   }
-  co_return gone;
+  co_return Result<void>();
 }
 
 // Keys live as long as a release that they came from, or the file would grow indefinitely.

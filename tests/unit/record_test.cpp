@@ -1089,11 +1089,11 @@ TEST(Record, RetentionCountsContentsAndSparesWhatIsNeeded) {
       ASSERT_TRUE(await(store.save(*row.in_flight)));
     }
     const std::size_t before = store.releases().size();
-    const auto gone = await(store.prune(row.keep));
-    ASSERT_TRUE(gone);
+    const Pruned pruned = await(store.prune(row.keep));
+    ASSERT_TRUE(pruned.result);
     EXPECT_EQ(numbers(store), row.left);
-    EXPECT_EQ(gone->size(), before - row.left.size());
-    for (const int number : *gone) EXPECT_FALSE(fs::exists(store.release_directory(number)));
+    EXPECT_EQ(pruned.gone.size(), before - row.left.size());
+    for (const int number : pruned.gone) EXPECT_FALSE(fs::exists(store.release_directory(number)));
     EXPECT_EQ(numbers(open(folder / "shop")), row.left);
   }
 }
@@ -1110,7 +1110,7 @@ TEST(Record, RejectedKeysGoWithTheReleasesThatTheyCameFrom) {
     ASSERT_TRUE(await(store.reject(one.inputs_key + suffix)));
     ASSERT_TRUE(await(store.reject(one.content_key)));
   }
-  ASSERT_TRUE(await(store.prune(2)));
+  ASSERT_TRUE(await(store.prune(2)).result);
   const std::string inputs(63, 'f');
   const std::string content(63, 'c');
   const std::set<std::string> left{inputs + "4" + suffix, inputs + "5" + suffix, content + "4",
@@ -1120,8 +1120,32 @@ TEST(Record, RejectedKeysGoWithTheReleasesThatTheyCameFrom) {
   // Where a record cannot be read, its keys are not known to be nobody's.
   std::ofstream(store.release_directory(4) / "release.json") << "{";
   Store torn = open(folder / "shop");
-  ASSERT_TRUE(await(torn.prune(2)));
+  ASSERT_TRUE(await(torn.prune(2)).result);
   EXPECT_EQ(torn.rejected(), left);
+}
+
+// Their images and commits go only if somebody learns of it.
+TEST(Record, ReleasesThatAreGoneAreNamedThoughTheRestCannotBeWritten) {
+  const test::TemporaryFolder folder;
+  Store store = open(folder / "shop");
+  for (int number = 1; number <= 3; ++number) {
+    ReleaseRecord one = release(number, {}, Outcome::rejected);
+    one.content_key = std::string(63, 'c') + std::to_string(number);
+    ASSERT_TRUE(put(store, one));
+    ASSERT_TRUE(await(store.reject(one.content_key)));
+  }
+  const fs::path in_the_way = folder / "shop/rejected.json";
+  fs::remove(in_the_way);
+  fs::create_directories(in_the_way / "full");
+  const Pruned cut = await(store.prune(1));
+  EXPECT_FALSE(cut.result);
+  EXPECT_EQ(cut.gone, (std::vector<int>{2, 1}));
+  EXPECT_EQ(numbers(store), std::vector<int>{3});
+  fs::remove_all(in_the_way);
+  const Pruned again = await(store.prune(1));
+  EXPECT_TRUE(again.result);
+  EXPECT_EQ(again.gone, std::vector<int>{});
+  EXPECT_EQ(store.rejected(), std::set<std::string>{std::string(63, 'c') + "3"});
 }
 
 TEST(Record, WhatAKillHasLeftOfAReleaseOrAFileGoes) {
@@ -1140,9 +1164,9 @@ TEST(Record, WhatAKillHasLeftOfAReleaseOrAFileGoes) {
   Store after = open(folder / "shop");
   EXPECT_FALSE(fs::exists(of_release));
   EXPECT_FALSE(fs::exists(of_stack));
-  const auto gone = await(after.prune(10));
-  ASSERT_TRUE(gone);
-  EXPECT_EQ(*gone, std::vector<int>{2});
+  const Pruned pruned = await(after.prune(10));
+  ASSERT_TRUE(pruned.result);
+  EXPECT_EQ(pruned.gone, std::vector<int>{2});
   EXPECT_TRUE(fs::exists(store.release_directory(1)));
   EXPECT_FALSE(fs::exists(store.release_directory(2)));  // its writing was cut off
   EXPECT_TRUE(fs::exists(store.release_directory(3)));   // the unit boots from it
@@ -1157,7 +1181,7 @@ TEST(Record, YearsOfCommitsThatChangeNothingDoNotFillTheDisk) {
   for (int number = 1; number <= 60; ++number) {
     ASSERT_TRUE(put(store, release(number, number == 1 ? "first" : "same")));
     ASSERT_TRUE(await(store.set_current(number)));
-    ASSERT_TRUE(await(store.prune(5)));
+    ASSERT_TRUE(await(store.prune(5)).result);
   }
   EXPECT_EQ(numbers(store), (std::vector<int>{1, 55, 56, 57, 58, 59, 60}));
 }
