@@ -43,24 +43,25 @@ Task<Result<bool>> remove_retired_images(Docker& docker, const Store& store, std
   for (const Container& container : *containers) in_use.insert(container.image_id);
   for (const std::string& tag : stale) {
     const Result<Image> image = co_await docker.image(tag);
+    if (!image && image.error().code != Errc::not_found) co_return image.error();
+    const bool is_last = image && image->repo_tags.size() == 1;
     // Without its last tag an image that is in use would stay, and nobody would know of it.
-    if (image && image->repo_tags.size() == 1 && in_use.contains(image->id)) {
+    if (is_last && in_use.contains(image->id)) {
       tidy = false;
       continue;
+    }
+    // The image goes with its last name. The tag is the last, since it is known by that if this is
+    // cut off.
+    const std::vector<std::string> digests =
+        is_last ? image->repo_digests : std::vector<std::string>();
+    for (const std::string& digest : digests) {
+      const Result<void> removed = co_await docker.remove_image(digest);
+      if (!removed) co_return removed.error();
     }
     const Result<void> untagged = co_await docker.remove_image(tag);
     if (!untagged) co_return untagged.error();
     const Result<Image> still = co_await docker.image(tag);
-    tidy = tidy && !still;
-    if (!image || still) continue;
-    // The classic image store deletes an image with its last tag; containerd's keeps images that
-    // are referenced by digest.
-    const Result<Image> left = co_await docker.image(image->id);
-    if (!left || !left->repo_tags.empty()) continue;
-    for (const std::string& digest : left->repo_digests) {
-      const Result<void> removed = co_await docker.remove_image(digest);
-      if (!removed) co_return removed.error();
-    }
+    tidy = tidy && !still && still.error().code == Errc::not_found;
   }
   co_return tidy;
 }

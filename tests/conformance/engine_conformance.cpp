@@ -52,8 +52,13 @@ TEST_P(EngineConformance, ImagesArePulledTaggedAndRemoved) {
   EXPECT_EQ(said(await(docker.remove_image(pinned(4)))), "ok") << last_words;
   EXPECT_EQ(said(await(docker.image(pinned(4)))), "not_found");
   EXPECT_EQ(said(await(docker.image(second->id))), "not_found");
+  // In the other order as well: it stays as long as it has its tag.
+  ASSERT_EQ(said(await(docker.tag_image(pinned(3), name, "1"))), "ok") << last_words;
   EXPECT_EQ(said(await(docker.remove_image(pinned(3)))), "ok") << last_words;
   EXPECT_EQ(said(await(docker.image(pinned(3)))), "not_found");
+  EXPECT_EQ(await(docker.image(name + ":1"))->id, first->id);
+  EXPECT_EQ(said(await(docker.remove_image(name + ":1"))), "ok") << last_words;
+  EXPECT_EQ(said(await(docker.image(first->id))), "not_found");
 }
 
 TEST_P(EngineConformance, AnImageOfAContainerStays) {

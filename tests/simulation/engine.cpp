@@ -1,5 +1,7 @@
 #include "tests/simulation/engine.hpp"
 
+#include <algorithm>
+
 namespace trimtab::simulation {
 namespace {
 
@@ -17,7 +19,8 @@ std::string id_of_image(const World& world, const std::string& reference) {
   if (tagged != world.local_tags.end()) return tagged->second;
   const auto at = reference.find('@');
   const std::string digest = at == std::string::npos ? "" : reference.substr(at + 1);
-  return world.images.contains(digest) ? digest : "";
+  const auto pulled = world.images.find(digest);
+  return pulled != world.images.end() && pulled->second.is_named ? digest : "";
 }
 
 Task<Result<void>> SimulatedEngine::answer() {
@@ -86,7 +89,7 @@ Task<Result<Image>> SimulatedEngine::image(std::string reference) {
   if (id.empty()) co_return no_such("image", reference);
   Image image;
   image.id = id;
-  image.repo_digests = {world_.images.at(id).pinned()};
+  if (world_.images.at(id).is_named) image.repo_digests = {world_.images.at(id).pinned()};
   for (const auto& [tag, tagged] : world_.local_tags) {
     if (tagged == id) image.repo_tags.push_back(tag);
   }
@@ -138,13 +141,18 @@ Task<Result<void>> SimulatedEngine::remove_image(std::string reference) {
   const Result<void> answered = co_await answer();
   if (!answered) co_return answered;
   const std::string id = id_of_image(world_, reference);
-  // Without its tag it has the name by which it was pulled.
-  bool is_needed = world_.local_tags.erase(reference) > 0 || id.empty();
-  for (const auto& [tag, tagged] : world_.local_tags) is_needed = is_needed || tagged == id;
-  for (const auto& [name, container] : world_.all) {
-    is_needed = is_needed || container.seen.image_id == id;
-  }
-  if (!is_needed) world_.images.erase(id);
+  if (id.empty()) co_return Result<void>();
+  WorldImage& image = world_.images.at(id);
+  const auto names = std::count_if(world_.local_tags.begin(), world_.local_tags.end(),
+                                   [&](const auto& entry) { return entry.second == id; }) +
+                     (image.is_named ? 1 : 0);
+  const bool is_used = std::any_of(world_.all.begin(), world_.all.end(), [&](const auto& entry) {
+    return entry.second.seen.image_id == id;
+  });
+  // It goes with its last name, unless a container uses it; by its id only if it has no other.
+  if (names > 1 ? reference == id : is_used) co_return Result<void>();
+  if (world_.local_tags.erase(reference) == 0) image.is_named = false;
+  if (names <= 1) world_.images.erase(id);
   co_return Result<void>();
 }
 

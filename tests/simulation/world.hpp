@@ -34,6 +34,7 @@ struct WorldImage {
   std::string repository;  // acme/web
   std::string digest;
   Behaviour behaviour;
+  bool is_named = true;  // on the host: as it was pulled
   [[nodiscard]] std::string pinned() const { return repository + "@" + digest; }
 };
 
