@@ -182,7 +182,9 @@ Task<void> Reconciler::run_deployment(Deployment deployment, bool resumed, Async
     co_return;
   }
   // A plan in progress ends soon; new requests for one are refused from now on.
-  WorkspaceLock workspace = co_await lock_workspace();
+  WorkspaceLock held = co_await lock_workspace();
+  // Held until the end is recorded, which may be later.
+  const auto workspace = std::make_shared<WorkspaceLock>(std::move(held));
   if (requests_.is_superseded(deployment.request)) co_return;
   if (!resumed) {
     const Result<void> given_up = co_await give_up_suspended();
@@ -208,13 +210,13 @@ Task<void> Reconciler::run_deployment(Deployment deployment, bool resumed, Async
   hooks.paused = [this] { return deps_.store.intent().paused; };
   hooks.pull_bytes = std::move(bytes);
   hooks.values = known_values_of(store, {deployment.release, deployment.fallback});
-  hooks.rerender_for_current_compose = [this, &workspace](int release) {
-    return rerender_for_current_compose(candidate_deps(), workspace, release, true);
+  hooks.rerender_for_current_compose = [this, workspace](int release) {
+    return rerender_for_current_compose(candidate_deps(), *workspace, release, true);
   };
   reporter_.deployment_begins(hooks.values);
   flight_.executing = std::make_unique<DeploymentRunner>(deps, std::move(hooks));
   const std::optional<DeploymentResult> result =
-      co_await flight_.executing->run(workspace, std::move(deployment), resumed);
+      co_await flight_.executing->run(*workspace, std::move(deployment), resumed);
   std::unique_ptr<DeploymentRunner> ended = std::move(flight_.executing);
   if (reporter_.deployment()) begun.gate_began = reporter_.deployment()->gate_began_at;
   reporter_.deployment_ends();

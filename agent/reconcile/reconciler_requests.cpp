@@ -285,9 +285,13 @@ Task<void> Reconciler::serve_rollback(Request request) {
 
 Task<Result<PlanAnswer>> Reconciler::plan() {
   // A deployment holds the workspace until its end, which would be too long to wait here.
-  if (flight_.executing) co_return busy_with_deployment(deps_.settings.name);
+  if (flight_.executing || flight_.unrecorded) {
+    co_return busy_with_deployment(deps_.settings.name);
+  }
   WorkspaceLock workspace = co_await workspace_.lock();
-  if (flight_.executing) co_return busy_with_deployment(deps_.settings.name);
+  if (flight_.executing || flight_.unrecorded) {
+    co_return busy_with_deployment(deps_.settings.name);
+  }
   if (const std::optional<Error> error = docker_error()) co_return *error;
   Result<RefTip> tip = co_await workspace_.remote().resolve_ref();
   if (!tip) co_return tip.error();

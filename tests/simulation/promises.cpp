@@ -303,7 +303,7 @@ void Life::check_convergence() {
   check_content();
 }
 
-// What works of whGit and the registry ask for runs as it is now. What does not, after the gate
+// What works of what Git and the registry ask for runs as it is now. What does not, after the gate
 // too, has given way to what did, where nobody laid hands on it.
 void Life::check_content() {
   const Store& store = daemon_->stack().store();
