@@ -1,5 +1,5 @@
-// What ends a deployment from outside while its images are pulled, how its end is noted, and what is
-// left if that cannot be recorded.
+// What ends a deployment from outside while its images are pulled, how its end is noted, and what
+// is left if that cannot be recorded.
 #include <gtest/gtest.h>
 
 #include "agent/compose/compose_program.hpp"
