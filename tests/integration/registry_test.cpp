@@ -526,7 +526,7 @@ TEST_F(CredentialHelperTest, ThatFailsIsToldInItsWords) {
   EXPECT_ERROR(ask("basic", "team/app:1"), Errc::denied,
                "docker-credential-missing, which is not installed");
   use_helpers({{address("basic"), "../../bin/sh"}});
-  EXPECT_ERROR(ask("basic", "team/app:1"), Errc::denied, "names no helper");
+  EXPECT_ERROR(ask("basic", "team/app:1"), Errc::denied, "is not a helper's name");
 }
 
 TEST_F(CredentialHelperTest, ThatHangsIsEndedAndHoldsUpNobodyElse) {
