@@ -24,7 +24,8 @@ Task<void> Agent::follow_reload_signal() {
 Task<void> Agent::reload() {
   LoadResult loaded = load_config(options_.config_dir);
   report_findings(loaded);
-  // Whoever moves or mounts the directory does not give up what is kept.
+  // A directory that is missing, as while it is moved or mounted, does not mean that no stack is
+  // wanted.
   if (!loaded.is_complete) {
     problems_.push_back((options_.config_dir / "stacks.d").string() +
                         " is missing or cannot be listed: the configuration stays as it was; "

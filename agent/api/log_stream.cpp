@@ -76,7 +76,7 @@ WallTime end_of_what_was_read(const Backlog& backlog, const Container& container
                                            : std::min(end_of_last_run, until->second);
 }
 
-// What is to be read of a container that was looked at since `looked_at`, if anything.
+// Returns what to read of a container that was last observed at `looked_at`, if anything.
 std::optional<LogRange> range_to_read(const Container& container, SteadyClock::time_point looked_at,
                                       bool is_first, int tail, const Backlog& backlog) {
   if (is_first) return LogRange{tail, {}};

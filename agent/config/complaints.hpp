@@ -1,4 +1,4 @@
-// What is wrong with one text of a configuration file: each function returns it, or "".
+// Checks of single texts in a configuration file. Each returns what is wrong, or "".
 #pragma once
 
 #include <string>

@@ -16,7 +16,7 @@ struct LoadedStack {
 
 void check_daemon(const DaemonSettings& daemon, Document& document);
 void check_stack(const StackSettings& stack, Document& document);
-// What each stack must have for itself.
+// Reports what two stacks may not share.
 void check_stacks(std::vector<LoadedStack>& stacks);
 
 }  // namespace trimtab

@@ -49,7 +49,7 @@ class DeploymentRunner {
   void note_failure(Failure failure);
   Task<DeploymentResult> suspend(std::optional<Failure> failure);
   Task<void> save_or_warn();
-  // What runs could not be noted when the deployment ended.
+  // Records the running set again, which could not be recorded when the deployment ended.
   Task<void> note_again();
 
   DeploymentRun run_;

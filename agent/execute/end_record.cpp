@@ -38,7 +38,7 @@ std::optional<WallTime> probation_until(const EndRecordInput& input) {
 bool is_rejected(const EndRecordInput& input) {
   const bool failed = input.end == DeploymentEnd::rejected ||
                       input.end == DeploymentEnd::rolled_back || input.end == DeploymentEnd::failed;
-  // What became of it could not be written: nothing is known against the content.
+  // If its failure could not be recorded, nothing is known against the content.
   const bool is_told = input.end == DeploymentEnd::rejected || input.deployment->failure;
   return failed && is_told &&
          is_content_at_fault(*input.deployment, *input.release, input.fallback);

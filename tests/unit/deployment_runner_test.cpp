@@ -53,8 +53,28 @@ Task<Result<void>> is_readable(int) {
   co_return Result<void>();
 }
 
+// What a run needs.
+template <class DockerKind>
+struct Running : testing::Test {
+  test::TemporaryFolder folder;
+  asio::io_context loop;
+  WakeEvent changed{loop.get_executor()};
+  StackSettings settings;
+  std::string project = "shop";
+  Workspace workspace{
+      loop.get_executor(),
+      std::make_unique<GitProgram>(GitAccess{}, "main", folder / "repo.git", folder.path()),
+      folder.path(), folder / "live"};
+  RegistryClient registry{RegistryClientOptions{folder / "config.json", folder / "certs", {}, {}}};
+  DockerKind docker;
+  ComposeProgram compose{(folder / "docker.sock").string(), folder / "empty"};
+  Store store = *Store::open(loop.get_executor(), folder / "shop");
+  Silence progress;
+  Deployment deployment;
+};
+
 // A release of two images, which are pulled at the same time.
-struct Pulling : testing::Test {
+struct Pulling : Running<StandingDocker> {
   Pulling() {
     settings.name = "shop";
     settings.directory = folder / "live";
@@ -84,21 +104,6 @@ struct Pulling : testing::Test {
     return test::await(loop, executor->run(*lock, deployment, false));
   }
 
-  test::TemporaryFolder folder;
-  asio::io_context loop;
-  WakeEvent changed{loop.get_executor()};
-  StackSettings settings;
-  std::string project = "shop";
-  Workspace workspace{
-      loop.get_executor(),
-      std::make_unique<GitProgram>(GitAccess{}, "main", folder / "repo.git", folder.path()),
-      folder.path(), folder / "live"};
-  RegistryClient registry{RegistryClientOptions{folder / "config.json", folder / "certs", {}, {}}};
-  StandingDocker docker;
-  ComposeProgram compose{(folder / "docker.sock").string(), folder / "empty"};
-  Store store = *Store::open(loop.get_executor(), folder / "shop");
-  Silence progress;
-  Deployment deployment;
   std::optional<DeploymentRunner> executor;
   bool superseded = false;
   bool paused = false;
@@ -213,7 +218,7 @@ class RestoredDocker final : public test::AbsentDocker {
 };
 
 // Release 2 failed, and release 1 is running again.
-struct RollingBack : testing::Test {
+struct RollingBack : Running<RestoredDocker> {
   RollingBack() {
     settings.name = "shop";
     settings.directory = folder / "live";
@@ -251,22 +256,6 @@ struct RollingBack : testing::Test {
     docker.web.image_id = "sha256:id";
     docker.web.state = ContainerState::running;
   }
-
-  test::TemporaryFolder folder;
-  asio::io_context loop;
-  WakeEvent changed{loop.get_executor()};
-  StackSettings settings;
-  std::string project = "shop";
-  Workspace workspace{
-      loop.get_executor(),
-      std::make_unique<GitProgram>(GitAccess{}, "main", folder / "repo.git", folder.path()),
-      folder.path(), folder / "live"};
-  RegistryClient registry{RegistryClientOptions{folder / "config.json", folder / "certs", {}, {}}};
-  RestoredDocker docker;
-  ComposeProgram compose{(folder / "docker.sock").string(), folder / "empty"};
-  Store store = *Store::open(loop.get_executor(), folder / "shop");
-  Silence progress;
-  Deployment deployment;
 };
 
 TEST_F(RollingBack, EndsOnceWhatRunsIsNoted) {
