@@ -1,4 +1,6 @@
 // What Compose does with containers, volumes and networks, and what the Engine tells of it.
+#include <algorithm>
+
 #include "common/files.hpp"
 #include "tests/conformance/parts.hpp"
 
@@ -194,6 +196,130 @@ TEST_P(ComposeConformance, ACommandInAContainerOfItsOwnLeavesNothing) {
   const auto all = await(parts->docker().all_containers());
   ASSERT_TRUE(all);
   for (const Container& one : *all) EXPECT_NE(one.name, request.container);
+}
+
+// What one container lives through is in order; several are worked on at once.
+Lines container_by_container(Lines lines) {
+  std::stable_sort(lines.begin(), lines.end(),
+                   [](const std::string& one, const std::string& other) {
+                     return one.substr(0, one.find(' ')) < other.substr(0, other.find(' '));
+                   });
+  return lines;
+}
+
+TEST_P(ComposeConformance, OfMoreContainersThanAreWantedOneIsLeft) {
+  ASSERT_EQ(said(pull(1)), "ok") << last_words;
+  const bool is_old = parts->compose().tool().family == ComposeFamily::v1;
+  const auto services = [&](const std::string& value) {
+    return std::map<std::string, Json>{
+        {"web", with_environment(parts->service(1, Does::serves), value)}};
+  };
+  const auto name = [&](int number) {
+    return project + (is_old ? "_web_" : "-web-") + std::to_string(number);
+  };
+  ASSERT_EQ(up(services("1"), {"web"}), "ok") << last_words;
+  EXPECT_EQ(events(2), (Lines{"web.1 create", "web.1 start"}));
+  ASSERT_EQ(up(services("1"), {"web"}, false, 2), "ok") << last_words;
+  EXPECT_EQ(events(2), (Lines{"web.2 create", "web.2 start"}));
+  ASSERT_EQ(containers().size(), 2U);
+  EXPECT_EQ(containers().back().name, name(2));
+  EXPECT_EQ(containers().back().number, 2);
+  // Of two that are as the file says, the one with the higher number goes.
+  ASSERT_EQ(up(services("1"), {"web"}), "ok") << last_words;
+  EXPECT_EQ(events(4), (Lines{"web.2 kill", "web.2 die 0", "web.2 stop", "web.2 destroy"}));
+
+  // Beside one of another file. As long as the sum is right, nothing is done.
+  ASSERT_EQ(up(services("2"), {"web"}, false, 2), "ok") << last_words;
+  EXPECT_EQ(events(2), (Lines{"web.3 create", "web.3 start"}));
+  ASSERT_EQ(up(services("2"), {"web"}, false, 2), "ok") << last_words;
+  // One that was stopped is started, and no other made in its place.
+  ASSERT_EQ(said(await(parts->docker().stop(containers().back().id))), "ok") << last_words;
+  ASSERT_EQ(up(services("2"), {"web"}, false, 2), "ok") << last_words;
+  EXPECT_EQ(events(4), (Lines{"web.3 kill", "web.3 die 0", "web.3 stop", "web.3 start"}));
+
+  // Of an old and a new one, 2.40 leaves the new one. 1.29 leaves the lower number, and 2.26 the
+  // old one; both replace it.
+  ASSERT_EQ(up(services("2"), {"web"}), "ok") << last_words;
+  const Lines replaced = is_old
+                             ? Lines{"web.1 kill",    "web.1 die 0",  "web.1 stop",  "web.1 rename",
+                                     "web.1 destroy", "web.3 kill",   "web.3 die 0", "web.3 stop",
+                                     "web.3 destroy", "web.4 create", "web.4 start"}
+                             : Lines{"web.1 kill",   "web.1 die 0",  "web.1 stop", "web.1 destroy",
+                                     "web.3 kill",   "web.3 die 0",  "web.3 stop", "web.3 destroy",
+                                     "web.4 create", "web.4 rename", "web.4 start"};
+  const bool leaves_new = GetParam() == "2.40";
+  EXPECT_EQ(
+      container_by_container(events(leaves_new ? 4 : 11)),
+      leaves_new ? (Lines{"web.1 kill", "web.1 die 0", "web.1 stop", "web.1 destroy"}) : replaced);
+  ASSERT_EQ(containers().size(), 1U);
+  EXPECT_EQ(containers().back().name, name(leaves_new ? 2 : 1));
+  EXPECT_EQ(containers().back().state, ContainerState::running);
+
+  // The same where the old one has the higher number, which 2.26 then keeps.
+  ASSERT_EQ(up(services("3"), {"web"}, false, 2), "ok") << last_words;
+  events(2);
+  ASSERT_EQ(up(services("2"), {"web"}), "ok") << last_words;
+  EXPECT_EQ(events(leaves_new ? 4 : 11).size(), leaves_new ? 4U : 11U);
+  ASSERT_EQ(containers().size(), 1U);
+  EXPECT_EQ(containers().back().name, name(is_old ? 1 : 2));
+  // Numbers that are free again are not used.
+  ASSERT_EQ(up(services("2"), {"web"}, false, 2), "ok") << last_words;
+  EXPECT_EQ(containers().back().name, name(is_old ? 2 : 3));
+}
+
+// Whoever made them. trimtab counts also some that this Compose does not.
+TEST_P(ComposeConformance, WhichContainersCountAsThoseOfTheService) {
+  ASSERT_EQ(said(pull(1)), "ok") << last_words;
+  const bool is_old = parts->compose().tool().family == ComposeFamily::v1;
+  const std::map<std::string, Json> services{{"web", parts->service(1, Does::serves)}};
+  ASSERT_EQ(up(services, {"web"}), "ok") << last_words;
+  std::map<std::string, bool> counted;  // by name
+  for (const std::string oneoff : {"", "False", "True", "false"}) {
+    for (const bool has_hash : {false, true}) {
+      const int number = 2 + static_cast<int>(counted.size());
+      const std::string name = project + "-beside-" + std::to_string(number);
+      std::map<std::string, std::string> labels;
+      labels["com.docker.compose.project"] = project;
+      labels["com.docker.compose.service"] = "web";
+      labels["com.docker.compose.container-number"] = std::to_string(number);
+      labels["com.docker.compose.version"] = parts->compose().tool().version;
+      if (!oneoff.empty()) labels["com.docker.compose.oneoff"] = oneoff;
+      if (has_hash) labels["com.docker.compose.config-hash"] = "of another file";
+      parts->run_labelled(name, labels);
+      counted[name] =
+          oneoff == "False" ? is_old || has_hash : !is_old && oneoff.empty() && has_hash;
+    }
+  }
+  const auto before = await(parts->docker().all_containers());
+  ASSERT_TRUE(before);
+  std::size_t others = 0;
+  for (const Container& one : *before) {
+    const auto found = counted.find(one.name);
+    if (found == counted.end()) continue;
+    if (found->second) {
+      EXPECT_TRUE(one.is_counted) << one.name;
+    } else {
+      ++others;
+    }
+  }
+  ASSERT_EQ(up(services, {"web"}), "ok") << last_words;
+  const auto after = await(parts->docker().all_containers());
+  ASSERT_TRUE(after);
+  std::size_t left = 0;
+  std::size_t of_service = 0;
+  for (const Container& one : *after) {
+    if (one.project != project) continue;
+    const auto found = counted.find(one.name);
+    if (found == counted.end()) {
+      ++of_service;
+    } else {
+      EXPECT_FALSE(found->second) << one.name;
+      EXPECT_EQ(one.state, ContainerState::running) << one.name;
+      ++left;
+    }
+  }
+  EXPECT_EQ(of_service, 1U);
+  EXPECT_EQ(left, others);
 }
 
 }  // namespace

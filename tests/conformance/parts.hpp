@@ -37,8 +37,11 @@ class Parts {
   virtual std::string digest(int image) = 0;
   // A service of such an image, as a compose file has it.
   virtual Json service(int image, Does does) = 0;
-  // As `docker volume rm` and `docker network create`.
+  // As `docker volume rm`, and first those of the project's containers.
   virtual void remove_volume(const std::string& name) = 0;
+  // As `docker run -d` of image 1, with these labels.
+  virtual void run_labelled(const std::string& name,
+                            const std::map<std::string, std::string>& labels) = 0;
 };
 
 // By the name of a Compose that instantiates the suite.

@@ -75,6 +75,15 @@ class RealParts final : public Parts {
     remove_containers();
     run_docker({"volume", "rm", volume});
   }
+  void run_labelled(const std::string& name,
+                    const std::map<std::string, std::string>& labels) override {
+    std::vector<std::string> arguments{"run", "-d", "--name", name, "-e", "BEHAVIOUR=serve"};
+    for (const auto& [label, value] : labels) {
+      arguments.insert(arguments.end(), {"--label", label + "=" + value});
+    }
+    arguments.push_back(repository() + "@" + digest(1));
+    run_docker(std::move(arguments));
+  }
 
  private:
   std::string run_docker(std::vector<std::string> arguments) {

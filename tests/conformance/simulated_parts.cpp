@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "agent/docker/engine_json.hpp"
 #include "tests/conformance/parts.hpp"
 #include "tests/lib/temporary_folder.hpp"
 #include "tests/simulation/compose.hpp"
@@ -14,10 +15,10 @@ using namespace trimtab::simulation;
 class SimulatedParts final : public Parts {
  public:
   SimulatedParts() : world_(begun(), folder_ / "world") {
-    for (WorldImage& image : serves_) image = world_.publish(name, {});
+    for (WorldImage& image : serves_) image = world_.publish(image_name, {});
     Behaviour behaviour;
     behaviour.starts = false;
-    cannot_start_ = world_.publish(name, behaviour);
+    cannot_start_ = world_.publish(image_name, behaviour);
     world_.images[cannot_start_.digest] = cannot_start_;
   }
 
@@ -55,9 +56,21 @@ class SimulatedParts final : public Parts {
     }
     world_.volumes.erase(volume);
   }
+  void run_labelled(const std::string& name,
+                    const std::map<std::string, std::string>& labels) override {
+    Json listed;
+    listed["Names"] = Json::array({name});
+    listed["Labels"] = labels;
+    listed["Image"] = serves_[0].pinned();
+    listed["ImageID"] = serves_[0].digest;
+    Container container = parse_listed_container(listed);
+    container.restart_policy = "no";
+    const std::string id = world_.create(std::move(container), Behaviour(), "").seen.id;
+    world_.start(id);
+  }
 
  private:
-  static constexpr const char* name = "acme/web:latest";
+  static constexpr const char* image_name = "acme/web:latest";
   static std::uint64_t begun() {
     virtual_clock::begin();
     return 1;

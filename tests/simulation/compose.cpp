@@ -143,73 +143,104 @@ Task<Result<void>> SimulatedCompose::make_volumes(Json model) {
   co_return Result<void>();
 }
 
-// As Compose 2 replaces a container: the new one is made beside the old one and named at the end.
-Task<Result<void>> SimulatedCompose::converge(Json model, std::string service, UpRequest request,
-                                              bool force) {
+// As many as are wanted, which is one, or with what is added so many in all. Of more than that,
+// Compose 2.26 keeps the older ones, and those first that it replaces.
+Task<Result<void>> SimulatedCompose::converge(Json model, std::string service, UpRequest request) {
   const Json& definition = model["services"][service];
+  const std::string hash = definition_of(definition);
   const std::string pinned = json_string(definition, "image");
   const std::string image = id_of_image(world_, pinned);
   if (image.empty()) co_return Error{Errc::failed, "No such image: " + pinned, {}};
-  const std::string hash = definition_of(definition);
-  const WorldContainer* old = nullptr;
-  std::vector<std::string> surplus;  // there is to be one
-  for (const Container& seen : world_.containers()) {
+  std::vector<Container> present;
+  for (Container& seen : world_.containers()) {
     if (seen.project != request.project || seen.service != service) continue;
-    if (!seen.is_counted || seen.oneoff) continue;
-    if (old == nullptr) {
-      old = world_.find(seen.id);
-    } else {
-      surplus.push_back(seen.id);
-    }
+    if (seen.is_counted && !seen.config_hash.empty()) present.push_back(std::move(seen));
   }
-  for (const std::string& id : surplus) {
-    world_.stopped.insert(id);
-    world_.stop(id);
-    world_.remove(id);
+  std::stable_sort(present.begin(), present.end(),
+                   [&](const Container& one, const Container& other) {
+                     return std::pair(one.config_hash == hash, one.created_at) <
+                            std::pair(other.config_hash == hash, other.created_at);
+                   });
+  Container next;
+  next.project = request.project;
+  next.service = service;
+  next.working_dir = request.directory.string();
+  next.config_files = request.file.string();
+  next.config_hash = hash;
+  next.image = pinned;
+  next.image_id = image;
+  next.number = 1;
+  for (const Container& one : present) next.number = std::max(next.number, one.number + 1);
+  const auto wanted = static_cast<std::size_t>(request.add_up_to.value_or(1));
+  for (std::size_t at = wanted; at < present.size(); ++at) {
+    const Result<void> removed = co_await remove(present[at].id);
+    if (!removed) co_return removed;
   }
-  const std::string old_id = old == nullptr ? "" : old->seen.id;
-  if (old != nullptr && !force && old->definition == hash) {
-    co_return start(old_id);
+  if (present.size() > wanted) present.resize(wanted);
+  for (const Container& one : present) {
+    Container again = next;
+    again.number = one.number;
+    const bool is_replaced =
+        !request.add_up_to && (request.force_recreate || one.config_hash != hash);
+    Result<void> done;
+    if (is_replaced) done = co_await make(model, std::move(again), one.id);
+    if (!is_replaced) done = start(one.id);
+    if (!done) co_return done;
   }
-  Container container;
-  container.name = request.project + "-" + service + "-1";
-  const std::string name = container.name;
-  if (!old_id.empty()) container.name = old_id.substr(0, 12) + "_" + name;
+  for (std::size_t count = present.size(); count < wanted; ++count, ++next.number) {
+    const Result<void> made = co_await make(model, next, "");
+    if (!made) co_return made;
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> SimulatedCompose::remove(std::string container) {
+  ++world_.deeds;
+  world_.stopped.insert(container);
+  world_.stop(container);
+  const Result<void> answered = co_await answer();
+  if (!answered) co_return answered;
+  world_.remove(container);
+  co_return Result<void>();
+}
+
+// As Compose 2 replaces a container: the new one is made beside the old one and named at the end.
+Task<Result<void>> SimulatedCompose::make(Json model, Container container,
+                                          std::string in_place_of) {
+  const Json& definition = model["services"][container.service];
+  const std::string name =
+      container.project + "-" + container.service + "-" + std::to_string(container.number);
+  container.name = in_place_of.empty() ? name : in_place_of.substr(0, 12) + "_" + name;
   if (world_.find(container.name) != nullptr) {
     co_return Error{Errc::failed, "Conflict. The container name is already in use", {}};
   }
-  container.project = request.project;
-  container.service = service;
-  container.working_dir = request.directory.string();
-  container.config_files = request.file.string();
   container.compose_version = tool_.version;
-  container.config_hash = hash;
   container.is_marked = true;
   container.is_counted = true;
-  container.image = pinned;
-  container.image_id = image;
   container.restart_policy = json_string(definition, "restart", "no");
   for (const Mount& mount : mounts_of(definition)) {
     if (mount.type == "bind") container.bind_mounts[mount.target] = mount.source;
     if (mount.type != "volume") continue;
     container.volumes[mount.target] = json_string(model["volumes"][mount.source], "name");
   }
-  const Behaviour behaviour = behaviour_of(definition, world_.images.at(image).behaviour);
+  const Behaviour behaviour =
+      behaviour_of(definition, world_.registry.at(container.image_id).behaviour);
   if (behaviour.has_health_check) container.health_check = HealthCheck{5s, 0s, 0s};
   ++world_.deeds;
-  const std::string made = world_.create(container, behaviour, hash).seen.id;
+  const std::string hash = container.config_hash;
+  const std::string made = world_.create(std::move(container), behaviour, hash).seen.id;
   for (const int step : {1, 2, 3}) {
     const Result<void> answered = co_await answer();
     if (!answered) co_return answered;
     if (world_.faults.engine_away) {
       co_return Error{Errc::unavailable, "Cannot connect to the Docker daemon", {}};
     }
-    if (step == 1 && !old_id.empty()) {
-      world_.stopped.insert(old_id);
-      world_.stop(old_id);
+    if (step == 1 && !in_place_of.empty()) {
+      world_.stopped.insert(in_place_of);
+      world_.stop(in_place_of);
     }
-    if (step == 2 && !old_id.empty()) {
-      world_.remove(old_id);
+    if (step == 2 && !in_place_of.empty()) {
+      world_.remove(in_place_of);
       world_.rename(made, name);
     }
   }
@@ -241,8 +272,7 @@ Task<Result<void>> SimulatedCompose::up(UpRequest request) {
   const Result<void> made_volumes = co_await make_volumes(*model);
   if (!made_volumes) co_return made_volumes;
   for (const std::string& service : in_order((*model)["services"], request.services)) {
-    const Result<void> converged =
-        co_await converge(*model, service, request, request.force_recreate);
+    const Result<void> converged = co_await converge(*model, service, request);
     if (!converged) co_return converged;
   }
   co_return Result<void>();

@@ -23,7 +23,9 @@ class SimulatedCompose final : public Compose {
   Task<Result<void>> make_volumes(Json model);
   // An error where the container cannot be started, as of one without its command.
   Result<void> start(const std::string& container);
-  Task<Result<void>> converge(Json model, std::string service, UpRequest request, bool force);
+  Task<Result<void>> converge(Json model, std::string service, UpRequest request);
+  Task<Result<void>> remove(std::string container);
+  Task<Result<void>> make(Json model, Container container, std::string in_place_of);
 
   World& world_;
   ComposeTool tool_;

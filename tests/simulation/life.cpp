@@ -271,6 +271,7 @@ void Life::to_containers(const StoryEvent& event) {
     like_web.service = "web";
     like_web.is_counted = event.detail % 2 == 0;
     like_web.is_marked = like_web.is_counted;
+    if (like_web.is_counted) like_web.config_hash = "of another file";
     like_web.restart_policy = "no";
     const std::string id = world_.create(like_web, Behaviour(), "").seen.id;
     world_.start(id);
