@@ -1,5 +1,7 @@
 #include "agent/host_services.hpp"
 
+#include <fmt/core.h>
+
 #include "agent/config/load.hpp"
 #include "common/log.hpp"
 
@@ -45,7 +47,8 @@ Task<Result<void>> HostServices::may_connect_to_docker() {
   const bool down = state->active == "inactive" || state->active == "failed";
   const bool stopped = state->active == "deactivating" || (down && !state->has_job);
   if (!stopped) co_return Result<void>();
-  co_return Error{Errc::unavailable, "Docker is stopped (docker.service is " + state->active + ")",
+  co_return Error{Errc::unavailable,
+                  fmt::format("Docker is stopped (docker.service is {})", state->active),
                   "`systemctl start docker` starts it"};
 }
 

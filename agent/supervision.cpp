@@ -1,5 +1,7 @@
 #include "agent/supervision.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "agent/api/stack_json.hpp"
@@ -21,7 +23,7 @@ std::string status_line(const ManagedStacks& stacks) {
   }
   std::vector<std::string> words;
   for (const auto& [name, stack] : stacks.unavailable())
-    words.push_back(name + ": failed: " + stack.error.message);
+    words.push_back(fmt::format("{}: failed: {}", name, stack.error.message));
   for (const auto& [name, stack] : stacks.reconcilers())
     words.push_back(stack_line(stack_json(*stack), wall_now()));
   return join(words, "; ");
@@ -32,7 +34,7 @@ std::string find_stalled_part(const ManagedStacks& stacks) {
   const auto silence = time_in_tests("TRIMTAB_LONGEST_SILENCE_MS", stall_timeout);
   for (const auto& [name, stack] : stacks.reconcilers()) {
     const auto part = find_stalled(stack->heartbeats(), SteadyClock::now(), silence);
-    if (!part.empty()) return name + ": " + std::string(part);
+    if (!part.empty()) return fmt::format("{}: {}", name, part);
   }
   return {};
 }

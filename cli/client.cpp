@@ -1,5 +1,7 @@
 #include "cli/client.hpp"
 
+#include <fmt/core.h>
+
 #include <utility>
 
 #include "cli/exit_code.hpp"
@@ -54,22 +56,22 @@ Error problem_error(const http::Response& response) {
   const auto document = parse_json(response.body);
   std::string detail = document ? json_string(*document, "detail") : std::string();
   if (detail.empty() && document) detail = json_string(*document, "title");
-  if (detail.empty()) detail = "trimtabd answers " + std::to_string(response.status);
+  if (detail.empty()) detail = fmt::format("trimtabd answers {}", response.status);
   const std::string hint = document ? json_string(*document, "hint") : std::string();
   return Error{code_of(response.status), std::move(detail), hint};
 }
 
 std::string stack_target(const std::string& stack, const std::string& rest) {
-  return "/v1/stacks/" + http::percent_encode(stack) + rest;
+  return fmt::format("/v1/stacks/{}{}", http::percent_encode(stack), rest);
 }
 
 Error unknown_stack(const std::string& name, const Json& status) {
   std::vector<std::string> names;
   for (const Json& stack : json_array(status, "stacks"))
     names.push_back(json_string(stack, "name"));
-  std::string message = "there is no stack \"" + name + "\"";
+  std::string message = fmt::format("there is no stack \"{}\"", name);
   const auto meant = nearest(name, names);
-  if (meant) message += " (did you mean \"" + *meant + "\"?)";
+  if (meant) message += fmt::format(" (did you mean \"{}\"?)", *meant);
   return Error{Errc::not_found, std::move(message),
                names.empty() ? "no stack is configured: each has a file stacks.d/NAME.yaml"
                              : "there are: " + join(names, ", ")};
@@ -84,7 +86,8 @@ Error Client::unreachable(const Error& error) const {
                  "use sudo, or join its group and log in again: sudo usermod -aG trimtab $USER"};
   }
   if (error.code == Errc::unavailable || error.code == Errc::timed_out) {
-    return Error{error.code, "trimtabd does not answer at " + socket_ + ": " + error.message,
+    return Error{error.code,
+                 fmt::format("trimtabd does not answer at {}: {}", socket_, error.message),
                  "is it running? (systemctl status trimtabd)"};
   }
   return error.context("trimtabd at " + socket_);

@@ -1,5 +1,6 @@
 #include "cli/commands.hpp"
 
+#include <fmt/core.h>
 #include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
@@ -50,7 +51,7 @@ int check(const Options& options, Terminal& terminal) {
   for (const Finding& finding : loaded.findings) terminal.print({one_line(to_string(finding))});
   if (!loaded.ok()) return exit_usage;
   const std::size_t count = loaded.stacks.size();
-  terminal.print({"ok: " + std::to_string(count) + (count == 1 ? " stack" : " stacks")});
+  terminal.print({fmt::format("ok: {}{}", count, count == 1 ? " stack" : " stacks")});
   return exit_done;
 }
 
@@ -217,7 +218,7 @@ Task<int> RemoteCommand::history() {
 
 Task<int> RemoteCommand::show() {
   const std::string target =
-      stack_target(options_.stack, "/releases/" + std::to_string(options_.release));
+      stack_target(options_.stack, fmt::format("/releases/{}", options_.release));
   const auto answer = co_await client_.get(target);
   if (!answer) co_return co_await fail(answer.error());
   if (options_.json) co_return print_json(*answer);
@@ -226,7 +227,7 @@ Task<int> RemoteCommand::show() {
 }
 
 Task<int> RemoteCommand::logs() {
-  std::string target = stack_target(options_.stack, "/logs?tail=" + std::to_string(options_.tail));
+  std::string target = stack_target(options_.stack, fmt::format("/logs?tail={}", options_.tail));
   if (options_.follow) target += "&follow=true";
   for (const std::string& service : options_.services) {
     target += "&service=" + http::percent_encode(service);
@@ -283,8 +284,8 @@ Task<int> RemoteCommand::deploy_or_rollback() {
     std::string request = json_string(*answer, "request");
     co_return co_await wait_for(std::move(request));
   }
-  terminal_.print({options_.stack + ": " + name + " requested; `trimtab status " + options_.stack +
-                   " --watch` shows the progress"});
+  terminal_.print({fmt::format("{}: {} requested; `trimtab status {} --watch` shows the progress",
+                               options_.stack, name, options_.stack)});
   co_return exit_done;
 }
 
@@ -299,8 +300,8 @@ Task<int> RemoteCommand::wait_for(std::string request) {
                                               std::move(request), interrupted_);
   signals.cancel();
   if (interrupted_) {
-    terminal_.print(
-        {"The deployment continues; `trimtab status " + options_.stack + "` shows its result."});
+    terminal_.print({fmt::format("The deployment continues; `trimtab status {}` shows its result.",
+                                 options_.stack)});
     co_return 128 + SIGINT;
   }
   if (!ending) co_return co_await fail(ending.error());
@@ -318,8 +319,8 @@ Task<int> RemoteCommand::pause_or_resume() {
   const std::string target = stack_target(options_.stack, pause ? "/pause" : "/resume");
   const auto answer = co_await client_.post(target, body);
   if (!answer) co_return co_await fail(answer.error());
-  terminal_.print({pause ? options_.stack + ": paused; nothing changes until `trimtab resume " +
-                               options_.stack + "`"
+  terminal_.print({pause ? fmt::format("{}: paused; nothing changes until `trimtab resume {}`",
+                                       options_.stack, options_.stack)
                          : options_.stack + ": resumed"});
   co_return exit_done;
 }

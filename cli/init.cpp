@@ -2,6 +2,7 @@
 // they build up.
 #include "cli/init.hpp"
 
+#include <fmt/core.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -128,7 +129,7 @@ std::string some_of(const std::vector<std::string>& names) {
   constexpr std::size_t most = 8;
   if (names.size() <= most) return join(names, ", ");
   const std::vector<std::string> first(names.begin(), names.begin() + most);
-  return join(first, ", ") + " and " + std::to_string(names.size() - most) + " more";
+  return fmt::format("{} and {} more", join(first, ", "), names.size() - most);
 }
 
 // Returns the repository's name on its forge: "acme/shop".
@@ -156,17 +157,18 @@ Lines where_to_paste(const Remote& remote) {
   };
   if (is_of("github.com")) {
     return {"GitHub: Settings > Deploy keys > Add deploy key, without write access:",
-            "https://github.com/" + path + "/settings/keys/new"};
+            fmt::format("https://github.com/{}/settings/keys/new", path)};
   }
   if (is_of("gitlab.com")) {
     return {"GitLab: Settings > Repository > Deploy keys > Add new key, without write permissions:",
-            "https://gitlab.com/" + path + "/-/settings/repository"};
+            fmt::format("https://gitlab.com/{}/-/settings/repository", path)};
   }
   if (is_of("bitbucket.org")) {
     return {"Bitbucket: Repository settings > Access keys > Add key:",
-            "https://bitbucket.org/" + path + "/admin/access-keys/"};
+            fmt::format("https://bitbucket.org/{}/admin/access-keys/", path)};
   }
-  return {"Add it on " + host + " as a deploy key of the repository, for reading only (where a",
+  return {fmt::format("Add it on {} as a deploy key of the repository, for reading only (where a",
+                      host),
           "plain sshd serves it: a line of its user's ~/.ssh/authorized_keys)."};
 }
 
@@ -314,12 +316,12 @@ Result<void> Init::pin_host_key(const fs::path& known_hosts) {
           });
       if (!as_expected) {
         return Error{Errc::untrusted,
-                     known_hosts.string() + " pins another SSH host key of " + host + ": " +
-                         pinned.front().fingerprint,
+                     fmt::format("{} pins another SSH host key of {}: {}", known_hosts.string(),
+                                 host, pinned.front().fingerprint),
                      "if the host has a new one, remove its line there and run this again"};
       }
-      say("Host key of " + host + " is pinned in " + known_hosts.string() + ": " +
-          pinned.front().fingerprint);
+      say(fmt::format("Host key of {} is pinned in {}: {}", host, known_hosts.string(),
+                      pinned.front().fingerprint));
       return {};
     }
   }
@@ -332,24 +334,23 @@ Result<void> Init::pin_host_key(const fs::path& known_hosts) {
   const auto keys = parse_host_keys(scanned->out);
   if (keys.empty()) {
     const std::string words = last_lines(scanned->error_tail(), 1);
-    return Error{Errc::unavailable,
-                 host + " presents no SSH host key" + (words.empty() ? "" : ": " + words),
-                 "check the url's host and port, and that this server can connect to them"};
+    return Error{
+        Errc::unavailable,
+        fmt::format("{} presents no SSH host key{}", host, words.empty() ? "" : ": " + words),
+        "check the url's host and port, and that this server can connect to them"};
   }
   const auto judged = verify_host_keys(address.host, keys, expected);
   if (!judged) return judged.error();
   const HostKey& key = judged->key;
   const std::string shown = key.fingerprint + " (" + key.type + ")";
   if (judged->trust == Trust::unknown) {
-    const std::string what = "the SSH host key of " + host + " is unknown: " + shown;
-    const std::string hint =
-        "compare it with the key that its operator publishes (on the host itself: "
-        "`ssh-keygen -lf /etc/ssh/ssh_host_" +
-        key.type +
-        "_key.pub`), "
-        "then pass it as --host-fingerprint";
+    const std::string what = fmt::format("the SSH host key of {} is unknown: {}", host, shown);
+    const std::string hint = fmt::format(
+        "compare it with the key that its operator publishes (on the host itself: `ssh-keygen -lf "
+        "/etc/ssh/ssh_host_{}_key.pub`), then pass it as --host-fingerprint",
+        key.type);
     if (!questions_.interactive()) return Error{Errc::untrusted, what, hint};
-    say("Host key of " + host + ": " + shown);
+    say(fmt::format("Host key of {}: {}", host, shown));
     const auto same = questions_.confirm("Is this the one that its operator publishes?");
     if (!same) return same.error();
     if (!*same) return Error{Errc::untrusted, what + ", and was not confirmed", hint};
@@ -362,31 +363,32 @@ Result<void> Init::pin_host_key(const fs::path& known_hosts) {
   if (!written) return written.error();
   say(judged->trust == Trust::unknown
           ? "Pinned in " + known_hosts.string()
-          : "Host key of " + host + ": " + shown +
-                (judged->trust == Trust::published ? ", as published" : "") + "; pinned in " +
-                known_hosts.string());
+          : fmt::format("Host key of {}: {}{}; pinned in {}", host, shown,
+                        judged->trust == Trust::published ? ", as published" : "",
+                        known_hosts.string()));
   return {};
 }
 
 Result<void> Init::make_key(const fs::path& key) {
   if (auto made = make_private_directory(key.parent_path()); !made) return made.error();
   // Created under another name first, so that an interruption leaves no partial key.
-  const fs::path aside = key.parent_path() / ("." + key.filename().string() + ".new");
+  const fs::path aside = key.parent_path() / (fmt::format(".{}.new", key.filename().string()));
   const fs::path aside_public = aside.string() + ".pub";
   std::error_code ec;
   fs::remove(aside, ec);
   fs::remove(aside_public, ec);
   char host[256] = "";
   if (::gethostname(host, sizeof host - 1) != 0) host[0] = '\0';
-  const std::string comment = "trimtab " + stack_.name + "@" + host;
+  const std::string comment = fmt::format("trimtab {}@{}", stack_.name, host);
   const auto made = perform(trimtab::run(command_of(
       {"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", aside.string()},
       std::chrono::seconds(60))));
   if (!made) return made.error();
   if (!made->ok()) {
-    return Error{Errc::failed,
-                 "ssh-keygen could not create " + key.string() + ": " + made->error_tail(),
-                 {}};
+    return Error{
+        Errc::failed,
+        fmt::format("ssh-keygen could not create {}: {}", key.string(), made->error_tail()),
+        {}};
   }
   fs::rename(aside_public, key.string() + ".pub", ec);
   if (!ec) fs::rename(aside, key, ec);
@@ -407,7 +409,8 @@ Result<void> Init::prepare_key() {
   if (!read->ok()) {
     return Error{
         Errc::invalid,
-        key.string() + " cannot be used as a deploy key: " + last_lines(read->error_tail(), 1),
+        fmt::format("{} cannot be used as a deploy key: {}", key.string(),
+                    last_lines(read->error_tail(), 1)),
         "it must be a private SSH key without a passphrase, mode 0600; move it away to have "
         "a new one created"};
   }
@@ -491,8 +494,8 @@ std::string Init::ref_complaint(const std::string& text) const {
   if (wanted->is_tag) return "the repository has no tag that matches " + text;
   const auto branches = refs_.branches();
   const auto near = nearest(wanted->name, branches);
-  return "the repository has no branch " + text + "; it has " + some_of(branches) +
-         (near ? " (did you mean " + *near + "?)" : "");
+  return fmt::format("the repository has no branch {}; it has {}{}", text, some_of(branches),
+                     near ? fmt::format(" (did you mean {}?)", *near) : "");
 }
 
 Result<void> Init::choose_ref() {
@@ -519,7 +522,8 @@ std::string Init::compose_complaint(const std::string& text) const {
   for (const std::string& path : chosen) {
     if (std::find(files_.paths.begin(), files_.paths.end(), path) != files_.paths.end()) continue;
     const auto near = nearest(path, compose_files_of(files_.paths));
-    return stack_.git.ref + " has no file " + path + (near ? " (did you mean " + *near + "?)" : "");
+    return fmt::format("{} has no file {}{}", stack_.git.ref, path,
+                       near ? fmt::format(" (did you mean {}?)", *near) : "");
   }
   return chosen.empty() ? "choose at least one file" : "";
 }
@@ -527,7 +531,8 @@ std::string Init::compose_complaint(const std::string& text) const {
 Result<void> Init::choose_compose() {
   const auto found = compose_files_of(files_.paths);
   if (found.empty() && options_.compose.empty()) {
-    return Error{Errc::invalid, stack_.git.ref + " of " + stack_.git.url + " has no compose file",
+    return Error{Errc::invalid,
+                 fmt::format("{} of {} has no compose file", stack_.git.ref, stack_.git.url),
                  "push one, for example compose.yaml, or choose it with --compose"};
   }
   if (found.size() > 1 && options_.compose.empty()) say("Compose files found: " + some_of(found));
@@ -549,7 +554,8 @@ Result<void> Init::choose_directory() {
     const LoadResult others = load_config(config_dir_);
     const fs::path directory = fs::path(text).lexically_normal();
     for (const StackSettings& other : others.stacks) {
-      if (other.directory == directory) return text + " is used by the stack " + other.name;
+      if (other.directory == directory)
+        return fmt::format("{} is used by the stack {}", text, other.name);
     }
     return {};
   };
@@ -595,8 +601,8 @@ std::string Init::env_advice() const {
   const fs::path env_file = stack_.directory / default_env_file;
   if (example == files_.texts.end() || is_there(env_file)) return {};
   const auto keys = env_keys(example->second);
-  return "Write " + env_file.string() + " (chmod 600) after " + example_env_file +
-         (keys.empty() ? std::string() : ", with " + some_of(keys));
+  return fmt::format("Write {} (chmod 600) after {}{}", env_file.string(), example_env_file,
+                     keys.empty() ? std::string() : ", with " + some_of(keys));
 }
 
 std::string Init::start_advice() const {
@@ -612,9 +618,10 @@ std::string Init::start_advice() const {
 void Init::advise() {
   Lines lines = {"", "Next:"};
   int number = 0;
-  for (const std::string& step : {docker_advice(), env_advice(), start_advice(),
-                                  "Watch it start: trimtab status " + stack_.name + " --watch"}) {
-    if (!step.empty()) lines.push_back("  " + std::to_string(++number) + ". " + one_line(step));
+  for (const std::string& step :
+       {docker_advice(), env_advice(), start_advice(),
+        fmt::format("Watch it start: trimtab status {} --watch", stack_.name)}) {
+    if (!step.empty()) lines.push_back(fmt::format("  {}. {}", ++number, one_line(step)));
   }
   terminal_.print(lines);
 }

@@ -1,5 +1,7 @@
 #include "cli/init_host_key.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -118,8 +120,8 @@ Result<VerifiedKey> verify_host_keys(const std::string& host, const std::vector<
       if (key.fingerprint == fingerprint) return VerifiedKey{key, Trust::given};
     }
     return Error{Errc::untrusted,
-                 "the SSH host keys of " + host + " are not " + fingerprint + ": it presented " +
-                     names_of(keys),
+                 fmt::format("the SSH host keys of {} are not {}: it presented {}", host,
+                             fingerprint, names_of(keys)),
                  "do not continue unless its operator confirms one of these; nothing was pinned"};
   }
   const PublishedKeys* const published = find_published(host);
@@ -131,9 +133,11 @@ Result<VerifiedKey> verify_host_keys(const std::string& host, const std::vector<
     }
   }
   return Error{Errc::untrusted,
-               host + " presented an SSH host key that it has not published: " + names_of(keys),
-               "the connection may be intercepted; if " + std::string(published->where) +
-                   " lists it now, pass that fingerprint as --host-fingerprint"};
+               fmt::format("{} presented an SSH host key that it has not published: {}", host,
+                           names_of(keys)),
+               fmt::format("the connection may be intercepted; if {} lists it now, pass that "
+                           "fingerprint as --host-fingerprint",
+                           published->where)};
 }
 
 }  // namespace trimtab::cli

@@ -1,5 +1,6 @@
 #include "cli/init_questions.hpp"
 
+#include <fmt/core.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -37,7 +38,7 @@ Result<std::string> Questions::ask(const Question& question) const {
     Error error{Errc::invalid, question.option + " is missing, and there is no terminal to ask on",
                 "use " + question.option};
     if (!question.proposal.empty())
-      error.hint += ", or --yes to accept \"" + question.proposal + "\"";
+      error.hint += fmt::format(", or --yes to accept \"{}\"", question.proposal);
     return error;
   }
   const std::string prompt =

@@ -1,5 +1,7 @@
 #include "cli/init_remote.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "agent/git/git_child.hpp"
@@ -78,7 +80,7 @@ Task<Result<CommitFiles>> read_commit(GitAccess access, Remote remote, RefTip ti
   std::vector<std::string> arguments = {"fetch",     "-q",
                                         "--depth=1", "--no-tags",
                                         max_file,    "--no-recurse-submodules",
-                                        "origin",    "+" + tip.name + ":refs/trimtab/tip"};
+                                        "origin",    fmt::format("+{}:refs/trimtab/tip", tip.name)};
   auto fetch = remote_call(access, remote, directory, std::move(arguments));
   if (!fetch) co_return fetch.error();
   fetch->environment["GIT_DIR"] = repository.string();

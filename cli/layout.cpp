@@ -1,5 +1,6 @@
 #include "cli/layout.hpp"
 
+#include <fmt/core.h>
 #include <wchar.h>
 
 #include <algorithm>
@@ -109,7 +110,7 @@ std::string cut_start(std::string_view text, std::size_t width) {
     used += character->width;
     begin -= character->bytes.size();
   }
-  return "…" + std::string(text.substr(begin));
+  return fmt::format("…{}", text.substr(begin));
 }
 
 Lines wrap(std::string_view text, std::size_t width) {

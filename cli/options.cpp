@@ -1,5 +1,7 @@
 #include "cli/options.hpp"
 
+#include <fmt/core.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
@@ -77,7 +79,7 @@ int complain_about_command(const CLI::App& app, const CLI::RequiredError& error)
   }
   const auto meant = nearest(unknown.front(), names);
   std::cerr << "trimtab: unknown command \"" << printable(unknown.front()) << '"'
-            << (meant ? " (did you mean \"" + *meant + "\"?)" : std::string())
+            << (meant ? fmt::format(" (did you mean \"{}\"?)", *meant) : std::string())
             << "; `trimtab --help` lists all\n";
   return exit_usage;
 }
@@ -88,7 +90,7 @@ std::variant<Options, int> parse_options(int argc, const char* const* argv) {
   Options options;
   CLI::App app("Keeps Docker Compose stacks in step with Git: queries and controls trimtabd.",
                "trimtab");
-  app.set_version_flag("--version", std::string("trimtab ") + TRIMTAB_VERSION);
+  app.set_version_flag("--version", fmt::format("{}", "trimtab "));
   app.add_option("--socket", options.socket, "The daemon's socket")
       ->envname("TRIMTAB_SOCKET")
       ->capture_default_str();

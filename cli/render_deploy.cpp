@@ -1,3 +1,5 @@
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "cli/render.hpp"
@@ -54,17 +56,18 @@ Told told(const Json& release, const Json& entry, const std::string& next,
   // The daemon was restarted during this phase and repeated it.
   if (next == phase) return {};
   if (next == "rolling_back") {
-    return {"failed", "while " + present_words(phase) + ", after " + took, Colour::red};
+    return {"failed", fmt::format("while {}, after {}", present_words(phase), took), Colour::red};
   }
   if (phase == "pulling") {
-    return {"pulled",
-            pulled_bytes > 0 ? size_words(pulled_bytes) + " in " + took : "all images are here"};
+    return {"pulled", pulled_bytes > 0 ? fmt::format("{} in {}", size_words(pulled_bytes), took)
+                                       : "all images are here"};
   }
   if (phase == "switching") {
     return {"switched", "to " + short_commit(json_string(release, "commit"))};
   }
   if (phase == "before") return {"hooks", "done in " + took};
-  if (phase == "starting") return {"started", touched_services(release) + " in " + took};
+  if (phase == "starting")
+    return {"started", fmt::format("{} in {}", touched_services(release), took)};
   if (phase == "gating" && next == "committing") return {"healthy", "after " + took, Colour::green};
   return {};
 }
@@ -73,9 +76,9 @@ Told told(const Json& release, const Json& entry, const std::string& next,
 
 std::string deploy_heading(const std::string& stack, const Json& release) {
   const std::string subject = words(release, "subject");
-  return stack + ": release " + std::to_string(json_int(release, "number")) + " (" +
-         short_commit(json_string(release, "commit")) +
-         (subject.empty() ? "" : " \"" + subject + "\"") + ")";
+  return fmt::format("{}: release {} ({}{})", stack, json_int(release, "number"),
+                     short_commit(json_string(release, "commit")),
+                     subject.empty() ? "" : " \"" + subject + "\"");
 }
 
 Lines ended_phases(const Json& release, std::int64_t pulled_bytes, const Screen& screen,
@@ -96,7 +99,7 @@ Lines live_phase(const Json& deployment, std::size_t label_width, const Screen& 
   const std::string phase = words(deployment, "phase");
   std::string text = phase == "gating_rollback"
                          ? "what was put back"
-                         : "release " + std::to_string(json_int(deployment, "release"));
+                         : fmt::format("release {}", json_int(deployment, "release"));
   const std::string since = age(deployment, "phase_started_at", screen);
   if (since.ends_with(" ago")) text += ", for " + since.substr(0, since.size() - 4);
 
@@ -105,8 +108,8 @@ Lines live_phase(const Json& deployment, std::size_t label_width, const Screen& 
   if (phase == "pulling" && total > 0) {
     constexpr std::size_t bar = 20;
     const std::int64_t current = json_int(pull, "current");
-    text =
-        progress_bar(current, total, bar) + " " + size_words(current) + " of " + size_words(total);
+    text = fmt::format("{} {} of {}", progress_bar(current, total, bar), size_words(current),
+                       size_words(total));
     if (current == total) text += ", unpacking";
     const std::string image = words(pull, "image");
     if (!image.empty()) text += "  " + image;
@@ -136,13 +139,13 @@ Lines deploy_outcome(const std::string& stack, const Json& request, const Json& 
   const std::string outcome = words(request, "outcome");
   const std::string message = words(request, "message");
   const std::int64_t number = json_int(request, "release");
-  const std::string name = "release " + std::to_string(number);
+  const std::string name = fmt::format("release {}", number);
   if (outcome == "done") {
     const std::string fallback = number == 0 ? "done" : name + " runs";
     return {stack + ": " + (message.empty() ? fallback : message)};
   }
   if (outcome == "nothing_to_do") {
-    return {stack + ": nothing to do" + (message.empty() ? "" : ": " + message)};
+    return {fmt::format("{}: nothing to do{}", stack, message.empty() ? "" : ": " + message)};
   }
 
   const Json& failure = json_object(release, "failure");
@@ -155,8 +158,7 @@ Lines deploy_outcome(const std::string& stack, const Json& request, const Json& 
   append(lines, render_failure(failure, 4, screen));
   if (number == 0) return lines;
   const bool content = words(failure, "cause") == "release" || outcome == "rejected";
-  const std::string all =
-      "`trimtab show " + stack + " " + std::to_string(number) + "` shows all of it";
+  const std::string all = fmt::format("`trimtab show {} {}` shows all of it", stack, number);
   append(lines,
          wrap((content ? "R" + name.substr(1) + " is not retried until something in it changes; "
                        : "") +

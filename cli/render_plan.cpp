@@ -1,5 +1,7 @@
 #include "cli/render.hpp"
 
+#include <fmt/core.h>
+
 namespace trimtab::cli {
 
 namespace {
@@ -33,8 +35,8 @@ std::string pull_words(const Json& pull) {
   std::string out = "pulls " + join(images, ", ");
   const std::string bytes = size("bytes");
   const std::string free = size("free_bytes");
-  if (!bytes.empty()) out += ": " + bytes + " of " + size("total_bytes");
-  if (!free.empty()) out += ", " + free + " are free";
+  if (!bytes.empty()) out += fmt::format(": {} of {}", bytes, size("total_bytes"));
+  if (!free.empty()) out += fmt::format(", {} are free", free);
   return out;
 }
 
@@ -51,10 +53,11 @@ Lines render_plan(const Json& plan, const Screen& screen) {
 
   Lines lines;
   if (verdict == "nothing to do") {
-    lines.push_back(stack + ": nothing to do" +
-                    (from == 0 ? "" : ", release " + std::to_string(from) + " runs " + target));
+    lines.push_back(
+        fmt::format("{}: nothing to do{}", stack,
+                    from == 0 ? "" : fmt::format(", release {} runs {}", from, target)));
   } else {
-    const std::string origin = from == 0 ? "first release" : "release " + std::to_string(from);
+    const std::string origin = from == 0 ? "first release" : fmt::format("release {}", from);
     lines.push_back(stack + ": " + origin + " → " + target +
                     (verdict == "would deploy" ? "" : ": " + verdict));
   }
@@ -77,7 +80,7 @@ Lines render_plan(const Json& plan, const Screen& screen) {
   }
   append(lines, table(screen, 2, 3, rows));
   if (!unchanged.empty() && verdict != "nothing to do") {
-    lines.push_back("  " + join(unchanged, ", ") + ": unchanged");
+    lines.push_back(fmt::format("  {}: unchanged", join(unchanged, ", ")));
   }
   if (verdict == "would deploy" || verdict == "waiting") {
     for (const std::string& line :

@@ -1,3 +1,5 @@
+#include <fmt/core.h>
+
 #include "cli/render.hpp"
 #include "common/text.hpp"
 
@@ -117,10 +119,10 @@ Lines render_release(const std::string& stack, const Json& release, const Screen
   if (!hooks.empty()) lines.push_back("  " + paint(screen, Colour::dim, "hooks"));
   for (const Json& hook : hooks) {
     const std::string problem = words(hook, "problem");
-    lines.push_back("    " + words(hook, "name") + ", " + words(hook, "phase") + ": " +
-                    (problem.empty() ? paint(screen, Colour::green, "done")
-                                     : paint(screen, Colour::red, problem)) +
-                    " in " + human_duration(duration_of(hook, "seconds")));
+    lines.push_back(fmt::format("    {}, {}: {} in {}", words(hook, "name"), words(hook, "phase"),
+                                problem.empty() ? paint(screen, Colour::green, "done")
+                                                : paint(screen, Colour::red, problem),
+                                human_duration(duration_of(hook, "seconds"))));
     for (const std::string& line : word_list(hook, "output")) {
       lines.push_back("      " + paint(screen, Colour::dim, "|") + " " + line);
     }

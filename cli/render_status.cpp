@@ -1,3 +1,5 @@
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "cli/render.hpp"
@@ -17,7 +19,7 @@ std::string release_words(const Json& stack, const Screen& screen) {
   const std::int64_t number = json_int(stack, "release");
   if (number == 0) return "no release yet";
   std::string out =
-      "release " + std::to_string(number) + " · " + short_commit(json_string(stack, "commit"));
+      fmt::format("release {} · {}", number, short_commit(json_string(stack, "commit")));
   const std::string ref = words(stack, "ref");
   if (!ref.empty()) out += " (" + ref + ")";
   const std::string subject = words(stack, "subject");
@@ -40,7 +42,7 @@ Cell condition(const Json& container) {
   }
   if (state == "exited") {
     if (code == 0 && json_bool(container, "one_shot")) return {"done", Colour::green};
-    return {"exited with " + std::to_string(code), Colour::red};
+    return {fmt::format("exited with {}", code), Colour::red};
   }
   if (state == "paused" || state == "created") return {state, Colour::yellow};
   return {state, Colour::red};
@@ -75,10 +77,10 @@ Lines git_lines(const Json& stack, std::size_t width, const Screen& screen) {
                     Colour::red);
   }
   if (when == "never") return labelled(screen, width, "git", "not checked yet");
-  std::string out = "checked " + when + interval(git);
+  std::string out = fmt::format("checked {}{}", when, interval(git));
   const std::string commit = json_string(git, "commit");
   if (!commit.empty() && commit != json_string(stack, "commit")) {
-    out += "; " + words(git, "ref") + " is at " + short_commit(commit);
+    out += fmt::format("; {} is at {}", words(git, "ref"), short_commit(commit));
   }
   // Shown if the daemon could resolve refs itself, which is cheaper, but has to use the git
   // program.
@@ -134,7 +136,8 @@ Lines certificate_lines(const Json& stack, std::size_t width, const Screen& scre
     const double left = std::chrono::duration<double>(*expires - screen.now).count();
     const std::string when =
         left < 0
-            ? "expired " + human_duration(std::chrono::seconds(static_cast<int>(-left))) + " ago"
+            ? fmt::format("expired {} ago",
+                          human_duration(std::chrono::seconds(static_cast<int>(-left))))
             : "expires in " + human_duration(std::chrono::seconds(static_cast<std::int64_t>(left)));
     const bool self_signed = json_bool(one, "self_signed");
     append(lines, labelled(screen, width, "certs",
@@ -165,8 +168,7 @@ bool is_old(const Json& stack, const Screen& screen) {
 }
 
 std::string health_count(const Json& stack) {
-  return "healthy " + std::to_string(json_int(stack, "healthy")) + "/" +
-         std::to_string(json_int(stack, "services"));
+  return fmt::format("healthy {}/{}", json_int(stack, "healthy"), json_int(stack, "services"));
 }
 
 }  // namespace
@@ -242,8 +244,8 @@ Lines render_status(const Json& status, const Screen& screen) {
     const std::int64_t number = json_int(stack, "release");
     std::string release = "no release yet";
     if (number != 0) {
-      release = "release " + std::to_string(number) + " · " +
-                short_commit(json_string(stack, "commit")) + " (" + words(stack, "ref") + ")";
+      release = fmt::format("release {} · {} ({})", number,
+                            short_commit(json_string(stack, "commit")), words(stack, "ref"));
     }
     rows.push_back({{words(stack, "name"), Colour::bold},
                     {state, state_colour(state)},
@@ -266,8 +268,8 @@ std::string summary_line(const Json& stack) {
   std::string out = words(stack, "name") + ": " + words(stack, "state");
   const std::int64_t number = json_int(stack, "release");
   if (number != 0) {
-    out += ", release " + std::to_string(number) + " (" +
-           short_commit(json_string(stack, "commit")) + " " + words(stack, "ref") + ")";
+    out += fmt::format(", release {} ({} {})", number, short_commit(json_string(stack, "commit")),
+                       words(stack, "ref"));
   }
   out += ", " + health_count(stack);
   const std::string reason = words(stack, "reason");

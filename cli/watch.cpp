@@ -1,5 +1,7 @@
 #include "cli/watch.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -116,7 +118,7 @@ class StatusLines {
  private:
   void print(const std::string& name, const std::string& line) {
     if (std::exchange(last_[name], line) == line || line.empty()) return;
-    terminal_.print({format_time(wall_now()).substr(0, seconds_end) + "Z " + line});
+    terminal_.print({fmt::format("{}Z {}", format_time(wall_now()).substr(0, seconds_end), line)});
   }
 
   static constexpr std::size_t seconds_end = std::string_view("2026-11-23T00:07:23").size();
@@ -226,7 +228,7 @@ Json RequestWatch::request_of(const Json& stack, const std::optional<Json>& fini
 }
 
 Task<Result<void>> RequestWatch::read_release() {
-  const std::string target = stack_target(stack_, "/releases/" + std::to_string(number_));
+  const std::string target = stack_target(stack_, fmt::format("/releases/{}", number_));
   auto release = co_await client_.get(target);
   if (!release) co_return release.error();
   release_ = std::move(*release);
@@ -268,8 +270,8 @@ void RequestWatch::show(const Json& stack, const Json& request) {
   const std::string say = ended ? std::string()
                           : deployment.empty()
                               ? now.front()
-                              : "  " + spaced(words(deployment, "phase")) + ": release " +
-                                    std::to_string(json_int(deployment, "release"));
+                              : fmt::format("  {}: release {}", spaced(words(deployment, "phase")),
+                                            json_int(deployment, "release"));
   if (say != said_ && !say.empty()) terminal_.print({say});
   said_ = say;
 }

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <unistd.h>
 
 #include <array>
@@ -42,14 +43,14 @@ Error failure_at(int parent, const char* name, std::string_view what, const fs::
                        S_ISLNK(info.st_mode);
   if (!is_link) return os_error(what, path, error_number);
   return Error{Errc::conflict,
-               "cannot " + std::string(what) + " " + path.string() + ": " + name +
-                   " is a symbolic link, which is not followed",
+               fmt::format("cannot {} {}: {} is a symbolic link, which is not followed", what,
+                           path.string(), name),
                "replace it by its target"};
 }
 
 Error not_a_regular_file(std::string_view what, const fs::path& path) {
   return Error{Errc::conflict,
-               "cannot " + std::string(what) + " " + path.string() + ": it is not a regular file",
+               fmt::format("cannot {} {}: it is not a regular file", what, path.string()),
                {}};
 }
 
@@ -129,9 +130,8 @@ Result<UniqueFd> open_top(const fs::path& path, bool make_missing) {
     if (length < 0) return os_error(what, path, errno);
     if (!is_trusted(info) || ++links > max_links) {
       return Error{Errc::conflict,
-                   std::string("cannot ") + what + " " + path.string() + ": " + part +
-                       " is a symbolic link of user " + std::to_string(info.st_uid) +
-                       ", which is not followed",
+                   fmt::format("{}{} {}: {} is a symbolic link of user {}, which is not followed",
+                               "cannot ", what, path.string(), part, info.st_uid),
                    "use the directory that it points to"};
     }
     const fs::path leads_to(std::string(target.data(), static_cast<std::size_t>(length)));
@@ -175,7 +175,8 @@ void ConfinedDirectory::give(int fd) const {
 Result<UniqueFd> ConfinedDirectory::directory(const fs::path& relative, bool make_missing) const {
   const char* const what = make_missing ? "create the directory" : "open the directory";
   if (!relative.empty() && !is_plain(relative)) {
-    return Error{Errc::invalid, relative.string() + " leads out of " + path_.string(), {}};
+    return Error{
+        Errc::invalid, fmt::format("{} leads out of {}", relative.string(), path_.string()), {}};
   }
   UniqueFd at = open_directory_at(top_.get(), ".");
   if (!at.valid()) return os_error(what, path_, errno);
@@ -216,9 +217,10 @@ Result<UniqueFd> ConfinedDirectory::open_file(const fs::path& relative, int flag
   if (!S_ISREG(info.st_mode)) return not_a_regular_file(what, path_ / relative);
   // Another hard link may be in a directory where the owner of this one could not write.
   if ((flags & O_ACCMODE) != O_RDONLY && info.st_nlink > 1) {
-    return Error{Errc::conflict,
-                 "cannot write " + (path_ / relative).string() + ": it has several hard links",
-                 "replace it by a copy of itself: cp FILE NEW && mv NEW FILE"};
+    return Error{
+        Errc::conflict,
+        fmt::format("cannot write {}: it has several hard links", (path_ / relative).string()),
+        "replace it by a copy of itself: cp FILE NEW && mv NEW FILE"};
   }
   return file;
 }

@@ -1,5 +1,6 @@
 #include "common/fd_io.hpp"
 
+#include <fmt/core.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -51,9 +52,10 @@ Result<std::string> read_all(int fd, const std::filesystem::path& path, std::siz
     if (n == 0) return content;
     content.append(piece.data(), static_cast<std::size_t>(n));
     if (content.size() > limit) {
-      return Error{Errc::too_large,
-                   path.string() + " has more than " + human_size(limit) + ", which is the limit",
-                   {}};
+      return Error{
+          Errc::too_large,
+          fmt::format("{} has more than {}, which is the limit", path.string(), human_size(limit)),
+          {}};
     }
   }
 }

@@ -1,6 +1,7 @@
 #include "common/files.hpp"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -30,8 +31,7 @@ UniqueFd open_file(const fs::path& path, int flags, unsigned mode = 0) {
 
 // An unused name beside `path` for a link (for files mkostemp is used).
 fs::path temporary_name(const fs::path& path) {
-  return directory_of(path) /
-         ("." + path.filename().string() + "." + std::to_string(::getpid()) + ".tmp");
+  return directory_of(path) / (fmt::format(".{}.{}.tmp", path.filename().string(), ::getpid()));
 }
 
 }  // namespace
@@ -56,8 +56,8 @@ int UniqueFd::release() noexcept {
 
 Error os_error(std::string_view what, const fs::path& path, int error_number) {
   Error error;
-  error.message = "cannot " + std::string(what) + " " + path.string() + ": " +
-                  std::generic_category().message(error_number);
+  error.message = fmt::format("cannot {} {}: {}", what, path.string(),
+                              std::generic_category().message(error_number));
   switch (error_number) {
     case ENOENT:
     case ENOTDIR:
@@ -121,7 +121,7 @@ Result<std::string> read_secret_file(const fs::path& path) {
 
 Result<void> write_file_durably(const fs::path& path, std::string_view content, unsigned mode) {
   std::string temporary =
-      (directory_of(path) / ("." + path.filename().string() + ".XXXXXX")).string();
+      (directory_of(path) / (fmt::format(".{}.XXXXXX", path.filename().string()))).string();
   UniqueFd fd(::mkostemp(temporary.data(), O_CLOEXEC));
   if (!fd.valid()) return os_error("write", path, errno);
   int failure = write_all(fd.get(), content);
@@ -143,7 +143,8 @@ Result<void> rewrite_in_place(const fs::path& path, std::string_view content) {
   struct stat info {};
   if (::fstat(fd.get(), &info) != 0) return os_error("rewrite", path, errno);
   if (!S_ISREG(info.st_mode)) {
-    return Error{Errc::conflict, "cannot rewrite " + path.string() + ": not a regular file", {}};
+    return Error{
+        Errc::conflict, fmt::format("cannot rewrite {}: not a regular file", path.string()), {}};
   }
   // Allocates the space first, so that a full disk leaves the old content intact.
   if (static_cast<off_t>(content.size()) > info.st_size &&

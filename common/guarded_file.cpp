@@ -1,6 +1,7 @@
 #include "common/guarded_file.hpp"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -52,12 +53,14 @@ Result<UniqueFd> open_at(int parent, const std::string& name, const fs::path& pa
 
 Error not_his(const fs::path& path, const fs::path& target, const Followed& followed) {
   const std::string link = followed.link.string();
-  return Error{Errc::untrusted,
-               "cannot read " + path.string() + ": the symbolic link " + link +
-                   " belongs to user " + std::to_string(*followed.owner) +
-                   ", who may not have access to " + target.string() + ", to which it points",
-               "if this is intended, run chown -h root: " + link +
-                   "; else put the file itself in its place"};
+  return Error{
+      Errc::untrusted,
+      fmt::format("cannot read {}: the symbolic link {} belongs to user {}, who may not have "
+                  "access to {}, to which it points",
+                  path.string(), link, *followed.owner, target.string()),
+      fmt::format(
+          "if this is intended, run chown -h root: {}; else put the file itself in its place",
+          link)};
 }
 
 }  // namespace
@@ -105,7 +108,7 @@ Result<UniqueFd> open_guarded(const fs::path& path) {
   }
   if (!followed.may_read(file)) return not_his(path, seen, followed);
   // Reopens the file that was checked, not whatever has its name now.
-  UniqueFd open(::open(("/proc/self/fd/" + std::to_string(at.get())).c_str(),
+  UniqueFd open(::open((fmt::format("/proc/self/fd/{}", at.get())).c_str(),
                        O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   if (!open.valid()) return os_error("read", path, errno);
   return open;

@@ -2,6 +2,7 @@
 // deadline and one set of errors; the parser is in http_parser.hpp.
 #include "common/http_client.hpp"
 
+#include <fmt/core.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -99,7 +100,7 @@ bool is_plain(std::string_view text) {
 
 std::string proxy_authorization(const Proxy& proxy) {
   if (proxy.credentials.empty()) return {};
-  return "Proxy-Authorization: Basic " + base64_encode(proxy.credentials) + "\r\n";
+  return fmt::format("Proxy-Authorization: Basic {}\r\n", base64_encode(proxy.credentials));
 }
 
 // Serializes the request; invalid if a value could inject a line or a second request.
@@ -108,20 +109,21 @@ Result<std::string> serialize(const Request& request, const Endpoint& endpoint) 
   // A proxy for plain HTTP expects the absolute URL (RFC 9112, section 3.2.2).
   const bool absolute = !endpoint.proxy.host.empty() && !endpoint.tls;
   const std::string server = absolute ? "http://" + authority(endpoint) : "";
-  std::string wire = request.method + " " + server + request.target + " HTTP/1.1\r\n";
+  std::string wire = fmt::format("{} {}{} HTTP/1.1\r\n", request.method, server, request.target);
   if (absolute) wire += proxy_authorization(endpoint.proxy);
-  wire += "Host: " + authority(endpoint) + "\r\n";
+  wire += fmt::format("Host: {}\r\n", authority(endpoint));
   if (endpoint.unix_path.empty()) wire += "User-Agent: trimtab/" TRIMTAB_VERSION "\r\n";
   for (const auto& [name, value] : request.headers) {
     plain = plain && is_plain(name) && is_plain(value);
     wire += name + ": " + value + "\r\n";
   }
   if (!plain) {
-    return Error{
-        Errc::invalid, "a request to " + place(endpoint) + " contains control characters", {}};
+    return Error{Errc::invalid,
+                 fmt::format("a request to {} contains control characters", place(endpoint)),
+                 {}};
   }
   if (!request.body.empty() || request.method == "POST") {
-    wire += "Content-Length: " + std::to_string(request.body.size()) + "\r\n";
+    wire += fmt::format("Content-Length: {}\r\n", request.body.size());
   }
   wire += "\r\n";
   wire += request.body;
@@ -134,7 +136,7 @@ Error broken(const Endpoint& endpoint, std::string_view what, const error_code& 
   if (ec == asio::error::eof || ec == asio::ssl::error::stream_truncated) {
     reason = "the other side closed the connection";
   }
-  return Error{code, std::string(what) + " " + place(endpoint) + ": " + reason, {}};
+  return Error{code, fmt::format("{} {}: {}", what, place(endpoint), reason), {}};
 }
 
 Error refused_connection(const Endpoint& endpoint, const error_code& ec) {
@@ -247,12 +249,12 @@ Task<Result<std::unique_ptr<tcp::socket>>> connect_host(const Endpoint& endpoint
 // Opens a tunnel through the proxy to the server's port (RFC 9110, section 9.3.6).
 Task<Result<void>> open_tunnel(const Endpoint& endpoint, tcp::socket& socket) {
   const std::string through =
-      "the proxy " + endpoint.proxy.host + ":" + std::to_string(endpoint.proxy.port);
+      fmt::format("the proxy {}:{}", endpoint.proxy.host, endpoint.proxy.port);
   const bool v6 = endpoint.host.find(':') != std::string::npos;
   const std::string target =
-      (v6 ? "[" + endpoint.host + "]" : endpoint.host) + ":" + std::to_string(endpoint.port);
-  const std::string wire = "CONNECT " + target + " HTTP/1.1\r\nHost: " + target + "\r\n" +
-                           proxy_authorization(endpoint.proxy) + "\r\n";
+      fmt::format("{}:{}", v6 ? "[" + endpoint.host + "]" : endpoint.host, endpoint.port);
+  const std::string wire = fmt::format("CONNECT {} HTTP/1.1\r\nHost: {}\r\n{}\r\n", target, target,
+                                       proxy_authorization(endpoint.proxy));
   error_code ec;
   co_await asio::async_write(socket, asio::buffer(wire),
                              asio::redirect_error(asio::use_awaitable, ec));
@@ -274,8 +276,8 @@ Task<Result<void>> open_tunnel(const Endpoint& endpoint, tcp::socket& socket) {
   if (parser.status / 100 == 2) co_return Result<void>();
   const bool login = parser.status == 407;
   co_return Error{login ? Errc::denied : Errc::unavailable,
-                  through + " refuses a tunnel to " + place(endpoint) + ": it answers " +
-                      std::to_string(parser.status),
+                  fmt::format("{} refuses a tunnel to {}: it answers {}", through, place(endpoint),
+                              parser.status),
                   login ? "set the right user and password in https_proxy" : ""};
 }
 
@@ -295,9 +297,10 @@ Result<std::unique_ptr<asio::ssl::context>> make_tls_context(const Endpoint& end
   if (!endpoint.ca_file.empty()) {
     context->load_verify_file(endpoint.ca_file, ec);
     if (ec) {
-      return Error{Errc::invalid,
-                   endpoint.ca_file + ": not a PEM file of certificates: " + ec.message(),
-                   {}};
+      return Error{
+          Errc::invalid,
+          fmt::format("{}: not a PEM file of certificates: {}", endpoint.ca_file, ec.message()),
+          {}};
     }
   }
   return context;
@@ -319,8 +322,8 @@ Error refused_handshake(const Endpoint& endpoint, SSL* ssl, const error_code& ec
   const long verdict = SSL_get_verify_result(ssl);
   if (verdict != X509_V_OK) {
     return Error{Errc::untrusted,
-                 "the certificate of " + place(endpoint) +
-                     " is not trusted: " + X509_verify_cert_error_string(verdict),
+                 fmt::format("the certificate of {} is not trusted: {}", place(endpoint),
+                             X509_verify_cert_error_string(verdict)),
                  {}};
   }
   Error error = broken(endpoint, "cannot start TLS with", ec);
@@ -393,9 +396,12 @@ struct Connection::Impl {
 Error Connection::Impl::malformed(const error_code& ec) const {
   namespace beast_http = boost::beast::http;
   if (ec == beast_http::error::body_limit || ec == beast_http::error::header_limit) {
-    return Error{Errc::too_large, "the response of " + place(endpoint) + " is too large", {}};
+    return Error{
+        Errc::too_large, fmt::format("the response of {} is too large", place(endpoint)), {}};
   }
-  return Error{Errc::invalid, place(endpoint) + " does not speak HTTP/1.1: " + ec.message(), {}};
+  return Error{Errc::invalid,
+               fmt::format("{} does not speak HTTP/1.1: {}", place(endpoint), ec.message()),
+               {}};
 }
 
 Task<Result<bool>> Connection::Impl::read_step(Exchange& exchange) {

@@ -3,6 +3,7 @@
 #include "common/http_server.hpp"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <grp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -86,7 +87,7 @@ Result<void> remove_stale_socket(const std::string& path, const sockaddr_un& add
 }
 
 std::string head_of(const Response& response, std::string_view framing, bool keep_alive) {
-  std::string head = "HTTP/1.1 " + std::to_string(response.status) + " ";
+  std::string head = fmt::format("HTTP/1.1 {} ", response.status);
   head += status_text(response.status);
   head += "\r\n";
   for (const auto& [name, value] : response.headers) head += name + ": " + value + "\r\n";
@@ -97,7 +98,7 @@ std::string head_of(const Response& response, std::string_view framing, bool kee
 }
 
 std::string whole(const Response& response, bool keep_alive, bool with_body) {
-  const std::string length = "Content-Length: " + std::to_string(response.body.size()) + "\r\n";
+  const std::string length = fmt::format("Content-Length: {}\r\n", response.body.size());
   std::string wire = head_of(response, length, keep_alive);
   if (with_body) wire += response.body;
   return wire;
@@ -410,14 +411,15 @@ Result<UniqueFd> listen_tcp(const std::string& address) {
   if (listens) return listener;
   switch (errno) {
     case EADDRINUSE:
-      return Error{Errc::conflict, "cannot listen on " + address + ": another program does",
+      return Error{Errc::conflict,
+                   fmt::format("cannot listen on {}: another program does", address),
                    "`ss -ltnp` shows which"};
     case EADDRNOTAVAIL:
       return Error{Errc::unavailable,
-                   "cannot listen on " + address + ": this host does not have the address",
+                   fmt::format("cannot listen on {}: this host does not have the address", address),
                    "`ip address` shows what it has"};
     case EACCES:
-      return Error{Errc::denied, "cannot listen on " + address + ": not allowed",
+      return Error{Errc::denied, fmt::format("cannot listen on {}: not allowed", address),
                    "choose a port above 1023"};
     default:
       return os_error("listen on", address, errno);

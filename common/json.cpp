@@ -1,5 +1,7 @@
 #include "common/json.hpp"
 
+#include <fmt/core.h>
+
 template class nlohmann::basic_json<nlohmann::ordered_map>;
 
 namespace trimtab {
@@ -27,8 +29,7 @@ Result<Json> parse_json(std::string_view text) {
   };
   Json value = Json::parse(text, bound, false);
   if (too_deep) {
-    return Error{
-        Errc::invalid, "JSON nests deeper than " + std::to_string(deepest) + " levels", {}};
+    return Error{Errc::invalid, fmt::format("JSON nests deeper than {} levels", deepest), {}};
   }
   if (value.is_discarded()) return Error{Errc::invalid, "not valid JSON", {}};
   return value;

@@ -1,5 +1,7 @@
 #include "common/known_values.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <array>
 
@@ -72,7 +74,7 @@ void KnownValues::add(std::string_view value) {
 }
 
 void KnownValues::add_public(std::string_view text) {
-  public_text_ += std::string(text) + '\n';
+  public_text_ += fmt::format("{}\n", text);
 }
 
 bool KnownValues::is_public(const std::string& value) const {

@@ -1,5 +1,6 @@
 #include "common/log.hpp"
 
+#include <fmt/core.h>
 #include <spdlog/formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <sys/stat.h>
@@ -52,7 +53,7 @@ bool journal_reads_log() {
   const char* const stream = std::getenv("JOURNAL_STREAM");
   struct stat info {};
   if (stream == nullptr || ::fstat(STDERR_FILENO, &info) != 0) return false;
-  return stream == std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino);
+  return stream == fmt::format("{}:{}", info.st_dev, info.st_ino);
 }
 
 char syslog_priority(spdlog::level::level_enum level) {
@@ -82,7 +83,7 @@ std::string log_line(std::string_view message) {
 Result<void> set_up_log(std::string_view level) {
   const auto known = spdlog::level::from_str(std::string(level));
   if (known == spdlog::level::off && level != "off") {
-    return Error{Errc::invalid, "unknown log level \"" + printable(level) + "\"",
+    return Error{Errc::invalid, fmt::format("unknown log level \"{}\"", printable(level)),
                  "use one of trace, debug, info, warning, error, critical, off"};
   }
   auto logger =

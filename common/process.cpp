@@ -2,6 +2,7 @@
 #include "common/process.hpp"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -111,7 +112,7 @@ Error spawn_error(const Command& command, int error_number) {
   for (const int scarce : {EAGAIN, ENOMEM, EMFILE, ENFILE, ETXTBSY}) {
     if (error_number == scarce) code = Errc::unavailable;
   }
-  return Error{code, "cannot start " + command.argv.front() + ": " + reason, {}};
+  return Error{code, fmt::format("cannot start {}: {}", command.argv.front(), reason), {}};
 }
 
 // Returns standard input containing `input`, in memory: never on disk, nor in a pipe that could
@@ -182,10 +183,10 @@ Result<void> start(const Command& command, Child& child) {
   }
   std::error_code ec;
   if (!command.directory.empty() && !std::filesystem::is_directory(command.directory, ec)) {
-    return Error{
-        Errc::not_found,
-        "cannot run " + command.argv.front() + " in " + command.directory + ": no such directory",
-        {}};
+    return Error{Errc::not_found,
+                 fmt::format("cannot run {} in {}: no such directory", command.argv.front(),
+                             command.directory),
+                 {}};
   }
 
   const UniqueFd in = open_input(command.input);
@@ -314,8 +315,8 @@ Task<Result<Exit>> run_to_end(Command command) {
   if (child->timed_out) {
     const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(command.timeout);
     co_return Error{Errc::timed_out,
-                    command.argv.front() + " did not finish within " + human_duration(limit) +
-                        " and was stopped",
+                    fmt::format("{} did not finish within {} and was stopped", command.argv.front(),
+                                human_duration(limit)),
                     {}};
   }
   if (cancelled) co_return Error{Errc::cancelled, command.argv.front() + " was stopped", {}};
@@ -330,7 +331,7 @@ Task<Result<Exit>> run_to_end(Command command) {
 UniqueFd open_if_marked(pid_t pid, const std::string& mark) {
   UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!process.valid()) return process;
-  const auto environment = read_file("/proc/" + std::to_string(pid) + "/environ");
+  const auto environment = read_file(fmt::format("/proc/{}/environ", pid));
   if (!environment) return {};
   const std::vector<std::string> variables = split(*environment, '\0');
   if (std::find(variables.begin(), variables.end(), mark) == variables.end()) return {};

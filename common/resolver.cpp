@@ -1,5 +1,6 @@
 #include "common/resolver.hpp"
 
+#include <fmt/core.h>
 #include <netdb.h>
 #include <pthread.h>
 
@@ -32,7 +33,7 @@ using Addresses = std::vector<asio::ip::tcp::endpoint>;
 constexpr std::size_t max_threads = 16;
 
 Error not_found(const std::string& host, const std::string& why) {
-  return Error{Errc::unavailable, "cannot resolve " + host + ": " + why, {}};
+  return Error{Errc::unavailable, fmt::format("cannot resolve {}: {}", host, why), {}};
 }
 
 // With port 0. Blocks.
@@ -158,7 +159,8 @@ Task<Result<Addresses>> resolve(std::string host, std::uint16_t port) {
     co_await look_up->done.async_wait(asio::redirect_error(asio::use_awaitable, ec));
     const auto cancelled = co_await asio::this_coro::cancellation_state;
     if (cancelled.cancelled() != asio::cancellation_type::none) {
-      co_return Error{Errc::cancelled, "finding the address of " + host + " was cancelled", {}};
+      co_return Error{
+          Errc::cancelled, fmt::format("finding the address of {} was cancelled", host), {}};
     }
   }
   if (!*look_up->result) co_return look_up->result->error();

@@ -1,5 +1,7 @@
 #include "common/text.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -197,11 +199,11 @@ std::string format_duration(milliseconds duration) {
 std::string human_duration(milliseconds duration) {
   const std::int64_t ms = std::max<std::int64_t>(duration.count(), 0);
   if (ms == 0) return "0 s";
-  if (ms < 1'000) return std::to_string(ms) + " ms";
+  if (ms < 1'000) return fmt::format("{} ms", ms);
   if (ms < 120'000) return short_figure(static_cast<double>(ms) / 1'000) + " s";
-  if (ms < 7'200'000) return std::to_string(ms / 60'000) + " min";
-  if (ms < 2 * 86'400'000) return std::to_string(ms / 3'600'000) + " h";
-  return std::to_string(ms / 86'400'000) + " days";
+  if (ms < 7'200'000) return fmt::format("{} min", ms / 60'000);
+  if (ms < 2 * 86'400'000) return fmt::format("{} h", ms / 3'600'000);
+  return fmt::format("{} days", ms / 86'400'000);
 }
 
 std::optional<std::uint64_t> parse_size(std::string_view text) {
@@ -229,7 +231,7 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
 }
 
 std::string human_size(std::uint64_t bytes) {
-  if (bytes < 1'000) return std::to_string(bytes) + " B";
+  if (bytes < 1'000) return fmt::format("{} B", bytes);
   constexpr std::array<std::string_view, 5> names = {"kB", "MB", "GB", "TB", "PB"};
   double value = static_cast<double>(bytes) / 1'000;
   std::size_t step = 0;
@@ -238,7 +240,7 @@ std::string human_size(std::uint64_t bytes) {
     value /= 1'000;
     ++step;
   }
-  return short_figure(value) + " " + std::string(names[step]);
+  return fmt::format("{} {}", short_figure(value), names[step]);
 }
 
 std::vector<std::string> split(std::string_view text, char separator) {

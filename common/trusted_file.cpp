@@ -1,6 +1,7 @@
 #include "common/trusted_file.hpp"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,8 +21,8 @@ namespace {
 Error untrusted(const fs::path& file, const fs::path& part, const std::string& why,
                 const std::string& command) {
   const std::string what = part == file ? "it " : part.string() + " ";
-  return Error{Errc::untrusted, file.string() + " cannot be trusted: " + what + why,
-               "run " + command + " " + part.string()};
+  return Error{Errc::untrusted, fmt::format("{} cannot be trusted: {}{}", file.string(), what, why),
+               fmt::format("run {} {}", command, part.string())};
 }
 
 bool is_ours(const struct stat& info) {
@@ -31,7 +32,7 @@ bool is_ours(const struct stat& info) {
 Result<void> check_component(const fs::path& file, const fs::path& part, const struct stat& info,
                              Privacy privacy) {
   if (!is_ours(info)) {
-    const std::string why = "belongs to user " + std::to_string(info.st_uid) + ", not to root";
+    const std::string why = fmt::format("belongs to user {}, not to root", info.st_uid);
     return untrusted(file, part, why, S_ISLNK(info.st_mode) ? "chown -h root:" : "chown root:");
   }
   if (S_ISLNK(info.st_mode)) return {};  // who may replace it depends on its directory

@@ -2,6 +2,8 @@
 // "https://host:80x/" and the port 99999, and fails an assertion on "http:?".
 #include "common/url.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
 #include <charconv>
@@ -75,7 +77,7 @@ Result<Url> resolve_reference(const Url& base, std::string_view reference) {
 std::string authority_of(bool tls, const std::string& host, std::uint16_t port) {
   const bool is_v6 = host.find(':') != std::string::npos;
   const std::string name = is_v6 ? "[" + host + "]" : host;
-  return port == (tls ? 443 : 80) ? name : name + ":" + std::to_string(port);
+  return port == (tls ? 443 : 80) ? name : fmt::format("{}:{}", name, port);
 }
 
 std::optional<Target> parse_target(std::string_view target, Plus plus) {

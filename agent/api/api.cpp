@@ -1,5 +1,7 @@
 #include "agent/api/api.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <array>
 
@@ -69,7 +71,7 @@ std::int64_t milliseconds_of(std::chrono::nanoseconds duration) {
 }
 
 std::string event_text(const AgentEvent& event) {
-  return "event: " + event.type + "\ndata: " + dump_json(event.data) + "\n\n";
+  return fmt::format("event: {}\ndata: {}\n\n", event.type, dump_json(event.data));
 }
 
 }  // namespace
@@ -201,7 +203,7 @@ Task<http::Reply> Api::stack_route(Route route) {
     for (const auto& [other, stack] : unavailable_) known.push_back(other);
     const std::optional<std::string> close = nearest(name, known);
     co_return problem(404, "there is no stack " + printable(name),
-                      close           ? "did you mean " + *close + "?"
+                      close           ? fmt::format("did you mean {}?", *close)
                       : known.empty() ? "no stack is configured"
                                       : "there are: " + join(known, ", "));
   }
@@ -226,8 +228,8 @@ Task<http::Reply> Api::stack_route(Route route) {
     const ReleaseRecord* const release =
         stack->store().find(parse_number<int>(route.path[4]).value_or(0));
     if (release == nullptr) {
-      co_return problem(404, name + " has no release " + printable(route.path[4]),
-                        "`trimtab history " + name + "` lists the releases");
+      co_return problem(404, fmt::format("{} has no release {}", name, printable(route.path[4])),
+                        fmt::format("`trimtab history {}` lists the releases", name));
     }
     co_return json_reply(200, release_json(stack->store(), *release, false));
   }
@@ -240,7 +242,7 @@ Task<http::Reply> Api::stack_route(Route route) {
   if (route.path.size() == 4 && contains(post_routes, what)) {
     co_return problem(405, "only POST is allowed here");
   }
-  co_return problem(404, "there is no /v1/stacks/" + name + "/" + printable(what));
+  co_return problem(404, fmt::format("there is no /v1/stacks/{}/{}", name, printable(what)));
 }
 
 Task<http::Reply> Api::post_route(Route route, std::shared_ptr<Reconciler> stack) {
@@ -258,7 +260,7 @@ Task<http::Reply> Api::post_route(Route route, std::shared_ptr<Reconciler> stack
   } else if (what == "rollback") {
     const std::int64_t release = json_int(route.body, "release");
     if (release != static_cast<int>(release)) {
-      co_return problem(404, "there is no release " + std::to_string(release));
+      co_return problem(404, fmt::format("there is no release {}", release));
     }
     accepted = stack->rollback(static_cast<int>(release));
   } else if (what == "pause") {
@@ -316,7 +318,8 @@ http::Reply Api::logs(const Route& route, const std::shared_ptr<Reconciler>& sta
   for (const std::string& service : request.services) {
     if (std::find(known.begin(), known.end(), service) != known.end()) continue;
     return problem(404,
-                   stack->settings().name + " has no container of service " + printable(service),
+                   fmt::format("{} has no container of service {}", stack->settings().name,
+                               printable(service)),
                    known.empty() ? "nothing runs" : "there are: " + join(known, ", "));
   }
   http::Reply reply;

@@ -1,5 +1,7 @@
 #include "agent/api/log_stream.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <map>
 #include <optional>
@@ -38,7 +40,7 @@ Task<void> read_log(Docker* docker, Run run, std::string prefix, LogRange range,
   bool full = false;
   std::function<bool(std::string_view)> on_line = [backlog, &full,
                                                    head = prefix](std::string_view line) {
-    backlog->text += head + " | " + std::string(line) + "\n";
+    backlog->text += fmt::format("{} | {}\n", head, line);
     backlog->wake.notify();
     full = backlog->text.size() >= max_backlog;
     return !full;
@@ -48,12 +50,14 @@ Task<void> read_log(Docker* docker, Run run, std::string prefix, LogRange range,
   backlog->read_until[id] = wall_now();
   const bool goes_on = follow && !full && (ended || ended.error().code == Errc::unavailable);
   if (!ended) {
-    backlog->text += prefix + " | (the log " + (goes_on ? "breaks off" : "ends") +
-                     " here: " + ended.error().message + ")\n";
+    backlog->text += fmt::format("{} | (the log {} here: {})\n", prefix,
+                                 goes_on ? "breaks off" : "ends", ended.error().message);
   }
   if (full) {
-    backlog->text += prefix + " | (the log ends here: it is written faster than it is read; " +
-                     "ask for fewer lines, or for one service)\n";
+    backlog->text += fmt::format(
+        "{} | (the log ends here: it is written faster than it is read; ask for fewer lines, or "
+        "for one service)\n",
+        prefix);
   }
   RunReader& reader = backlog->runs[run];
   reader.ended_at = SteadyClock::now();
@@ -106,7 +110,7 @@ void read_new(const std::vector<Container>& containers, SteadyClock::time_point 
     Run run(container.id, container.started_at);
     backlog->runs[run] = RunReader();
     std::string prefix = container.service;
-    if (container.number > 1) prefix += "-" + std::to_string(container.number);
+    if (container.number > 1) prefix += fmt::format("-{}", container.number);
     ++backlog->readers;
     readers->spawn("logs", read_log(docker, std::move(run), std::move(prefix), *range,
                                     request.follow, backlog));
@@ -136,7 +140,7 @@ Task<void> write_logs(TaskGroup* readers, Docker* docker, const FindContainers* 
       const bool goes_on =
           containers || (request->follow && containers.error().code != Errc::not_found);
       if (!goes_on) {
-        std::string text = "(the logs end here: " + containers.error().message + ")\n";
+        std::string text = fmt::format("(the logs end here: {})\n", containers.error().message);
         co_await stream->write(std::move(text));
         co_return;
       }

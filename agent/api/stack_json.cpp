@@ -1,5 +1,7 @@
 #include "agent/api/stack_json.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "agent/model/reference.hpp"
@@ -199,18 +201,17 @@ std::string stack_line(const Json& stack, WallTime now) {
   std::string line = json_string(stack, "name") + ": ";
   if (state != "synced") line += state + (reason.empty() ? "" : ": " + reason) + "; ";
   if (stack.value("release", Json()).is_number()) {
-    line += "release " + std::to_string(json_int(stack, "release")) + " (" +
-            json_string(stack, "commit").substr(0, 7) + " " + json_string(stack, "ref") +
-            ") healthy " + std::to_string(json_int(stack, "healthy")) + "/" +
-            std::to_string(json_int(stack, "services"));
+    line += fmt::format("release {} ({} {}) healthy {}/{}", json_int(stack, "release"),
+                        json_string(stack, "commit").substr(0, 7), json_string(stack, "ref"),
+                        json_int(stack, "healthy"), json_int(stack, "services"));
   } else {
     line += "no release yet";
   }
   const auto checked = parse_time(json_string(stack, "checked_at"));
   if (!checked) return line;
-  return line + ", checked " +
-         human_duration(std::chrono::duration_cast<std::chrono::milliseconds>(now - *checked)) +
-         " ago";
+  return fmt::format(
+      "{}, checked {} ago", line,
+      human_duration(std::chrono::duration_cast<std::chrono::milliseconds>(now - *checked)));
 }
 
 Json stack_json(const Reconciler& stack) {

@@ -1,5 +1,7 @@
 #include "agent/compose/compose_messages.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <array>
 #include <regex>
@@ -127,23 +129,23 @@ Error explain_render_failure(std::string_view standard_error, const std::string&
                              : match[2].matched ? match[2].str()
                                                 : match[3].str();
     return Error{Errc::invalid,
-                 "the compose file reads the env file " + file + ", which is missing",
+                 fmt::format("the compose file reads the env file {}, which is missing", file),
                  "create it on this server, or remove it from the compose file"};
   }
   static const std::regex required(
       R"re(required variable "?([A-Za-z_][A-Za-z0-9_]*)"? is missing a value:? ?([^\n]*))re");
   if (std::regex_search(all, match, required)) {
     return Error{Errc::invalid,
-                 "the compose file requires the variable " + match[1].str() +
-                     (match[2].str().empty() ? "" : " (" + match[2].str() + ")"),
+                 fmt::format("the compose file requires the variable {}{}", match[1].str(),
+                             match[2].str().empty() ? "" : " (" + match[2].str() + ")"),
                  "set it in the env file"};
   }
   static const std::regex required_v1(
       R"re(Missing mandatory value for .*\$\{([A-Za-z_][A-Za-z0-9_]*):?\?([^}]*)\}.*: (\2|\1)(?:\n|$))re");
   if (std::regex_search(all, match, required_v1)) {
     return Error{Errc::invalid,
-                 "the compose file requires the variable " + match[1].str() +
-                     (match[2].str().empty() ? "" : " (" + match[2].str() + ")"),
+                 fmt::format("the compose file requires the variable {}{}", match[1].str(),
+                             match[2].str().empty() ? "" : " (" + match[2].str() + ")"),
                  "set it in the env file"};
   }
   // The rest of these messages is a value, possibly truncated or spelled differently, so none of it
@@ -153,7 +155,7 @@ Error explain_render_failure(std::string_view standard_error, const std::string&
   if (std::regex_search(all, match, env_file)) {
     const std::string file = match[1].matched ? ": " + match[1].str() : std::string();
     const std::string line = match[2].matched ? ", line " + match[2].str() : std::string();
-    return Error{Errc::invalid, "an " + std::string(unreadable_env_file) + file + line,
+    return Error{Errc::invalid, fmt::format("an {}{}{}", unreadable_env_file, file, line),
                  "write each line as KEY=value, and a value with $, quotes or spaces in single "
                  "quotes: KEY='…'"};
   }

@@ -1,5 +1,6 @@
 #include "agent/compose/compose_program.hpp"
 
+#include <fmt/core.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -53,7 +54,7 @@ std::vector<std::string> plugin_files() {
   const char* const home = std::getenv("HOME");
   std::vector<std::string> directories;
   if (config != nullptr) directories.emplace_back(config);
-  if (config == nullptr && home != nullptr) directories.push_back(std::string(home) + "/.docker");
+  if (config == nullptr && home != nullptr) directories.push_back(fmt::format("{}/.docker", home));
   directories.insert(directories.end(), {"/usr/local/lib/docker", "/usr/local/libexec/docker",
                                          "/usr/lib/docker", "/usr/libexec/docker"});
   std::vector<std::string> files;
@@ -79,7 +80,7 @@ std::string present_programs() {
          {static_cast<std::int64_t>(seen.st_dev), static_cast<std::int64_t>(seen.st_ino),
           static_cast<std::int64_t>(seen.st_size), static_cast<std::int64_t>(seen.st_mtim.tv_sec),
           static_cast<std::int64_t>(seen.st_mtim.tv_nsec)}) {
-      all += " " + std::to_string(number);
+      all += fmt::format(" {}", number);
     }
     all += "\n";
   }
@@ -107,8 +108,8 @@ void write_port_ranges_as_text(Json& model) {
     for (Json& port : service.value()["ports"]) {
       const std::string published = json_string(port, "published");
       if (published.find('-') == std::string::npos) continue;
-      port = published + ":" + std::to_string(json_int(port, "target")) + "/" +
-             json_string(port, "protocol", "tcp");
+      port = fmt::format("{}:{}/{}", published, json_int(port, "target"),
+                         json_string(port, "protocol", "tcp"));
     }
   }
 }
@@ -132,11 +133,10 @@ Task<Result<ComposeTool>> find_compose(std::string docker_socket) {
     const auto found = exit->ok() ? read_version(argv, exit->out) : std::nullopt;
     if (!found) {
       const std::string how =
-          exit->signal != 0
-              ? "was killed by signal " + std::to_string(exit->signal)
-              : "exited with " + std::to_string(exit->code) + ": " + exit->error_tail();
+          exit->signal != 0 ? fmt::format("was killed by signal {}", exit->signal)
+                            : fmt::format("exited with {}: {}", exit->code, exit->error_tail());
       co_return Error{
-          Errc::unavailable, "`" + join(argv, " ") + " version` " + how,
+          Errc::unavailable, fmt::format("`{} version` {}", join(argv, " "), how),
           exit->signal != 0 ? "is this host out of memory?" : "run it manually to see why"};
     }
     if (found->family == ComposeFamily::v1 && found->version.rfind("1.29", 0) != 0) {
@@ -217,7 +217,8 @@ std::optional<Error> ComposeProgram::obstacle_to(const ComposeTool& found) {
   if (tool_.version.empty() || found.argv == tool_.argv) return std::nullopt;
   if (!gone_since_) gone_since_ = SteadyClock::now();
   if (SteadyClock::now() - *gone_since_ >= upgrade_timeout) return std::nullopt;
-  return Error{Errc::unavailable, "`" + join(tool_.argv, " ") + "` is gone; is it being upgraded?",
+  return Error{Errc::unavailable,
+               fmt::format("`{}` is gone; is it being upgraded?", join(tool_.argv, " ")),
                found.display() + " is used instead if it is still missing in a minute"};
 }
 
@@ -248,10 +249,10 @@ Task<Result<Rendered>> ComposeProgram::render(RenderRequest request) {
   const Result<Exit> exit = co_await run_compose(std::move(command));
   if (!exit) co_return exit.error().context("cannot render the project");
   if (exit->signal != 0) {
-    co_return Error{Errc::unavailable,
-                    "Compose was killed by signal " + std::to_string(exit->signal) +
-                        " while it rendered the project",
-                    "is this host out of memory?"};
+    co_return Error{
+        Errc::unavailable,
+        fmt::format("Compose was killed by signal {} while it rendered the project", exit->signal),
+        "is this host out of memory?"};
   }
   if (!exit->ok()) {
     co_return explain_render_failure(exit->err, request.directory.string() + "/", "",
@@ -280,7 +281,7 @@ Task<Result<void>> ComposeProgram::up(UpRequest request) {
   if (tool_.family == ComposeFamily::v2) argv.insert(argv.end(), {"--pull", "never"});
   if (request.force_recreate) argv.emplace_back("--force-recreate");
   if (request.add_up_to) {
-    const std::string scale = request.services.front() + "=" + std::to_string(*request.add_up_to);
+    const std::string scale = fmt::format("{}={}", request.services.front(), *request.add_up_to);
     argv.insert(argv.end(), {"--no-recreate", "--scale", scale});
   }
   argv.insert(argv.end(), request.services.begin(), request.services.end());
@@ -289,8 +290,7 @@ Task<Result<void>> ComposeProgram::up(UpRequest request) {
   const Result<Exit> exit = co_await run_compose(std::move(command));
   if (!exit) co_return exit.error().context("docker compose up");
   if (exit->signal != 0) {
-    co_return Error{Errc::unavailable,
-                    "Compose was killed by signal " + std::to_string(exit->signal),
+    co_return Error{Errc::unavailable, fmt::format("Compose was killed by signal {}", exit->signal),
                     "is this host out of memory?"};
   }
   if (!exit->ok()) {
@@ -320,8 +320,7 @@ Task<Result<RunEnd>> ComposeProgram::run_once(RunRequest request) {
   const Result<Exit> exit = co_await run_compose(std::move(command));
   if (!exit) co_return exit.error().context("docker compose run");
   if (exit->signal != 0) {
-    co_return Error{Errc::unavailable,
-                    "Compose was killed by signal " + std::to_string(exit->signal),
+    co_return Error{Errc::unavailable, fmt::format("Compose was killed by signal {}", exit->signal),
                     "is this host out of memory?"};
   }
   co_return RunEnd{exit->code, exit->out + exit->err};

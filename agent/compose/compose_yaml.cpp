@@ -1,5 +1,6 @@
 #include "agent/compose/compose_yaml.hpp"
 
+#include <fmt/core.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -206,8 +207,8 @@ Result<Json> parse_yaml(std::string_view text) {
     return Converter().convert(root);
   } catch (const YAML::Exception& error) {
     return Error{Errc::invalid,
-                 "line " + std::to_string(error.mark.line + 1) + ", column " +
-                     std::to_string(error.mark.column + 1) + ": " + error.msg,
+                 fmt::format("line {}, column {}: {}", error.mark.line + 1, error.mark.column + 1,
+                             error.msg),
                  {}};
   } catch (const Refused& refused) {
     return Error{Errc::invalid, refused.why, {}};

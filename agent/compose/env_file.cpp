@@ -1,5 +1,7 @@
 #include "agent/compose/env_file.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "common/text.hpp"
@@ -182,15 +184,17 @@ std::optional<std::string> interpolate(std::string_view text,
 
 std::optional<EnvFileProblem> problem_in_env_file(std::string_view text) {
   for (const EnvEntry& entry : read_env_file(text)) {
-    const std::string where = "line " + std::to_string(entry.line) + ": ";
+    const std::string where = fmt::format("line {}: ", entry.line);
     if (!entry.closed) {
       return EnvFileProblem{
-          where + "the quote before the value of " + entry.name + " is not closed",
-          "close it; put a value that contains quotes in single quotes: " + entry.name + "='…'"};
+          fmt::format("{}the quote before the value of {} is not closed", where, entry.name),
+          fmt::format("close it; put a value that contains quotes in single quotes: {}='…'",
+                      entry.name)};
     }
     if (entry.quote != '\'' && has_bad_template(entry.value)) {
-      return EnvFileProblem{where + "the $ in the value of " + entry.name + " begins a variable",
-                            "write the value in single quotes: " + entry.name + "='…'"};
+      return EnvFileProblem{
+          fmt::format("{}the $ in the value of {} begins a variable", where, entry.name),
+          fmt::format("write the value in single quotes: {}='…'", entry.name)};
     }
     // A name without a value takes its value from the environment.
     if (entry.name.empty() && !is_name(entry.value)) {

@@ -1,5 +1,7 @@
 #include "agent/config/address.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "agent/config/reader.hpp"
@@ -49,7 +51,7 @@ std::string web_url_complaint(std::string_view url) {
 
 // Checks the host and path that follow the scheme.
 std::string repository_complaint(std::string_view rest) {
-  const std::string as_web_url = "http://" + std::string(rest);
+  const std::string as_web_url = fmt::format("http://{}", rest);
   if (std::string complaint = web_url_complaint(as_web_url); !complaint.empty()) return complaint;
   if (rest.find('?') != std::string_view::npos) return "\"?\" is not allowed in the url";
   const std::size_t slash = rest.find('/');

@@ -1,5 +1,7 @@
 #include "agent/config/load.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <functional>
 #include <tuple>
@@ -298,7 +300,7 @@ std::vector<std::string> without_first_dot(std::vector<std::string> keys) {
 std::string to_string(const Finding& finding) {
   std::string text = finding.file.string();
   if (finding.line > 0) {
-    text += ":" + std::to_string(finding.line) + ":" + std::to_string(finding.column);
+    text += fmt::format(":{}:{}", finding.line, finding.column);
   }
   text += finding.severity == Severity::warning ? ": warning: " : ": ";
   return printable(text + finding.message);

@@ -1,5 +1,6 @@
 #include "agent/config/reader.hpp"
 
+#include <fmt/core.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -49,8 +50,7 @@ bool looks_like_other_type(const std::string& text) {
 // Returns the scalar's text, or nullptr after reporting a mistake.
 const std::string* scalar_text(const YamlNode& node, Document& document, std::string_view what) {
   if (node.kind == YamlNode::Kind::scalar) return &node.text;
-  document.report(node.place,
-                  "expected " + std::string(what) + ", found " + std::string(kind_name(node)));
+  document.report(node.place, fmt::format("expected {}, found {}", what, kind_name(node)));
   return nullptr;
 }
 
@@ -71,21 +71,21 @@ std::string text_complaint(const YamlNode& node, const Complaint& complaint) {
     return "expected one line of text without control characters";
   }
   if (node.text.size() > max_text) {
-    return "longer than " + std::to_string(max_text) + " characters";
+    return fmt::format("longer than {} characters", max_text);
   }
   return complaint(node.text);
 }
 
 std::string suggestion(const std::string& word, const std::vector<std::string>& known) {
   const std::optional<std::string> near = nearest(word, known);
-  return near ? " (did you mean \"" + *near + "\"?)" : "";
+  return near ? fmt::format(" (did you mean \"{}\"?)", *near) : "";
 }
 
 std::string unknown_key(const YamlNode& name, const std::vector<std::string>& known) {
   if (name.kind != YamlNode::Kind::scalar) {
-    return "a key must be a word, found " + std::string(kind_name(name));
+    return fmt::format("a key must be a word, found {}", kind_name(name));
   }
-  return "unknown key " + in_quotes(name.text) + suggestion(name.text, known);
+  return fmt::format("unknown key {}{}", in_quotes(name.text), suggestion(name.text, known));
 }
 
 std::string absolute_path_complaint(const std::string& path) {
@@ -111,16 +111,17 @@ void check_file(const fs::path& path, Privacy privacy, YamlPlace place, Document
     if (is_credential_of_a_service(path)) {
       // systemd shows a credential only to the service, and only while it runs.
       if (std::getenv("CREDENTIALS_DIRECTORY") == nullptr) return;
-      document.report(place, path.string() +
-                                 " does not exist: set it with LoadCredential= in the " +
-                                 "unit trimtabd.service");
+      document.report(
+          place,
+          fmt::format("{} does not exist: set it with LoadCredential= in the unit trimtabd.service",
+                      path.string()));
     } else if (failure == ENOENT || failure == ENOTDIR) {
       document.report(place, path.string() + " does not exist");
     } else {
       // The user who checks a configuration may not see all that the daemon sees.
       document.report(place,
-                      "cannot access " + path.string() +
-                          " as this user: " + std::generic_category().message(failure),
+                      fmt::format("cannot access {} as this user: {}", path.string(),
+                                  std::generic_category().message(failure)),
                       failure == EACCES ? Severity::warning : Severity::error);
     }
     return;
@@ -174,8 +175,9 @@ Reader section(std::vector<Key> keys) {
   reader.read = [keys = std::move(keys), names = std::move(names)](const YamlNode& node,
                                                                    Document& document) {
     if (node.kind != YamlNode::Kind::mapping && node.kind != YamlNode::Kind::null) {
-      document.report(node.place, "expected keys and values, one \"key: value\" a line, found " +
-                                      std::string(kind_name(node)));
+      document.report(node.place,
+                      fmt::format("expected keys and values, one \"key: value\" a line, found {}",
+                                  kind_name(node)));
       return;
     }
     std::map<std::string, int> lines;
@@ -190,8 +192,8 @@ Reader section(std::vector<Key> keys) {
       }
       const auto [first, is_new] = lines.emplace(name.text, name.place.line);
       if (!is_new) {
-        document.report(name.place, "\"" + name.text + "\" is given twice, first in line " +
-                                        std::to_string(first->second));
+        document.report(name.place, fmt::format("\"{}\" is given twice, first in line {}",
+                                                name.text, first->second));
         continue;
       }
       document.enter(name.text, name.place);
@@ -225,8 +227,8 @@ Reader choice(std::string& into, std::vector<std::string> words) {
     const std::string* found = scalar_text(node, document, join(words, " or "));
     if (found == nullptr) return;
     if (std::find(words.begin(), words.end(), *found) == words.end()) {
-      document.report(node.place, "expected " + join(words, " or ") + ", found " +
-                                      in_quotes(*found) + suggestion(*found, words));
+      document.report(node.place, fmt::format("expected {}, found {}{}", join(words, " or "),
+                                              in_quotes(*found), suggestion(*found, words)));
       return;
     }
     into = *found;
@@ -246,16 +248,15 @@ Reader boolean(bool& into) {
 
 Reader whole_number(int& into, int least, int most) {
   return {[&into, least, most](const YamlNode& node, Document& document) {
-    const std::string range =
-        "a whole number from " + std::to_string(least) + " to " + std::to_string(most);
+    const std::string range = fmt::format("a whole number from {} to {}", least, most);
     const std::string* found = scalar_text(node, document, range);
     if (found == nullptr) return;
     const std::optional<int> number = parse_number<int>(*found);
     // Some YAML parsers read a leading zero as octal.
     const bool octal = found->size() > 1 && found->front() == '0';
     if (node.quoted || octal || !number || *number < least || *number > most) {
-      document.report(node.place, "expected " + range + ", found " + in_quotes(*found) +
-                                      (node.quoted ? " in quotes" : ""));
+      document.report(node.place, fmt::format("expected {}, found {}{}", range, in_quotes(*found),
+                                              node.quoted ? " in quotes" : ""));
       return;
     }
     into = *number;
@@ -270,8 +271,9 @@ Reader duration(milliseconds& into, milliseconds least, milliseconds most) {
     if (!value) {
       document.report(node.place, "expected a duration such as 30s, found " + in_quotes(*found));
     } else if (*value < least || *value > most) {
-      document.report(node.place, "expected a duration from " + format_duration(least) + " to " +
-                                      format_duration(most) + ", found " + in_quotes(*found));
+      document.report(node.place, fmt::format("expected a duration from {} to {}, found {}",
+                                              format_duration(least), format_duration(most),
+                                              in_quotes(*found)));
     } else {
       into = *value;
     }
@@ -293,11 +295,11 @@ namespace detail {
 bool check_list(const YamlNode& node, Document& document) {
   if (node.kind != YamlNode::Kind::sequence) {
     document.report(node.place,
-                    "expected a list such as [one, two], found " + std::string(kind_name(node)));
+                    fmt::format("expected a list such as [one, two], found {}", kind_name(node)));
     return false;
   }
   if (node.items.size() > max_list) {
-    document.report(node.place, "more than " + std::to_string(max_list) + " items");
+    document.report(node.place, fmt::format("more than {} items", max_list));
     return false;
   }
   return true;

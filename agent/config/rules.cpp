@@ -1,5 +1,7 @@
 #include "agent/config/rules.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <array>
 #include <functional>
@@ -31,15 +33,14 @@ void check_git(const GitSettings& git, Document& document) {
   }
   for (const char* key : {"git.key", "git.known_hosts"}) {
     if (document.has(key) && !is_ssh) {
-      document.report_key(key, std::string(key) + " is only for SSH urls, and git.url is not one" +
-                                   (is_web ? "; https takes git.token_file" : ""));
+      document.report_key(key, fmt::format("{} is only for SSH urls, and git.url is not one{}", key,
+                                           is_web ? "; https takes git.token_file" : ""));
     }
   }
   for (const char* key : {"git.token_file", "git.ca_file"}) {
     if (document.has(key) && !is_web) {
-      document.report_key(key, std::string(key) +
-                                   " is only for https urls, and git.url is not one" +
-                                   (is_ssh ? "; SSH takes git.key" : ""));
+      document.report_key(key, fmt::format("{} is only for https urls, and git.url is not one{}",
+                                           key, is_ssh ? "; SSH takes git.key" : ""));
     }
   }
   if (transport == GitTransport::http && !is_loopback_url(git.url)) {
@@ -63,9 +64,9 @@ void refuse_same(std::vector<LoadedStack>& stacks, const std::string& key,
       // have the value.
       const LoadedStack* other = group.front() == stack ? group.back() : group.front();
       if (other == stack) continue;
-      stack->document.report_key(key, key + " " + in_quotes(same) + " is also used by " +
-                                          other->document.file().string() +
-                                          "; each stack needs its own");
+      stack->document.report_key(
+          key, fmt::format("{} {} is also used by {}; each stack needs its own", key,
+                           in_quotes(same), other->document.file().string()));
     }
   }
 }
@@ -77,11 +78,13 @@ void refuse_nested(std::vector<LoadedStack>& stacks) {
       const std::string above = outer.settings.directory.string() + "/";
       if (!inner.settings.directory.string().starts_with(above)) continue;
       inner.document.report_key("directory",
-                                "directory " + in_quotes(inner.settings.directory.string()) +
-                                    " lies in that of " + outer.document.file().string());
+                                fmt::format("directory {} lies in that of {}",
+                                            in_quotes(inner.settings.directory.string()),
+                                            outer.document.file().string()));
       outer.document.report_key("directory",
-                                "directory " + in_quotes(outer.settings.directory.string()) +
-                                    " contains that of " + inner.document.file().string());
+                                fmt::format("directory {} contains that of {}",
+                                            in_quotes(outer.settings.directory.string()),
+                                            inner.document.file().string()));
     }
   }
 }
@@ -104,10 +107,10 @@ void check_stack(const StackSettings& stack, Document& document) {
   constexpr std::array shared = {"/bin", "/home", "/lib", "/media", "/mnt", "/opt",     "/root",
                                  "/run", "/sbin", "/srv", "/tmp",   "/var", "/var/lib", "/var/www"};
   if (std::find(shared.begin(), shared.end(), stack.directory) != shared.end()) {
-    document.report_key("directory", stack.directory.string() +
-                                         " holds what is not the stack's; take a directory in it, "
-                                         "such as " +
-                                         (stack.directory / stack.name).string());
+    document.report_key(
+        "directory",
+        fmt::format("{} holds what is not the stack's; take a directory in it, such as {}",
+                    stack.directory.string(), (stack.directory / stack.name).string()));
   }
   if (stack.directory.string().find(':') != std::string::npos) {
     document.report_key("directory", "\":\" is not allowed: Git and Docker separate paths by it");
@@ -117,25 +120,25 @@ void check_stack(const StackSettings& stack, Document& document) {
   for (const char* own : {"/etc/trimtab/", "/var/lib/trimtab/"}) {
     if (directory.starts_with(own)) {
       is_own = true;
-      document.report_key("directory", std::string(own) +
-                                           " belongs to trimtab and is removed when its "
-                                           "package is purged; use /srv/" +
-                                           stack.name + " or the like");
+      document.report_key("directory", fmt::format("{} belongs to trimtab and is removed when its "
+                                                   "package is purged; use /srv/{} or the like",
+                                                   own, stack.name));
     }
   }
   for (const char* closed : {"/usr/", "/etc/", "/boot/", "/efi/", "/proc/", "/sys/", "/dev/"}) {
     if (!is_own && directory.starts_with(closed)) {
-      document.report_key("directory",
-                          std::string(closed) +
-                              " is not accessible to trimtabd because of its unit; use /srv/" +
-                              stack.name + " or the like");
+      document.report_key(
+          "directory",
+          fmt::format(
+              "{} is not accessible to trimtabd because of its unit; use /srv/{} or the like",
+              closed, stack.name));
     }
   }
   if (stack.gate.stable >= stack.gate.timeout) {
     const std::string key = document.has("gate.stable") ? "gate.stable" : "gate.timeout";
-    document.report_key(key, "gate.stable (" + format_duration(stack.gate.stable) +
-                                 ") must be shorter than gate.timeout (" +
-                                 format_duration(stack.gate.timeout) + ")");
+    document.report_key(
+        key, fmt::format("gate.stable ({}) must be shorter than gate.timeout ({})",
+                         format_duration(stack.gate.stable), format_duration(stack.gate.timeout)));
   }
 }
 

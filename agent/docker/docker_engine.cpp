@@ -2,6 +2,8 @@
 // functions.
 #include "agent/docker/docker_engine.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <array>
 #include <deque>
@@ -66,8 +68,8 @@ std::string event_filter() {
 std::string engine_time(std::int64_t nanoseconds) {
   constexpr std::int64_t second = 1'000'000'000;
   const std::string fraction = std::to_string(nanoseconds % second);
-  return std::to_string(nanoseconds / second) + "." + std::string(9 - fraction.size(), '0') +
-         fraction;
+  return fmt::format("{}.{}{}", nanoseconds / second, std::string(9 - fraction.size(), '0'),
+                     fraction);
 }
 
 std::string auth_header(const RegistryLogin& login) {
@@ -262,7 +264,7 @@ Task<Result<EngineInfo>> DockerEngine::info() {
 
 Task<Result<Json>> DockerEngine::inspect(std::string container) {
   std::string what = "cannot inspect container " + container;
-  std::string path = "/containers/" + path_encode(container) + "/json";
+  std::string path = fmt::format("/containers/{}/json", path_encode(container));
   auto json = co_await get(std::move(path), std::move(what));
   co_return json;
 }
@@ -314,7 +316,7 @@ Task<Result<std::set<std::string>>> DockerEngine::volumes() {
 }
 
 Task<Result<Image>> DockerEngine::image(std::string reference) {
-  std::string path = "/images/" + path_encode(reference) + "/json";
+  std::string path = fmt::format("/images/{}/json", path_encode(reference));
   std::string what = "cannot inspect image " + reference;
   auto json = co_await get(std::move(path), std::move(what));
   if (!json) co_return json.error();
@@ -344,8 +346,8 @@ Task<Result<void>> DockerEngine::pull(std::string repository, std::string digest
   if (!is_digest(digest)) co_return Error{Errc::invalid, pinned + ": not a digest", {}};
   http::Request request;
   request.method = "POST";
-  request.target = "/images/create?fromImage=" + http::percent_encode(repository) +
-                   "&tag=" + http::percent_encode(digest);
+  request.target = fmt::format("/images/create?fromImage={}&tag={}",
+                               http::percent_encode(repository), http::percent_encode(digest));
   if (login) request.headers.emplace_back("X-Registry-Auth", auth_header(*login));
   PullTracker tracker;
   const LineSplitter::OnLine on_line = [&](std::string_view line) {
@@ -365,16 +367,16 @@ Task<Result<void>> DockerEngine::pull(std::string repository, std::string digest
   auto there = co_await image(pinned);
   if (there) co_return Result<void>();
   if (there.error().code != Errc::not_found) co_return there.error();
-  co_return Error{Errc::failed,
-                  "Docker reports that it pulled " + pinned + ", but the image does not exist",
-                  {}};
+  co_return Error{
+      Errc::failed,
+      fmt::format("Docker reports that it pulled {}, but the image does not exist", pinned),
+      {}};
 }
 
 Task<Result<void>> DockerEngine::tag_image(std::string reference, std::string repository,
                                            std::string tag) {
-  std::string path = "/images/" + path_encode(reference) +
-                     "/tag?repo=" + http::percent_encode(repository) +
-                     "&tag=" + http::percent_encode(tag);
+  std::string path = fmt::format("/images/{}/tag?repo={}&tag={}", path_encode(reference),
+                                 http::percent_encode(repository), http::percent_encode(tag));
   std::string what = "cannot tag image " + reference;
   auto done = co_await change("POST", std::move(path), std::move(what), 0, call_timeout);
   co_return done;
@@ -396,9 +398,8 @@ Task<Result<void>> DockerEngine::follow_logs(std::string container, LogRange ran
   if (!inspected) co_return inspected.error();
   const bool terminal = json_bool(json_object(*inspected, "Config"), "Tty");
   http::Request request;
-  request.target = "/containers/" + path_encode(container) +
-                   "/logs?stdout=1&stderr=1&tail=" + std::to_string(range.tail) +
-                   "&follow=" + (follow ? "1" : "0");
+  request.target = fmt::format("/containers/{}/logs?stdout=1&stderr=1&tail={}&follow={}",
+                               path_encode(container), range.tail, follow ? "1" : "0");
   if (range.since) {
     const std::chrono::nanoseconds since = range.since->time_since_epoch();
     request.target += "&since=" + engine_time(since.count());
@@ -440,8 +441,9 @@ Task<Result<std::string>> DockerEngine::last_log_lines(std::string container, in
 
 Task<Result<int>> DockerEngine::exec(ExecRequest request,
                                      std::function<void(std::string_view)> on_line) {
-  const std::string what = "cannot run " + (request.argv.empty() ? "" : request.argv.front()) +
-                           " in container " + request.container;
+  const std::string what =
+      fmt::format("cannot run {} in container {}", request.argv.empty() ? "" : request.argv.front(),
+                  request.container);
   Json wanted = Json::object();
   wanted["AttachStdout"] = true;
   wanted["AttachStderr"] = true;
@@ -450,7 +452,7 @@ Task<Result<int>> DockerEngine::exec(ExecRequest request,
   for (const auto& [name, value] : request.environment) {
     wanted["Env"].push_back(name + "=" + value);
   }
-  std::string path = "/containers/" + path_encode(request.container) + "/exec";
+  std::string path = fmt::format("/containers/{}/exec", path_encode(request.container));
   auto created = co_await post(std::move(path), std::move(wanted));
   if (!created) co_return created.error();
   if (created->status != 201) co_return engine_error(what, created->status, created->body);
@@ -460,7 +462,7 @@ Task<Result<int>> DockerEngine::exec(ExecRequest request,
 
   http::Request start;
   start.method = "POST";
-  start.target = "/exec/" + path_encode(id) + "/start";
+  start.target = fmt::format("/exec/{}/start", path_encode(id));
   start.headers.emplace_back("Content-Type", "application/json");
   start.body = R"({"Detach":false,"Tty":false})";
   LogReader reader(false, [&on_line](std::string_view line) {
@@ -481,7 +483,7 @@ Task<Result<int>> DockerEngine::exec_result(std::string id) {
   // The Engine closes the stream a moment before it records the exit code.
   const SteadyClock::time_point deadline = SteadyClock::now() + call_timeout;
   for (;;) {
-    auto inspected = co_await get("/exec/" + path_encode(id) + "/json",
+    auto inspected = co_await get(fmt::format("/exec/{}/json", path_encode(id)),
                                   "cannot get the exit code of a command in a container");
     if (!inspected) co_return inspected.error();
     if (!json_bool(*inspected, "Running")) {
@@ -499,7 +501,7 @@ Task<Result<int>> DockerEngine::exec_result(std::string id) {
 // ---- Containers ---------------------------------------------------------------------------------
 
 Task<Result<void>> DockerEngine::start(std::string container) {
-  std::string path = "/containers/" + path_encode(container) + "/start";
+  std::string path = fmt::format("/containers/{}/start", path_encode(container));
   std::string what = "cannot start container " + container;
   auto done =
       co_await change("POST", std::move(path), std::move(what), 304, std::chrono::minutes(2));
@@ -512,8 +514,8 @@ Task<Result<void>> DockerEngine::stop_gracefully(std::string container, std::str
   const std::int64_t grace = json_int(json_object(*inspected, "Config"), "StopTimeout", 10);
   // -1 means no limit.
   const auto bounded = std::chrono::seconds(grace < 0 || grace > 3600 ? 3600 : grace);
-  std::string path = "/containers/" + path_encode(container) + "/" + verb;
-  std::string what = "cannot " + verb + " container " + container;
+  std::string path = fmt::format("/containers/{}/{}", path_encode(container), verb);
+  std::string what = fmt::format("cannot {} container {}", verb, container);
   auto done =
       co_await change("POST", std::move(path), std::move(what), 304, bounded + call_timeout);
   co_return done;
@@ -528,23 +530,25 @@ Task<Result<void>> DockerEngine::restart(std::string container) {
 }
 
 Task<Result<void>> DockerEngine::signal(std::string container, std::string signal) {
-  std::string path =
-      "/containers/" + path_encode(container) + "/kill?signal=" + http::percent_encode(signal);
-  std::string what = "cannot send " + signal + " to container " + container;
+  std::string path = fmt::format("/containers/{}/kill?signal={}", path_encode(container),
+                                 http::percent_encode(signal));
+  std::string what = fmt::format("cannot send {} to container {}", signal, container);
   auto done = co_await change("POST", std::move(path), std::move(what), 0, call_timeout);
   co_return done;
 }
 
 Task<Result<std::uint64_t>> DockerEngine::memory_used(std::string container) {
-  std::string path = "/containers/" + path_encode(container) + "/stats?stream=0&one-shot=1";
-  std::string what = "cannot get the memory usage of container " + container + " uses";
+  std::string path =
+      fmt::format("/containers/{}/stats?stream=0&one-shot=1", path_encode(container));
+  std::string what = fmt::format("cannot get the memory usage of container {} uses", container);
   auto stats = co_await get(std::move(path), std::move(what));
   if (!stats) co_return stats.error();
   co_return memory_of_stats(*stats);
 }
 
 Task<Result<ThrowawayResult>> DockerEngine::run_throwaway(ThrowawayRequest request) {
-  const std::string left_over = "/containers/" + path_encode(request.name) + "?force=1&v=1";
+  const std::string left_over =
+      fmt::format("/containers/{}?force=1&v=1", path_encode(request.name));
   const std::string what = "cannot remove container " + request.name;
   auto removed = co_await change("DELETE", left_over, what, 404, call_timeout);
   if (!removed) co_return removed.error();
@@ -569,7 +573,7 @@ Task<Result<ThrowawayResult>> DockerEngine::perform_throwaway(ThrowawayRequest r
   if (created->status != 201) co_return engine_error(what, created->status, created->body);
   const std::vector<std::string> networks = networks_joined_by(*like);
   for (std::size_t i = 1; i < networks.size(); ++i) {
-    path = "/networks/" + path_encode(networks[i]) + "/connect";
+    path = fmt::format("/networks/{}/connect", path_encode(networks[i]));
     Json member = Json::object();
     member["Container"] = request.name;
     auto connected = co_await post(std::move(path), std::move(member));
@@ -578,14 +582,14 @@ Task<Result<ThrowawayResult>> DockerEngine::perform_throwaway(ThrowawayRequest r
   }
   auto started = co_await start(request.name);
   if (!started) co_return started.error().context(what);
-  path = "/containers/" + path_encode(request.name) + "/wait";
+  path = fmt::format("/containers/{}/wait", path_encode(request.name));
   const SteadyClock::time_point deadline = SteadyClock::now() + request.timeout;
   auto waited = co_await call("POST", std::move(path), request.timeout);
   if (!waited && SteadyClock::now() >= deadline) {
     const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(request.timeout);
     co_return Error{
         Errc::timed_out,
-        what + ": it did not finish within " + human_duration(limit) + " and was killed",
+        fmt::format("{}: it did not finish within {} and was killed", what, human_duration(limit)),
         "is it waiting for a name or a server that does not answer?"};
   }
   if (!waited) co_return waited.error().context(what);

@@ -1,5 +1,7 @@
 #include "agent/docker/engine_errors.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -117,13 +119,13 @@ std::string engine_message(std::string_view body) {
 
 Error engine_error(std::string_view what, int status, std::string_view body) {
   const std::string message = engine_message(body);
-  const std::string words = message.empty() ? "status " + std::to_string(status) : message;
-  return Error{code_of(status, message), std::string(what) + ": " + words, {}};
+  const std::string words = message.empty() ? fmt::format("status {}", status) : message;
+  return Error{code_of(status, message), fmt::format("{}: {}", what, words), {}};
 }
 
 Error pull_error(std::string_view image, int status, std::string_view message) {
   const std::string words = engine_message(message);
-  const std::string text = "cannot pull " + std::string(image) + ": " + words;
+  const std::string text = fmt::format("cannot pull {}: {}", image, words);
   // Ignores the image's name, which may contain any of the phrases.
   std::string lowered = lower_case(words);
   const std::string name = lower_case(image.substr(0, image.find('@')));

@@ -1,5 +1,7 @@
 #include "agent/docker/engine_json.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "common/number.hpp"
@@ -97,7 +99,7 @@ void take_networks(const Json& networks, Container& container) {
 }  // namespace
 
 std::string ApiVersion::text() const {
-  return std::to_string(major) + "." + std::to_string(minor);
+  return fmt::format("{}.{}", major, minor);
 }
 
 std::optional<ApiVersion> parse_api_version(std::string_view text) {
@@ -117,16 +119,17 @@ Result<ApiVersion> choose_api_version(const Json& version) {
   }
   if (*newest < lowest) {
     return Error{Errc::invalid,
-                 "Docker " + engine + " is too old: it supports API " + newest->text() +
-                     ", trimtab needs " + lowest.text(),
+                 fmt::format("Docker {} is too old: it supports API {}, trimtab needs {}", engine,
+                             newest->text(), lowest.text()),
                  "install Docker 20.10 or newer"};
   }
   const auto oldest = parse_api_version(json_string(version, "MinAPIVersion"));
   if (oldest && *oldest > highest) {
-    return Error{Errc::invalid,
-                 "Docker " + engine + " is too new: it supports API " + oldest->text() +
-                     " and newer, trimtab only up to " + highest.text(),
-                 "install a newer trimtab"};
+    return Error{
+        Errc::invalid,
+        fmt::format("Docker {} is too new: it supports API {} and newer, trimtab only up to {}",
+                    engine, oldest->text(), highest.text()),
+        "install a newer trimtab"};
   }
   return std::min(*newest, highest);
 }

@@ -1,5 +1,7 @@
 #include "agent/execute/deployment_runner.hpp"
 
+#include <fmt/core.h>
+
 #include "agent/execute/docker_away.hpp"
 #include "agent/execute/end_record.hpp"
 #include "agent/execute/failure_report.hpp"
@@ -16,7 +18,7 @@ namespace trimtab {
 namespace {
 
 std::string failpoint_name(Phase phase, const char* moment) {
-  return std::string(to_string(phase)) + ":" + moment;
+  return fmt::format("{}:{}", to_string(phase), moment);
 }
 
 DeploymentPolicy policy_of(const Deployment& deployment, const StackSettings& settings) {
@@ -88,8 +90,8 @@ Next DeploymentRunner::resume(DeploymentPolicy policy) {
   if (next.phase == deployment.phase) return next;
   Failure failure;
   failure.phase = to_string(deployment.phase);
-  failure.reason = "trimtabd was killed " + std::to_string(deployment.phase_attempts) +
-                   " times in phase " + failure.phase;
+  failure.reason = fmt::format("trimtabd was killed {} times in phase {}",
+                               deployment.phase_attempts, failure.phase);
   failure.hint = "see its log and the kernel's log (out of memory?)";
   note_failure(std::move(failure));
   return next;
@@ -213,8 +215,8 @@ Task<bool> DeploymentRunner::is_to_be_repeated(Phase phase, PhaseOutcome outcome
                       run_.deployment.phase_attempts < max_phase_attempts;
   if (!may_be) co_return false;
   const std::string why = outcome.failure ? outcome.failure->reason : "Docker does not answer";
-  run_.deps.progress.note(why + ": " + std::string(to_string(phase)) +
-                          " is restarted when Docker answers again");
+  run_.deps.progress.note(
+      fmt::format("{}: {} is restarted when Docker answers again", why, to_string(phase)));
   const bool back = co_await wait_for_docker(run_);
   co_return back || run_.stop_requested;
 }

@@ -1,5 +1,7 @@
 #include "agent/execute/end_record.hpp"
 
+#include <fmt/core.h>
+
 #include "common/failpoint.hpp"
 
 namespace trimtab {
@@ -67,8 +69,8 @@ EndRecord end_record_of(const EndRecordInput& input) {
   ended.probation_until = probation_until(input);
   if (committed) ended.failure.reset();
   if (operator_rollback && !committed && deployment.failure) {
-    add_notice(ended, "rolling back to it failed in phase " + deployment.failure->phase + ": " +
-                          deployment.failure->reason);
+    add_notice(ended, fmt::format("rolling back to it failed in phase {}: {}",
+                                  deployment.failure->phase, deployment.failure->reason));
   }
   // A release that was replaced during its probation starts it again when it is running again.
   if (input.end == DeploymentEnd::rolled_back && input.made_fallback != nullptr &&

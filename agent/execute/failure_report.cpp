@@ -1,5 +1,7 @@
 #include "agent/execute/failure_report.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "agent/execute/failure_log.hpp"
@@ -32,7 +34,7 @@ bool is_shared(const Container& container, const std::vector<Container>& present
 std::string ailment(const Container& container) {
   if (!container.error.empty()) return container.error;
   if (container.health == Health::unhealthy) return "unhealthy";
-  return "exited with " + std::to_string(container.exit_code);
+  return fmt::format("exited with {}", container.exit_code);
 }
 
 }  // namespace

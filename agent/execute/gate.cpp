@@ -1,5 +1,7 @@
 #include "agent/execute/gate.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "agent/model/classify.hpp"
@@ -25,7 +27,7 @@ std::string seconds_text(SteadyClock::duration duration) {
 
 std::string exit_words(const Container& container) {
   if (container.oom_killed) return "was killed for lack of memory";
-  std::string words = "exited with " + std::to_string(container.exit_code);
+  std::string words = fmt::format("exited with {}", container.exit_code);
   if (!container.error.empty()) words += " (" + container.error + ")";
   return words;
 }
@@ -124,8 +126,8 @@ Gate::ServiceState Gate::assess(const std::string& name, const GateDemand::Servi
       // The Engine reports exit code 0 while the container is running.
       const std::string words =
           container->state == ContainerState::running ? "exited " : exit_words(*container) + ", ";
-      state.loop =
-          ServiceFailure{name, words + times(restarts) + " in " + seconds_text(now - begun_), {}};
+      state.loop = ServiceFailure{
+          name, fmt::format("{}{} in {}", words, times(restarts), seconds_text(now - begun_)), {}};
       state.loop_by_world = is_ended_by_host(*container);
     }
     switch (container->state) {
@@ -175,9 +177,9 @@ Gate::ServiceState Gate::assess(const std::string& name, const GateDemand::Servi
     }
   }
   if (!state.failure && state.waiting.empty() && running + finished < demand.replicas) {
-    state.waiting = containers.empty() ? "no container"
-                                       : std::to_string(running + finished) + " of " +
-                                             std::to_string(demand.replicas) + " containers";
+    state.waiting = containers.empty()
+                        ? "no container"
+                        : fmt::format("{} of {} containers", running + finished, demand.replicas);
   }
   return state;
 }
@@ -226,7 +228,7 @@ GateVerdict Gate::observe(const std::vector<Container>& containers,
     const ServiceFailure& first = verdict.services.front();
     verdict.reason = first.service + " " + first.reason;
     if (verdict.services.size() > 1) {
-      verdict.reason += " (and " + std::to_string(verdict.services.size() - 1) + " more)";
+      verdict.reason += fmt::format(" (and {} more)", verdict.services.size() - 1);
     }
     return verdict;
   }
@@ -254,7 +256,8 @@ GateVerdict Gate::observe(const std::vector<Container>& containers,
   verdict.state = GateVerdict::State::failed;
   verdict.cause = by_release ? FailureCause::release : FailureCause::host;
   const auto& [who, words] = *verdict.waiting_for.begin();
-  verdict.reason = who + " is not ready after " + seconds_text(now - begun_) + ": " + words;
+  verdict.reason =
+      fmt::format("{} is not ready after {}: {}", who, seconds_text(now - begun_), words);
   for (const auto& [service, why] : verdict.waiting_for) {
     if (demand_.services.contains(service)) verdict.services.push_back({service, why, {}});
   }

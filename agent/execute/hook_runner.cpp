@@ -1,5 +1,7 @@
 #include "agent/execute/hook_runner.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "common/disk_thread.hpp"
@@ -18,13 +20,14 @@ constexpr std::size_t max_line = 500;
 constexpr auto tidying_timeout = std::chrono::seconds(30);
 
 std::string container_of(const StackSettings& settings) {
-  return "trimtab." + settings.name + ".hook";
+  return fmt::format("trimtab.{}.hook", settings.name);
 }
 
 Error late(const HookSettings& hook) {
-  return Error{Errc::timed_out,
-               "did not finish within " + format_duration(hook.timeout) + " and was killed",
-               {}};
+  return Error{
+      Errc::timed_out,
+      fmt::format("did not finish within {} and was killed", format_duration(hook.timeout)),
+      {}};
 }
 
 void keep_line(std::vector<std::string>* output, std::string_view line) {
@@ -62,8 +65,7 @@ std::string name_of(const HookSettings& hook) {
 }
 
 std::string new_hook_mark(const Store& store) {
-  return std::string(hook_mark_name) + "=" + store.directory().string() + ":" +
-         std::to_string(random_bits());
+  return fmt::format("{}={}:{}", hook_mark_name, store.directory().string(), random_bits());
 }
 
 Task<void> end_hook(Docker& docker, const StackSettings& settings, std::string mark) {
@@ -130,7 +132,8 @@ Task<Result<HookEnd>> HookRunner::run_inside(HookSettings hook, std::vector<Cont
     co_return HookEnd{0, hook.service + " is not running, and no release has been good yet"};
   }
   if (running == present.end()) {
-    co_return Error{Errc::failed, "cannot be run: " + hook.service + " is not running", {}};
+    co_return Error{
+        Errc::failed, fmt::format("cannot be run: {} is not running", hook.service), {}};
   }
   ExecRequest request;
   request.container = running->id;
@@ -209,11 +212,11 @@ Task<Result<HookEnd>> HookRunner::run_program(HookSettings hook, std::vector<std
     // A program in the checkout only exists after the first release.
     if (deployment_.fallback == 0)
       co_return HookEnd{0, hook.program.string() + " does not exist yet"};
-    co_return Error{
-        Errc::not_found,
-        "cannot be run: " + hook.program.string() +
-            " does not exist; a program from a commit only exists after that commit was deployed",
-        {}};
+    co_return Error{Errc::not_found,
+                    fmt::format("cannot be run: {} does not exist; a program from a commit only "
+                                "exists after that commit was deployed",
+                                hook.program.string()),
+                    {}};
   }
   // It runs as root, so whoever can change it could become root.
   const Result<void> trusted = check_trusted(hook.program, Privacy::open);

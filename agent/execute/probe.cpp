@@ -1,5 +1,7 @@
 #include "agent/execute/probe.hpp"
 
+#include <fmt/core.h>
+
 #include "common/http_client.hpp"
 #include "common/url.hpp"
 
@@ -25,8 +27,7 @@ Task<ProbeAnswer> probe(ProbeSettings settings) {
     answer.what = response.error().message;
   } else {
     answer.ok = response->status == settings.status;
-    answer.what = "answers " + std::to_string(response->status) + " instead of " +
-                  std::to_string(settings.status);
+    answer.what = fmt::format("answers {} instead of {}", response->status, settings.status);
   }
   co_return answer;
 }

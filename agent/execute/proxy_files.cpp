@@ -1,6 +1,7 @@
 #include "agent/execute/proxy_files.hpp"
 
 #include <arpa/inet.h>
+#include <fmt/core.h>
 
 #include <array>
 #include <cstdio>
@@ -11,7 +12,7 @@ namespace trimtab {
 namespace {
 
 std::string mark_of(std::string_view service) {
-  return " # trimtab: " + std::string(service) + " is being rolled";
+  return fmt::format(" # trimtab: {} is being rolled", service);
 }
 
 // The format of /proc/net/tcp; "" for anything but an IPv4 address.

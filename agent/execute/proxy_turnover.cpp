@@ -1,5 +1,7 @@
 #include "agent/execute/proxy_turnover.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -31,7 +33,7 @@ std::map<int, int> processes_of(int root) {
     open.pop_back();
     if (!found.emplace(pid, parent).second) continue;
     const std::string number = std::to_string(pid);
-    const auto children = read_file("/proc/" + number + "/task/" + number + "/children");
+    const auto children = read_file(fmt::format("/proc/{}/task/{}/children", number, number));
     if (!children) continue;
     for (const std::string& word : split(*children, ' ')) {
       int child = 0;
@@ -64,7 +66,7 @@ Succession succession(const std::map<int, int>& before, const std::map<int, int>
 int connections_of(int pid, const std::set<std::string>& addresses) {
   int count = 0;
   for (const char* table : {"tcp", "tcp6"}) {
-    const auto text = read_file("/proc/" + std::to_string(pid) + "/net/" + table);
+    const auto text = read_file(fmt::format("/proc/{}/net/{}", pid, table));
     if (text) count += connections_to(*text, addresses);
   }
   return count;
@@ -189,9 +191,10 @@ Task<Result<void>> ProxyTurnover::drain(std::vector<Proxy> proxies,
     if (waited && now - busy_at >= quiet_enough) co_return Result<void>();
     if (now - begun >= drain_timeout) {
       const auto waited_for = std::chrono::duration_cast<std::chrono::milliseconds>(now - begun);
-      deps_.progress.note(wanted_.service + ": after " + human_duration(waited_for) +
-                          " the proxy is still serving older requests, " + std::to_string(open) +
-                          " of them with the old container, which are now cut off");
+      deps_.progress.note(
+          fmt::format("{}: after {} the proxy is still serving older requests, {} of them with the "
+                      "old container, which are now cut off",
+                      wanted_.service, human_duration(waited_for), open));
       co_return Result<void>();
     }
     const Result<void> slept = co_await sleep_for(look_again);

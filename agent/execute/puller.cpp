@@ -1,5 +1,7 @@
 #include "agent/execute/puller.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
@@ -56,8 +58,8 @@ Task<Result<void>> Puller::bring(Item item) {
   if (!here && here.error().code != Errc::not_found) co_return here.error();
   if (!here && item.pin.local) {
     co_return Error{Errc::not_found,
-                    "the image " + item.pin.reference + " of service " + item.service +
-                        " existed only on this host and is gone",
+                    fmt::format("the image {} of service {} existed only on this host and is gone",
+                                item.pin.reference, item.service),
                     "build it again, or push it to a registry"};
   }
   if (!here) {
@@ -87,7 +89,7 @@ Task<Result<void>> Puller::pull_patiently(ImagePin pin) {
     const bool curable = error.code == Errc::unavailable || error.code == Errc::timed_out;
     if (!curable || tries == max_tries) co_return pulled;
     const auto wait = std::clamp(error.retry_after, pause, max_pause);
-    deps_.progress.note(error.text() + "; retried in " + human_duration(wait));
+    deps_.progress.note(fmt::format("{}; retried in {}", error.text(), human_duration(wait)));
     const Result<void> slept = co_await sleep_for(wait);
     if (!slept) co_return slept;
     pause = std::min(pause * 2, max_pause);

@@ -1,5 +1,7 @@
 #include "agent/execute/reloading.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "agent/model/service.hpp"
@@ -44,8 +46,8 @@ std::vector<Proxy> proxies_of(const Rendering& rendering, const std::vector<Cont
 
 Error check_error(const std::string& service, const Reload& reload, int exit_code,
                   const std::string& output) {
-  std::string words = service + " rejects its new files: `" + join(reload.check, " ") +
-                      "` exited with " + std::to_string(exit_code);
+  std::string words = fmt::format("{} rejects its new files: `{}` exited with {}", service,
+                                  join(reload.check, " "), exit_code);
   if (!output.empty()) words += ": " + output;
   return Error{Errc::invalid, std::move(words), "correct the files that it names"};
 }

@@ -1,5 +1,7 @@
 #include "agent/git/git_child.hpp"
 
+#include <fmt/core.h>
+
 #include "agent/git/git_errors.hpp"
 #include "common/text.hpp"
 
@@ -28,7 +30,7 @@ Task<Result<Exit>> run_git(GitCall call) {
   if (exit && exit->out_truncated) {
     co_return Error{
         Errc::too_large,
-        "git " + call.arguments.front() + " printed more than " + human_size(max_output),
+        fmt::format("git {} printed more than {}", call.arguments.front(), human_size(max_output)),
         {}};
   }
   co_return exit;

@@ -1,5 +1,7 @@
 #include "agent/git/git_errors.hpp"
 
+#include <fmt/core.h>
+
 #include <string>
 #include <vector>
 
@@ -177,7 +179,7 @@ Error explain_remote_failure(std::string_view standard_error, const Remote& remo
   if (rule == nullptr) rule = find_rule(remote_rules(), standard_error);
   const std::string words = telling_line(standard_error);
   if (rule == nullptr) {
-    return Error{Errc::failed, "git could not read " + remote.url + ": " + words, {}};
+    return Error{Errc::failed, fmt::format("git could not read {}: {}", remote.url, words), {}};
   }
   Error error{rule->code, std::string(rule->message), std::string(rule->hint)};
   for (std::string* const text : {&error.message, &error.hint}) {
@@ -229,10 +231,10 @@ Error no_answer_in_time(const Remote& remote) {
 
 Error explain_local_failure(const std::string& what, std::string_view standard_error) {
   if (const Rule* const rule = find_rule(disk_rules(), standard_error)) {
-    return Error{rule->code, "cannot " + what + ": " + std::string(rule->message),
+    return Error{rule->code, fmt::format("cannot {}: {}", what, rule->message),
                  std::string(rule->hint)};
   }
-  return Error{Errc::failed, "cannot " + what + ": " + telling_line(standard_error), {}};
+  return Error{Errc::failed, fmt::format("cannot {}: {}", what, telling_line(standard_error)), {}};
 }
 
 }  // namespace trimtab

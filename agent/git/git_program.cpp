@@ -1,5 +1,7 @@
 #include "agent/git/git_program.hpp"
 
+#include <fmt/core.h>
+
 #include <charconv>
 
 #include "agent/git/live_clone.hpp"
@@ -19,7 +21,7 @@ namespace {
 constexpr const char* tip_ref = "refs/trimtab/tip";
 
 std::string release_ref(int release) {
-  return "refs/trimtab/releases/" + std::to_string(release);
+  return fmt::format("refs/trimtab/releases/{}", release);
 }
 
 // Removes lock and temporary files of a killed git, which would block or burden the next one. Safe
@@ -157,16 +159,16 @@ Task<Error> GitProgram::missing_ref() {
                   wanted_->name,
               {}};
   if (names.empty()) {
-    error.hint = "it has no " + kind + ": push one";
+    error.hint = fmt::format("it has no {}: push one", kind);
   } else {
     const std::size_t shown = std::min(names.size(), max_named);
     // Tags are listed in ascending order, so the newest ones come last.
     if (wanted_->is_tag) names.erase(names.begin(), names.end() - static_cast<long>(shown));
     names.resize(shown);
-    error.hint = "it has " + join(names, ", ") + ": set git.ref, or push that " + kind;
+    error.hint = fmt::format("it has {}: set git.ref, or push that {}", join(names, ", "), kind);
   }
   if (const auto near = nearest(wanted_->name, names))
-    error.hint += " (did you mean " + *near + "?)";
+    error.hint += fmt::format(" (did you mean {}?)", *near);
   co_return error;
 }
 
@@ -197,7 +199,7 @@ std::string GitProgram::fetched_tip(const fs::path& repository) const {
 Task<Result<std::string>> GitProgram::fetch_into(fs::path repository, RefTip tip) {
   if (!wanted_) co_return wanted_.error();
   if (fetched_tip(repository) == tip.commit) co_return tip.commit;
-  const std::string wanted_tip = std::string(tip_ref) + "^{commit}";
+  const std::string wanted_tip = fmt::format("{}^{{commit}}", tip_ref);
   if (wanted_->is_tag) {
     auto have = call({"rev-parse", "-q", "--verify", wanted_tip});
     have.environment["GIT_DIR"] = repository.string();
@@ -223,7 +225,7 @@ Task<Result<std::string>> GitProgram::fetch_into(fs::path repository, RefTip tip
 }
 
 Task<Result<std::string>> GitProgram::find_commit(std::string text) {
-  const Error unknown{Errc::not_found, "no commit " + printable(text) + " is known here",
+  const Error unknown{Errc::not_found, fmt::format("no commit {} is known here", printable(text)),
                       "only commits reachable from git.ref are fetched"};
   if (text.size() < 4 || text.size() > 64 ||
       text.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos) {
@@ -312,7 +314,7 @@ Task<Result<void>> GitProgram::drop(int release) {
   auto ready = co_await prepare();
   if (!ready) co_return ready.error();
   auto update = call({"update-ref", "-d", release_ref(release)});
-  auto done = co_await git_output("drop release " + std::to_string(release), std::move(update));
+  auto done = co_await git_output(fmt::format("drop release {}", release), std::move(update));
   if (!done) {
     prepared_ = false;
     co_return done.error();
@@ -345,8 +347,8 @@ Task<Result<void>> GitProgram::stage_once(std::string commit, fs::path directory
   read.environment["GIT_INDEX_FILE"] = index.string();
   read.directory = directory.string();
   read.timeout = std::chrono::minutes(10);
-  auto done =
-      co_await git_output("check out " + commit + " in " + directory.string(), std::move(read));
+  auto done = co_await git_output(fmt::format("check out {} in {}", commit, directory.string()),
+                                  std::move(read));
   fs::remove(index, ignored);
   if (!done) {
     prepared_ = false;

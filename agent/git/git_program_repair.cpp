@@ -1,5 +1,7 @@
 // Repairs the daemon's own bare repository: if it is damaged it is fetched anew, and the failed
 // operation is repeated.
+#include <fmt/core.h>
+
 #include <utility>
 
 #include "agent/git/git_program.hpp"
@@ -81,7 +83,7 @@ Task<Result<bool>> GitProgram::repair_after(Error failure) {
     co_return false;
   }
   const std::string what =
-      "trimtab's own repository " + repository_.string() + " is damaged (" + damage + ")";
+      fmt::format("trimtab's own repository {} is damaged ({})", repository_.string(), damage);
   auto made = co_await make_anew();
   if (!made) {
     // Another attempt is worthwhile while the remote cannot be reached.
@@ -90,7 +92,7 @@ Task<Result<bool>> GitProgram::repair_after(Error failure) {
     co_return error;
   }
   next_repair_ = SteadyClock::now() + repair_interval;
-  repair_notice_ = what + " and was fetched again from " + access_.url;
+  repair_notice_ = fmt::format("{} and was fetched again from {}", what, access_.url);
   co_return true;
 }
 

@@ -3,6 +3,7 @@
 #include "agent/git/live_checkout.hpp"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -86,12 +87,13 @@ Error collision_error(const fs::path& directory, const std::vector<std::string>&
       paths.begin() + static_cast<std::ptrdiff_t>(std::min(paths.size(), named_paths)));
   std::string list = printable(join(named, ", "));
   if (paths.size() > named.size()) {
-    list += " and " + std::to_string(paths.size() - named.size()) + " more";
+    list += fmt::format(" and {} more", paths.size() - named.size());
   }
-  return Error{Errc::conflict,
-               "in " + directory.string() +
-                   ", untracked files are in the way of different ones in the " + "commit: " + list,
-               "move them away, or remove them from the repository"};
+  return Error{
+      Errc::conflict,
+      fmt::format("in {}, untracked files are in the way of different ones in the commit: {}",
+                  directory.string(), list),
+      "move them away, or remove them from the repository"};
 }
 
 }  // namespace
@@ -326,7 +328,7 @@ Task<Result<fs::path>> LiveCheckout::save_edits(fs::path directory, std::string 
   if (auto made = make_private_directory(saved); !made) co_return made.error();
   std::string time = format_time(wall_now());
   std::erase_if(time, [](char c) { return c == '-' || c == ':'; });
-  const fs::path patch = saved / (time + "-" + to.substr(0, 7) + ".patch");
+  const fs::path patch = saved / (fmt::format("{}-{}.patch", time, to.substr(0, 7)));
   const fs::path temporary = saved / ".patch.tmp";
 
   auto diff = call(directory, index(),
@@ -368,8 +370,8 @@ Task<Result<void>> LiveCheckout::write(fs::path directory, std::string to,
     extract.input += entry.path;
     extract.input += '\0';
   }
-  auto extracted =
-      co_await git_output("check out " + to + " for " + directory.string(), std::move(extract));
+  auto extracted = co_await git_output(fmt::format("check out {} for {}", to, directory.string()),
+                                       std::move(extract));
   if (!extracted) co_return extracted.error();
   const auto put = [&] {
     Result<void> written = write_checkout(source, *open, changes);

@@ -1,6 +1,7 @@
 #include "agent/git/live_clone.hpp"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -79,7 +80,7 @@ Result<void> make_clone(const CloneUpdate& update, const ConfinedDirectory& live
   const std::string branch = update.ref.is_tag ? "main" : update.ref.name;
   const std::pair<const char*, std::string> files[] = {
       {"config", clone_settings(update.url, update.ref)},
-      {"HEAD", "ref: refs/heads/" + branch + "\n"}};
+      {"HEAD", fmt::format("ref: refs/heads/{}\n", branch)}};
   for (const auto& [file, text] : files) {
     if (auto put = live.put_file(aside / file, text, 0644); !put) return put;
   }
@@ -263,8 +264,8 @@ Task<Result<void>> move_refs(CloneUpdate update, const ConfinedDirectory* live) 
     // A ref to a missing object would break the clone for Git.
     const bool is_there = co_await has_commit(update.directory, old);
     if (!is_there) continue;
-    const std::string suffix = number++ == 0 ? "" : "-" + std::to_string(number);
-    auto kept = co_await write_ref(live, "refs/trimtab/saved/" + time + suffix, old);
+    const std::string suffix = number++ == 0 ? "" : fmt::format("-{}", number);
+    auto kept = co_await write_ref(live, fmt::format("refs/trimtab/saved/{}{}", time, suffix), old);
     if (!kept) co_return kept.error();
   }
   if (!update.ref.is_tag) {
@@ -320,20 +321,14 @@ std::string in_git_quotes(std::string_view text) {
 
 std::string clone_settings(const std::string& url, const WantedRef& ref) {
   // What `git clone` writes with whatever defaults: SHA-1, and refs in files.
-  std::string text =
-      "[core]\n"
-      "\trepositoryformatversion = 0\n"
-      "\tfilemode = true\n"
-      "\tbare = false\n"
-      "\tlogallrefupdates = true\n"
-      "[remote \"origin\"]\n"
-      "\turl = " +
-      in_git_quotes(url) +
-      "\n"
-      "\tfetch = +refs/heads/*:refs/remotes/origin/*\n";
+  std::string text = fmt::format(
+      "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = "
+      "false\n\tlogallrefupdates = true\n[remote \"origin\"]\n\turl = {}\n\tfetch = "
+      "+refs/heads/*:refs/remotes/origin/*\n",
+      in_git_quotes(url));
   if (ref.is_tag) return text;
-  text += "[branch " + in_git_quotes(ref.name) +
-          "]\n\tremote = origin\n\tmerge = " + in_git_quotes("refs/heads/" + ref.name) + "\n";
+  text += fmt::format("[branch {}]\n\tremote = origin\n\tmerge = {}\n", in_git_quotes(ref.name),
+                      in_git_quotes("refs/heads/" + ref.name));
   return text;
 }
 

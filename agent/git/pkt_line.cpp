@@ -1,5 +1,7 @@
 #include "agent/git/pkt_line.hpp"
 
+#include <fmt/core.h>
+
 #include <charconv>
 #include <cstdio>
 
@@ -46,7 +48,7 @@ std::string pkt_line(std::string_view text) {
   char length[length_digits + 1];
   const auto bytes = static_cast<unsigned>(length_digits + text.size() + 1);
   std::snprintf(length, sizeof length, "%04x", bytes & 0xFFFFU);
-  return length + std::string(text) + "\n";
+  return fmt::format("{}{}\n", length, text);
 }
 
 }  // namespace trimtab

@@ -1,5 +1,6 @@
 #include "agent/git/remote.hpp"
 
+#include <fmt/core.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -82,13 +83,12 @@ Result<std::string> ssh_command(const GitAccess& access) {
   if (!pinned && pinned.error().code != Errc::not_found) {
     return pinned.error().context("git.known_hosts");
   }
-  return "ssh -F /dev/null -o BatchMode=yes -o IdentitiesOnly=yes -o IdentityAgent=none "
-         "-o IdentityFile=" +
-         (access.key.empty() ? "none" : access.key.string()) +
-         " -o UserKnownHostsFile=" + known_hosts.string() +
-         " -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=yes -o UpdateHostKeys=no "
-         "-o ConnectTimeout=10 -o ServerAliveInterval=15 -o ServerAliveCountMax=3 "
-         "-o ControlMaster=no -o ControlPath=none";
+  return fmt::format(
+      "ssh -F /dev/null -o BatchMode=yes -o IdentitiesOnly=yes -o IdentityAgent=none -o "
+      "IdentityFile={} -o UserKnownHostsFile={} -o GlobalKnownHostsFile=/dev/null -o "
+      "StrictHostKeyChecking=yes -o UpdateHostKeys=no -o ConnectTimeout=10 -o "
+      "ServerAliveInterval=15 -o ServerAliveCountMax=3 -o ControlMaster=no -o ControlPath=none",
+      access.key.empty() ? "none" : access.key.string(), known_hosts.string());
 }
 
 // "https://host:port/": restricts the settings under it to this server.
@@ -108,7 +108,7 @@ Result<void> add_web_access(const GitAccess& access, const Remote& remote,
   const auto authorization = web_authorization(access, remote);
   if (!authorization) return authorization.error();
   if (authorization->empty()) return {};
-  add_git_config(environment, "http." + server_of(remote) + ".extraHeader",
+  add_git_config(environment, fmt::format("http.{}.extraHeader", server_of(remote)),
                  "Authorization: " + *authorization);
   // On a redirect Git would send the header to whatever host it names.
   add_git_config(environment, "http.followRedirects", "false");

@@ -1,5 +1,7 @@
 #include "agent/model/manifest.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <set>
 
@@ -104,9 +106,9 @@ Result<std::string> digest_for(const ManifestIndex& index, const Platform& host)
   for (const auto& entry : index.entries) platforms.insert(printable(entry.platform.text()));
   const std::vector<std::string> names(platforms.begin(), platforms.end());
   return Error{Errc::invalid,
-               "it is for " + (names.empty() ? "no platform" : join(names, ", ")) +
-                   ", and this host is " + host.text(),
-               "build it for " + host.text() + " too (docker buildx build --platform)"};
+               fmt::format("it is for {}, and this host is {}",
+                           names.empty() ? "no platform" : join(names, ", "), host.text()),
+               fmt::format("build it for {} too (docker buildx build --platform)", host.text())};
 }
 
 }  // namespace trimtab

@@ -1,5 +1,7 @@
 #include "agent/model/reference.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "common/text.hpp"
@@ -95,7 +97,7 @@ bool names_registry(std::string_view component) {
 }
 
 Error invalid_reference(std::string_view text, std::string reason, std::string hint = {}) {
-  return Error{Errc::invalid, in_quotes(text) + " is no image reference: " + std::move(reason),
+  return Error{Errc::invalid, fmt::format("{} is no image reference: {}", in_quotes(text), reason),
                std::move(hint)};
 }
 
@@ -111,7 +113,7 @@ std::string ImageReference::familiar_name() const {
   // be mistaken.
   const auto slash = path.find('/');
   const bool mistakable = slash != std::string_view::npos && names_registry(path.substr(0, slash));
-  return mistakable ? std::string(docker_hub) + "/" + repository : repository;
+  return mistakable ? fmt::format("{}/{}", docker_hub, repository) : repository;
 }
 
 std::string ImageReference::tagged() const {
@@ -119,7 +121,7 @@ std::string ImageReference::tagged() const {
 }
 
 std::string ImageReference::pinned(std::string_view to_digest) const {
-  return familiar_name() + "@" + std::string(to_digest);
+  return fmt::format("{}@{}", familiar_name(), to_digest);
 }
 
 Result<ImageReference> parse_reference(std::string_view text) {
@@ -142,7 +144,7 @@ Result<ImageReference> parse_reference(std::string_view text) {
   if (const auto colon = rest.find(':', name_start); colon != std::string_view::npos) {
     const auto tag = rest.substr(colon + 1);
     if (!is_tag(tag))
-      return invalid_reference(text, "its tag " + in_quotes(tag) + " is not a valid one",
+      return invalid_reference(text, fmt::format("its tag {} is not a valid one", in_quotes(tag)),
                                "a tag has at most 128 letters, digits, '_', '.' and '-', and "
                                "starts with none of the last two");
     reference.tag = tag;

@@ -1,5 +1,7 @@
 #include "agent/model/release_record.hpp"
 
+#include <fmt/core.h>
+
 namespace trimtab {
 namespace {
 
@@ -67,8 +69,8 @@ ReleaseRecord record_of(const Release& release, const Deployments& deployments) 
       record.outcome = Outcome::rolled_back;
       record.made_good_by = 0;
       record.probation_until.reset();
-      record.notices.push_back("an operator rolled it back to release " +
-                               std::to_string(deployment.release));
+      record.notices.push_back(
+          fmt::format("an operator rolled it back to release {}", deployment.release));
     }
   }
   return record;

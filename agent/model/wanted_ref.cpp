@@ -1,5 +1,6 @@
 #include "agent/model/wanted_ref.hpp"
 
+#include <fmt/core.h>
 #include <fnmatch.h>
 
 #include <algorithm>
@@ -56,10 +57,11 @@ Result<WantedRef> parse_ref(std::string_view text) {
     wanted.is_tag = name.find_first_of("*?") != std::string_view::npos;
   }
   if (!is_ref_name(name, wanted.is_tag) || name.starts_with("refs/")) {
-    return Error{Errc::invalid,
-                 "git.ref: \"" + printable(text.substr(0, max_ref)) +
-                     "\" is neither the name of a branch nor a pattern of tags",
-                 "write for example production, or v*"};
+    return Error{
+        Errc::invalid,
+        fmt::format("git.ref: \"{}\" is neither the name of a branch nor a pattern of tags",
+                    printable(text.substr(0, max_ref))),
+        "write for example production, or v*"};
   }
   wanted.name = name;
   return wanted;

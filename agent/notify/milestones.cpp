@@ -1,5 +1,6 @@
 #include "agent/notify/milestones.hpp"
 
+#include <fmt/core.h>
 #include <sys/uio.h>
 #include <systemd/sd-journal.h>
 
@@ -59,9 +60,9 @@ void log_milestone(Milestone milestone, spdlog::level::level_enum level,
   }
   std::vector<std::string> journal{"MESSAGE=" + log_line(line),
                                    std::string("PRIORITY=") + syslog_priority(level),
-                                   "MESSAGE_ID=" + std::string(message_id(milestone)),
+                                   fmt::format("MESSAGE_ID={}", message_id(milestone)),
                                    "SYSLOG_IDENTIFIER=trimtabd", "TRIMTAB_STACK=" + fields.stack};
-  if (fields.release != 0) journal.push_back("TRIMTAB_RELEASE=" + std::to_string(fields.release));
+  if (fields.release != 0) journal.push_back(fmt::format("TRIMTAB_RELEASE={}", fields.release));
   if (!fields.phase.empty()) journal.push_back("TRIMTAB_PHASE=" + fields.phase);
   if (!fields.commit.empty()) journal.push_back("TRIMTAB_COMMIT=" + fields.commit);
   send_to_journal(journal);

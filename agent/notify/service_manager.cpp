@@ -1,5 +1,6 @@
 #include "agent/notify/service_manager.hpp"
 
+#include <fmt/core.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,7 +35,7 @@ void notify_reloading() {
   ::clock_gettime(CLOCK_MONOTONIC, &now);
   const std::int64_t microseconds =
       static_cast<std::int64_t>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1'000;
-  send_state("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(microseconds));
+  send_state(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", microseconds));
 }
 
 void notify_stopping() {
@@ -42,9 +43,8 @@ void notify_stopping() {
 }
 
 void ask_for_time(std::chrono::seconds duration) {
-  send_state(
-      "EXTEND_TIMEOUT_USEC=" +
-      std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(duration).count()));
+  send_state(fmt::format("EXTEND_TIMEOUT_USEC={}",
+                         std::chrono::duration_cast<std::chrono::microseconds>(duration).count()));
 }
 
 std::optional<std::chrono::microseconds> watchdog_interval() {

@@ -1,5 +1,7 @@
 #include "agent/plan/dependants.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <array>
 
@@ -71,8 +73,8 @@ bool go_along(Step& step, const Tie& tie, Action leader, const Rendering& render
     step.risk =
         risk_of_replacing(rendering.service(step.service), containers_of(observed, step.service));
   }
-  step.reasons.push_back("goes with " + tie.service + ": " +
-                         (tie.words.empty() ? "it is restarted with it" : tie.words));
+  step.reasons.push_back(fmt::format("goes with {}: {}", tie.service,
+                                     tie.words.empty() ? "it is restarted with it" : tie.words));
   return true;
 }
 

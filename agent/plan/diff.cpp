@@ -2,6 +2,8 @@
 // of one comparison of a service with its containers.
 #include "agent/plan/diff.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <set>
 
@@ -35,9 +37,9 @@ std::string describe_image_change(const std::string& old_image, const std::strin
   const std::string new_name = name_of(new_image);
   const std::string old_digest = short_digest(digest_of(old_image));
   const std::string new_digest = short_digest(digest_of(new_image));
-  if (old_name == new_name) return "image " + old_digest + "… → " + new_digest + "…";
-  return "image " + (old_name.empty() ? old_digest + "…" : old_name) + " → " +
-         (new_name.empty() ? new_digest + "…" : new_name);
+  if (old_name == new_name) return fmt::format("image {}… → {}…", old_digest, new_digest);
+  return fmt::format("image {} → {}", old_name.empty() ? old_digest + "…" : old_name,
+                     new_name.empty() ? new_digest + "…" : new_name);
 }
 
 void explain_environment(const Json& before, const Json& after, Reasons& reasons) {
@@ -93,7 +95,7 @@ Reasons shared_changes(const Json& before, const Json& after, const Json& servic
       const nlohmann::json old_definition = json_object(old_definitions, name);
       const nlohmann::json new_definition = json_object(new_definitions, name);
       if (old_definition != new_definition) {
-        reasons.push_back(std::string(word) + " changed: " + name);
+        reasons.push_back(fmt::format("{} changed: {}", word, name));
       }
     }
   }

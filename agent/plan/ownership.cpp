@@ -1,5 +1,7 @@
 #include "agent/plan/ownership.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 namespace trimtab {
@@ -104,10 +106,10 @@ std::optional<Error> foreign_obstacle(const std::vector<Container>& foreign,
     if (!container.is_counted) continue;
     if (std::find(services.begin(), services.end(), container.service) == services.end()) continue;
     return Error{Errc::conflict,
-                 "the container " + container.name + " has the labels of this stack's service " +
-                     container.service +
-                     ", but was not created for it, and Compose would replace it",
-                 "if nobody needs it, remove it: `docker rm -f " + container.name + "`"};
+                 fmt::format("the container {} has the labels of this stack's service {}, but was "
+                             "not created for it, and Compose would replace it",
+                             container.name, container.service),
+                 fmt::format("if nobody needs it, remove it: `docker rm -f {}`", container.name)};
   }
   return std::nullopt;
 }

@@ -1,5 +1,7 @@
 #include "agent/plan/rolling.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <array>
 
@@ -33,11 +35,11 @@ bool is_database(const Json& service, const Mount& mount) {
 std::string obstacle_in_mounts(const Json& service) {
   for (const Mount& mount : mounts_of(service)) {
     if (mount.type == "volume" && mount.source.empty()) {
-      return "its anonymous volume at " + mount.target + " stays with one container";
+      return fmt::format("its anonymous volume at {} stays with one container", mount.target);
     }
     const bool keeps = mount.type == "volume" || mount.type == "bind";
     if (keeps && !mount.read_only && is_database(service, mount)) {
-      return "the data at " + mount.target + " can be used by one server at a time";
+      return fmt::format("the data at {} can be used by one server at a time", mount.target);
     }
   }
   return {};
@@ -82,18 +84,18 @@ std::string obstacle_to_rolling(const Rendering& rendering, const std::string& s
     return "container_name allows only one container";
   }
   if (const auto ports = published_ports_of(definition); !ports.empty()) {
-    return "only one container can use the host port " + std::to_string(ports[0].host_port);
+    return fmt::format("only one container can use the host port {}", ports[0].host_port);
   }
   const std::string mode = json_string(definition, "network_mode");
   if (!mode.empty() && mode != "bridge" && mode != "default" && mode != "none") {
-    return "network_mode: " + mode + " makes both use the same ports";
+    return fmt::format("network_mode: {} makes both use the same ports", mode);
   }
   if (has_fixed_address(definition)) return "its network address is fixed";
   if (const std::string obstacle = obstacle_in_mounts(definition); !obstacle.empty()) {
     return obstacle;
   }
   if (const std::string target = volume_of_image(definition, containers); !target.empty()) {
-    return "its image's volume at " + target + " stays with one container";
+    return fmt::format("its image's volume at {} stays with one container", target);
   }
   for (const std::string& other : rendering.service_names()) {
     for (const Tie& tie : ties_of(rendering, other)) {
@@ -130,12 +132,13 @@ std::vector<std::string> keep_within_memory(Plan& plan, const Rendering& renderi
     }
     needed *= static_cast<std::uint64_t>(parallelism_of(service));
     if (needed <= available) continue;
-    const std::string why = "stop-first, because " + human_size(needed) +
-                            " of memory are needed and " + human_size(available) + " are free";
+    const std::string why =
+        fmt::format("stop-first, because {} of memory are needed and {} are free",
+                    human_size(needed), human_size(available));
     step.action = Action::recreate;
     step.risk = risk_of_replacing(service, containers_of(observed, step.service));
     step.reasons.push_back(why);
-    lines.push_back(step.service + " is replaced " + why);
+    lines.push_back(fmt::format("{} is replaced {}", step.service, why));
   }
   return lines;
 }

@@ -1,5 +1,7 @@
 #include "agent/plan/volumes.hpp"
 
+#include <fmt/core.h>
+
 #include "agent/model/service.hpp"
 
 namespace trimtab {
@@ -61,12 +63,14 @@ Json with_external_volumes(const Rendering& rendering, const std::string& projec
 }
 
 std::string LostVolume::text() const {
-  return "the volume " + volume + ", in which the service " + service + " keeps its data, is gone";
+  return fmt::format("the volume {}, in which the service {} keeps its data, is gone", volume,
+                     service);
 }
 
 std::string LostVolume::hint() const {
-  return "restore it; or, if it may start empty, `docker volume create " + volume + "`" +
-         (has_options ? " with the driver and the options that the compose file gives it" : "");
+  return fmt::format(
+      "restore it; or, if it may start empty, `docker volume create {}`{}", volume,
+      has_options ? " with the driver and the options that the compose file gives it" : "");
 }
 
 std::set<std::string> services_that_ran(const ReleaseRecord& release) {

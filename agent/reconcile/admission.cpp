@@ -1,15 +1,17 @@
 #include "agent/reconcile/admission.hpp"
 
+#include <fmt/core.h>
+
 namespace trimtab {
 
 Result<Admission> admit(const AdmissionInput& input) {
   if (input.is_paused) {
     return Error{Errc::conflict, input.stack + " is paused",
-                 "`trimtab resume " + input.stack + "` resumes it"};
+                 fmt::format("`trimtab resume {}` resumes it", input.stack)};
   }
   if (input.is_stopped) {
     return Error{Errc::conflict, input.stack + " is stopped",
-                 "`systemctl start " + input.unit + "` starts it"};
+                 fmt::format("`systemctl start {}` starts it", input.unit)};
   }
   if (input.is_deploying) return busy_with_deployment(input.stack);
   return input.has_open_request ? Admission::supersedes : Admission::accepted;
@@ -17,7 +19,7 @@ Result<Admission> admit(const AdmissionInput& input) {
 
 Error busy_with_deployment(const std::string& stack) {
   return Error{Errc::conflict, stack + " is busy with a deployment",
-               "`trimtab status " + stack + " --watch` shows it"};
+               fmt::format("`trimtab status {} --watch` shows it", stack)};
 }
 
 }  // namespace trimtab

@@ -1,5 +1,7 @@
 #include "agent/reconcile/assessment.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "agent/execute/end_record.hpp"
@@ -53,7 +55,7 @@ DeploymentKind kind_of_deployment(Assessment assessment, const Release& candidat
 }
 
 StackStatus status_of_rejected(const Record& record, const Release& candidate) {
-  const std::string again = "`trimtab deploy " + record.stack + "` retries it";
+  const std::string again = fmt::format("`trimtab deploy {}` retries it", record.stack);
   const std::string commit = short_commit(candidate.commit);
   const auto& releases = *record.releases;
   const auto newest = std::find_if(releases.rbegin(), releases.rend(), [&](const auto& entry) {
@@ -65,13 +67,14 @@ StackStatus status_of_rejected(const Record& record, const Release& candidate) {
   const ReleaseRecord& known = newest->second;
   if (!known.failure) {
     return StackStatus{StackState::synced,
-                       commit + " has the content of " + release_text(known.number) +
-                           ", which an operator rolled back",
+                       fmt::format("{} has the content of {}, which an operator rolled back",
+                                   commit, release_text(known.number)),
                        again};
   }
   StackStatus stack_status = status_of_failed(record, known, known.outcome);
   if (known.commit != candidate.commit) {
-    stack_status.reason = commit + " has content that failed before: " + stack_status.reason;
+    stack_status.reason =
+        fmt::format("{} has content that failed before: {}", commit, stack_status.reason);
   }
   return stack_status;
 }
@@ -83,10 +86,10 @@ StackStatus status_of_vain(const Record& record, const Release& candidate) {
   });
   StackStatus stack_status = status_of_failed(record, newest->second, newest->second.outcome);
   stack_status.state = StackState::failed;
-  stack_status.next =
-      "tried " + std::to_string(max_vain_tries) +
-      " times instead of what is running; not tried again until the commit or its images " +
-      "change or Docker is restarted; `trimtab deploy " + record.stack + "` retries it";
+  stack_status.next = fmt::format(
+      "tried {} times instead of what is running; not tried again until the commit or its images "
+      "change or Docker is restarted; `trimtab deploy {}` retries it",
+      max_vain_tries, record.stack);
   return stack_status;
 }
 
@@ -94,20 +97,21 @@ StackStatus status_of_failed(const Record& record, const ReleaseRecord& release,
   const bool world = release.failure && release.failure->cause == FailureCause::host;
   const std::string why = release.failure ? ": " + release.failure->reason : std::string();
   const std::string who = release_text(release.number) + " (" + short_commit(release.commit) + ")";
-  const std::string again = "`trimtab show " + record.stack + " " + std::to_string(release.number) +
-                            "` shows the whole log";
+  const std::string again =
+      fmt::format("`trimtab show {} {}` shows the whole log", record.stack, release.number);
   const std::string untried = "it is not tried again until it changes; " + again;
   if (outcome == Outcome::rejected) {
-    return StackStatus{StackState::failed, who + " is rejected" + why, untried};
+    return StackStatus{StackState::failed, fmt::format("{} is rejected{}", who, why), untried};
   }
   if (outcome == Outcome::rolled_back && record.current != nullptr) {
-    return StackStatus{world ? StackState::waiting : StackState::failed,
-                       who + " was rolled back to " + release_text(record.current->number) + why,
-                       world ? "it is retried later" : untried};
+    return StackStatus{
+        world ? StackState::waiting : StackState::failed,
+        fmt::format("{} was rolled back to {}{}", who, release_text(record.current->number), why),
+        world ? "it is retried later" : untried};
   }
   const ReleaseRecord* const before = way_back_from(release, *record.releases, *record.rejected);
   const std::string alone = before == nullptr ? ", and there is nothing to roll back to" : "";
-  return StackStatus{StackState::failed, who + " failed" + alone + why,
+  return StackStatus{StackState::failed, fmt::format("{} failed{}{}", who, alone, why),
                      "what is running was left as it is; " + again};
 }
 
@@ -117,7 +121,7 @@ std::string describe_cause(const Release& candidate, const Release* current) {
   for (const auto& [service, pin] : candidate.images) {
     const auto old = current->images.find(service);
     if (old != current->images.end() && old->second.pinned != pin.pinned) {
-      return "image " + pin.reference + " changed";
+      return fmt::format("image {} changed", pin.reference);
     }
   }
   for (const auto& [path, hash] : candidate.inputs) {

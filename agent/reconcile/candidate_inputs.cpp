@@ -1,4 +1,6 @@
 // Reads a commit's Compose files and the files that they refer to.
+#include <fmt/core.h>
+
 #include "agent/compose/compose_yaml.hpp"
 #include "agent/reconcile/candidate_builder.hpp"
 #include "agent/reconcile/state_directory.hpp"
@@ -85,10 +87,11 @@ bool CandidateBuilder::read_raw_files() {
   if (result_.release.project.empty()) result_.release.project = deps_.settings.name;
   const ReleaseRecord* const current = deps_.store.current();
   if (current != nullptr && current->project != result_.release.project) {
-    return refuse(reject("project-changed",
-                         "the project's name changes from " + current->project + " to " +
-                             result_.release.project + ", and its volumes would not be found",
-                         "write `project: " + current->project + "` into the stack's file"));
+    return refuse(reject(
+        "project-changed",
+        fmt::format("the project's name changes from {} to {}, and its volumes would not be found",
+                    current->project, result_.release.project),
+        fmt::format("write `project: {}` into the stack's file", current->project)));
   }
   return true;
 }
@@ -144,7 +147,7 @@ bool CandidateBuilder::refuse_remote_includes(const Json& raw, const std::string
   }
   for (const std::string& text : named) {
     if (!is_remote(text) && !is_remote(interpolate(text, variables).value_or(text))) continue;
-    return refuse(reject("remote-include", file + " includes " + printable(text),
+    return refuse(reject("remote-include", fmt::format("{} includes {}", file, printable(text)),
                          "only include files of the repository"));
   }
   return true;
@@ -157,10 +160,11 @@ bool CandidateBuilder::provide(const std::string& path) {
   const fs::path state = fs::weakly_canonical(deps_.store.directory().parent_path(), ec);
   const fs::path real = real_source(live(path), deps_.settings.directory, checkout_);
   if (shows_state(real, state)) {
-    return refuse(reject("state-directory",
-                         "a compose file reads " + live(path).string() +
-                             ", which is in trimtab's own state directory",
-                         "use another file: that directory contains the secrets of all stacks"));
+    return refuse(
+        reject("state-directory",
+               fmt::format("a compose file reads {}, which is in trimtab's own state directory",
+                           live(path).string()),
+               "use another file: that directory contains the secrets of all stacks"));
   }
   return find_entry(candidate_.tree, path) != nullptr || live_files_.contains(path) ||
          copy_of_live(path);
@@ -245,10 +249,10 @@ bool CandidateBuilder::note_inputs() {
     if (text) env_texts_[path] = *text;
   }
   if (candidate_.env_file.empty() && deps_.settings.env_file) {
-    return refuse(
-        reject("env-file-missing",
-               "the env file " + live(*deps_.settings.env_file).string() + " does not exist",
-               "create it, or remove `env_file:` from the stack's file"));
+    return refuse(reject(
+        "env-file-missing",
+        fmt::format("the env file {} does not exist", live(*deps_.settings.env_file).string()),
+        "create it, or remove `env_file:` from the stack's file"));
   }
   return true;
 }
@@ -269,8 +273,9 @@ Task<bool> CandidateBuilder::check_env_file() {
   if (std::find(replaced.begin(), replaced.end(), file) == replaced.end()) co_return true;
   PreflightFinding finding = reject(
       "env-file-tracked",
-      "the commit has the file " + file + ", and would replace the values of the one in " +
-          deps_.settings.directory.string() + ", which is different",
+      fmt::format("the commit has the file {}, and would replace the values of the one in {}, "
+                  "which is different",
+                  file, deps_.settings.directory.string()),
       "copy that to a file that Git does not track, and name it in `env_file:` of the stack's "
       "file");
   finding.cause = FailureCause::host;

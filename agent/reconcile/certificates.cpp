@@ -1,5 +1,7 @@
 #include "agent/reconcile/certificates.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <cerrno>
 
@@ -144,8 +146,8 @@ Result<std::vector<std::string>> provide_certificates(
     auto written = write(*directory, file.certificate, pair->certificate, 0644);
     if (written) written = write(*directory, file.key, pair->key, 0600);
     if (!written) return written.error();
-    done.push_back("created a self-signed certificate for " + join(names, ", ") + ", " +
-                   file.certificate + ", until one is issued");
+    done.push_back(fmt::format("created a self-signed certificate for {}, {}, until one is issued",
+                               join(names, ", "), file.certificate));
   }
   return done;
 }

@@ -1,5 +1,7 @@
 #include "agent/reconcile/decide.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "agent/reconcile/next_wake.hpp"
@@ -24,10 +26,11 @@ const ReleaseRecord* release_of_moved_tag(const Releases& releases, const RefTip
 
 StackStatus status_of_moved_tag(const Snapshot& now, const Release& known) {
   const std::string tag = now.tip->name.substr(tag_prefix.size());
-  return StackStatus{now.current == nullptr ? StackState::waiting : StackState::synced,
-                     "the tag " + tag + " was moved from " + short_commit(known.commit) + " to " +
-                         short_commit(now.tip->commit) + ", which is not deployed automatically",
-                     "`trimtab deploy " + now.stack + "` deploys it; so does a newer tag"};
+  return StackStatus{
+      now.current == nullptr ? StackState::waiting : StackState::synced,
+      fmt::format("the tag {} was moved from {} to {}, which is not deployed automatically", tag,
+                  short_commit(known.commit), short_commit(now.tip->commit)),
+      fmt::format("`trimtab deploy {}` deploys it; so does a newer tag", now.stack)};
 }
 
 StackStatus status_without_compose(const Error& error) {

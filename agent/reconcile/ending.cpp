@@ -1,5 +1,7 @@
 #include "agent/reconcile/ending.hpp"
 
+#include <fmt/core.h>
+
 #include "common/text.hpp"
 
 namespace trimtab {
@@ -32,14 +34,15 @@ Ending ending_of(DeploymentEnd end, DeploymentKind kind, const ReleaseRecord& re
       return {"done", who + " is deployed", StackStatus{StackState::synced, "", ""},
               Milestone::deployed};
     case DeploymentEnd::rejected:
-      return {"rejected", who + " is rejected, nothing was touched: " + why,
+      return {"rejected", fmt::format("{} is rejected, nothing was touched: {}", who, why),
               status_of_failed(record, release, Outcome::rejected), Milestone::rejected};
     case DeploymentEnd::postponed: {
       if (!is_tried_again(end, kind, release.failure)) {
-        return {"failed", who + " cannot be rolled back to now, nothing was touched: " + why,
+        return {"failed",
+                fmt::format("{} cannot be rolled back to now, nothing was touched: {}", who, why),
                 std::nullopt, Milestone::waiting};
       }
-      const std::string reason = who + " cannot be deployed now: " + why;
+      const std::string reason = fmt::format("{} cannot be deployed now: {}", who, why);
       const std::string next = "nothing was touched; it is retried";
       return {"failed", reason + "; nothing was touched, it is retried",
               StackStatus{StackState::waiting, reason, next}, Milestone::waiting};
@@ -50,11 +53,11 @@ Ending ending_of(DeploymentEnd end, DeploymentKind kind, const ReleaseRecord& re
     case DeploymentEnd::rolled_back: {
       const std::string back =
           record.current == nullptr ? std::string() : release_text(record.current->number);
-      return {"rolled_back", "rolled back to " + back + ": " + why,
+      return {"rolled_back", fmt::format("rolled back to {}: {}", back, why),
               status_of_failed(record, release, Outcome::rolled_back), Milestone::rolled_back};
     }
     case DeploymentEnd::suspended: {
-      const std::string reason = who + " failed: " + why;
+      const std::string reason = fmt::format("{} failed: {}", who, why);
       return {"failed", reason,
               StackStatus{StackState::failed, reason,
                           "rolling back is retried in " + human_duration(next_try)},

@@ -1,5 +1,7 @@
 #include "agent/reconcile/host_ports.hpp"
 
+#include <fmt/core.h>
+
 #include <array>
 #include <boost/asio/ip/address.hpp>
 #include <cctype>
@@ -57,7 +59,7 @@ void read_table(const std::string& protocol, const std::string& file, std::strin
     port.protocol = protocol;
     port.host_ip = address_of(local.substr(0, colon));
     std::from_chars(local.data() + colon + 1, local.data() + local.size(), port.host_port, 16);
-    if (!wanted.contains(protocol + "/" + std::to_string(port.host_port))) continue;
+    if (!wanted.contains(fmt::format("{}/{}", protocol, port.host_port))) continue;
     sockets[inode] = PortHolder{std::move(port), "another process"};
   }
 }
@@ -82,7 +84,7 @@ std::vector<PortHolder> port_holders(const std::set<std::string>& wanted) {
       if (found == sockets.end()) continue;
       const Result<std::string> name = read_file(process.path() / "comm", 256);
       if (name) {
-        found->second.who = printable(trim(*name)) + " (process " + pid + ")";
+        found->second.who = fmt::format("{} (process {})", printable(trim(*name)), pid);
       }
     }
   }

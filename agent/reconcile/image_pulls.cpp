@@ -1,5 +1,7 @@
 #include "agent/reconcile/image_pulls.hpp"
 
+#include <fmt/core.h>
+
 #include <set>
 
 #include "agent/model/reference.hpp"
@@ -51,7 +53,7 @@ Task<PullForecast> forecast_pulls(Docker& docker, Registry& registry, Platform h
         PreflightFinding finding;
         finding.name = "image-platform";
         finding.message =
-            "the image " + pin.reference + " of " + service + ": " + manifest.error().message;
+            fmt::format("the image {} of {}: {}", pin.reference, service, manifest.error().message);
         finding.hint = manifest.error().hint;
         forecast.findings.push_back(std::move(finding));
       }

@@ -1,5 +1,6 @@
 #include "agent/reconcile/input_hashes.hpp"
 
+#include <fmt/core.h>
 #include <sys/stat.h>
 
 #include "agent/reconcile/inputs.hpp"
@@ -23,7 +24,7 @@ std::string stamp_of_file(const std::filesystem::path& path) {
         static_cast<long long>(info.st_size), static_cast<long long>(info.st_mtim.tv_sec),
         static_cast<long long>(info.st_mtim.tv_nsec), static_cast<long long>(info.st_ctim.tv_sec),
         static_cast<long long>(info.st_ctim.tv_nsec)}) {
-    stamp += std::to_string(part) + ' ';
+    stamp += fmt::format("{} ", part);
   }
   return stamp;
 }

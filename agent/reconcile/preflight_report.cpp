@@ -1,5 +1,7 @@
 #include "agent/reconcile/preflight_report.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "agent/execute/postgres.hpp"
@@ -183,7 +185,7 @@ Task<void> PreflightRun::check_ports() {
   std::set<std::string> ports;
   for (const std::string& name : candidate_.rendering.service_names()) {
     for (const PublishedPort& port : published_ports_of(candidate_.rendering.service(name))) {
-      ports.insert(port.protocol + "/" + std::to_string(port.host_port));
+      ports.insert(fmt::format("{}/{}", port.protocol, port.host_port));
     }
   }
   const auto look = [&ports] { return port_holders(ports); };
@@ -203,8 +205,8 @@ Task<void> PreflightRun::check_collisions() {
   PreflightFinding finding;
   finding.name = "live-directory";
   finding.cause = FailureCause::host;
-  finding.message = "it is not known which files in " + live().string() +
-                    " the commit would overwrite: " + collisions.error().message;
+  finding.message = fmt::format("it is not known which files in {} the commit would overwrite: {}",
+                                live().string(), collisions.error().message);
   finding.hint = collisions.error().hint;
   result_.findings.push_back(std::move(finding));
 }

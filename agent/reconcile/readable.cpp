@@ -1,4 +1,6 @@
 // Renders a release again that another Compose rendered, or whose rendering is damaged.
+#include <fmt/core.h>
+
 #include "agent/compose/compose_yaml.hpp"
 #include "agent/execute/known_values_of.hpp"
 #include "agent/reconcile/candidate.hpp"
@@ -16,7 +18,7 @@ Task<Result<void>> rerender_for_current_compose(CandidateDeps deps, WorkspaceLoc
                                                 int number, bool any_version) {
   const ReleaseRecord* const found = deps.store.find(number);
   if (found == nullptr) {
-    co_return Error{Errc::not_found, "release " + std::to_string(number) + " is not there", {}};
+    co_return Error{Errc::not_found, fmt::format("release {} is not there", number), {}};
   }
   Release release = *found;
   const Result<void> compose = co_await deps.compose.refresh();
@@ -69,18 +71,18 @@ Task<Result<void>> rerender_for_current_compose(CandidateDeps deps, WorkspaceLoc
   if (!rendered) {
     Error error = rendered.error();
     error.message = known_values_of(deps.store, {number}).hide_in_error(error.message);
-    co_return error.context("release " + std::to_string(number) + " was rendered with " +
-                            release.compose + " and cannot be rendered with " + tool.display());
+    co_return error.context(
+        fmt::format("release {} was rendered with {} and cannot be rendered with {}", number,
+                    release.compose, tool.display()));
   }
   take_root_off(rendered->model, workspace.staging().string());
   pin_images(rendered->model, release.images);
   const std::string key = content_key(rendered->model, release.mounted_files);
   if (!kept_rendering && same_tool && key != release.content_key) {
-    co_return Error{
-        Errc::failed,
-        "release " + std::to_string(number) +
-            " cannot be rendered again with the same result: " + kept_rendering.error().message,
-        {}};
+    co_return Error{Errc::failed,
+                    fmt::format("release {} cannot be rendered again with the same result: {}",
+                                number, kept_rendering.error().message),
+                    {}};
   }
   std::string yaml = emit_yaml(rendered->model);
   const Result<void> saved = co_await deps.store.save_rendering(number, std::move(yaml));

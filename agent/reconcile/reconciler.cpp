@@ -1,5 +1,7 @@
 #include "agent/reconcile/reconciler.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "agent/execute/own_containers.hpp"
@@ -173,8 +175,8 @@ Task<void> Reconciler::perform(action::StopWhatWasStarted) {
   const std::vector<Container> running =
       restarted_by_docker(observer_.of_release(*found), WallTime::max(), {});
   for (const Container& container : running) {
-    reporter_.note(container.service + " was started although " + deps_.settings.unit +
-                   " stopped the stack: stopping it again");
+    reporter_.note(fmt::format("{} was started although {} stopped the stack: stopping it again",
+                               container.service, deps_.settings.unit));
     const Result<void> stopped = co_await deps_.docker.stop(container.id);
     if (!stopped) spdlog::warn("{}: {}", deps_.settings.name, stopped.error().text());
   }
@@ -215,8 +217,8 @@ Task<void> Reconciler::perform(action::Resume) {
   if (!deps_.store.in_flight()) co_return;
   const Deployment found = *deps_.store.in_flight();
   reporter_.report(Milestone::resumed, spdlog::level::info,
-                   "resuming " + release_text(found.release) + ", found in phase " +
-                       std::string(to_string(found.phase)),
+                   fmt::format("resuming {}, found in phase {}", release_text(found.release),
+                               to_string(found.phase)),
                    deps_.store.find(found.release));
   requests_.resume(found.request, found.release);
   AsyncMutex::Guard host = co_await wait_for_host();

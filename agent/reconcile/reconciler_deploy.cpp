@@ -1,5 +1,7 @@
 // Deploys what is due: records it as a release, runs the deployment when the host is free, and
 // reports the result.
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "agent/compose/compose_yaml.hpp"
@@ -133,8 +135,9 @@ Task<void> Reconciler::carry_out(DeployTarget deploy_target, Due due, AsyncMutex
     const Result<bool> ancestor =
         co_await workspace->git().is_ancestor(good->commit, release.commit);
     if (ancestor && !*ancestor && deploy_target.request.empty()) {
-      next.notices.push_back("the history of " + settings.git.ref + " was rewritten: " +
-                             short_commit(good->commit) + " is no longer part of it");
+      next.notices.push_back(
+          fmt::format("the history of {} was rewritten: {} is no longer part of it",
+                      settings.git.ref, short_commit(good->commit)));
     }
   }
   if (written && settings.certs.self_signed_until_issued) {
@@ -253,12 +256,13 @@ void Reconciler::report_unrecorded() {
   Unrecorded& unrecorded = *flight_.unrecorded;
   const Error& error = *unrecorded.result.unrecorded;
   unrecorded.next_try = SteadyClock::now() + record_interval;
-  const StackStatus before = std::exchange(
-      last_assessment_.verdict, StackStatus{StackState::waiting,
-                                            "how " + release_text(unrecorded.begun.release) +
-                                                " ended cannot be recorded: " + error.message,
-                                            (error.hint.empty() ? "" : error.hint + "; ") +
-                                                "nothing else is deployed until it can be"});
+  const StackStatus before =
+      std::exchange(last_assessment_.verdict,
+                    StackStatus{StackState::waiting,
+                                fmt::format("how {} ended cannot be recorded: {}",
+                                            release_text(unrecorded.begun.release), error.message),
+                                (error.hint.empty() ? "" : error.hint + "; ") +
+                                    "nothing else is deployed until it can be"});
   if (last_assessment_.verdict == before) return;
   reporter_.report(Milestone::waiting, spdlog::level::err, last_assessment_.verdict.reason,
                    deps_.store.find(unrecorded.begun.release));

@@ -1,5 +1,7 @@
 // Takes a commit towards a deployment: fetches it, builds a candidate, assesses it and runs the
 // preflight checks.
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "agent/plan/diff.hpp"
@@ -247,8 +249,8 @@ Task<Result<void>> Reconciler::record_rejection(DeployTarget deploy_target, Rele
   if (!written) co_return written;
   const std::string what = " is rejected";
   reporter_.report(Milestone::rejected, spdlog::level::warn,
-                   release_text(release.number) + " (" + short_commit(release.commit) + ")" + what +
-                       ", nothing was touched: " + failure.reason,
+                   fmt::format("{} ({}){}, nothing was touched: {}", release_text(release.number),
+                               short_commit(release.commit), what, failure.reason),
                    &release);
   reporter_.release_ended(*store.find(release.number), failure,
                           release_text(release.number) + what + ": " + failure.reason);
@@ -265,17 +267,19 @@ Task<void> Reconciler::wait_for_images(DeployTarget deploy_target, Release relea
   image_wait_ = std::move(step.wait);
   const std::string names = join(missing, ", ");
   if (step.again) {
-    last_assessment_.verdict = StackStatus{
-        StackState::waiting,
-        short_commit(release.commit) + " waits for an image that is not in its registry: " + names,
-        "checked again in " + human_duration(*step.again) + ", rejected after " +
-            format_duration(images.wait)};
+    last_assessment_.verdict =
+        StackStatus{StackState::waiting,
+                    fmt::format("{} waits for an image that is not in its registry: {}",
+                                short_commit(release.commit), names),
+                    fmt::format("checked again in {}, rejected after {}",
+                                human_duration(*step.again), format_duration(images.wait))};
     backoff_.retry_at = now + *step.again;
     co_return;
   }
   PreflightFinding finding;
   finding.name = "image-missing";
-  finding.message = names + (missing.size() == 1 ? " is" : " are") + " not in the registry";
+  finding.message =
+      fmt::format("{}{} not in the registry", names, missing.size() == 1 ? " is" : " are");
   finding.hint = "push it, or correct `image:` in the compose file";
   // The image may be pushed later: what is rejected is this commit without it.
   Release rejected = release;
@@ -302,9 +306,10 @@ std::chrono::milliseconds Reconciler::back_off() {
 }
 
 void Reconciler::try_later(const DeployTarget& deploy_target, const Error& error) {
-  last_assessment_.verdict = StackStatus{
-      state_of(error), error.message,
-      (error.hint.empty() ? "" : error.hint + "; ") + "retried in " + human_duration(back_off())};
+  last_assessment_.verdict =
+      StackStatus{state_of(error), error.message,
+                  fmt::format("{}retried in {}", error.hint.empty() ? "" : error.hint + "; ",
+                              human_duration(back_off()))};
   reporter_.report(Milestone::waiting, spdlog::level::warn, error.text());
   end_request(deploy_target.request, "failed", std::nullopt, error.text());
 }

@@ -1,5 +1,7 @@
 // Rolls a release back automatically if it breaks soon after passing its gate.
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "agent/execute/failure_log.hpp"
@@ -56,7 +58,7 @@ Task<void> Reconciler::perform(action::TellBroken action) {
   co_await add_logs_of_broken(&failure);
   const Release told = *deps_.store.current();
   const std::string notice =
-      failure.reason + "; `trimtab rollback " + deps_.settings.name + "` rolls it back";
+      fmt::format("{}; `trimtab rollback {}` rolls it back", failure.reason, deps_.settings.name);
   co_await end_probation(notice);
   reporter_.report(Milestone::failed, spdlog::level::warn,
                    release_text(told.number) + " (" + short_commit(told.commit) + ") " + notice,

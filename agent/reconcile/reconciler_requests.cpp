@@ -1,5 +1,7 @@
 // Handles operators' requests to a stack.
 
+#include <fmt/core.h>
+
 #include "agent/execute/known_volumes.hpp"
 #include "agent/plan/diff.hpp"
 #include "agent/reconcile/admission.hpp"
@@ -48,14 +50,15 @@ Result<std::string> Reconciler::rollback(int release) {
     if (good == nullptr) {
       return Error{Errc::conflict,
                    deps_.settings.name + " has no earlier good release to roll back to",
-                   "`trimtab history " + deps_.settings.name + "` shows what there is"};
+                   fmt::format("`trimtab history {}` shows what there is", deps_.settings.name)};
     }
     release = good->number;
   }
   const ReleaseRecord* const target = deps_.store.find(release);
   if (target == nullptr) {
-    return Error{Errc::not_found, deps_.settings.name + " has no " + release_text(release),
-                 "`trimtab history " + deps_.settings.name + "` shows what there is"};
+    return Error{Errc::not_found,
+                 fmt::format("{} has no {}", deps_.settings.name, release_text(release)),
+                 fmt::format("`trimtab history {}` shows what there is", deps_.settings.name)};
   }
   if (target->seen.empty()) {
     return Error{Errc::conflict, release_text(release) + " has never been good",
@@ -174,7 +177,7 @@ Task<void> Reconciler::serve(Request request) {
     deploy_target.tip.name = tip ? tip->name : deps_.settings.git.ref;
     deploy_target.tip.commit = *commit;
     deploy_target.is_fetched = true;
-    deploy_target.cause = "commit " + short_commit(*commit) + " asked for by an operator";
+    deploy_target.cause = fmt::format("commit {} asked for by an operator", short_commit(*commit));
     const Release* const current = deps_.store.current();
     const std::string deployed = current == nullptr ? std::string() : current->commit;
     held_commit = commit_to_hold(*commit, facts_.tip, deployed);
@@ -218,9 +221,9 @@ Task<Result<Reconciler::Way>> Reconciler::find_way_back(WorkspaceLock& workspace
         request.is_named ? nullptr : deps_.store.last_good_before(*deps_.store.find(way.release));
     const bool lost = !deps_.compose.problem() && is_lost(deps_.store, way.release, error);
     if (!lost || older == nullptr) co_return error;
-    way.notices.push_back("it could not be rolled back to " + release_text(way.release) +
-                          ", but was rolled back to " + release_text(older->number) + ": " +
-                          error.text());
+    way.notices.push_back(
+        fmt::format("it could not be rolled back to {}, but was rolled back to {}: {}",
+                    release_text(way.release), release_text(older->number), error.text()));
     way.release = older->number;
   }
 }
@@ -238,8 +241,8 @@ Task<void> Reconciler::serve_rollback(Request request) {
   // Another deployment may have ended since the request.
   if (current == nullptr || target == nullptr || target->number == current->number) {
     end_request(request.id, "failed", std::nullopt,
-                deps_.settings.name + " has no " + release_text(request.release) +
-                    " to roll back to any more");
+                fmt::format("{} has no {} to roll back to any more", deps_.settings.name,
+                            release_text(request.release)));
     co_return;
   }
   const Result<void> prepared = co_await prepare_current(*workspace);

@@ -1,4 +1,6 @@
 // Gathers what decisions are based on, and reports what changes between two decisions.
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <filesystem>
 
@@ -68,8 +70,9 @@ Task<bool> Reconciler::put_right_after_docker(std::vector<Container> containers)
   const std::vector<Container> back =
       restarted_by_docker(containers, until, docker_return_.started_while_stopped);
   for (const Container& container : back) {
-    reporter_.note(container.service + " was started by Docker in a stack that " +
-                   deps_.settings.unit + " has stopped: stopping it again");
+    reporter_.note(
+        fmt::format("{} was started by Docker in a stack that {} has stopped: stopping it again",
+                    container.service, deps_.settings.unit));
     const Result<void> stopped = co_await deps_.docker.stop(container.id);
     if (!stopped) spdlog::warn("{}: {}", deps_.settings.name, stopped.error().text());
     changed = true;
@@ -166,12 +169,16 @@ std::vector<std::string> Reconciler::notices() const {
   std::vector<std::string> all = deps_.store.problems();
   if (!upkeep_.unmended().empty()) all.push_back(upkeep_.unmended());
   for (const Container& container : observation_.foreign) {
-    std::string line = "the container " + container.name + " has the label of the project " +
-                       project_ + ", but was not created for this stack: it is left alone";
+    std::string line = fmt::format(
+        "the container {} has the label of the project {}, but was not created for this stack: it "
+        "is left alone",
+        container.name, project_);
     const auto& without = upkeep_.boots_without();
     if (container.is_counted && without && without->contains(container.service)) {
-      line += "; as long as it exists, " + deps_.settings.unit + " does not start " +
-              container.service + ", because Compose would take it for that service";
+      line += fmt::format(
+          "; as long as it exists, {} does not start {}, because Compose would take it for that "
+          "service",
+          deps_.settings.unit, container.service);
     }
     all.push_back(std::move(line));
   }
@@ -182,8 +189,9 @@ std::vector<std::string> Reconciler::notices() const {
                     [&](const Container& one) { return one.id == container.id; });
     if (is_of_release) continue;
     all.push_back(
-        "the container " + container.name +
-        " was created manually for a service that the release does not have: it is left alone");
+        fmt::format("the container {} was created manually for a service that the release does not "
+                    "have: it is left alone",
+                    container.name));
   }
   if (const ReleaseRecord* const current = deps_.store.current()) {
     all.insert(all.end(), current->notices.begin(), current->notices.end());

@@ -1,5 +1,7 @@
 #include "agent/reconcile/rejection.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "agent/sources/backoff.hpp"
@@ -48,9 +50,10 @@ StackStatus status_of_rejection(const Release& release, const Rejection& rejecti
   const std::string& hint = rejection.failure.hint;
   const std::string next = again ? "evaluated again in " + human_duration(*again)
                                  : "it is retried automatically once this is corrected";
-  return StackStatus{StackState::failed,
-                     short_commit(release.commit) + " is rejected: " + rejection.failure.reason,
-                     hint + (hint.empty() ? "" : "; ") + next};
+  return StackStatus{
+      StackState::failed,
+      fmt::format("{} is rejected: {}", short_commit(release.commit), rejection.failure.reason),
+      hint + (hint.empty() ? "" : "; ") + next};
 }
 
 ImageWaitStep next_image_wait(ImageWait before, const std::string& commit,

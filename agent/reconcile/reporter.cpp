@@ -1,5 +1,7 @@
 #include "agent/reconcile/reporter.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <set>
 
@@ -95,7 +97,7 @@ bool Reporter::facts(const Facts& facts, const std::map<std::string, ImageRefere
     reported_.commit = facts.tip.value->commit;
     Json data;
     data["commit"] = reported_.commit;
-    data["message"] = settings_.git.ref + " is at " + short_commit(reported_.commit);
+    data["message"] = fmt::format("{} is at {}", settings_.git.ref, short_commit(reported_.commit));
     events_.publish("facts", settings_.name, std::move(data));
   }
   for (const auto& [image, fact] : facts.digests) {
@@ -104,7 +106,7 @@ bool Reporter::facts(const Facts& facts, const std::map<std::string, ImageRefere
     Json data;
     data["image"] = image;
     data["digest"] = *fact.value;
-    data["message"] = image + " is " + short_digest(*fact.value);
+    data["message"] = fmt::format("{} is {}", image, short_digest(*fact.value));
     events_.publish("facts", settings_.name, std::move(data));
   }
   return is_back;
@@ -231,7 +233,7 @@ void Reporter::note(const std::string& words) {
 }
 
 void Reporter::hook_begun(const std::string& name, std::chrono::milliseconds at_most) {
-  note("hook " + name + " begins");
+  note(fmt::format("hook {} begins", name));
   waiting_for({{name, "hook runs"}});
   // A hook may be silent this long without counting as stalled.
   last_heartbeat_ = SteadyClock::now() + at_most;

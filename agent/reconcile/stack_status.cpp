@@ -1,5 +1,7 @@
 #include "agent/reconcile/stack_status.hpp"
 
+#include <fmt/core.h>
+
 #include "agent/plan/diff.hpp"
 #include "common/enum_names.hpp"
 #include "common/text.hpp"
@@ -16,7 +18,7 @@ std::string ailment(const Container& container, const ReleaseRecord* current) {
   if (container.state == ContainerState::restarting) return "keeps restarting";
   const bool ended = container.state == ContainerState::exited &&
                      !is_finished_job(container, current) && !is_stopped_manually(container);
-  return ended ? "exited with " + std::to_string(container.exit_code) : std::string();
+  return ended ? fmt::format("exited with {}", container.exit_code) : std::string();
 }
 
 StackStatus unreachable_remote(const Error& error, const ReleaseRecord* current) {
@@ -31,27 +33,29 @@ StackStatus at_rest(const StackStatusInput& input) {
   for (const Container& container : input.observed->containers) {
     const std::string what = ailment(container, input.current);
     if (what.empty()) continue;
-    return StackStatus{StackState::degraded, container.service + " " + what,
-                       "`trimtab logs " + input.stack + " " + container.service + "` shows why"};
+    return StackStatus{
+        StackState::degraded, container.service + " " + what,
+        fmt::format("`trimtab logs {} {}` shows why", input.stack, container.service)};
   }
   if (!input.drift->empty()) {
     return StackStatus{StackState::degraded, input.drift->front(),
-                       "`trimtab deploy " + input.stack + "` restores it"};
+                       fmt::format("`trimtab deploy {}` restores it", input.stack)};
   }
   const std::string& held = input.intent->held_commit;
   if (input.current != nullptr && !held.empty() && input.tip->value->commit == held &&
       input.current->commit != held) {
     return StackStatus{
         StackState::synced,
-        short_commit(held) + " is not deployed because an operator asked for " +
-            short_commit(input.current->commit),
-        "the next commit is deployed, and `trimtab deploy " + input.stack + "` deploys this one"};
+        fmt::format("{} is not deployed because an operator asked for {}", short_commit(held),
+                    short_commit(input.current->commit)),
+        fmt::format("the next commit is deployed, and `trimtab deploy {}` deploys this one",
+                    input.stack)};
   }
   if (input.current != nullptr && input.decided == StackStatus{StackState::synced, "", ""}) {
-    std::string next = "nothing to do: " + release_text(input.current->number) +
-                       " is up to date with Git and the registry";
+    std::string next = fmt::format("nothing to do: {} is up to date with Git and the registry",
+                                   release_text(input.current->number));
     if (input.probation_left.count() > 0) {
-      next += "; on probation for " + human_duration(input.probation_left) + " left";
+      next += fmt::format("; on probation for {} left", human_duration(input.probation_left));
     }
     return StackStatus{StackState::synced, "", std::move(next)};
   }
@@ -65,7 +69,7 @@ std::string short_commit(const std::string& commit) {
 }
 
 std::string release_text(int number) {
-  return "release " + std::to_string(number);
+  return fmt::format("release {}", number);
 }
 
 std::string_view to_string(StackState state) {
@@ -92,19 +96,20 @@ StackStatus stack_status_of(const StackStatusInput& input) {
   if (input.intent->paused) {
     const std::string& why = input.intent->paused_why;
     return StackStatus{StackState::paused, why.empty() ? "paused by an operator" : why,
-                       "`trimtab resume " + input.stack + "` ends the pause"};
+                       fmt::format("`trimtab resume {}` ends the pause", input.stack)};
   }
   if (!input.stopped_unit.empty()) {
-    std::string reason = "stopped by `systemctl stop " + input.stopped_unit + "`";
+    std::string reason = fmt::format("stopped by `systemctl stop {}`", input.stopped_unit);
     std::vector<std::string> running;
     for (const Container& container : input.observed->containers) {
       if (container.state == ContainerState::running) running.push_back(container.service);
     }
     if (!running.empty()) {
-      reason += ", but " + join(running, ", ") + (running.size() == 1 ? " runs" : " run");
+      reason +=
+          fmt::format(", but {}{}", join(running, ", "), running.size() == 1 ? " runs" : " run");
     }
     return StackStatus{StackState::stopped, std::move(reason),
-                       "`systemctl start " + input.stopped_unit + "` starts it"};
+                       fmt::format("`systemctl start {}` starts it", input.stopped_unit)};
   }
   if (!input.unit_problem.empty()) {
     return StackStatus{

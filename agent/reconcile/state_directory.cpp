@@ -1,5 +1,7 @@
 #include "agent/reconcile/state_directory.hpp"
 
+#include <fmt/core.h>
+
 #include "agent/model/service.hpp"
 
 namespace trimtab {
@@ -50,15 +52,16 @@ std::map<std::string, std::string> host_paths(const Json& model) {
   std::map<std::string, std::string> paths;
   for (const auto& item : json_object(model, "services").items()) {
     for (const Mount& mount : mounts_of(item.value())) {
-      if (mount.type == "bind") paths.emplace(mount.source, "service " + item.key() + " mounts");
+      if (mount.type == "bind")
+        paths.emplace(mount.source, fmt::format("service {} mounts", item.key()));
     }
     for (const std::string& file : config_files_of(model, item.value())) {
-      paths.emplace(file, "service " + item.key() + " mounts");
+      paths.emplace(file, fmt::format("service {} mounts", item.key()));
     }
   }
   for (const auto& item : json_object(model, "volumes").items()) {
     const std::string device = json_string(json_object(item.value(), "driver_opts"), "device");
-    if (device.starts_with('/')) paths.emplace(device, "the volume " + item.key() + " is");
+    if (device.starts_with('/')) paths.emplace(device, fmt::format("the volume {} is", item.key()));
   }
   return paths;
 }

@@ -1,5 +1,7 @@
 #include "agent/reconcile/unit_keeper.hpp"
 
+#include <fmt/core.h>
+
 #include "agent/notify/milestones.hpp"
 #include "agent/sources/backoff.hpp"
 #include "common/disk_thread.hpp"
@@ -86,8 +88,10 @@ Task<void> UnitKeeper::check(StackUnit unit, bool docker_answers) {
   const UnitStep step = unit.compose.empty() ? UnitStep::none : next_unit_step(facts);
   if (step == UnitStep::refuse) {
     const std::string file = facts.state.file.empty() ? facts.path : facts.state.file;
-    view.problem = file + " was not written by trimtab and is left alone: move it away, or give " +
-                   "this stack another `unit:`";
+    view.problem = fmt::format(
+        "{} was not written by trimtab and is left alone: move it away, or give this stack another "
+        "`unit:`",
+        file);
     is_moving_ = false;
   } else if (step != UnitStep::none) {
     const Result<void> taken = co_await take(step, facts);
@@ -119,11 +123,13 @@ Task<Result<void>> UnitKeeper::remove_earlier_unit(std::string stack) {
     std::error_code ec;
     std::filesystem::remove(file, ec);
     if (ec) {
-      co_return Error{Errc::failed, "cannot remove " + file.string() + ": " + ec.message(), {}};
+      co_return Error{
+          Errc::failed, fmt::format("cannot remove {}: {}", file.string(), ec.message()), {}};
     }
     reload_is_due_ = true;
-    log_milestone(Milestone::unit_changed, spdlog::level::info, {stack, 0, "", ""},
-                  earlier + " is removed: " + name_ + " starts the stack at boot from now on");
+    log_milestone(
+        Milestone::unit_changed, spdlog::level::info, {stack, 0, "", ""},
+        fmt::format("{} is removed: {} starts the stack at boot from now on", earlier, name_));
   }
   const std::function<void(Intent&)> forget = [](Intent& intent) { intent.unit.clear(); };
   co_return co_await store_.change_intent(forget);
@@ -168,7 +174,7 @@ Task<Result<void>> UnitKeeper::take(UnitStep step, UnitFacts facts) {
   // It failed, and no operator stopped it.
   if (SteadyClock::now() < next_start_) {
     co_return Error{Errc::failed, name_ + " failed; it is restarted later",
-                    "`journalctl -u " + name_ + "` shows why"};
+                    fmt::format("`journalctl -u {}` shows why", name_)};
   }
   next_start_ =
       SteadyClock::now() + next_interval(first_restart, failed_starts_++, random_jitter());

@@ -1,5 +1,7 @@
 #include "agent/reconcile/upkeep.hpp"
 
+#include <fmt/core.h>
+
 #include "agent/execute/boot_files.hpp"
 #include "agent/execute/reloading.hpp"
 #include "agent/model/reload.hpp"
@@ -78,9 +80,9 @@ Task<void> Upkeep::reload_renewed(std::vector<Container> containers) {
               " was reloaded: certificates or other files that it mounts were renewed");
     } else {
       renewed_files_.was_not_reloaded(container.service);
-      reporter_.report(
-          Milestone::note, spdlog::level::warn,
-          "files that " + container.service + " mounts were renewed: " + reloaded.error().text());
+      reporter_.report(Milestone::note, spdlog::level::warn,
+                       fmt::format("files that {} mounts were renewed: {}", container.service,
+                                   reloaded.error().text()));
     }
   }
 }
@@ -98,7 +100,7 @@ bool Upkeep::is_rendering_to_mend(const std::string& tip) {
 
 // Returns everything that the result depends on.
 std::string Upkeep::what_mends(int release, const std::string& tip) const {
-  return std::to_string(release) + " " + tip + " " + deps_.compose.tool().display();
+  return fmt::format("{} {} {}", release, tip, deps_.compose.tool().display());
 }
 
 Task<void> Upkeep::mend_rendering(WorkspaceLock& workspace, std::string tip) {
@@ -133,11 +135,13 @@ Task<std::vector<std::string>> Upkeep::keep_commits_anew(WorkspaceLock& workspac
   std::vector<std::string> lost;
   for (const auto& [number, commit] : commits) {
     const Result<void> kept = co_await workspace.git().keep(commit, number);
-    if (!kept) lost.push_back(std::to_string(number) + " (" + short_commit(commit) + ")");
+    if (!kept) lost.push_back(fmt::format("{} ({})", number, short_commit(commit)));
   }
   if (!lost.empty()) {
-    lines.push_back("the commits of these releases are lost because " + deps_.settings.git.url +
-                    " no longer has them; they cannot be rolled back to: " + join(lost, ", "));
+    lines.push_back(
+        fmt::format("the commits of these releases are lost because {} no longer has them; they "
+                    "cannot be rolled back to: {}",
+                    deps_.settings.git.url, join(lost, ", ")));
   }
   for (const std::string& line : lines) {
     reporter_.report(Milestone::note, spdlog::level::warn, line);

@@ -1,5 +1,6 @@
 #include "agent/record/kept_file.hpp"
 
+#include <fmt/core.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -45,12 +46,13 @@ Result<Reading> read_one(const fs::path& path) {
 
 Result<fs::path> keep_aside(const fs::path& path) {
   for (int i = 1; i < max_set_aside; ++i) {
-    const fs::path aside = path.string() + ".broken" + (i == 1 ? "" : "." + std::to_string(i));
+    const fs::path aside =
+        fmt::format("{}.broken{}", path.string(), i == 1 ? "" : fmt::format(".{}", i));
     if (::link(path.c_str(), aside.c_str()) == 0) return aside;
     if (errno != EEXIST) return os_error("set aside", path, errno);
   }
   return Error{Errc::conflict, path.string() + ": too many such files are quarantined",
-               "remove " + path.string() + ".broken*"};
+               fmt::format("remove {}.broken*", path.string())};
 }
 
 Result<std::optional<Json>> KeptFile::read() {
@@ -59,7 +61,7 @@ Result<std::optional<Json>> KeptFile::read() {
   for (const auto* reading : {&first, &second}) {
     if (!*reading || !(*reading)->newer) continue;
     // What an older one says may long be untrue.
-    doubt_ = path_.string() + " cannot be read (" + (*reading)->error.message + ")";
+    doubt_ = fmt::format("{} cannot be read ({})", path_.string(), (*reading)->error.message);
     return std::optional<Json>();
   }
   if (first && first->json) {
@@ -72,7 +74,7 @@ Result<std::optional<Json>> KeptFile::read() {
     const std::string why = !first          ? first.error().message
                             : first->absent ? "it no longer exists"
                                             : first->error.message;
-    repair_ = path_.string() + " cannot be read (" + why + "); its copy is used";
+    repair_ = fmt::format("{} cannot be read ({}); its copy is used", path_.string(), why);
     if (first && !first->absent) static_cast<void>(keep_aside(path_));
     static_cast<void>(write(*second->json));
     return second->json;
@@ -81,7 +83,7 @@ Result<std::optional<Json>> KeptFile::read() {
   if (!second) return second.error();
   if (first->absent && second->absent) return std::optional<Json>();
   const Reading& torn = first->absent ? *second : *first;
-  doubt_ = path_.string() + " cannot be read (" + torn.error.message + ")";
+  doubt_ = fmt::format("{} cannot be read ({})", path_.string(), torn.error.message);
   return std::optional<Json>();
 }
 

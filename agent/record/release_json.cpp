@@ -1,5 +1,7 @@
 #include "agent/record/release_json.hpp"
 
+#include <fmt/core.h>
+
 namespace trimtab {
 namespace {
 
@@ -123,9 +125,8 @@ Result<void> check_schema(const Json& json, const char* what) {
   const std::int64_t schema = json.is_object() ? json_int(json, "schema") : 0;
   if (schema >= 1 && schema <= record_schema) return {};
   return Error{Errc::invalid,
-               std::string(what) + " has schema " + std::to_string(schema) +
-                   ", and this version of trimtab reads schemas up to " +
-                   std::to_string(record_schema),
+               fmt::format("{} has schema {}, and this version of trimtab reads schemas up to {}",
+                           what, schema, record_schema),
                {}};
 }
 

@@ -1,5 +1,7 @@
 #include "agent/record/rendering.hpp"
 
+#include <fmt/core.h>
+
 #include "agent/compose/compose_yaml.hpp"
 #include "agent/resolve/keys.hpp"
 
@@ -18,7 +20,7 @@ std::string flaw_of(const Rendering& rendering, const Release& release) {
 Result<Rendering> read_rendering(const Store& store, int number) {
   const Release* const release = store.find(number);
   if (release == nullptr) {
-    return Error{Errc::not_found, "release " + std::to_string(number) + " is not there", {}};
+    return Error{Errc::not_found, fmt::format("release {} is not there", number), {}};
   }
   const Result<std::string> text = store.rendering(number);
   if (!text) return text.error();
@@ -28,11 +30,12 @@ Result<Rendering> read_rendering(const Store& store, int number) {
   const std::string file = store.compose_file(number).string();
   Result<Json> model = parse_yaml(*text);
   // What was written here is no longer what it was: the disk's fault, or somebody's.
-  if (!model) return Error{Errc::failed, file + " is damaged: " + model.error().message, {}};
+  if (!model)
+    return Error{Errc::failed, fmt::format("{} is damaged: {}", file, model.error().message), {}};
   Rendering rendering;
   rendering.model = std::move(*model);
   const std::string flaw = flaw_of(rendering, *release);
-  if (!flaw.empty()) return Error{Errc::failed, file + " is damaged: " + flaw, {}};
+  if (!flaw.empty()) return Error{Errc::failed, fmt::format("{} is damaged: {}", file, flaw), {}};
   parsed.keep(number, release->content_key, *text, rendering);
   return rendering;
 }

@@ -1,5 +1,7 @@
 #include "agent/record/store.hpp"
 
+#include <fmt/core.h>
+
 #include "agent/record/release_json.hpp"
 #include "agent/record/store_files.hpp"
 #include "agent/record/way_back.hpp"
@@ -16,7 +18,7 @@ fs::path Store::release_directory(int number) const {
 }
 
 fs::path Store::deployment_file(int id) const {
-  return directory_ / "deployments" / (std::to_string(id) + ".json");
+  return directory_ / "deployments" / (fmt::format("{}.json", id));
 }
 
 fs::path Store::compose_file(int number) const {

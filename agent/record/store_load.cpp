@@ -1,4 +1,6 @@
 // What a store reads at the start, and what it makes of what it cannot read.
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -35,8 +37,8 @@ void Store::quarantine(const fs::path& path, const std::string& why) {
   const fs::path aside = path.string() + ".broken";
   std::error_code ec;
   fs::rename(path, aside, ec);
-  problems_.push_back(path.string() + " cannot be read (" + why + "); it was quarantined as " +
-                      aside.filename().string());
+  problems_.push_back(fmt::format("{} cannot be read ({}); it was quarantined as {}", path.string(),
+                                  why, aside.filename().string()));
 }
 
 Result<void> Store::load_releases() {
@@ -66,12 +68,13 @@ void Store::load_release(int number, bool is_directory_entry) {
   if (!json) return quarantine(file, json.error().message);
   const Result<Release> release = release_from_json(*json);
   if (!release && is_newer(*json)) {
-    problems_.push_back(file.string() + " cannot be read (" + release.error().message + ")");
+    problems_.push_back(
+        fmt::format("{} cannot be read ({})", file.string(), release.error().message));
     return;
   }
   if (!release) return quarantine(file, release.error().message);
   if (release->number != number) {
-    return quarantine(file, "it is of release " + std::to_string(release->number));
+    return quarantine(file, fmt::format("it is of release {}", release->number));
   }
   if (schema_1::is_of_it(*json)) {
     Result<Deployment> deployment = schema_1::deployment_in(*json);
@@ -97,9 +100,9 @@ Result<void> Store::load_deployments() {
       deployments_[id] = std::move(*deployment);
     } else if (json && is_newer(*json)) {
       // It may be in flight, and another version's to go on with.
-      hold(file.string() + " cannot be read (" + deployment.error().message + ")");
+      hold(fmt::format("{} cannot be read ({})", file.string(), deployment.error().message));
     } else {
-      quarantine(file, deployment ? "it is of deployment " + std::to_string(deployment->id)
+      quarantine(file, deployment ? fmt::format("it is of deployment {}", deployment->id)
                                   : deployment.error().message);
     }
   }
@@ -161,8 +164,9 @@ void Store::find_in_flight() {
     in_flight_.reset();
   }
   if (in_flight_ && in_flight_->fallback != 0 && !releases_.contains(in_flight_->fallback)) {
-    problems_.push_back("release " + std::to_string(in_flight_->fallback) + ", to which release " +
-                        std::to_string(in_flight_->release) + " would roll back, cannot be read");
+    problems_.push_back(
+        fmt::format("release {}, to which release {} would roll back, cannot be read",
+                    in_flight_->fallback, in_flight_->release));
     in_flight_->fallback = 0;
   }
   for (auto& [number, release] : releases_) release = record_of(release, deployments_);
@@ -177,8 +181,8 @@ void Store::load_current() {
     current_ = number;
     return;
   }
-  const std::string problem = "the link " + (directory_ / "current").string() +
-                              " names a release that cannot be read: " + target.string();
+  const std::string problem = fmt::format("the link {} names a release that cannot be read: {}",
+                                          (directory_ / "current").string(), target.string());
   // A newer version can tell what runs, if this one leaves it alone.
   const Result<Json> json = read_json(release_directory(number) / "release.json");
   if (json && is_newer(*json)) {

@@ -1,5 +1,7 @@
 #include "agent/registry/aws_credentials.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
@@ -84,7 +86,8 @@ Result<AwsKeys> parse_aws_credentials(std::string_view text, const std::string& 
     for (const char* const other :
          {"role_arn", "sso_session", "sso_start_url", "credential_process"}) {
       if (!values.contains(other)) continue;
-      return Error{Errc::invalid, where + " uses " + other + ", which trimtab does not support",
+      return Error{Errc::invalid,
+                   fmt::format("{} uses {}, which trimtab does not support", where, other),
                    "give it the keys of an IAM user, or let docker-credential-ecr-login log in"};
     }
   }
@@ -109,7 +112,8 @@ Result<AwsKeys> find_aws_keys(const RegistrySettings& settings) {
   const auto text = read_file(file, max_file);
   if (!text) {
     if (text.error().code != Errc::not_found) return text.error();
-    return Error{Errc::not_found, "there are no AWS keys: " + file.string() + " does not exist",
+    return Error{Errc::not_found,
+                 fmt::format("there are no AWS keys: {} does not exist", file.string()),
                  "put the keys of an IAM user into it, or set another file with "
                  "aws_credentials_file in trimtab.yaml"};
   }

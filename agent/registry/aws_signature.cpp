@@ -1,5 +1,7 @@
 #include "agent/registry/aws_signature.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <ctime>
 #include <map>
@@ -84,16 +86,16 @@ http::Headers aws_signature(const http::Request& request, const std::string& hos
 
   const std::string day = now.substr(0, 8);
   const std::string credential_scope =
-      day + "/" + scope.region + "/" + scope.service + "/aws4_request";
+      fmt::format("{}/{}/{}/aws4_request", day, scope.region, scope.service);
   const std::string to_sign =
-      std::string(algorithm) + "\n" + now + "\n" + credential_scope + "\n" + sha256_hex(canonical);
+      fmt::format("{}\n{}\n{}\n{}", algorithm, now, credential_scope, sha256_hex(canonical));
   std::string key = "AWS4" + keys.secret_access_key;
   for (const std::string& part : {day, scope.region, scope.service, std::string("aws4_request")})
     key = hmac_sha256(key, part);
-  added.emplace_back("Authorization", std::string(algorithm) + " Credential=" + keys.access_key_id +
-                                          "/" + credential_scope +
-                                          ", SignedHeaders=" + signed_headers +
-                                          ", Signature=" + hex_encode(hmac_sha256(key, to_sign)));
+  added.emplace_back("Authorization",
+                     fmt::format("{} Credential={}/{}, SignedHeaders={}, Signature={}", algorithm,
+                                 keys.access_key_id, credential_scope, signed_headers,
+                                 hex_encode(hmac_sha256(key, to_sign))));
   return added;
 }
 

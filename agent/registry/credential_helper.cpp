@@ -1,5 +1,6 @@
 #include "agent/registry/credential_helper.hpp"
 
+#include <fmt/core.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -67,13 +68,14 @@ Result<std::optional<RegistryLogin>> parse_helper_answer(const std::string& name
     // image's fault.
     return Error{
         Errc::unavailable,
-        program + " returned no login for " + server +
-            (said.empty() ? " (exit code " + std::to_string(exit.code) + ")" : ": " + said),
-        "`echo " + server + " | " + program + " get` as root reproduces it"};
+        fmt::format("{} returned no login for {}{}", program, server,
+                    said.empty() ? fmt::format(" (exit code {})", exit.code) : ": " + said),
+        fmt::format("`echo {} | {} get` as root reproduces it", server, program)};
   }
-  const Error no_login{Errc::invalid,
-                       program + " returned for " + server + " something that is not a login",
-                       "check that it is a Docker credential helper"};
+  const Error no_login{
+      Errc::invalid,
+      fmt::format("{} returned for {} something that is not a login", program, server),
+      "check that it is a Docker credential helper"};
   if (exit.out_truncated) return no_login;
   const auto answer = parse_json(exit.out);
   if (!answer || !answer->is_object()) return no_login;
@@ -96,9 +98,10 @@ Result<std::optional<RegistryLogin>> parse_helper_answer(const std::string& name
 Task<Result<std::optional<RegistryLogin>>> ask_helper(std::string name, std::string server,
                                                       http::Proxies proxies) {
   if (!is_helper_name(name)) {
-    co_return Error{Errc::invalid, "\"" + short_message(name) + "\" is not a helper's name",
-                    "credsStore and credHelpers in config.json hold the part of its name after " +
-                        std::string(prefix)};
+    co_return Error{
+        Errc::invalid, fmt::format("\"{}\" is not a helper's name", short_message(name)),
+        fmt::format("credsStore and credHelpers in config.json hold the part of its name after {}",
+                    prefix)};
   }
   Command command;
   command.argv = {std::string(prefix) + name, "get"};
@@ -114,8 +117,8 @@ Task<Result<std::optional<RegistryLogin>>> ask_helper(std::string name, std::str
       error.hint = "run it manually as root: it may be waiting for a passphrase";
     if (error.code != Errc::not_found) co_return error;
     co_return Error{Errc::not_found,
-                    "the login for " + server + " is stored by " + std::string(prefix) + name +
-                        ", which is not installed",
+                    fmt::format("the login for {} is stored by {}{}, which is not installed",
+                                server, prefix, name),
                     "install it, or remove it from config.json and run `docker login` again"};
   }
   co_return parse_helper_answer(name, server, *exit);

@@ -1,5 +1,6 @@
 #include "agent/registry/docker_config.hpp"
 
+#include <fmt/core.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -41,7 +42,7 @@ const Json* find_entry(const Json& section, const std::string& registry) {
 }
 
 Error malformed(const std::string& registry, const std::string& why) {
-  return Error{Errc::invalid, "the login for " + registry + " is malformed: " + why,
+  return Error{Errc::invalid, fmt::format("the login for {} is malformed: {}", registry, why),
                "run `docker login` for it again"};
 }
 

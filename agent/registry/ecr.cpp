@@ -1,5 +1,7 @@
 #include "agent/registry/ecr.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <utility>
@@ -140,10 +142,11 @@ Error ecr_refusal(const std::string& api_host, const http::Response& response) {
   const std::string status =
       std::to_string(response.status) + (name.empty() ? "" : ", " + short_message(name));
   if (busy) {
-    return Error{Errc::unavailable, api_host + " returns no login at the moment (" + status + ")",
+    return Error{Errc::unavailable,
+                 fmt::format("{} returns no login at the moment ({})", api_host, status),
                  "this is retried later"};
   }
-  return Error{Errc::failed, api_host + " returns no login (" + status + ")",
+  return Error{Errc::failed, fmt::format("{} returns no login ({})", api_host, status),
                "check the registry's name and the AWS keys"};
 }
 

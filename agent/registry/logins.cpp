@@ -1,5 +1,7 @@
 #include "agent/registry/logins.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <boost/asio/this_coro.hpp>
 #include <utility>
@@ -128,7 +130,7 @@ Task<Result<std::optional<RegistryLogin>>> Logins::from_helper(std::string regis
   Kept& kept = kept_for(registry, executor);
   const auto turn = co_await kept.turn.lock();
   // `docker login` writes config.json even if the login itself goes to a store.
-  const std::string source = helper + " " + std::to_string(docker_config_.generation());
+  const std::string source = fmt::format("{} {}", helper, docker_config_.generation());
   if (kept.serves(source)) co_return *kept.answer;
   std::string server = docker_server(registry);
   auto answer = co_await ask_helper(std::move(helper), std::move(server), settings_.proxies);
@@ -148,7 +150,7 @@ Task<Result<std::optional<RegistryLogin>>> Logins::from_aws(std::string registry
   Kept& kept = kept_for(registry, executor);
   const auto turn = co_await kept.turn.lock();
   const std::string source =
-      "AWS " + settings.aws_credentials_file.string() + " " + settings.aws_profile;
+      fmt::format("AWS {} {}", settings.aws_credentials_file.string(), settings.aws_profile);
   if (kept.serves(source)) co_return *kept.answer;
 
   Result<EcrLogin> made;

@@ -2,6 +2,7 @@
 // of its one connection.
 #include "agent/registry/registry_client.hpp"
 
+#include <fmt/core.h>
 #include <strings.h>
 
 #include <boost/asio/this_coro.hpp>
@@ -52,7 +53,7 @@ http::Request question(const std::string& method, std::string target) {
 }
 
 std::string manifest_target(const ImageReference& reference, const std::string& name) {
-  return "/v2/" + reference.repository + "/manifests/" + name;
+  return fmt::format("/v2/{}/manifests/{}", reference.repository, name);
 }
 
 std::string tag_or_digest(const ImageReference& reference) {
@@ -103,7 +104,7 @@ Error refusal_without(const std::string& registry, Error error, const Error& no_
   if (error.code != Errc::denied) return error;
   // If the login is only temporarily unavailable, a retry may succeed.
   if (is_transient(no_login.code)) error.code = no_login.code;
-  error.message = registry + " requires a login: " + no_login.message;
+  error.message = fmt::format("{} requires a login: {}", registry, no_login.message);
   error.hint = no_login.hint;
   return error;
 }
@@ -232,7 +233,8 @@ Task<Result<std::string>> RegistryClient::digest_of(ImageReference reference) {
   const auto executor = co_await asio::this_coro::executor;
   auto server = server_for(reference.registry, executor);
   if (!server) co_return server.error();
-  std::string what = "asking " + reference.registry + " for " + image_in_registry(reference);
+  std::string what =
+      fmt::format("asking {} for {}", reference.registry, image_in_registry(reference));
   // Waiting for other requests must not use up this request's time, but has its own deadline.
   auto waiting = acquire_slot(*server);
   auto turn = co_await with_deadline(SteadyClock::now() + question_time, what, std::move(waiting));
@@ -313,7 +315,8 @@ Task<Result<ImageManifest>> RegistryClient::manifest_of(ImageReference reference
   const auto executor = co_await asio::this_coro::executor;
   auto server = server_for(reference.registry, executor);
   if (!server) co_return server.error();
-  std::string what = "asking " + reference.registry + " for " + image_in_registry(reference);
+  std::string what =
+      fmt::format("asking {} for {}", reference.registry, image_in_registry(reference));
   // Waiting for other requests must not use up this request's time, but has its own deadline.
   auto waiting = acquire_slot(*server);
   auto turn = co_await with_deadline(SteadyClock::now() + question_time, what, std::move(waiting));
@@ -346,15 +349,15 @@ Task<Result<ImageManifest>> RegistryClient::ask_manifest(ServerPtr server, Image
   if (!body) co_return explained(body.error());
   const auto manifest = parse_manifest(*body);
   if (!manifest) co_return manifest.error();
-  const std::string blob = "/v2/" + reference.repository + "/blobs/" + manifest->config;
+  const std::string blob = fmt::format("/v2/{}/blobs/{}", reference.repository, manifest->config);
   const auto config = co_await get(server, reference, blob, manifest->config, login);
   if (!config) co_return config.error();
   auto image = parse_image_config(*config, *manifest);
   if (image && !image->platform.architecture.empty() && !runs_on(image->platform, host)) {
-    co_return Error{
-        Errc::invalid,
-        "it is for " + printable(image->platform.text()) + ", and this host is " + host.text(),
-        "build it for " + host.text() + " (docker buildx build --platform)"};
+    co_return Error{Errc::invalid,
+                    fmt::format("it is for {}, and this host is {}",
+                                printable(image->platform.text()), host.text()),
+                    fmt::format("build it for {} (docker buildx build --platform)", host.text())};
   }
   co_return image;
 }
@@ -367,9 +370,10 @@ Task<Result<std::string>> RegistryClient::get(ServerPtr server, ImageReference r
   if (answer->response.status != 200)
     co_return refusal(reference, answer->response, login.has_value());
   if ("sha256:" + sha256_hex(answer->response.body) != digest) {
-    co_return Error{Errc::failed,
-                    server->registry + " returned content that does not match " + digest,
-                    "something between this host and the registry changes it"};
+    co_return Error{
+        Errc::failed,
+        fmt::format("{} returned content that does not match {}", server->registry, digest),
+        "something between this host and the registry changes it"};
   }
   co_return std::move(answer->response.body);
 }
@@ -451,10 +455,10 @@ Task<Result<RegistryClient::Authorization>> RegistryClient::get_token(ServerPtr 
   const std::string username = login ? login->username : std::string();
   const auto url = http::parse_url(realm);
   if (!url) {
-    co_return Error{
-        Errc::failed,
-        server->registry + " has no usable address for getting a token: " + url.error().message,
-        {}};
+    co_return Error{Errc::failed,
+                    fmt::format("{} has no usable address for getting a token: {}",
+                                server->registry, url.error().message),
+                    {}};
   }
   const std::string target = token_target(*url, challenge, reference.repository, username);
   Authorization authorization;
@@ -467,10 +471,11 @@ Task<Result<RegistryClient::Authorization>> RegistryClient::get_token(ServerPtr 
 
   const bool stays_on_host = !server->endpoint.tls && http::is_loopback_host(url->host);
   if (!url->tls && !stays_on_host) {
-    co_return Error{Errc::untrusted,
-                    server->registry + " asks to send the login to " + url->host +
-                        " over plain HTTP, where others can read it",
-                    "its operator must serve tokens over https"};
+    co_return Error{
+        Errc::untrusted,
+        fmt::format("{} asks to send the login to {} over plain HTTP, where others can read it",
+                    server->registry, url->host),
+        "its operator must serve tokens over https"};
   }
   // The realm is trusted like the registry: with the CA in the registry's certificate directory.
   const auto endpoint = http::endpoint_for(*url, proxies_, server->endpoint.ca_file);

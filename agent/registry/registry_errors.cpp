@@ -1,5 +1,7 @@
 #include "agent/registry/registry_errors.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "agent/registry/ecr.hpp"
@@ -21,9 +23,11 @@ std::string with_message(std::string text, const http::Response& response) {
 // Suggests `docker login`, except for Amazon ECR, whose logins come from AWS keys.
 std::string login_hint(const std::string& registry, bool login) {
   if (!parse_ecr_registry(registry)) {
-    return (login ? "check the image's name and the login's permissions, or run `docker login "
-                  : "check the image's name, or run `docker login ") +
-           registry + "` as root";
+    return fmt::format(
+        "{}{}` as root",
+        login ? "check the image's name and the login's permissions, or run `docker login "
+              : "check the image's name, or run `docker login ",
+        registry);
   }
   return login
              ? "check the image's name and that the AWS keys' user may pull it; a login to Amazon "
@@ -37,20 +41,22 @@ Error denied(const ImageReference& reference, const http::Response& response, bo
   if (login) {
     return Error{
         Errc::denied,
-        with_message(registry + " refuses " + image + " to the login it was given", response),
+        with_message(fmt::format("{} refuses {} to the login it was given", registry, image),
+                     response),
         login_hint(registry, true)};
   }
-  return Error{Errc::denied,
-               with_message(registry + " refuses " + image + " without a login", response),
-               login_hint(registry, false)};
+  return Error{
+      Errc::denied,
+      with_message(fmt::format("{} refuses {} without a login", registry, image), response),
+      login_hint(registry, false)};
 }
 
 Error unexpected(const std::string& who, const http::Response& response) {
-  return Error{Errc::failed,
-               with_message(who + " does not answer like a registry (" +
-                                std::to_string(response.status) + ")",
-                            response),
-               "check the registry's name in the image reference"};
+  return Error{
+      Errc::failed,
+      with_message(fmt::format("{} does not answer like a registry ({})", who, response.status),
+                   response),
+      "check the registry's name in the image reference"};
 }
 
 bool is_busy(int status) {
@@ -61,9 +67,9 @@ bool is_busy(int status) {
 
 Error busy(const std::string& host, const http::Response& response) {
   const auto timeout = http::retry_after(response.header("Retry-After"), wall_now());
-  std::string text = host + (response.status == 429 ? " limits the rate of requests (429)"
-                                                    : " has an internal problem (" +
-                                                          std::to_string(response.status) + ")");
+  std::string text = host + (response.status == 429
+                                 ? " limits the rate of requests (429)"
+                                 : fmt::format(" has an internal problem ({})", response.status));
   if (timeout.count() > 0) {
     text += " and asks to retry in " +
             human_duration(std::chrono::duration_cast<std::chrono::milliseconds>(timeout));
@@ -95,7 +101,8 @@ std::string registry_message(std::string_view body) {
 Error refusal(const ImageReference& reference, const http::Response& response, bool login) {
   const auto& registry = reference.registry;
   if (response.status == 404) {
-    return Error{Errc::not_found, registry + " has no image " + image_in_registry(reference),
+    return Error{Errc::not_found,
+                 fmt::format("{} has no image {}", registry, image_in_registry(reference)),
                  "push it, or correct its name or tag in the compose file"};
   }
   if (response.status == 401 || response.status == 403) return denied(reference, response, login);
@@ -108,9 +115,10 @@ Error token_refusal(const ImageReference& reference, const std::string& realm_ho
   // Token servers refuse with various statuses: 400, 401, 403, 404.
   if (response.status / 100 != 4) return unexpected(realm_host, response);
   if (!login) return denied(reference, response, login);
-  return Error{Errc::denied,
-               with_message("the login for " + reference.registry + " is refused", response),
-               "run `docker login " + reference.registry + "` as root"};
+  return Error{
+      Errc::denied,
+      with_message(fmt::format("the login for {} is refused", reference.registry), response),
+      fmt::format("run `docker login {}` as root", reference.registry)};
 }
 
 }  // namespace trimtab

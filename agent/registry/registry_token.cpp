@@ -1,5 +1,7 @@
 #include "agent/registry/registry_token.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "common/json.hpp"
@@ -17,7 +19,7 @@ constexpr std::int64_t max_lifetime = 7 * 24 * 3600;
 
 std::string scope_of(const Challenge& challenge, const std::string& repository) {
   const auto scope = challenge.parameter("scope");
-  return scope.empty() ? "repository:" + repository + ":pull" : scope;
+  return scope.empty() ? fmt::format("repository:{}:pull", repository) : scope;
 }
 
 }  // namespace
@@ -27,7 +29,7 @@ std::string token_target(const http::Url& realm, const Challenge& challenge,
   std::string target = realm.target;
   char separator = target.find('?') == std::string::npos ? '?' : '&';
   const auto add = [&](std::string_view name, const std::string& value) {
-    target += separator + std::string(name) + "=" + http::percent_encode(value);
+    target += fmt::format("{}{}={}", separator, name, http::percent_encode(value));
     separator = '&';
   };
   if (const auto service = challenge.parameter("service"); !service.empty())
@@ -42,10 +44,10 @@ std::string token_form(const Challenge& challenge, const std::string& repository
                        const std::string& identity_token) {
   // Without access_type=offline no new refresh token is issued, so the identity token in
   // config.json stays valid.
-  return "grant_type=refresh_token&client_id=trimtab&service=" +
-         http::percent_encode(challenge.parameter("service")) +
-         "&scope=" + http::percent_encode(scope_of(challenge, repository)) +
-         "&refresh_token=" + http::percent_encode(identity_token);
+  return fmt::format(
+      "grant_type=refresh_token&client_id=trimtab&service={}&scope={}&refresh_token={}",
+      http::percent_encode(challenge.parameter("service")),
+      http::percent_encode(scope_of(challenge, repository)), http::percent_encode(identity_token));
 }
 
 Result<Token> parse_token(std::string_view body) {

@@ -1,5 +1,7 @@
 #include "agent/resolve/images.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "agent/model/reference.hpp"
@@ -69,7 +71,7 @@ void pin_images(Json& model, const std::map<std::string, ImagePin>& pins) {
 }
 
 std::string kept_tag_prefix(const std::string& stack) {
-  return "trimtab.local/" + path_component(stack) + "/";
+  return fmt::format("trimtab.local/{}/", path_component(stack));
 }
 
 RetentionTag retention_tag(const std::string& stack, const std::string& service,

@@ -1,5 +1,7 @@
 #include "agent/units/stack_unit.hpp"
 
+#include <fmt/core.h>
+
 #include "common/text.hpp"
 
 namespace trimtab {
@@ -8,7 +10,7 @@ namespace {
 constexpr std::string_view header = "# Written by trimtab";
 
 std::string header_of(const std::string& stack) {
-  return std::string(header) + " for the stack " + stack + ",";
+  return fmt::format("{} for the stack {},", header, stack);
 }
 
 // Quotes a path for a setting that takes a list of paths; % introduces a specifier there.
@@ -36,8 +38,9 @@ std::string quoted(const std::string& argument) {
 std::string command(const StackUnit& unit, const std::string& file,
                     const std::vector<std::string>& arguments) {
   std::vector<std::string> argv = unit.compose;
-  argv.insert(argv.end(), {"-f", unit.state_directory + "/current/" + file, "--project-directory",
-                           unit.directory, "--env-file", unit.empty_file, "-p", unit.project});
+  argv.insert(argv.end(), {"-f", fmt::format("{}/current/{}", unit.state_directory, file),
+                           "--project-directory", unit.directory, "--env-file", unit.empty_file,
+                           "-p", unit.project});
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   std::vector<std::string> words;
   for (const std::string& argument : argv) words.push_back(quoted(argument));
@@ -57,7 +60,7 @@ std::string stack_unit_text(const StackUnit& unit) {
   text += header_of(unit.stack) + " and restored if it is changed.\n";
   text += "# `systemctl edit` adds settings of your own in a file beside it.\n";
   text += "[Unit]\n";
-  text += "Description=Docker Compose stack " + unit.stack + ", kept by trimtab\n";
+  text += fmt::format("Description=Docker Compose stack {}, kept by trimtab\n", unit.stack);
   text += "Documentation=man:trimtabd(8)\n";
   // Wants, not Requires: stopping Docker, as an upgrade of its package does, must not stop this
   // unit, which nobody would start again once Docker is back.
@@ -65,16 +68,16 @@ std::string stack_unit_text(const StackUnit& unit) {
   text += "After=docker.service\n";
   // If the directory is on a disk of its own, Docker would create empty directories for its bind
   // mounts before that disk is mounted.
-  text += "RequiresMountsFor=" + quoted_path(unit.directory) + "\n";
-  text += "ConditionPathExists=" + percent_free + "/current/compose.yaml\n";
+  text += fmt::format("RequiresMountsFor={}\n", quoted_path(unit.directory));
+  text += fmt::format("ConditionPathExists={}/current/compose.yaml\n", percent_free);
   text += "\n[Service]\n";
   text += "Type=oneshot\n";
   text += "RemainAfterExit=yes\n";
-  text += "EnvironmentFile=" + percent_free + "/current/boot.env\n";
-  text += "Environment=" + quoted("DOCKER_HOST=unix://" + unit.docker_socket) + "\n";
-  text += "ExecStart=" + start + "\n";
-  text += "ExecReload=" + start + "\n";
-  text += "ExecStop=" + command(unit, "compose.yaml", {"stop"}) + "\n";
+  text += fmt::format("EnvironmentFile={}/current/boot.env\n", percent_free);
+  text += fmt::format("Environment={}\n", quoted("DOCKER_HOST=unix://" + unit.docker_socket));
+  text += fmt::format("ExecStart={}\n", start);
+  text += fmt::format("ExecReload={}\n", start);
+  text += fmt::format("ExecStop={}\n", command(unit, "compose.yaml", {"stop"}));
   // Long enough for any usual stop_grace_period; Docker goes on stopping services that take longer.
   text += "TimeoutStopSec=10min\n";
   text += "\n[Install]\n";
@@ -93,7 +96,7 @@ bool is_written_by_trimtab(std::string_view text) {
 std::string boot_file_text(const std::vector<std::string>& services) {
   // Without arguments Compose would start all services, jobs included; --help starts none and
   // succeeds.
-  return "TRIMTAB_SERVICES=" + (services.empty() ? "--help" : join(services, " ")) + "\n";
+  return fmt::format("TRIMTAB_SERVICES={}\n", services.empty() ? "--help" : join(services, " "));
 }
 
 }  // namespace trimtab

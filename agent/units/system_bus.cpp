@@ -1,5 +1,6 @@
 #include "agent/units/system_bus.hpp"
 
+#include <fmt/core.h>
 #include <poll.h>
 
 #include <boost/asio/local/stream_protocol.hpp>
@@ -43,7 +44,8 @@ Task<Result<void>> probe(std::string socket) {
     co_await asio::async_read_until(connection, buffer, "\r\n",
                                     asio::redirect_error(asio::use_awaitable, ec));
   }
-  if (ec) co_return Error{Errc::unavailable, "the bus at " + socket + ": " + ec.message(), {}};
+  if (ec)
+    co_return Error{Errc::unavailable, fmt::format("the bus at {}: {}", socket, ec.message()), {}};
   co_return Result<void>();
 }
 

@@ -1,5 +1,6 @@
 #include "agent/units/systemd_units.hpp"
 
+#include <fmt/core.h>
 #include <systemd/sd-daemon.h>
 
 #include "agent/units/system_bus.hpp"
@@ -51,8 +52,9 @@ Result<UnitState> read_state(const std::string& unit, const Properties& properti
   try {
     return state_of(properties);
   } catch (const sdbus::Error& error) {
-    return Error{
-        Errc::invalid, "systemd's answer about " + unit + ": " + printable(error.getMessage()), {}};
+    return Error{Errc::invalid,
+                 fmt::format("systemd's answer about {}: {}", unit, printable(error.getMessage())),
+                 {}};
   }
 }
 

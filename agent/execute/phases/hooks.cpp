@@ -1,3 +1,5 @@
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "agent/execute/hook_runner.hpp"
@@ -25,7 +27,7 @@ Failure failure_of(const HookSettings& hook, const Ran& ran, FailureCause cause)
   Failure failure;
   failure.cause = cause;
   failure.phase = ran.run.phase;
-  failure.reason = "hook " + ran.run.name + " " + ran.run.problem;
+  failure.reason = fmt::format("hook {} {}", ran.run.name, ran.run.problem);
   failure.services.push_back(
       {hook.service.empty() ? ran.run.name : hook.service, ran.run.problem, ran.run.output});
   return failure;
@@ -90,7 +92,7 @@ Task<Result<std::optional<Ran>>> run_hook(DeploymentRun& run, HookSettings hook)
   ran.run.seconds = took.count();
   deps.progress.waiting_for({});
   if (end && !end->skipped.empty()) {
-    const std::string notice = "hook " + ran.run.name + " was skipped: " + end->skipped;
+    const std::string notice = fmt::format("hook {} was skipped: {}", ran.run.name, end->skipped);
     deps.progress.note(notice);
     add_notice(deployment, notice);
     const Result<void> noted = co_await deps.store.save(deployment);
@@ -100,7 +102,7 @@ Task<Result<std::optional<Ran>>> run_hook(DeploymentRun& run, HookSettings hook)
   if (end) ran.run.exit = end->exit;
   ran.late = !end && end.error().code == Errc::timed_out;
   if (!end) ran.run.problem = end.error().message;
-  if (end && end->exit != 0) ran.run.problem = "exited with " + std::to_string(end->exit);
+  if (end && end->exit != 0) ran.run.problem = fmt::format("exited with {}", end->exit);
   const KnownValues& values = run.hooks.values;
   ran.run.problem = values.hide_in_error(ran.run.problem);
   for (std::string& line : ran.run.output) line = values.hide_in(line);
@@ -113,10 +115,10 @@ Task<std::optional<PhaseOutcome>> assess(DeploymentRun& run, HookSettings hook, 
   const DeploymentDeps& deps = run.deps;
   Deployment& deployment = run.deployment;
   if (ran.run.problem.empty()) {
-    deps.progress.note("hook " + ran.run.name + " has finished");
+    deps.progress.note(fmt::format("hook {} has finished", ran.run.name));
     co_return std::nullopt;
   }
-  const std::string what = "hook " + ran.run.name + " " + ran.run.problem;
+  const std::string what = fmt::format("hook {} {}", ran.run.name, ran.run.problem);
   if (deployment.phase == Phase::after || !hook.stop_on_failure) {
     spdlog::warn("{}: {}", deps.settings.name, what);
     deps.progress.note(what);

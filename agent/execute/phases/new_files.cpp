@@ -1,5 +1,7 @@
 #include "agent/execute/phases/new_files.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "agent/execute/mounted_files.hpp"
@@ -14,7 +16,7 @@ namespace trimtab::phases {
 namespace {
 
 std::string container_of(const StackSettings& settings) {
-  return "trimtab." + settings.name + ".check";
+  return fmt::format("trimtab.{}.check", settings.name);
 }
 
 // Returns the services whose new files can be checked beforehand. Replaced ones are included,

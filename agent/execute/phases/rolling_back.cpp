@@ -1,3 +1,5 @@
+#include <fmt/core.h>
+
 #include "agent/execute/failure_report.hpp"
 #include "agent/execute/phases/checkout.hpp"
 #include "agent/execute/phases/images.hpp"
@@ -25,10 +27,9 @@ Task<Result<void>> choose_readable_fallback(DeploymentRun& run) {
     const bool lost = !deps.compose.problem() && is_lost(deps.store, number, rendering.error());
     if (!lost || older == nullptr) co_return rendering.error();
     deployment.fallback = older->number;
-    const std::string notice = "it could not be rolled back to release " + std::to_string(number) +
-                               ", but was rolled back to release " +
-                               std::to_string(deployment.fallback) + ": " +
-                               rendering.error().text();
+    const std::string notice = fmt::format(
+        "it could not be rolled back to release {}, but was rolled back to release {}: {}", number,
+        deployment.fallback, rendering.error().text());
     deps.progress.note(notice);
     add_notice(deployment, notice);
     const Result<void> noted = co_await deps.store.save(deployment);

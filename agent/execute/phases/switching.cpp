@@ -1,3 +1,5 @@
+#include <fmt/core.h>
+
 #include "agent/execute/failure_report.hpp"
 #include "agent/execute/phases/checkout.hpp"
 #include "agent/execute/phases/phases.hpp"
@@ -12,9 +14,9 @@ namespace {
 Task<Result<void>> report_edits(DeploymentRun& run, SwitchReport report) {
   if (report.local_edits.empty()) co_return Result<void>();
   const DeploymentDeps& deps = run.deps;
-  const std::string notice = "local edits in " + deps.settings.directory.string() + " (" +
-                             join(report.local_edits, ", ") + ") were saved as " +
-                             report.saved_patch.string();
+  const std::string notice =
+      fmt::format("local edits in {} ({}) were saved as {}", deps.settings.directory.string(),
+                  join(report.local_edits, ", "), report.saved_patch.string());
   deps.progress.note(notice);
   add_notice(run.deployment, notice);
   co_return co_await deps.store.save(run.deployment);

@@ -1,5 +1,7 @@
 #include "agent/plan/preflight/preflight.hpp"
 
+#include <fmt/core.h>
+
 namespace trimtab::preflight {
 
 // Docker would create an empty directory, owned by root, in its place.
@@ -10,7 +12,7 @@ Findings bind_source_missing(const Input& input) {
     finding.name = "bind-source-missing";
     finding.cause = FailureCause::host;
     finding.subject = source;
-    finding.message = "a service mounts " + source + ", which does not exist";
+    finding.message = fmt::format("a service mounts {}, which does not exist", source);
     finding.hint =
         "create it on this server or commit it; otherwise Docker would mount an empty directory";
     findings.push_back(std::move(finding));

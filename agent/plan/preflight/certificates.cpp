@@ -1,5 +1,7 @@
 #include "agent/plan/preflight/preflight.hpp"
 
+#include <fmt/core.h>
+
 namespace trimtab::preflight {
 namespace {
 
@@ -24,24 +26,28 @@ Findings certificates(const Input& input) {
   using Severity = PreflightFinding::Severity;
   Findings findings;
   for (const ServerCertificateFile& file : input.certificates) {
-    const std::string who = "the certificate " + file.certificate + " of service " + file.service;
+    const std::string who =
+        fmt::format("the certificate {} of service {}", file.certificate, file.service);
     if (file.missing && !(input.self_signed_until_issued && file.may_be_made)) {
       const std::string or_else =
           file.may_be_made
               ? ", or write `certs: {self_signed_until_issued: true}` into the stack's file"
               : "; a self-signed one is only created in the stack's directory";
       findings.push_back(finding(file, who + " is missing",
-                                 "put it and " + file.key + " there" + or_else, Severity::error));
+                                 fmt::format("put it and {} there{}", file.key, or_else),
+                                 Severity::error));
     } else if (!file.missing && !file.found) {
-      findings.push_back(
-          finding(file, who + " cannot be used: " + file.problem, "repair it", Severity::error));
+      findings.push_back(finding(file, fmt::format("{} cannot be used: {}", who, file.problem),
+                                 "repair it", Severity::error));
     } else if (file.found && file.found->expires_at <= input.now) {
-      findings.push_back(finding(file, who + " expired at " + format_time(file.found->expires_at),
-                                 "renew it", Severity::warning));
+      findings.push_back(
+          finding(file, fmt::format("{} expired at {}", who, format_time(file.found->expires_at)),
+                  "renew it", Severity::warning));
     } else if (file.found && !file.found->self_signed &&
                file.found->expires_at <= input.now + soon) {
-      findings.push_back(finding(file, who + " expires at " + format_time(file.found->expires_at),
-                                 "find out why it was not renewed", Severity::warning));
+      findings.push_back(
+          finding(file, fmt::format("{} expires at {}", who, format_time(file.found->expires_at)),
+                  "find out why it was not renewed", Severity::warning));
     }
   }
   return findings;

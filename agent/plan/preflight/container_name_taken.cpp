@@ -1,3 +1,5 @@
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "agent/plan/preflight/preflight.hpp"
@@ -15,12 +17,14 @@ Findings container_name_taken(const Input& input) {
     PreflightFinding finding;
     finding.name = "container-name-taken";
     finding.cause = FailureCause::host;
-    finding.message = "service " + service + " needs the container name " + name +
-                      ", which is used by a container " +
-                      (holder->project.empty() ? "that belongs to no project"
-                                               : "of the project " + holder->project);
-    finding.hint = "`docker rename " + name + " OTHER` or `docker rm " + name +
-                   "` frees it; or remove `container_name` from the compose file";
+    finding.message = fmt::format(
+        "service {} needs the container name {}, which is used by a container {}", service, name,
+        holder->project.empty() ? "that belongs to no project"
+                                : "of the project " + holder->project);
+    finding.hint = fmt::format(
+        "`docker rename {} OTHER` or `docker rm {}` frees it; or remove `container_name` from the "
+        "compose file",
+        name, name);
     findings.push_back(std::move(finding));
   }
   return findings;

@@ -1,3 +1,5 @@
+#include <fmt/core.h>
+
 #include "agent/plan/preflight/preflight.hpp"
 #include "common/text.hpp"
 
@@ -20,11 +22,11 @@ Findings disk_space(const Input& input) {
   PreflightFinding finding;
   finding.name = "disk-space";
   finding.cause = FailureCause::host;
-  finding.message = "the images need " + human_size(needed) + " (" + std::to_string(needed) +
-                    " bytes) in " + input.image_directory + ", where " +
-                    human_size(*input.free_bytes) + " (" + std::to_string(*input.free_bytes) +
-                    " bytes) are free: " + human_size(missing) +
-                    " to transfer, and room to unpack them";
+  finding.message = fmt::format(
+      "the images need {} ({} bytes) in {}, where {} ({} bytes) are free: {} to transfer, and room "
+      "to unpack them",
+      human_size(needed), needed, input.image_directory, human_size(*input.free_bytes),
+      *input.free_bytes, human_size(missing));
   finding.hint = "`docker system df` shows what takes the room; `docker image prune` frees some";
   return {finding};
 }

@@ -1,3 +1,5 @@
+#include <fmt/core.h>
+
 #include <set>
 
 #include "agent/model/service.hpp"
@@ -32,11 +34,12 @@ std::vector<std::string> missing_of(const Json& definitions, const std::set<std:
 void add(PreflightFinding& finding, const char* what, const std::vector<std::string>& names) {
   if (names.empty()) return;
   if (!finding.message.empty()) finding.message += ", and ";
-  finding.message += std::string("the external ") + what + (names.size() == 1 ? " " : "s ") +
-                     join(names, ", ") + (names.size() == 1 ? " does" : " do") + " not exist here";
+  finding.message += fmt::format("{}{}{}{}{} not exist here", "the external ", what,
+                                 names.size() == 1 ? " " : "s ", join(names, ", "),
+                                 names.size() == 1 ? " does" : " do");
   for (const std::string& name : names) {
-    finding.hint += (finding.hint.empty() ? "`" : ", `") + std::string("docker ") + what +
-                    " create " + name + "`";
+    finding.hint +=
+        fmt::format("{}{}{} create {}`", finding.hint.empty() ? "`" : ", `", "docker ", what, name);
   }
 }
 

@@ -1,3 +1,5 @@
+#include <fmt/core.h>
+
 #include "agent/model/health_check.hpp"
 #include "agent/model/service.hpp"
 #include "agent/plan/preflight/preflight.hpp"
@@ -17,8 +19,8 @@ Findings health_known_late(const Input& input) {
     if (known <= input.gate_timeout) continue;
     PreflightFinding finding;
     finding.name = "health-known-late";
-    finding.message = "the health of " + service + " is known " + format_duration(known) +
-                      " after its start at the earliest";
+    finding.message = fmt::format("the health of {} is known {} after its start at the earliest",
+                                  service, format_duration(known));
     finding.hint = "give its health check a shorter `interval`";
     if (known > max_health_wait) {
       finding.message += ", which is longer than any gate waits";

@@ -1,3 +1,5 @@
+#include <fmt/core.h>
+
 #include "agent/model/service.hpp"
 #include "agent/plan/preflight/preflight.hpp"
 
@@ -34,8 +36,8 @@ Findings host_access(const Input& input) {
     }
     for (const char* space : {"pid", "ipc", "network_mode", "userns_mode"}) {
       if (json_string(service, space) == "host") {
-        add(findings, Severity::warning, "host-namespace", who + " has " + space + ": host",
-            "is that needed?");
+        add(findings, Severity::warning, "host-namespace",
+            fmt::format("{} has {}: host", who, space), "is that needed?");
       }
     }
     for (const Mount& mount : mounts_of(service)) {
@@ -44,7 +46,7 @@ Findings host_access(const Input& input) {
           mount.source == "/var/run/docker.sock" || mount.source == "/run/docker.sock";
       if (socket || mount.source == "/") {
         add(findings, Severity::warning, socket ? "docker-socket" : "host-root",
-            who + " mounts " + mount.source + ", which makes it root on this host",
+            fmt::format("{} mounts {}, which makes it root on this host", who, mount.source),
             "is that needed?");
       }
     }

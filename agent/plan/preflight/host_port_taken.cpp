@@ -1,3 +1,5 @@
+#include <fmt/core.h>
+
 #include "agent/model/service.hpp"
 #include "agent/plan/preflight/preflight.hpp"
 
@@ -17,8 +19,8 @@ std::string holder_of(const PublishedPort& port, const Input& input) {
     if (container.project == input.project) continue;
     for (const PublishedPort& held : container.ports) {
       if (!overlaps(port, held)) continue;
-      return "container " + container.name +
-             (container.project.empty() ? "" : " of the project " + container.project);
+      return fmt::format("container {}{}", container.name,
+                         container.project.empty() ? "" : " of the project " + container.project);
     }
   }
   // Docker's proxy processes for the project's own containers hold their ports.
@@ -44,9 +46,9 @@ Findings host_port_taken(const Input& input) {
       PreflightFinding finding;
       finding.name = "host-port-taken";
       finding.cause = FailureCause::host;
-      finding.subject = service + " " + port.protocol + "/" + std::to_string(port.host_port);
-      finding.message = "service " + service + " publishes port " + std::to_string(port.host_port) +
-                        "/" + port.protocol + ", which is held by " + holder;
+      finding.subject = fmt::format("{} {}/{}", service, port.protocol, port.host_port);
+      finding.message = fmt::format("service {} publishes port {}/{}, which is held by {}", service,
+                                    port.host_port, port.protocol, holder);
       finding.hint = "stop that, or publish another port";
       findings.push_back(std::move(finding));
     }

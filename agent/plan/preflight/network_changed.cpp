@@ -1,5 +1,7 @@
 #include "agent/plan/preflight/preflight.hpp"
 
+#include <fmt/core.h>
+
 namespace trimtab::preflight {
 
 // A network can only be recreated once no container uses it: Compose 1.29.2 refuses, while 2.x
@@ -18,8 +20,10 @@ Findings network_changed(const Input& input) {
     if (renamed || old_definition == new_definition) continue;
     PreflightFinding finding;
     finding.name = "network-changed";
-    finding.message = "the definition of the network " + name +
-                      " changed, which cannot be applied while its containers run";
+    finding.message = fmt::format(
+        "the definition of the network {} changed, which cannot be applied while its containers "
+        "run",
+        name);
     finding.hint = "give the changed network another `name:`; the services are moved to it";
     findings.push_back(std::move(finding));
   }

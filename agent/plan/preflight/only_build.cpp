@@ -1,5 +1,7 @@
 #include "agent/plan/preflight/preflight.hpp"
 
+#include <fmt/core.h>
+
 namespace trimtab::preflight {
 
 // trimtab builds no images on this host.
@@ -11,7 +13,7 @@ Findings only_build(const Input& input) {
     finding.cause = FailureCause::host;
     finding.subject = service;
     finding.message =
-        "service " + service + " has only `build:`, and its image is not on this host";
+        fmt::format("service {} has only `build:`, and its image is not on this host", service);
     finding.hint = "build and push the image elsewhere and name it with `image:`";
     findings.push_back(std::move(finding));
   }

@@ -1,3 +1,5 @@
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <map>
 
@@ -39,9 +41,11 @@ Findings other_project(const Input& input) {
     finding.name = "other-project";
     finding.cause = FailureCause::host;
     finding.subject = other;
-    finding.message = "a project named " + other + " already runs from " + directory +
-                      ", and this stack would start as " + input.project + " with empty volumes";
-    finding.hint = "write `project: " + other + "` into the stack's file to take it over";
+    finding.message = fmt::format(
+        "a project named {} already runs from {}, and this stack would start as {} with empty "
+        "volumes",
+        other, directory, input.project);
+    finding.hint = fmt::format("write `project: {}` into the stack's file to take it over", other);
     findings.push_back(std::move(finding));
   }
   return findings;

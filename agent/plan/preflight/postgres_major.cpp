@@ -1,3 +1,5 @@
+#include <fmt/core.h>
+
 #include "agent/model/service.hpp"
 #include "agent/plan/preflight/preflight.hpp"
 
@@ -31,11 +33,13 @@ Findings postgres_major(const Input& input) {
     if (data.empty()) continue;
     PreflightFinding finding;
     finding.name = "postgres-major";
-    finding.message = service + " would run PostgreSQL " + majors.wanted + " on the data of " +
-                      majors.runs + " in " + data + ", where it does not start";
-    finding.hint = "stay with " + majors.runs +
-                   "; or dump the data, give the new version a volume of another name, and restore "
-                   "the dump into it";
+    finding.message =
+        fmt::format("{} would run PostgreSQL {} on the data of {} in {}, where it does not start",
+                    service, majors.wanted, majors.runs, data);
+    finding.hint = fmt::format(
+        "stay with {}; or dump the data, give the new version a volume of another name, and "
+        "restore the dump into it",
+        majors.runs);
     findings.push_back(std::move(finding));
   }
   return findings;

@@ -1,3 +1,5 @@
+#include <fmt/core.h>
+
 #include <map>
 
 #include "agent/plan/preflight/preflight.hpp"
@@ -10,8 +12,9 @@ PreflightFinding in_use(const Input& input, const std::string& by) {
   finding.name = "project-in-use";
   finding.cause = FailureCause::host;
   finding.subject = by;
-  finding.message = "the project " + input.project + " belongs to " + by +
-                    ": this stack would take over its containers and volumes";
+  finding.message = fmt::format(
+      "the project {} belongs to {}: this stack would take over its containers and volumes",
+      input.project, by);
   finding.hint = "write `project:` with a name of its own into this stack's file";
   return finding;
 }
@@ -31,7 +34,7 @@ Findings project_in_use(const Input& input) {
   }
   Findings findings;
   for (const auto& [directory, name] : elsewhere) {
-    findings.push_back(in_use(input, "what runs from " + directory + " (" + name + ")"));
+    findings.push_back(in_use(input, fmt::format("what runs from {} ({})", directory, name)));
   }
   return findings;
 }

@@ -1,3 +1,5 @@
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "agent/model/reload.hpp"
@@ -28,8 +30,8 @@ bool has_only(const Json& value, const std::vector<std::string>& known, const st
   for (const auto& item : value.items()) {
     if (std::find(known.begin(), known.end(), item.key()) != known.end()) continue;
     const auto meant = nearest(item.key(), known);
-    add(findings, where + " has an unknown key " + printable(item.key()),
-        meant ? "did you mean " + *meant + "?" : form);
+    add(findings, fmt::format("{} has an unknown key {}", where, printable(item.key())),
+        meant ? fmt::format("did you mean {}?", *meant) : form);
     good = false;
   }
   return good;
@@ -49,7 +51,8 @@ void check_reload(const Json& reload, const std::string& where, Findings& findin
   }
   const std::string signal = json_string(reload, "signal", reload.contains("signal") ? "" : "HUP");
   if (!is_signal_name(signal)) {
-    add(findings, where + ".signal is not a signal for reloading: " + printable(signal),
+    add(findings,
+        fmt::format("{}.signal is not a signal for reloading: {}", where, printable(signal)),
         "write its name, like `signal: HUP`");
   }
 }

@@ -1,5 +1,7 @@
 #include "agent/plan/preflight/preflight.hpp"
 
+#include <fmt/core.h>
+
 namespace trimtab::preflight {
 
 // It contains the secrets of all stacks, and write access to it is equivalent to root.
@@ -8,7 +10,7 @@ Findings state_directory(const Input& input) {
   for (const auto& [path, who] : input.shown_state) {
     PreflightFinding finding;
     finding.name = "state-directory";
-    finding.message = who + " " + path + ", which exposes trimtab's own state directory";
+    finding.message = fmt::format("{} {}, which exposes trimtab's own state directory", who, path);
     finding.hint = "mount another directory: this one contains the secrets of all stacks";
     findings.push_back(std::move(finding));
   }

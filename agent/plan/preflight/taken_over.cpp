@@ -1,3 +1,5 @@
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <filesystem>
 
@@ -35,17 +37,18 @@ PreflightFinding lost(const Container& container, const Input& input, std::strin
         input.compose_files.begin(), input.compose_files.end(),
         [&](const std::string& known) { return file == absolute(known, input.directory); });
     if (is_known) continue;
-    finding.hint = container.name + " was started with " + file +
-                   " too: add it to `compose:` in the stack's file, or add its content to " +
-                   "the compose file";
+    finding.hint = fmt::format(
+        "{} was started with {} too: add it to `compose:` in the stack's file, or add its content "
+        "to the compose file",
+        container.name, file);
   }
   return finding;
 }
 
 PreflightFinding lost_service(const Container& container, const Input& input) {
   return lost(container, input, "service-lost",
-              "the service " + container.service + " (" + container.name +
-                  ") runs, and would not be in the release",
+              fmt::format("the service {} ({}) runs, and would not be in the release",
+                          container.service, container.name),
               "add it to the compose file, enable its profile with `profiles:` in the "
               "stack's file, or remove it manually first");
 }
@@ -75,9 +78,10 @@ void compare_mounts(const Input& input, const Container& container, Findings& fi
     const Mount* const mount = mount_at(mounts, target);
     if (keeps_volume(input, mount, volume)) continue;
     const bool is_other = mount != nullptr && !mount->source.empty();
-    findings.push_back(lost(container, input, "volume-lost",
-                            container.service + " has the volume " + volume + " at " + target +
-                                would_lose + (is_other ? " for " + mount->source : "")));
+    findings.push_back(
+        lost(container, input, "volume-lost",
+             fmt::format("{} has the volume {} at {}{}{}", container.service, volume, target,
+                         would_lose, is_other ? " for " + mount->source : "")));
   }
   const std::vector<std::string> files = config_files_of(input.next->model, service);
   for (const auto& [target, source] : container.bind_mounts) {
@@ -86,9 +90,10 @@ void compare_mounts(const Input& input, const Container& container, Findings& fi
     const bool is_config = std::find(files.begin(), files.end(), source) != files.end();
     // A file of the repository comes from the commit.
     if (stays || is_config || input.tracked_files.contains(source)) continue;
-    findings.push_back(lost(container, input, "mount-lost",
-                            container.service + " mounts " + source + " at " + target + would_lose +
-                                (mount == nullptr ? "" : " for " + mount->source)));
+    findings.push_back(
+        lost(container, input, "mount-lost",
+             fmt::format("{} mounts {} at {}{}{}", container.service, source, target, would_lose,
+                         mount == nullptr ? "" : " for " + mount->source)));
   }
 }
 
@@ -100,10 +105,9 @@ void compare_ports(const Input& input, const Container& container, Findings& fin
         stays = stays || (wanted.host_port == held.host_port && wanted.protocol == held.protocol);
       }
     }
-    PreflightFinding finding =
-        lost(container, input, "port-lost",
-             container.service + " publishes the port " + std::to_string(held.host_port) + "/" +
-                 held.protocol + would_lose);
+    PreflightFinding finding = lost(container, input, "port-lost",
+                                    fmt::format("{} publishes the port {}/{}{}", container.service,
+                                                held.host_port, held.protocol, would_lose));
     // Report a port published for both IPv4 and IPv6 only once.
     const bool is_said = std::find(findings.begin(), findings.end(), finding) != findings.end();
     if (!stays && !is_said) findings.push_back(std::move(finding));

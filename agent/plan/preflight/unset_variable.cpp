@@ -1,5 +1,7 @@
 #include "agent/plan/preflight/preflight.hpp"
 
+#include <fmt/core.h>
+
 namespace trimtab::preflight {
 
 // Compose only warns and substitutes an empty string: a `$` in a password would silently corrupt
@@ -10,17 +12,18 @@ Findings unset_variable(const Input& input) {
   for (const std::string& name : input.unset_variables) {
     PreflightFinding finding;
     finding.name = "unset-variable";
-    finding.message = "the compose file uses the variable " + name + ", and nothing sets it";
-    finding.hint = "set it in " + where + "; a literal $ in a compose file is written $$";
+    finding.message =
+        fmt::format("the compose file uses the variable {}, and nothing sets it", name);
+    finding.hint = fmt::format("set it in {}; a literal $ in a compose file is written $$", where);
     findings.push_back(std::move(finding));
   }
   for (const DollarValue& value : input.dollar_values) {
     PreflightFinding finding;
     finding.name = "unset-variable";
-    finding.message = value.file + ", line " + std::to_string(value.line) +
-                      ": the $ in the value of " + value.name +
-                      " begins a variable, which nothing sets";
-    finding.hint = "write the value in single quotes: " + value.name + "='…'";
+    finding.message =
+        fmt::format("{}, line {}: the $ in the value of {} begins a variable, which nothing sets",
+                    value.file, value.line, value.name);
+    finding.hint = fmt::format("write the value in single quotes: {}='…'", value.name);
     findings.push_back(std::move(finding));
   }
   return findings;

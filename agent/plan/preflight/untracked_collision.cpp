@@ -1,5 +1,7 @@
 #include "agent/plan/preflight/preflight.hpp"
 
+#include <fmt/core.h>
+
 namespace trimtab::preflight {
 
 Findings untracked_collision(const Input& input) {
@@ -9,8 +11,9 @@ Findings untracked_collision(const Input& input) {
     finding.name = "untracked-file-in-the-way";
     finding.cause = FailureCause::host;
     finding.subject = path;
-    finding.message = "the commit has the file " + path + ", but " + input.directory +
-                      " has a different, untracked file of that name";
+    finding.message = fmt::format(
+        "the commit has the file {}, but {} has a different, untracked file of that name", path,
+        input.directory);
     finding.hint = "move one of the two away";
     findings.push_back(std::move(finding));
   }

@@ -1,5 +1,7 @@
 #include "agent/plan/preflight/preflight.hpp"
 
+#include <fmt/core.h>
+
 namespace trimtab::preflight {
 namespace {
 
@@ -34,24 +36,27 @@ Findings volume_changed(const Input& input) {
   for (const auto& item : before.items()) {
     const std::string& key = item.key();
     if (!after.contains(key)) {
-      findings.push_back(finding_of("volume-dropped", PreflightFinding::Severity::warning,
-                                    "the volume " + key + " is no longer in the compose file",
-                                    "it is kept on this host; `docker volume ls` shows it"));
+      findings.push_back(
+          finding_of("volume-dropped", PreflightFinding::Severity::warning,
+                     fmt::format("the volume {} is no longer in the compose file", key),
+                     "it is kept on this host; `docker volume ls` shows it"));
       continue;
     }
     const std::string from = volume_name(*input.current, input.project, key);
     const std::string to = volume_name(*input.next, input.project, key);
     if (from != to) {
-      findings.push_back(finding_of("volume-renamed", PreflightFinding::Severity::error,
-                                    "the volume " + key + " would be " + to + " instead of " +
-                                        from + ", without the data in it",
-                                    "write `name: " + from +
-                                        "`, or move the data manually and declare " + to +
-                                        " beside it, under another name in the compose file"));
+      findings.push_back(
+          finding_of("volume-renamed", PreflightFinding::Severity::error,
+                     fmt::format("the volume {} would be {} instead of {}, without the data in it",
+                                 key, to, from),
+                     fmt::format("write `name: {}`, or move the data manually and declare {} "
+                                 "beside it, under another name in the compose file",
+                                 from, to)));
     } else if (!is_external(after[key]) && options_of(item.value()) != options_of(after[key])) {
       findings.push_back(finding_of(
           "volume-changed", PreflightFinding::Severity::error,
-          "the definition of the volume " + key + " changed, which would delete the data in it",
+          fmt::format("the definition of the volume {} changed, which would delete the data in it",
+                      key),
           "give the new volume another name, or move the data manually first"));
     }
   }
