@@ -216,7 +216,7 @@ Task<bool> DeploymentRunner::is_to_be_repeated(Phase phase, PhaseOutcome outcome
   if (!may_be) co_return false;
   const std::string why = outcome.failure ? outcome.failure->reason : "Docker does not answer";
   run_.deps.progress.note(
-      fmt::format("{}: {} is restarted when Docker answers again", why, to_string(phase)));
+      fmt::format("{}: {} is repeated once Docker answers", why, to_string(phase)));
   const bool back = co_await wait_for_docker(run_);
   co_return back || run_.stop_requested;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -74,10 +75,11 @@ class Git : public RefSource {
   // keeps.
   [[nodiscard]] virtual std::string take_repair_notice() { return {}; }
 
-  // Protects the commit's objects from garbage collection until drop(release). Fetches them from
-  // the remote if they are missing.
+  // Protects the commit's objects from garbage collection until keep_only() leaves out the release.
+  // Fetches them from the remote if they are missing.
   virtual Task<Result<void>> keep(std::string commit, int release) = 0;
-  virtual Task<Result<void>> drop(int release) = 0;
+  // Ends the protection of all other releases, also of those that an earlier run has left.
+  virtual Task<Result<void>> keep_only(std::set<int> releases) = 0;
 
   // Checks the commit out into `directory`, whose content is deleted first.
   virtual Task<Result<void>> stage(std::string commit, std::filesystem::path directory) = 0;

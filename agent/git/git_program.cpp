@@ -20,8 +20,10 @@ namespace {
 
 constexpr const char* tip_ref = "refs/trimtab/tip";
 
+constexpr std::string_view release_refs = "refs/trimtab/releases/";
+
 std::string release_ref(int release) {
-  return fmt::format("refs/trimtab/releases/{}", release);
+  return fmt::format("{}{}", release_refs, release);
 }
 
 // Removes lock and temporary files of a killed git, which would block or burden the next one. Safe
@@ -310,11 +312,23 @@ Task<Result<void>> GitProgram::fetch_commit(std::string commit) {
   co_return Result<void>();
 }
 
-Task<Result<void>> GitProgram::drop(int release) {
+Task<Result<void>> GitProgram::keep_only(std::set<int> releases) {
   auto ready = co_await prepare();
   if (!ready) co_return ready.error();
-  auto update = call({"update-ref", "-d", release_ref(release)});
-  auto done = co_await git_output(fmt::format("drop release {}", release), std::move(update));
+  std::set<std::string> kept;
+  for (const int release : releases) kept.insert(release_ref(release));
+  auto list = call({"for-each-ref", "--format=%(refname)", std::string(release_refs)});
+  auto names = co_await git_output("list the commits of the releases", std::move(list));
+  if (!names) {
+    prepared_ = false;
+    co_return names.error();
+  }
+  auto update = call({"update-ref", "--stdin"});
+  for (const std::string& name : split(*names, '\n')) {
+    if (!name.empty() && !kept.contains(name)) update.input += fmt::format("delete {}\n", name);
+  }
+  if (update.input.empty()) co_return Result<void>();
+  auto done = co_await git_output("drop the commits of removed releases", std::move(update));
   if (!done) {
     prepared_ = false;
     co_return done.error();

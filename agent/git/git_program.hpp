@@ -34,7 +34,7 @@ class GitProgram final : public Git {
   Task<Result<std::vector<TreeEntry>>> tree(std::string commit) override;
   [[nodiscard]] std::string take_repair_notice() override;
   Task<Result<void>> keep(std::string commit, int release) override;
-  Task<Result<void>> drop(int release) override;
+  Task<Result<void>> keep_only(std::set<int> releases) override;
   Task<Result<void>> stage(std::string commit, std::filesystem::path directory) override;
   Task<Result<SwitchReport>> checkout_live(std::filesystem::path directory, std::string from,
                                            std::string to, std::vector<std::string> in_place,

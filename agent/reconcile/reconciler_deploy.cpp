@@ -191,6 +191,11 @@ Task<void> Reconciler::run_deployment(Deployment deployment, bool resumed, Async
   if (requests_.is_superseded(deployment.request)) co_return;
   if (!resumed) {
     const Result<void> given_up = co_await give_up_suspended();
+    if (!given_up && deployment.kind == DeploymentKind::operator_rollback) {
+      // Whoever asked for it sees why, and asks again.
+      end_request(deployment.request, "failed", std::nullopt, given_up.error().text());
+      co_return;
+    }
     if (!given_up) {
       DeployTarget waiting;
       waiting.request = deployment.request;

@@ -162,9 +162,13 @@ Task<void> Upkeep::prune_releases(WorkspaceLock& workspace, bool docker_answers)
   // What is gone is gone, also if not everything could be removed, as on a full disk.
   const Pruned retired = co_await deps_.store.prune(deps_.settings.keep);
   if (!retired.result) spdlog::warn("{}: {}", stack, retired.result.error().text());
-  for (const int number : retired.gone) {
-    const Result<void> dropped = co_await workspace.git().drop(number);
+  commits_pruned_ = commits_pruned_ && retired.gone.empty();
+  if (!commits_pruned_) {
+    std::set<int> releases;
+    for (const auto& [number, release] : deps_.store.releases()) releases.insert(number);
+    const Result<void> dropped = co_await workspace.git().keep_only(std::move(releases));
     if (!dropped) spdlog::warn("{}: {}", stack, dropped.error().text());
+    commits_pruned_ = dropped.has_value();
   }
   images_pruned_ = images_pruned_ && retired.gone.empty();
   if (images_pruned_ || !docker_answers) co_return;

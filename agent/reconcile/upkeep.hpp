@@ -73,8 +73,9 @@ class Upkeep {
   SteadyClock::time_point renewed_until_{};  // then they are checked again
   std::string unmended_;
   MendTries mend_tries_;
-  bool images_tagged_ = false;  // those of the releases that are on the host
-  bool images_pruned_ = false;  // none is left of releases that are no longer kept
+  bool images_tagged_ = false;   // those of the releases that are on the host
+  bool commits_pruned_ = false;  // none is kept of releases that are gone
+  bool images_pruned_ = false;   // none is left of releases that are no longer kept
 };
 
 }  // namespace trimtab

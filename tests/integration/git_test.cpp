@@ -145,8 +145,10 @@ TEST_F(GitOnDisk, AcceptsAForcePushAndKeepsWhatAReleaseNeeds) {
 
   git(folder / "state/repo.git", {"gc", "-q", "--prune=now"});
   EXPECT_EQ(await(repository.find_commit(first)).value(), first);
-  ASSERT_TRUE(await(repository.drop(7)));
-  ASSERT_TRUE(await(repository.drop(7)));
+  ASSERT_TRUE(await(repository.keep_only({7})));
+  EXPECT_EQ(await(repository.find_commit(first)).value(), first);
+  ASSERT_TRUE(await(repository.keep_only({8})));
+  ASSERT_TRUE(await(repository.keep_only({})));
   git(folder / "state/repo.git", {"gc", "-q", "--prune=now"});
   EXPECT_FALSE(await(repository.find_commit(first)));
 }

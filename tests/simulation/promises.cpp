@@ -367,8 +367,17 @@ void Life::check_tidiness() {
   std::set<std::string> needed;
   for (const auto& [number, release] : store.releases()) {
     known.insert({release.content_key.substr(0, 64), release.inputs_key.substr(0, 64)});
+    const auto commit = world_.kept_commits.find(number);
+    const bool is_kept = commit != world_.kept_commits.end() && commit->second == release.commit;
+    if (release.outcome == Outcome::good && !is_kept) {
+      break_promise("Git may remove the commit of release " + std::to_string(number));
+    }
     for (const auto& [service, pin] : release.images)
       needed.insert(id_of_image(world_, pin.pinned));
+  }
+  for (const auto& [number, commit] : world_.kept_commits) {
+    if (store.find(number) != nullptr) continue;
+    break_promise("Git keeps the commit of release " + std::to_string(number) + ", which is gone");
   }
   for (const std::string& key : store.rejected()) {
     if (known.contains(key.substr(0, 64)) || !store.problems().empty()) continue;

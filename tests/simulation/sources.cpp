@@ -108,15 +108,20 @@ Task<Result<std::vector<TreeEntry>>> SimulatedGit::tree(std::string commit) {
   co_return entries;
 }
 
-Task<Result<void>> SimulatedGit::keep(std::string commit, int) {
+Task<Result<void>> SimulatedGit::keep(std::string commit, int release) {
   const Result<void> worked = co_await work();
   if (!worked) co_return worked;
   if (world_.find_commit(commit) == nullptr) co_return no_commit(commit);
+  world_.kept_commits[release] = commit;
   co_return Result<void>();
 }
 
-Task<Result<void>> SimulatedGit::drop(int) {
-  co_return co_await work();
+Task<Result<void>> SimulatedGit::keep_only(std::set<int> releases) {
+  const Result<void> worked = co_await work();
+  if (!worked) co_return worked;
+  std::erase_if(world_.kept_commits,
+                [&](const auto& kept) { return !releases.contains(kept.first); });
+  co_return Result<void>();
 }
 
 Task<Result<void>> SimulatedGit::stage(std::string commit, fs::path directory) {

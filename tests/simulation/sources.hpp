@@ -20,7 +20,7 @@ class SimulatedGit final : public Git {
   Task<Result<bool>> is_ancestor(std::string older, std::string newer) override;
   Task<Result<std::vector<TreeEntry>>> tree(std::string commit) override;
   Task<Result<void>> keep(std::string commit, int release) override;
-  Task<Result<void>> drop(int release) override;
+  Task<Result<void>> keep_only(std::set<int> releases) override;
   Task<Result<void>> stage(std::string commit, std::filesystem::path directory) override;
   Task<Result<SwitchReport>> checkout_live(std::filesystem::path directory, std::string from,
                                            std::string to, std::vector<std::string> in_place,

@@ -112,6 +112,7 @@ class World {
   std::map<std::string, std::string> tags;     // acme/web:latest → digest
   std::vector<WorldCommit> commits;
   std::string tip;                                // of the branch
+  std::map<int, std::string> kept_commits;        // release → what Git keeps for it
   std::map<std::string, WorldImage> images;       // on the host, by digest, which is the id too
   std::map<std::string, std::string> local_tags;  // on the host → id
   std::map<std::string, WorldVolume> volumes;
