@@ -88,8 +88,7 @@ SimulatedCompose::SimulatedCompose(World& world) : world_(world) {
 }
 
 Task<Result<void>> SimulatedCompose::answer() {
-  const Result<void> waited = co_await sleep_for(world_.between(50ms, 400ms));
-  co_return waited;
+  co_return co_await world_.answer(50ms, 400ms);
 }
 
 // Each round of the loop begins with it.

@@ -68,6 +68,8 @@ void Daemon::ask(Task<Result<std::string>> request, Answered answered) {
 void Daemon::kill(std::unique_ptr<Daemon> daemon) {
   daemon->world_.on_event = nullptr;
   daemon->world_.on_engine_lost = nullptr;
+  daemon->world_.calls_left.reset();
+  daemon->world_.is_killed = false;
   virtual_clock::forget_timers();
   // For good, so that their memory counts as held and not as leaked when the process ends.
   static auto& killed = *new std::vector<Daemon*>();

@@ -24,7 +24,7 @@ std::string id_of_image(const World& world, const std::string& reference) {
 }
 
 Task<Result<void>> SimulatedEngine::answer() {
-  const Result<void> waited = co_await sleep_for(world_.between(1ms, 20ms));
+  const Result<void> waited = co_await world_.answer(1ms, 20ms);
   if (!waited) co_return waited;
   if (world_.faults.engine_away) {
     co_return Error{Errc::unavailable, "Docker does not answer: connection refused", {}};
@@ -115,7 +115,7 @@ Task<Result<void>> SimulatedEngine::pull(std::string repository, std::string dig
                                          std::function<void(const PullProgress&)> on_progress) {
   const Result<void> answered = co_await answer();
   if (!answered) co_return answered;
-  const Result<void> waited = co_await sleep_for(world_.between(100ms, 20s));
+  const Result<void> waited = co_await world_.answer(100ms, 20s);
   if (!waited) co_return waited;
   if (world_.faults.engine_away || world_.faults.registry_away) {
     co_return Error{Errc::unavailable, "pulling " + repository + ": i/o timeout", {}};
@@ -194,7 +194,7 @@ Task<Result<void>> SimulatedEngine::start(std::string container) {
 Task<Result<void>> SimulatedEngine::stop(std::string container) {
   const Result<void> answered = co_await answer();
   if (!answered) co_return answered;
-  const Result<void> waited = co_await sleep_for(world_.between(1ms, 2s));
+  const Result<void> waited = co_await world_.answer(1ms, 2s);
   if (!waited) co_return waited;
   if (world_.faults.engine_away) co_return Error{Errc::unavailable, "Docker was restarted", {}};
   ++world_.deeds;
@@ -206,7 +206,7 @@ Task<Result<void>> SimulatedEngine::stop(std::string container) {
 Task<Result<void>> SimulatedEngine::restart(std::string container) {
   const Result<void> answered = co_await answer();
   if (!answered) co_return answered;
-  const Result<void> waited = co_await sleep_for(world_.between(1ms, 2s));
+  const Result<void> waited = co_await world_.answer(1ms, 2s);
   if (!waited) co_return waited;
   if (world_.faults.engine_away) co_return Error{Errc::unavailable, "Docker was restarted", {}};
   world_.stopped.insert(container);

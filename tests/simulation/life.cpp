@@ -24,10 +24,17 @@ bool has_night(std::uint64_t seed) {
 constexpr int max_polls_without_time = 2000;
 // A deployment makes about a hundred.
 constexpr std::uint64_t max_changes = 300;
+constexpr std::uint64_t max_calls = 300;
 
 const char* const web_image = "acme/web:latest";
 
-std::string compose_file(int version, const std::string& mode, const std::string& image) {
+bool has(const std::vector<StoryEvent>& story, Happening what) {
+  return std::any_of(story.begin(), story.end(),
+                     [&](const StoryEvent& event) { return event.what == what; });
+}
+
+std::string compose_file(int version, const std::string& mode, const std::string& image,
+                         bool starts_first) {
   Json file;
   Json& db = file["services"]["db"];
   db["image"] = "acme/db:16";
@@ -39,6 +46,7 @@ std::string compose_file(int version, const std::string& mode, const std::string
   web["environment"]["VERSION"] = std::to_string(version);
   web["environment"]["MODE"] = mode == "fine" ? "${WEB_MODE}" : mode;
   web["depends_on"] = Json::array({"db"});
+  if (starts_first) web["deploy"]["update_config"]["order"] = "start-first";
   file["volumes"]["data"] = Json::object();
   return file.dump();
 }
@@ -46,7 +54,10 @@ std::string compose_file(int version, const std::string& mode, const std::string
 }  // namespace
 
 Life::Life(std::uint64_t seed, std::vector<StoryEvent> story, std::filesystem::path directory)
-    : world_(seed, std::move(directory)), has_night_(has_night(seed)), story_(std::move(story)) {
+    : world_(seed, std::move(directory)),
+      has_night_(has_night(seed)),
+      story_(std::move(story)),
+      starts_first_(has(story_, Happening::starts_first)) {
   disk::begin(world_.state().parent_path());
   found();
 }
@@ -76,7 +87,7 @@ void Life::start_daemon() {
 }
 
 void Life::push(const std::string& subject, const std::string& mode, const std::string& image) {
-  world_.push(subject, {{"compose.yaml", compose_file(++version_, mode, image)}});
+  world_.push(subject, {{"compose.yaml", compose_file(++version_, mode, image, starts_first_)}});
 }
 
 // ---- The story
@@ -177,6 +188,13 @@ void Life::happen(const StoryEvent& event) {
       return for_a_while([] { disk::set_full(false); });
     case Happening::rest:
       return come_to_rest(max_peace);
+    case Happening::starts_first:
+      return;
+    case Happening::kill_between_calls:
+    case Happening::cut_power_between_calls:
+      loses_power_ = event.what == Happening::cut_power_between_calls;
+      world_.calls_left = event.detail % max_calls;
+      return;
   }
 }
 
@@ -239,11 +257,20 @@ bool Life::compose_works() const {
   return phase == Phase::starting || phase == Phase::rolling_back;
 }
 
+WorldContainer* Life::find_web() {
+  for (auto& [id, container] : world_.all) {
+    const Container& seen = container.seen;
+    const bool is_web = seen.service == "web" && !not_ours_.contains(id);
+    if (is_web && seen.state == ContainerState::running) return &container;
+  }
+  return nullptr;
+}
+
 // From a leak, say. Nobody but a person, or another deployment, can make it work again.
 void Life::wear_out() {
   if (!daemon_ || daemon_->stack().store().in_flight()) return;
-  WorldContainer* const web = world_.find("shop-web-1");
-  if (web == nullptr || web->seen.state != ContainerState::running) return;
+  WorldContainer* const web = find_web();
+  if (web == nullptr) return;
   web->behaviour.ends_after = 5s;
   worn_out_.insert(web->seen.id);
   const ReleaseRecord* const current = daemon_->stack().store().current();
@@ -330,8 +357,9 @@ std::size_t Life::poll_daemon() {
     world_.after(*hinders_way_back_, [this] { world_.faults.compose_fails = false; });
     hinders_way_back_.reset();
   }
-  if (disk::is_killed()) {
-    world_.tell("  the daemon is killed between two changes of files");
+  if (disk::is_killed() || world_.is_killed) {
+    world_.tell(std::string("  the daemon is killed between two ") +
+                (world_.is_killed ? "calls" : "changes of files"));
     end_daemon(loses_power_);
   }
   return done;
@@ -383,6 +411,7 @@ void Life::come_to_rest(WorldTime longest) {
   live_until(std::max(world_.now(), faults_end_) + 1min);
   world_.tell("» from here on nothing goes wrong");
   disk::start();
+  world_.calls_left.reset();
   loses_power_ = false;
   hinders_way_back_.reset();
   // It may have been killed a moment ago.

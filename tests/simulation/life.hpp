@@ -36,6 +36,8 @@ class Life {
   // 0: there is none.
   [[nodiscard]] int choose_good_release(std::uint64_t detail) const;
   [[nodiscard]] bool compose_works() const;
+  // A running container of web, made by the daemon.
+  WorldContainer* find_web();
   void push(const std::string& subject, const std::string& mode, const std::string& tag);
   void start_daemon();
   void end_daemon(bool with_power);
@@ -63,6 +65,7 @@ class Life {
   [[nodiscard]] bool works_for_good(const Rendering& rendering) const;
   void check_operator();
   void check_volumes();
+  void check_start_first();
   void check_what_is_not_ours();
   [[nodiscard]] bool content_works(const Rendering& rendering) const;
   // Of the services that run: what their containers were made from.
@@ -74,6 +77,7 @@ class Life {
   void check_content();
   [[nodiscard]] Json wanted_service(Json service) const;
   void check_bounds();
+  void check_containers();
   void check_tidiness();
   [[nodiscard]] std::string fault_of(const std::string& service, const std::string& wanted) const;
   [[nodiscard]] bool is_seen_as_it_is(const Container& truth) const;
@@ -99,6 +103,8 @@ class Life {
   World world_;
   bool has_night_;
   std::vector<StoryEvent> story_;
+  bool starts_first_;               // web
+  std::set<std::string> web_well_;  // ids of its containers that are, where it is
   std::unique_ptr<Daemon> daemon_;
   std::optional<std::string> broken_;
   std::set<int> seen_good_;

@@ -50,6 +50,7 @@ void Life::check_always() {
     check_good_ones();
     check_operator();
   }
+  if (starts_first_) check_start_first();
   check_volumes();
   check_what_is_not_ours();
   for (const auto& [definition, count] : world_.creations) {
@@ -253,6 +254,7 @@ void Life::check_at_rest() {
   world_.tell("at rest: status says " + said());
   if (!daemon_->stack().store().in_flight()) check_status();
   check_convergence();
+  check_containers();
   check_bounds();
   check_tidiness();
 }

@@ -81,11 +81,19 @@ std::string_view to_string(Happening happening) {
       return "the disk is full";
     case Happening::rest:
       return "for a while nothing happens";
+    case Happening::starts_first:
+      return "web is replaced start-first";
+    case Happening::kill_between_calls:
+      return "the daemon is killed between two calls";
+    case Happening::cut_power_between_calls:
+      return "the power is cut between two calls";
   }
   return "";
 }
 
 namespace {
+
+constexpr int drawn_happenings = static_cast<int>(Happening::rest) + 1;
 
 // How often in comparison with the others: most of a life are deployments.
 int weight_of(Happening happening) {
@@ -118,11 +126,26 @@ int weight_of(Happening happening) {
   }
 }
 
+// What is special about this life, and the faults that go with it.
+void add_peculiarities(std::vector<StoryEvent>* story, std::mt19937_64& dice) {
+  if (dice() % 4 != 0) return;
+  for (std::uint64_t count = dice() % 8; count > 0; --count) {
+    const auto at = story->begin() + static_cast<std::ptrdiff_t>(dice() % story->size());
+    StoryEvent event;
+    event.at = at->at;
+    event.what =
+        dice() % 2 == 0 ? Happening::kill_between_calls : Happening::cut_power_between_calls;
+    event.detail = dice();
+    story->insert(at + 1, event);
+  }
+  story->insert(story->begin(), {WorldTime(0s), Happening::starts_first, 0});
+}
+
 Happening draw(std::uint64_t dice) {
   int sum = 0;
-  for (int i = 0; i < happenings; ++i) sum += weight_of(static_cast<Happening>(i));
+  for (int i = 0; i < drawn_happenings; ++i) sum += weight_of(static_cast<Happening>(i));
   int left = static_cast<int>(dice % static_cast<std::uint64_t>(sum));
-  for (int i = 0; i < happenings; ++i) {
+  for (int i = 0; i < drawn_happenings; ++i) {
     left -= weight_of(static_cast<Happening>(i));
     if (left < 0) return static_cast<Happening>(i);
   }
@@ -148,6 +171,7 @@ std::vector<StoryEvent> story_of(std::uint64_t seed) {
     event.detail = dice();
     story.push_back(event);
   }
+  add_peculiarities(&story, dice);
   return story;
 }
 

@@ -47,8 +47,12 @@ enum class Happening {
   cut_power_between_changes,
   fill_disk,
   rest,  // until whatever goes on has come to its end
+  // Of some lives only, which draw none of those above less for them.
+  starts_first,        // web is replaced start-first, from the first commit on
+  kill_between_calls,  // of the Engine or Compose
+  cut_power_between_calls,
 };
-inline constexpr int happenings = static_cast<int>(Happening::rest) + 1;
+inline constexpr int happenings = static_cast<int>(Happening::cut_power_between_calls) + 1;
 
 std::string_view to_string(Happening happening);
 

@@ -91,6 +91,14 @@ const WorldCommit* World::find_commit(const std::string& id) const {
   return found == commits.end() ? nullptr : &*found;
 }
 
+Task<Result<void>> World::answer(WorldTime least, WorldTime most) {
+  const Result<void> waited = co_await sleep_for(between(least, most));
+  if (!waited || !calls_left || (*calls_left)-- > 0) co_return waited;
+  calls_left.reset();
+  is_killed = true;
+  co_return co_await sleep_for(std::chrono::hours(1));
+}
+
 // ---- The Engine
 
 void World::announce(const WorldContainer& container, const std::string& action, int exit_code) {

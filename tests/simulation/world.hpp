@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "agent/model/observed.hpp"
+#include "common/async.hpp"
 #include "common/json.hpp"
 #include "tests/simulation/virtual_clock.hpp"
 
@@ -91,6 +92,9 @@ class World {
   const WorldCommit& push(std::string subject, std::map<std::string, std::string> files);
   [[nodiscard]] const WorldCommit* find_commit(const std::string& id) const;
 
+  // The time that a call of the daemon takes, at whose end it may be killed.
+  Task<Result<void>> answer(WorldTime least, WorldTime most);
+
   // ---- The Engine. Each as the command of that name; false where there is no such container.
   WorldContainer& create(Container seen, const Behaviour& behaviour, std::string definition);
   WorldContainer* find(const std::string& id_or_name);
@@ -126,6 +130,9 @@ class World {
   int deeds = 0;                  // of the daemon's and its Compose's, on containers
   std::set<std::string> stopped;  // ids of containers that the daemon or its Compose has stopped
   std::map<std::string, int> creations;  // definition → containers made of it
+  // Calls to the Engine and Compose after which the daemon is killed.
+  std::optional<std::uint64_t> calls_left;
+  bool is_killed = false;  // by that; nothing more is done for it
 
  private:
   struct Due {
