@@ -45,10 +45,6 @@ Task<Result<Exit>> run(Command command);
 // which the caller has locked. From now on run() marks children with it in their environment.
 int end_orphans(const std::string& owner);
 
-// Kills (SIGKILL) every process of this host, including those in containers, that has this variable
-// ("NAME=VALUE") in its environment. Waits up to 5 s for their exit and returns their number.
-int kill_by_environment(const std::string& variable);
-
 // Searches PATH (directories separated by colons) for an executable; empty if there is none.
 std::string find_program(std::string_view name, std::string_view path);
 

@@ -6,6 +6,7 @@
 
 #include "common/disk_thread.hpp"
 #include "common/log.hpp"
+#include "common/marked_processes.hpp"
 #include "common/process.hpp"
 #include "common/random.hpp"
 #include "common/task_scope.hpp"

@@ -12,6 +12,7 @@
 #include <fstream>
 
 #include "agent/docker/docker_engine.hpp"
+#include "common/marked_processes.hpp"
 #include "common/process.hpp"
 #include "common/text.hpp"
 #include "tests/lib/loop.hpp"
