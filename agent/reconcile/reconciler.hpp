@@ -265,6 +265,7 @@ class Reconciler final {
     DeploymentResult result;
     Begun begun;
     SteadyClock::time_point next_try{};
+    StackStatus status;  // until it is recorded
   };
   struct Flight {
     std::unique_ptr<DeploymentRunner> executing;

@@ -236,7 +236,7 @@ Task<void> Reconciler::run_deployment(Deployment deployment, bool resumed, Async
     co_return;
   }
   if (result->unrecorded) {
-    flight_.unrecorded = Unrecorded{std::move(ended), *result, begun, {}};
+    flight_.unrecorded = Unrecorded{std::move(ended), *result, begun, {}, {}};
     report_unrecorded();
     co_return;
   }
@@ -261,15 +261,16 @@ void Reconciler::report_unrecorded() {
   Unrecorded& unrecorded = *flight_.unrecorded;
   const Error& error = *unrecorded.result.unrecorded;
   unrecorded.next_try = SteadyClock::now() + record_interval;
+  // The verdict is left as it is: an end that does not change it leaves what was true before.
   const StackStatus before =
-      std::exchange(last_assessment_.verdict,
+      std::exchange(unrecorded.status,
                     StackStatus{StackState::waiting,
                                 fmt::format("how {} ended cannot be recorded: {}",
                                             release_text(unrecorded.begun.release), error.message),
                                 (error.hint.empty() ? "" : error.hint + "; ") +
                                     "nothing else is deployed until it can be"});
-  if (last_assessment_.verdict == before) return;
-  reporter_.report(Milestone::waiting, spdlog::level::err, last_assessment_.verdict.reason,
+  if (unrecorded.status == before) return;
+  reporter_.report(Milestone::waiting, spdlog::level::err, unrecorded.status.reason,
                    deps_.store.find(unrecorded.begun.release));
 }
 

@@ -150,7 +150,7 @@ void Reconciler::refresh_status() {
   StackStatusInput input;
   if (unit_keeper_.is_stopped()) input.stopped_unit = deps_.settings.unit;
   input.stack = deps_.settings.name;
-  input.decided = last_assessment_.verdict;
+  input.decided = flight_.unrecorded ? flight_.unrecorded->status : last_assessment_.verdict;
   input.intent = &deps_.store.intent();
   input.current = deps_.store.current();
   input.docker_error = docker_error();
