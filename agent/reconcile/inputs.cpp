@@ -43,6 +43,17 @@ std::map<std::string, std::string> watched_digests(const Release& release) {
   return digests;
 }
 
+std::map<std::string, ImageReference> watched_references(const Release& release) {
+  std::map<std::string, ImageReference> watched;
+  for (const std::string& service : release.watched) {
+    const auto pin = release.images.find(service);
+    if (pin == release.images.end() || pin->second.local) continue;
+    const Result<ImageReference> reference = parse_reference(pin->second.reference);
+    if (reference) watched[pin->second.reference] = *reference;
+  }
+  return watched;
+}
+
 Inputs inputs_of(const StackSettings& settings, const Release& release) {
   Inputs inputs;
   inputs.commit = release.commit;

@@ -6,6 +6,7 @@
 
 #include "agent/config/settings.hpp"
 #include "agent/model/facts.hpp"
+#include "agent/model/reference.hpp"
 #include "agent/model/release.hpp"
 #include "agent/reconcile/input_hashes.hpp"
 #include "agent/resolve/keys.hpp"
@@ -38,6 +39,9 @@ std::string shaping_settings(const StackSettings& settings);
 
 // The digests that the watched tags of a release were pinned to, by image as written.
 std::map<std::string, std::string> watched_digests(const Release& release);
+
+// The tags that are watched for a release, by image as written.
+std::map<std::string, ImageReference> watched_references(const Release& release);
 
 // Returns the inputs of `release`, as far as they are recorded.
 Inputs inputs_of(const StackSettings& settings, const Release& release);

@@ -13,17 +13,6 @@ namespace {
 
 constexpr auto file_interval = std::chrono::seconds(5);
 
-std::map<std::string, ImageReference> watched_of(const Release& release) {
-  std::map<std::string, ImageReference> watched;
-  for (const std::string& service : release.watched) {
-    const auto pin = release.images.find(service);
-    if (pin == release.images.end() || pin->second.local) continue;
-    const Result<ImageReference> reference = parse_reference(pin->second.reference);
-    if (reference) watched[pin->second.reference] = *reference;
-  }
-  return watched;
-}
-
 }  // namespace
 
 Reconciler::Reconciler(ReconcilerDeps deps)
@@ -46,7 +35,7 @@ Reconciler::Reconciler(ReconcilerDeps deps)
   project_ = settings.project.empty() ? settings.name : settings.project;
   if (const ReleaseRecord* const current = store.current()) {
     project_ = current->project;
-    image_watcher_.watch(watched_of(*current));
+    image_watcher_.watch(watched_references(*current));
   }
   // A stack that is running, or being deployed for the first time, takes precedence over what other
   // stacks' commits claim; the projects in settings were claimed before.

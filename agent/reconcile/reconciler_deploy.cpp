@@ -289,6 +289,8 @@ void Reconciler::on_deployment_ended(const DeploymentResult& result, const Begun
   if (result.end == DeploymentEnd::committed) {
     backoff_.failures = 0;
     last_assessment_.key = release.inputs_key;
+    // One that was resumed has not been evaluated here.
+    image_watcher_.watch(watched_references(release));
   }
   if (result.end == DeploymentEnd::superseded) last_assessment_.key.clear();
   if (result.end == DeploymentEnd::suspended) flight_.resumes = flight_.is_suspended = true;
