@@ -58,8 +58,11 @@ StackStatus status_of_rejected(const Record& record, const Release& candidate) {
   const std::string again = fmt::format("`trimtab deploy {}` retries it", record.stack);
   const std::string commit = short_commit(candidate.commit);
   const auto& releases = *record.releases;
+  // What the host made fail when an operator tried it again is not what it was rejected for.
   const auto newest = std::find_if(releases.rbegin(), releases.rend(), [&](const auto& entry) {
-    return entry.second.content_key == candidate.content_key;
+    const ReleaseRecord& release = entry.second;
+    const bool is_by_host = release.failure && release.failure->cause == FailureCause::host;
+    return release.content_key == candidate.content_key && !is_by_host;
   });
   if (newest == releases.rend()) {
     return StackStatus{StackState::failed, commit + " has content that was rejected before", again};

@@ -474,6 +474,45 @@ TEST(Assessment, WhatTheHostMakesFailIsTriedAFewTimesAlone) {
   EXPECT_EQ(assess_candidate(input), Assessment::deploy);
 }
 
+TEST(Assessment, WhatIsRejectedIsToldByWhatItWasRejectedFor) {
+  struct Row {
+    const char* what;
+    Outcome outcome;
+    std::optional<FailureCause> cause;
+    StackStatus expected;
+  };
+  const std::string again = "`trimtab deploy shop` retries it";
+  const StackStatus untold{StackState::failed, "c has content that was rejected before", again};
+  const std::vector<Row> rows{
+      {"it was rolled back", Outcome::rolled_back, FailureCause::release,
+       StackStatus{StackState::failed,
+                   "c has content that failed before: release 2 (b) was rolled back to release 1: "
+                   "web exited",
+                   "it is not tried again until it changes; `trimtab show shop 2` shows the whole "
+                   "log"}},
+      {"an operator rolled it back", Outcome::good, std::nullopt,
+       StackStatus{StackState::synced,
+                   "c has the content of release 2, which an operator rolled back", again}},
+      {"its failure is not kept any more", Outcome::rolled_back, FailureCause::host, untold},
+  };
+  for (const Row& row : rows) {
+    Releases releases{{1, release_with(1, "a", "runs", Outcome::good)},
+                      {2, release_with(2, "b", "new", row.outcome)},
+                      {3, release_with(3, "b", "new", Outcome::rolled_back)}};
+    if (row.cause) {
+      releases.at(2).failure = failure_of("web exited");
+      releases.at(2).failure->cause = *row.cause;
+    }
+    // Then an operator asked for it, and the host made it fail: nothing more is waited for.
+    releases.at(3).failure = failure_of("no memory");
+    releases.at(3).failure->cause = FailureCause::host;
+    const std::set<std::string> rejected{"new"};
+    const Record record{"shop", &releases, &rejected, &releases.at(1)};
+    const ReleaseRecord candidate = release_with(0, "c", "new", Outcome::in_progress);
+    EXPECT_EQ(status_of_rejected(record, candidate), row.expected) << row.what;
+  }
+}
+
 // ---- Rejections ------------------------------------------------------------------------------
 
 PreflightFinding found(const std::string& name, const std::string& subject, FailureCause cause,
