@@ -237,12 +237,17 @@ Task<void> Reconciler::serve_rollback(Request request) {
   }
   if (requests_.is_superseded(request.id)) co_return;
   const ReleaseRecord* const current = deps_.store.current();
+  // Another deployment may have ended since the request, and the way back may be another one.
+  if (current != nullptr && !request.is_named) {
+    const ReleaseRecord* const good = deps_.store.last_good_before(*current);
+    request.release = good == nullptr ? 0 : good->number;
+  }
   const ReleaseRecord* const target = deps_.store.find(request.release);
-  // Another deployment may have ended since the request.
   if (current == nullptr || target == nullptr || target->number == current->number) {
+    const std::string what =
+        request.release == 0 ? "earlier good release" : release_text(request.release);
     end_request(request.id, "failed", std::nullopt,
-                fmt::format("{} has no {} to roll back to any more", deps_.settings.name,
-                            release_text(request.release)));
+                fmt::format("{} has no {} to roll back to any more", deps_.settings.name, what));
     co_return;
   }
   const Result<void> prepared = co_await prepare_current(*workspace);
