@@ -129,6 +129,7 @@ Task<std::optional<DeploymentResult>> DeploymentRunner::run_phases(Deployment de
     if (run_.stop_requested && !done) co_return std::nullopt;
     const bool again = co_await is_to_be_repeated(phase, outcome);
     if (again) continue;
+    losses_of_docker_ = 0;
     next = next_phase(phase, outcome.result, policy);
     if (next.end == DeploymentEnd::suspended) co_return co_await suspend(outcome.failure);
     if (outcome.failure) note_failure(std::move(*outcome.failure));
@@ -211,14 +212,17 @@ Task<PhaseOutcome> DeploymentRunner::run_phase(Phase phase) {
 }
 
 Task<bool> DeploymentRunner::is_to_be_repeated(Phase phase, PhaseOutcome outcome) {
-  const bool may_be = outcome.docker_lost && phase != Phase::pulling &&
-                      run_.deployment.phase_attempts < max_phase_attempts;
+  const bool may_be =
+      outcome.docker_lost && phase != Phase::pulling && ++losses_of_docker_ < max_phase_attempts;
   if (!may_be) co_return false;
   const std::string why = outcome.failure ? outcome.failure->reason : "Docker does not answer";
   run_.deps.progress.note(
       fmt::format("{}: {} is repeated once Docker answers", why, to_string(phase)));
   const bool back = co_await wait_for_docker(run_);
-  co_return back || run_.stop_requested;
+  if (run_.stop_requested) co_return true;
+  // It has not ended the daemon.
+  if (back) --run_.deployment.phase_attempts;
+  co_return back;
 }
 
 void DeploymentRunner::note_failure(Failure failure) {

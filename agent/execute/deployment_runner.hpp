@@ -54,6 +54,7 @@ class DeploymentRunner {
 
   DeploymentRun run_;
   std::optional<DeploymentEnd> end_;
+  int losses_of_docker_ = 0;  // in this phase
 };
 
 }  // namespace trimtab

@@ -31,6 +31,7 @@ class StandingDocker final : public test::AbsentDocker {
     if (!slept) ++cut;
     co_return slept;
   }
+  Task<Result<EngineInfo>> info() override { co_return EngineInfo(); }
   Task<Result<Image>> image(std::string) override {
     co_return Error{Errc::not_found, "no such image", {}};
   }
@@ -204,9 +205,12 @@ TEST_F(Pulling, IsNotSuspendedUntilThatIsRecorded) {
 class RestoredDocker final : public test::AbsentDocker {
  public:
   Container web;
+  int refusals = 0;  // until it answers
 
   Task<Result<EngineInfo>> info() override { co_return EngineInfo(); }
   Task<Result<std::vector<Container>>> project_containers(std::string) override {
+    if (refusals > 0 && refusals-- > 0)
+      co_return Error{Errc::unavailable, "connection refused", {}};
     co_return std::vector<Container>{web};
   }
   Task<Result<std::set<std::string>>> volumes() override { co_return std::set<std::string>(); }
@@ -278,6 +282,20 @@ TEST_F(RollingBack, EndsOnceWhatRunsIsNoted) {
   EXPECT_EQ(store.find(2)->outcome, Outcome::rolled_back);
   EXPECT_TRUE(store.running().is_whole());
   EXPECT_TRUE(store.running().has("web", "new"));
+}
+
+TEST_F(RollingBack, WhatWaitedForDockerHasNotKilledTheDaemon) {
+  deployment.phase_attempts = max_phase_attempts - 1;
+  docker.refusals = 1;
+  RunnerCallbacks hooks;
+  hooks.rerender_for_current_compose = is_readable;
+  DeploymentRunner runner({settings, project, registry, docker, compose, store, progress, changed},
+                          std::move(hooks));
+  std::optional<WorkspaceLock> lock = workspace.try_lock();
+  const auto result = test::await(loop, runner.run(*lock, deployment, true));
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->end, DeploymentEnd::rolled_back);
+  EXPECT_EQ(store.deployments().at(1).phase_attempts, max_phase_attempts);
 }
 
 }  // namespace
