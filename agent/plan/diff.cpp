@@ -498,13 +498,15 @@ RunningSet running_after(const ReleaseRecord& release, const RunningSet& before,
   return running;
 }
 
-std::vector<std::string> drift(const RunningSet& running, const Rendering& rendering,
+std::vector<std::string> drift(int number, const RunningSet& running, const Rendering& rendering,
                                const Observed& observed) {
   std::vector<std::string> words;
   for (const std::string& name : rendering.service_names()) {
     const auto containers = containers_of(observed, name);
     const RunningService* const known = running.find(name);
     if (known == nullptr || all_stopped_manually(containers)) continue;
+    // Of a release that did not pass its gate that is known.
+    if (known->is_touched && running.release != number) continue;
     const std::string differs = difference_from_seen(*known, containers);
     if (!differs.empty()) words.push_back(name + ": " + (known->is_touched ? unverified : differs));
     if (has_lost_what_it_shares(rendering, observed, name)) {

@@ -73,8 +73,9 @@ bool is_finished_job(const Container& container);
 bool is_finished_job(const Container& container, const ReleaseRecord* release);
 
 // Returns the differences between what is running and what was verified, in words, for the services
-// of the rendering. What an operator stopped is not reported.
-std::vector<std::string> drift(const RunningSet& running, const Rendering& rendering,
+// of the rendering, which is that of release `number`. What an operator stopped is not reported,
+// nor what was touched by a deployment of that release that failed.
+std::vector<std::string> drift(int number, const RunningSet& running, const Rendering& rendering,
                                const Observed& observed);
 
 }  // namespace trimtab

@@ -36,8 +36,8 @@ Task<Result<Observation>> Observer::observe(std::string project, Observation bef
   }
   now.lost_volumes =
       co_await check_volumes(&*rendering, now.own.containers, std::move(before.lost_volumes));
-  if (store_.running().release == number) {
-    now.drift = drift(store_.running(), *rendering, now.of_release);
+  if (store_.running().release == number || !store_.in_flight()) {
+    now.drift = drift(number, store_.running(), *rendering, now.of_release);
   }
   co_return now;
 }

@@ -1135,7 +1135,7 @@ class Drift : public testing::TestWithParam<DriftCase> {};
 TEST_P(Drift, SaysWhatDiffersFromWhatWasSeen) {
   const Deployed current(web_a + ", " + service("migrate", 'a'), {},
                          {{"web", {"w1"}}, {"migrate", {"m1"}}}, {"migrate"});
-  EXPECT_EQ(drift(current.base().running, current.rendering, observe(GetParam().containers)),
+  EXPECT_EQ(drift(1, current.base().running, current.rendering, observe(GetParam().containers)),
             GetParam().expected);
 }
 
@@ -1154,6 +1154,14 @@ INSTANTIATE_TEST_SUITE_P(
                   {running("web", "w1"), running("cron", "c1")},
                   {"cron: is running, but is not in the release"}}),
     testing::PrintToStringParamName());
+
+TEST(DriftOfARelease, ThatCouldNotBeRolledBackIsWhatItHasNotTouched) {
+  const Deployed good(web_a + ", " + db_a, {}, {{"web", {"w1"}}, {"db", {"d1"}}});
+  RunningSet running = good.base().running;
+  touch(running, plan_of({{"web", Action::recreate}, {"db", Action::none}}));
+  const std::vector<std::string> expected{"db: its container was removed manually"};
+  EXPECT_EQ(drift(2, running, good.rendering, observe({})), expected);
+}
 
 TEST(UnwellServices, AreGoneOrEndedOrUnhealthy) {
   const std::string all = service("web", 'a') + ", " + service("api", 'a') + ", " +
