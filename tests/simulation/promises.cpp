@@ -17,6 +17,7 @@ using namespace std::chrono_literals;
 // Of one definition, in one life: its own tries, and those of whoever asks for it again.
 constexpr int max_creations = 12;
 constexpr int releases_per_event = 4;
+constexpr auto max_answer = 1s;
 const char* const does_not_run = "does not run";
 const char* const is_unhealthy = "is unhealthy";
 // Where a name is waited for it is looked for each three seconds.
@@ -198,6 +199,8 @@ std::string Life::fault_of(const std::string& service, const std::string& wanted
     }
     if (seen.health == Health::unhealthy) fault = is_unhealthy;
     if (container.definition != wanted) fault = "runs what another release says";
+    // Docker's event has come, but the answer to what the daemon then asked may be on its way.
+    if (wall_now() - changed < max_answer) continue;
     if (!is_seen_as_it_is(seen)) fault = "is not seen as it is";
   }
   return count == 1 ? fault : "has " + std::to_string(count) + " containers";
