@@ -3,16 +3,11 @@
 #include "common/http_client.hpp"
 
 #include <fmt/core.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
-
 #include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/error.hpp>
-#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -24,6 +19,7 @@
 #include "common/hash.hpp"
 #include "common/http_parser.hpp"
 #include "common/resolver.hpp"
+#include "common/tls_stream.hpp"
 
 namespace trimtab::http {
 
@@ -32,7 +28,6 @@ namespace {
 using asio::ip::tcp;
 using boost::system::error_code;
 using LocalSocket = asio::local::stream_protocol::socket;
-using TlsStream = asio::ssl::stream<tcp::socket>;
 
 // For name resolution, proxy and TLS together. Later steps have the rest of the exchange's timeout.
 constexpr std::chrono::seconds connect_time{15};
@@ -62,7 +57,6 @@ template <class Stream>
 class StreamTransport final : public Transport {
  public:
   explicit StreamTransport(Stream stream) : stream_(std::move(stream)) {}
-  Stream& stream() { return stream_; }
 
   Task<std::size_t> read_some(asio::mutable_buffer into, error_code& ec) override {
     co_return co_await stream_.async_read_some(into, asio::redirect_error(asio::use_awaitable, ec));
@@ -73,6 +67,21 @@ class StreamTransport final : public Transport {
 
  private:
   Stream stream_;
+};
+
+class TlsTransport final : public Transport {
+ public:
+  explicit TlsTransport(std::unique_ptr<TlsStream> stream) : stream_(std::move(stream)) {}
+
+  Task<std::size_t> read_some(asio::mutable_buffer into, error_code& ec) override {
+    return stream_->read_some(into, ec);
+  }
+  Task<void> write(asio::const_buffer bytes, error_code& ec) override {
+    return stream_->write(bytes, ec);
+  }
+
+ private:
+  std::unique_ptr<TlsStream> stream_;
 };
 
 // A request and its response, as far as it has been read.
@@ -281,49 +290,10 @@ Task<Result<void>> open_tunnel(const Endpoint& endpoint, tcp::socket& socket) {
                   login ? "set the right user and password in https_proxy" : ""};
 }
 
-// Creates a context that trusts the system's certificates and the endpoint's own CA file. Uses only
-// the hashed directory, from which OpenSSL reads just the certificates that it needs; loading the
-// bundle would cost some 150 ms and several MB per connection.
-Result<std::unique_ptr<asio::ssl::context>> make_tls_context(const Endpoint& endpoint) {
-  auto context = std::make_unique<asio::ssl::context>(asio::ssl::context::tls_client);
-  error_code ec;
-  context->set_verify_mode(asio::ssl::verify_peer, ec);
-  if (ec || SSL_CTX_set_default_verify_dir(context->native_handle()) != 1) {
-    return Error{Errc::failed, "OpenSSL cannot use the system's certificates", {}};
-  }
-  if (SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION) != 1) {
-    return Error{Errc::failed, "OpenSSL does not offer TLS 1.2", {}};
-  }
-  if (!endpoint.ca_file.empty()) {
-    context->load_verify_file(endpoint.ca_file, ec);
-    if (ec) {
-      return Error{
-          Errc::invalid,
-          fmt::format("{}: not a PEM file of certificates: {}", endpoint.ca_file, ec.message()),
-          {}};
-    }
-  }
-  return context;
-}
-
-// Requires the certificate to be valid for this host name or address.
-bool expect_host(SSL* ssl, const std::string& host) {
-  if (is_ip_address(host)) {
-    return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str()) == 1;
-  }
-  SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-  // Expanded by hand, because the macro SSL_set_tlsext_host_name contains an old-style cast.
-  auto* name = const_cast<char*>(host.c_str());
-  return SSL_set1_host(ssl, host.c_str()) == 1 &&
-         SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name) == 1;
-}
-
-Error refused_handshake(const Endpoint& endpoint, SSL* ssl, const error_code& ec) {
-  const long verdict = SSL_get_verify_result(ssl);
-  if (verdict != X509_V_OK) {
+Error refused_handshake(const Endpoint& endpoint, const TlsStream& stream, const error_code& ec) {
+  if (const std::string distrust = stream.distrust(); !distrust.empty()) {
     return Error{Errc::untrusted,
-                 fmt::format("the certificate of {} is not trusted: {}", place(endpoint),
-                             X509_verify_cert_error_string(verdict)),
+                 fmt::format("the certificate of {} is not trusted: {}", place(endpoint), distrust),
                  {}};
   }
   Error error = broken(endpoint, "cannot start TLS with", ec);
@@ -354,17 +324,13 @@ Task<Result<std::unique_ptr<Transport>>> connect(const Endpoint& endpoint) {
     transport = std::make_unique<StreamTransport<tcp::socket>>(std::move(socket));
     co_return transport;
   }
-  auto context = make_tls_context(endpoint);
-  if (!context) co_return context.error();
-  TlsStream stream(std::move(socket), **context);
-  if (!expect_host(stream.native_handle(), endpoint.host)) {
-    co_return Error{Errc::invalid, endpoint.host + ": not a host name", {}};
-  }
+  auto stream = TlsStream::create(std::move(socket), endpoint.host, endpoint.ca_file);
+  if (!stream) co_return stream.error();
   error_code ec;
-  co_await stream.async_handshake(asio::ssl::stream_base::client,
-                                  asio::redirect_error(asio::use_awaitable, ec));
-  if (ec) co_return refused_handshake(endpoint, stream.native_handle(), ec);
-  transport = std::make_unique<StreamTransport<TlsStream>>(std::move(stream));
+  auto handshake = (*stream)->handshake(ec);
+  co_await std::move(handshake);
+  if (ec) co_return refused_handshake(endpoint, **stream, ec);
+  transport = std::make_unique<TlsTransport>(std::move(*stream));
   co_return transport;
 }
 
