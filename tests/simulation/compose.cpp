@@ -9,6 +9,7 @@
 #include "common/files.hpp"
 #include "common/hash.hpp"
 #include "tests/simulation/engine.hpp"
+#include "tests/simulation/hooks.hpp"
 
 namespace trimtab::simulation {
 namespace {
@@ -76,6 +77,13 @@ Behaviour behaviour_of(const Json& service, Behaviour behaviour) {
   }
   if (*mode->second == "ends-late") behaviour.ends_after = 40s;
   return behaviour;
+}
+
+bool can_migrate(const Json& service) {
+  const auto environment = environment_of(service);
+  const auto mode = environment.find("MODE");
+  if (mode == environment.end() || !mode->second) return true;
+  return *mode->second != migration_fails && *mode->second != migration_hangs;
 }
 
 std::string definition_of(const Json& service) {
@@ -277,10 +285,49 @@ Task<Result<void>> SimulatedCompose::up(UpRequest request) {
   co_return Result<void>();
 }
 
-Task<Result<RunEnd>> SimulatedCompose::run_once(RunRequest) {
+// As `compose run --rm`: its container goes by itself once it has ended, whatever became of
+// Compose.
+Task<Result<RunEnd>> SimulatedCompose::run_once(RunRequest request) {
   const Result<void> answered = co_await answer();
   if (!answered) co_return answered.error();
-  co_return RunEnd{};
+  if (world_.faults.engine_away) co_return RunEnd{1, "Cannot connect to the Docker daemon"};
+  const auto text = read_file(request.file, max_bytes);
+  if (!text) co_return RunEnd{1, text.error().message};
+  const Result<Json> model = parse_compose_file(*text);
+  if (!model) co_return RunEnd{1, model.error().message};
+  const Json& definition = json_object(json_object(*model, "services"), request.service);
+  Container container;
+  container.name = request.container;
+  container.project = request.project;
+  container.service = request.service;
+  container.oneoff = true;
+  container.restart_policy = "no";
+  container.image = json_string(definition, "image");
+  container.image_id = id_of_image(world_, container.image);
+  if (container.image_id.empty()) co_return RunEnd{1, "No such image: " + container.image};
+  if (world_.find(container.name) != nullptr) {
+    co_return RunEnd{1, "Conflict. The container name is already in use"};
+  }
+  const std::string id = world_.create(std::move(container), Behaviour(), "").seen.id;
+  const Result<void> started = co_await answer();
+  if (!started) co_return started.error();
+  if (!world_.start(id)) co_return RunEnd{1, "No such container: " + id};
+  HookCall call;
+  call.program = request.argv.front();
+  call.container = id;
+  call.environment = request.environment;
+  const auto environment = environment_of(definition);
+  const auto mode = environment.find("MODE");
+  if (mode != environment.end() && mode->second) {
+    call.fails = *mode->second == migration_fails;
+    call.hangs = *mode->second == migration_hangs;
+  }
+  auto running = run_hook(world_, std::move(call));
+  const SteadyClock::time_point deadline = SteadyClock::now() + request.timeout;
+  const Result<int> exit = co_await with_deadline(deadline, request.service, std::move(running));
+  if (exit) co_return RunEnd{*exit, ""};
+  if (exit.error().code == Errc::unavailable) co_return RunEnd{1, exit.error().message};
+  co_return exit.error();
 }
 
 }  // namespace trimtab::simulation

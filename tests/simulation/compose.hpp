@@ -7,6 +7,10 @@
 
 namespace trimtab::simulation {
 
+// MODE in the environment of a service whose one-off does so.
+inline constexpr const char* migration_fails = "migration fails";
+inline constexpr const char* migration_hangs = "migration hangs";
+
 class SimulatedCompose final : public Compose {
  public:
   explicit SimulatedCompose(World& world);
@@ -39,6 +43,9 @@ Result<Json> parse_compose_file(const std::string& text);
 Behaviour behaviour_of(const Json& service, Behaviour behaviour);
 
 // By which Compose tells whether a container is what the file says.
+// Its one-off ends well.
+bool can_migrate(const Json& service);
+
 std::string definition_of(const Json& service);
 
 }  // namespace trimtab::simulation

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "tests/simulation/disk.hpp"
+#include "tests/simulation/hooks.hpp"
 
 namespace trimtab::simulation {
 
@@ -15,6 +16,7 @@ StackSettings simulated_stack(const World& world) {
   settings.git.ref = "production";
   settings.compose = {"compose.yaml"};
   settings.keep = releases_kept;
+  if (world.has_hooks) settings.hooks = simulated_hooks();
   return settings;
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "tests/simulation/hooks.hpp"
+
 namespace trimtab::simulation {
 namespace {
 
@@ -174,7 +176,14 @@ Task<Result<int>> SimulatedEngine::exec(ExecRequest request,
   if (!answered) co_return answered.error();
   const Result<void> runs = must_run(request.container);
   if (!runs) co_return runs.error();
-  co_return 0;
+  if (!request.environment.contains("TRIMTAB_HOOK_OF")) co_return 0;
+  HookCall call;
+  call.program = request.argv.front();
+  call.container = request.container;
+  call.environment = request.environment;
+  call.fails = world_.faults.hooks_fail;
+  call.hangs = world_.faults.hooks_hang;
+  co_return co_await run_hook(world_, std::move(call));
 }
 
 Result<void> SimulatedEngine::started(const std::string& container) const {
@@ -241,7 +250,7 @@ Task<Result<void>> SimulatedEngine::remove(std::string container) {
   if (found->seen.state == ContainerState::running) {
     co_return Error{Errc::conflict, "cannot remove container: it is running", {}};
   }
-  ++world_.deeds;
+  if (!found->seen.oneoff) ++world_.deeds;
   world_.remove(container);
   co_return Result<void>();
 }

@@ -4,6 +4,7 @@
 
 #include "common/files.hpp"
 #include "tests/simulation/disk.hpp"
+#include "tests/simulation/processes.hpp"
 
 namespace trimtab::simulation {
 namespace {
@@ -59,6 +60,9 @@ Life::Life(std::uint64_t seed, std::vector<StoryEvent> story, std::filesystem::p
       story_(std::move(story)),
       starts_first_(has(story_, Happening::starts_first)) {
   disk::begin(world_.state().parent_path());
+  processes::begin([this](const std::string& container) { world_.finish(container, 137); });
+  world_.has_hooks = has(story_, Happening::has_hooks);
+  world_.on_hook = [this](const HookNews& news) { follow_hook(news); };
   found();
 }
 
@@ -189,7 +193,18 @@ void Life::happen(const StoryEvent& event) {
     case Happening::rest:
       return come_to_rest(max_peace);
     case Happening::starts_first:
+    case Happening::has_hooks:
       return;
+    case Happening::push_that_cannot_migrate:
+      if (!world_.has_hooks) return;
+      return push("cannot migrate", event.detail % 2 == 0 ? migration_fails : migration_hangs,
+                  web_image);
+    case Happening::hooks_fail:
+      world_.faults.hooks_fail = true;
+      return for_a_while([this] { world_.faults.hooks_fail = false; });
+    case Happening::hooks_hang:
+      world_.faults.hooks_hang = true;
+      return for_a_while([this] { world_.faults.hooks_hang = false; });
     case Happening::kill_between_calls:
     case Happening::cut_power_between_calls:
       loses_power_ = event.what == Happening::cut_power_between_calls;
@@ -260,7 +275,7 @@ bool Life::compose_works() const {
 WorldContainer* Life::find_web() {
   for (auto& [id, container] : world_.all) {
     const Container& seen = container.seen;
-    const bool is_web = seen.service == "web" && !not_ours_.contains(id);
+    const bool is_web = seen.service == "web" && is_ours(container);
     if (is_web && seen.state == ContainerState::running) return &container;
   }
   return nullptr;
@@ -327,7 +342,8 @@ void Life::to_containers(const StoryEvent& event) {
     return;
   }
   std::vector<Container> containers = world_.containers();
-  std::erase_if(containers, [&](const Container& one) { return not_ours_.contains(one.id); });
+  std::erase_if(containers,
+                [&](const Container& one) { return one.oneoff || not_ours_.contains(one.id); });
   if (containers.empty()) return;
   const Container& one = containers[event.detail % containers.size()];
   world_.tell("  " + one.name);

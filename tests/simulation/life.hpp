@@ -55,6 +55,8 @@ class Life {
   void check_always();
   void follow_deployments();
   void check_way_back(int release);
+  void follow_hook(const HookNews& news);
+  void check_hooks(const Deployment& ended);
   void check_end(int deployment);
   void check_good_ones();
   void check_rejections();
@@ -66,7 +68,10 @@ class Life {
   void check_operator();
   void check_volumes();
   void check_start_first();
+  void check_what_failed_is_gone();
   void check_what_is_not_ours();
+  // It is the stack's, and no hook's.
+  [[nodiscard]] bool is_ours(const WorldContainer& container) const;
   [[nodiscard]] bool content_works(const Rendering& rendering) const;
   // Of the services that run: what their containers were made from.
   [[nodiscard]] std::map<std::string, std::string> what_runs() const;
@@ -78,6 +83,7 @@ class Life {
   [[nodiscard]] Json wanted_service(Json service) const;
   void check_bounds();
   void check_containers();
+  void check_no_hook_left();
   void check_tidiness();
   [[nodiscard]] std::string fault_of(const std::string& service, const std::string& wanted) const;
   [[nodiscard]] bool is_seen_as_it_is(const Container& truth) const;
@@ -88,6 +94,8 @@ class Life {
   [[nodiscard]] std::string said() const;
   // Somebody has made what only a person can put right.
   [[nodiscard]] bool needs_a_person() const;
+  // Somebody has stopped what a hook is to run in.
+  [[nodiscard]] bool is_hook_without_place() const;
 
   // The deployment that goes on, or ended last, and what was rejected by then.
   struct Trial {
@@ -98,6 +106,15 @@ class Life {
     int kills = 0;
     bool was_hindered = false;  // by a pause, or a full disk
     std::set<std::string> rejected;
+  };
+
+  // The hooks of a phase of a deployment, so far.
+  struct HookLine {
+    int last = -1;  // that was begun, by its number
+    int done = 0;
+    bool ends_well = false;
+    int kills = 0;  // by its beginning
+    int hands = 0;
   };
 
   World world_;
@@ -138,6 +155,9 @@ class Life {
   int flight_ = 0;                             // the deployment that goes on
   int flight_hands_ = 0;                       // by its beginning
   int flight_kills_ = 0;
+  int flight_deeds_ = 0;
+  int went_back_ = 0;                                           // the deployment that did so last
+  std::map<std::pair<int, std::string>, HookLine> hook_lines_;  // by deployment and phase
   bool flight_waits_ = false;           // to go back later; another deployment may take its place
   std::set<std::string> lost_volumes_;  // that somebody removed
 };

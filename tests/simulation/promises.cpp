@@ -66,7 +66,7 @@ std::map<std::string, std::string> Life::what_runs() const {
     // One that ends by itself, again and again, is down for a moment.
     const ContainerState state = container.seen.state;
     const bool runs = state == ContainerState::running || state == ContainerState::restarting;
-    if (not_ours_.contains(id) || !runs) continue;
+    if (!is_ours(container) || !runs) continue;
     services[container.seen.service] = container.definition;
   }
   return services;
@@ -81,6 +81,7 @@ void Life::follow_deployments() {
   if (since == deploys_since_) return;
   if (deploys_since_) check_way_back(deployed_release_);
   if (deploys_since_) check_end(flight_);
+  flight_deeds_ = world_.deeds;
   flight_ = deployment ? deployment->id : 0;
   flight_waits_ = false;
   flight_hands_ = hands_;
@@ -156,25 +157,6 @@ void Life::check_good_ones() {
   }
 }
 
-void Life::check_volumes() {
-  for (const auto& [name, volume] : world_.volumes) {
-    const int first = volumes_made_.try_emplace(name, volume.made).first->second;
-    if (first != volume.made) return break_promise("the volume " + name + " was made anew");
-  }
-  for (const auto& [name, made] : volumes_made_) {
-    if (world_.volumes.contains(name) || lost_volumes_.contains(name)) continue;
-    return break_promise("the volume " + name + " is gone");
-  }
-}
-
-void Life::check_what_is_not_ours() {
-  for (const std::string& id : not_ours_) {
-    const auto found = world_.all.find(id);
-    if (found == world_.all.end()) return break_promise("somebody else's container was removed");
-    if (world_.stopped.contains(id)) return break_promise("somebody else's container was stopped");
-  }
-}
-
 // People see in status which of its services do not run.
 bool Life::is_seen_as_it_is(const Container& truth) const {
   for (const Container& seen : daemon_->stack().observation().own.containers) {
@@ -189,7 +171,7 @@ std::string Life::fault_of(const std::string& service, const std::string& wanted
   std::string fault;
   for (const auto& [id, container] : world_.all) {
     const Container& seen = container.seen;
-    if (seen.service != service || not_ours_.contains(id)) continue;
+    if (seen.service != service || !is_ours(container)) continue;
     ++count;
     // One that comes and goes may have done so a moment ago.
     const WallTime changed = std::max(seen.started_at, seen.finished_at);
@@ -223,7 +205,7 @@ bool Life::tip_works() const {
   if (!file || !file->contains("services") || (*file)["services"].empty()) return false;
   for (const auto& item : (*file)["services"].items()) {
     const Json service = wanted_service(item.value());
-    if (service.empty()) return false;
+    if (service.empty() || !can_migrate(service)) return false;
     const std::string image = json_string(service, "image");
     const WorldImage& published = world_.registry.at(image.substr(image.find('@') + 1));
     if (!behaviour_of(service, published.behaviour).works()) return false;
@@ -258,6 +240,7 @@ void Life::check_at_rest() {
   if (!daemon_->stack().store().in_flight()) check_status();
   check_convergence();
   check_containers();
+  check_no_hook_left();
   check_bounds();
   check_tidiness();
 }
@@ -276,8 +259,9 @@ void Life::check_status() {
     any = any || !fault.empty();
     // What has failed is told first; the rest is told container by container.
     const bool is_listed = fault == does_not_run || fault == is_unhealthy;
-    if (stack.stack_status().state == StackState::failed && (is_listed || needs_a_person()))
-      continue;
+    const StackState state = stack.stack_status().state;
+    const bool has_failed = state == StackState::failed || state == StackState::waiting;
+    if (has_failed && (is_listed || needs_a_person())) continue;
     if (fault.empty() || told.find(name) != std::string::npos) continue;
     break_promise("status says " + said() + ", but " + name + " " + fault);
   }

@@ -86,6 +86,7 @@ void Life::check_new_rejections() {
     if (!store.rejected().contains(key) || trial_.rejected.contains(key)) continue;
     const Result<Rendering> rendering = read_rendering(store, number);
     if (!rendering || !works_for_good(*rendering)) continue;
+    if (world_.has_hooks && !can_migrate(rendering->service("web"))) continue;
     break_promise("the content of release " + std::to_string(number) + " works, and was rejected");
   }
 }

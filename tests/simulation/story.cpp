@@ -87,6 +87,14 @@ std::string_view to_string(Happening happening) {
       return "the daemon is killed between two calls";
     case Happening::cut_power_between_calls:
       return "the power is cut between two calls";
+    case Happening::has_hooks:
+      return "the stack has hooks";
+    case Happening::push_that_cannot_migrate:
+      return "a commit is pushed whose migration fails or hangs";
+    case Happening::hooks_fail:
+      return "hooks fail";
+    case Happening::hooks_hang:
+      return "hooks hang";
   }
   return "";
 }
@@ -126,19 +134,32 @@ int weight_of(Happening happening) {
   }
 }
 
+// At times at which something happens anyway.
+void add_some(std::vector<StoryEvent>* story, const std::vector<Happening>& kinds,
+              std::mt19937_64& dice) {
+  for (std::uint64_t count = dice() % 8; count > 0; --count) {
+    const auto beside = story->begin() + static_cast<std::ptrdiff_t>(dice() % story->size());
+    const StoryEvent event{beside->at, kinds[dice() % kinds.size()], dice()};
+    story->insert(beside + 1, event);
+  }
+}
+
 // What is special about this life, and the faults that go with it.
 void add_peculiarities(std::vector<StoryEvent>* story, std::mt19937_64& dice) {
-  if (dice() % 4 != 0) return;
-  for (std::uint64_t count = dice() % 8; count > 0; --count) {
-    const auto at = story->begin() + static_cast<std::ptrdiff_t>(dice() % story->size());
-    StoryEvent event;
-    event.at = at->at;
-    event.what =
-        dice() % 2 == 0 ? Happening::kill_between_calls : Happening::cut_power_between_calls;
-    event.detail = dice();
-    story->insert(at + 1, event);
+  const bool starts_first = dice() % 4 == 0;
+  const bool has_hooks = dice() % 6 == 0;
+  if (starts_first || has_hooks) {
+    add_some(story, {Happening::kill_between_calls, Happening::cut_power_between_calls}, dice);
   }
-  story->insert(story->begin(), {WorldTime(0s), Happening::starts_first, 0});
+  if (has_hooks) {
+    add_some(story,
+             {Happening::push_that_cannot_migrate, Happening::hooks_fail, Happening::hooks_hang},
+             dice);
+    story->insert(story->begin(), {WorldTime(0s), Happening::has_hooks, 0});
+  }
+  if (starts_first) {
+    story->insert(story->begin(), {WorldTime(0s), Happening::starts_first, 0});
+  }
 }
 
 Happening draw(std::uint64_t dice) {

@@ -51,8 +51,12 @@ enum class Happening {
   starts_first,        // web is replaced start-first, from the first commit on
   kill_between_calls,  // of the Engine or Compose
   cut_power_between_calls,
+  has_hooks,                 // the stack
+  push_that_cannot_migrate,  // its hook fails, or does not end
+  hooks_fail,
+  hooks_hang,
 };
-inline constexpr int happenings = static_cast<int>(Happening::cut_power_between_calls) + 1;
+inline constexpr int happenings = static_cast<int>(Happening::hooks_hang) + 1;
 
 std::string_view to_string(Happening happening);
 

@@ -33,6 +33,7 @@ void Life::check_way_back(int release) {
 void Life::check_end(int deployment) {
   const Store& store = daemon_->stack().store();
   const auto found = store.deployments().find(deployment);
+  if (found != store.deployments().end()) check_hooks(found->second);
   const bool is_disturbed =
       hands_ != flight_hands_ || kills_ != flight_kills_ || flight_waits_ || needs_a_person();
   if (is_disturbed || found == store.deployments().end()) return;
@@ -50,7 +51,7 @@ void Life::check_end(int deployment) {
 }
 
 bool Life::needs_a_person() const {
-  return !lost_volumes_.empty() || !not_ours_.empty() ||
+  return !lost_volumes_.empty() || !not_ours_.empty() || is_hook_without_place() ||
          std::any_of(worn_out_.begin(), worn_out_.end(),
                      [&](const std::string& id) { return world_.all.contains(id); });
 }

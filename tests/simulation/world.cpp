@@ -4,6 +4,7 @@
 
 #include "common/hash.hpp"
 #include "common/text.hpp"
+#include "tests/simulation/processes.hpp"
 
 namespace trimtab::simulation {
 namespace {
@@ -194,8 +195,11 @@ void World::end(WorldContainer& container, int exit_code, bool by_hand) {
   container.seen.state = comes_back ? ContainerState::restarting : ContainerState::exited;
   const std::uint64_t life = ++container.life;
   announce(container, "die", exit_code);
-  if (!comes_back) return;
   const std::string id = container.seen.id;
+  processes::end_in(id);
+  // As `compose run --rm` makes it.
+  if (container.seen.oneoff) after(0s, [this, id] { remove(id); });
+  if (!comes_back) return;
   const int doublings = std::min(container.seen.restart_count, 9);
   after(100ms * (1 << doublings), [this, id, life] {
     const auto found = all.find(id);
@@ -228,6 +232,11 @@ bool World::kill(const std::string& id) {
   announce(*container, "kill");
   end(*container, 137, true);
   return true;
+}
+
+void World::finish(const std::string& id, int exit_code) {
+  WorldContainer* const container = find(id);
+  if (container != nullptr && container->seen.oneoff) end(*container, exit_code, true);
 }
 
 bool World::remove(const std::string& id) {

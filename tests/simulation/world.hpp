@@ -62,6 +62,15 @@ struct Faults {
   bool registry_away = false;
   bool engine_away = false;
   bool compose_fails = false;  // `up` ends with an error of the host's
+  bool hooks_fail = false;     // those in containers that run
+  bool hooks_hang = false;
+};
+
+// That one begins, or how it ended.
+struct HookNews {
+  std::string program;
+  std::string phase;
+  std::optional<int> exit;
 };
 
 class World {
@@ -102,6 +111,8 @@ class World {
   bool stop(const std::string& id);
   bool restart(const std::string& id);
   bool kill(const std::string& id);
+  // Where it was made for one command, which has ended.
+  void finish(const std::string& id, int exit_code);
   bool remove(const std::string& id);
   void rename(const std::string& id, const std::string& name);
   std::vector<Container> containers() const;
@@ -125,6 +136,8 @@ class World {
   // Who follows the Engine's events; replaced by the next daemon.
   std::function<void(const EngineEvent&)> on_event;
   std::function<void()> on_engine_lost;
+  std::function<void(const HookNews&)> on_hook;
+  bool has_hooks = false;  // the stack
   int volumes_made = 0;
   int rounds = 0;                 // of the daemon's loop
   int deeds = 0;                  // of the daemon's and its Compose's, on containers
