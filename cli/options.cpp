@@ -90,7 +90,7 @@ std::variant<Options, int> parse_options(int argc, const char* const* argv) {
   Options options;
   CLI::App app("Keeps Docker Compose stacks in step with Git: queries and controls trimtabd.",
                "trimtab");
-  app.set_version_flag("--version", fmt::format("{}", "trimtab "));
+  app.set_version_flag("--version", "trimtab " TRIMTAB_VERSION);
   app.add_option("--socket", options.socket, "The daemon's socket")
       ->envname("TRIMTAB_SOCKET")
       ->capture_default_str();

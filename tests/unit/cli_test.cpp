@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <array>
 #include <clocale>
 
 #include "cli/client.hpp"
@@ -635,6 +636,14 @@ TEST(CommandLine, WrongUseExitsWithTwo) {
   EXPECT_EQ(std::get<int>(parse({"--help"})), exit_done);
   EXPECT_EQ(std::get<int>(parse({"--version"})), exit_done);
   EXPECT_EQ(std::get<int>(parse({"deploy", "--help"})), exit_done);
+}
+
+TEST(CommandLine, TellsItsVersion) {
+  const std::array arguments{"trimtab", "--version"};
+  testing::internal::CaptureStdout();
+  const auto options = parse_options(2, arguments.data());
+  EXPECT_EQ(testing::internal::GetCapturedStdout(), "trimtab " TRIMTAB_VERSION "\n");
+  EXPECT_EQ(std::get<int>(options), exit_done);
 }
 
 TEST(CommandLine, OptionsReachTheirCommand) {
