@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import types
 
 ROOT = pathlib.Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "tests/lib")]
@@ -26,13 +27,26 @@ def machine():
     print(f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB, Linux {platform.release()}")
 
 
-def resident(pid):
-    """(RSS, part of it that belongs to this process alone) in MB."""
+def memory_of(pid):
+    """Of a process in MB: `resident`; `share` of it, shared pages divided by who shares them (PSS);
+    `private`, what nobody else maps; `anonymous`, what no file can be read for again. Pages of files
+    are given back when memory is short, anonymous ones are not.
+    """
     fields = dict(line.split(":", 1) for line in open(f"/proc/{pid}/smaps_rollup")
                   if ":" in line and line.rstrip().endswith("kB"))
-    rss = int(fields["Rss"].split()[0])
-    private = int(fields["Private_Clean"].split()[0]) + int(fields["Private_Dirty"].split()[0])
-    return rss * 1024 / 1e6, private * 1024 / 1e6
+
+    def sum_of(*names):
+        return sum(int(fields[name].split()[0]) for name in names) * 1024 / 1e6
+    return types.SimpleNamespace(resident=sum_of("Rss"), share=sum_of("Pss"),
+                                 private=sum_of("Private_Clean", "Private_Dirty"),
+                                 anonymous=sum_of("Anonymous"))
+
+
+def say_memory(when, memory, promised=""):
+    say(f"resident, {when}", f"{memory.resident:.1f} MB", promised)
+    say("  its share, what others map too divided by their number", f"{memory.share:.1f} MB")
+    say("  mapped by no other", f"{memory.private:.1f} MB")
+    say("  anonymous, which its cgroup is charged for", f"{memory.anonymous:.2f} MB")
 
 
 def cpu_of(pid):
