@@ -71,7 +71,7 @@ std::int64_t milliseconds_of(std::chrono::nanoseconds duration) {
 }
 
 std::string event_text(const AgentEvent& event) {
-  return fmt::format("event: {}\ndata: {}\n\n", event.type, dump_json(event.data));
+  return fmt::format("event: {}\ndata: {}\n\n", event.type, event.data);
 }
 
 }  // namespace

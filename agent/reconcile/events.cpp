@@ -39,7 +39,7 @@ void EventBus::publish(std::string type, std::string stack, Json data) {
     if (!whole.contains(member)) whole[member] = nullptr;
   }
   if (!whole.contains("message")) whole["message"] = "";
-  AgentEvent event{std::move(type), std::move(stack), std::move(whole)};
+  AgentEvent event{std::move(type), std::move(stack), dump_json(whole)};
   for (Follower* follower : followers_) {
     if (follower->queue_.size() >= max_queue) {
       follower->lost_ = true;

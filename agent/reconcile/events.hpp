@@ -14,11 +14,11 @@
 namespace trimtab {
 
 // One event. `type` is one of state, phase, pull, service, log, release, facts, finished; `data` is
-// the object that clients get.
+// the object that clients get, as JSON text: a parsed one takes five times the memory.
 struct AgentEvent {
   std::string type;
   std::string stack;
-  Json data;
+  std::string data;
 };
 
 // Keeps the newest events and passes each to all followers. A follower that does not keep up loses
