@@ -33,8 +33,12 @@ void Life::check_start_first() {
   const std::set<std::string> before = std::exchange(web_well_, std::move(well));
   if (daemon_) check_what_failed_is_gone();
   const bool is_gone =
-      web_well_.empty() && std::any_of(before.begin(), before.end(),
-                                       [&](auto& id) { return world_.stopped.contains(id); });
+      web_well_.empty() && std::any_of(before.begin(), before.end(), [&](auto& id) {
+        const auto found = world_.all.find(id);
+        const bool runs =
+            found != world_.all.end() && found->second.seen.state == ContainerState::running;
+        return world_.stopped.contains(id) && !runs;
+      });
   if (!is_gone || !all_work || !daemon_ || hands_ != flight_hands_) return;
   const std::optional<Deployment>& deployment = daemon_->stack().store().in_flight();
   if (!deployment || !is_rolled(*deployment)) return;
