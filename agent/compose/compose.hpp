@@ -51,6 +51,7 @@ struct UpRequest {
   bool force_recreate = false;
   // For one service only: keeps existing containers and adds new ones up to this total.
   std::optional<int> add_up_to;
+  std::map<std::string, std::string> variables;  // whose values are contents of secrets or configs
   SteadyClock::duration timeout = std::chrono::minutes(15);
 };
 
@@ -62,6 +63,7 @@ struct RunRequest {
   std::string container;  // name of the container to create
   std::vector<std::string> argv;
   std::map<std::string, std::string> environment;  // in addition to the service's own
+  std::map<std::string, std::string> variables;    // as of UpRequest
   SteadyClock::duration timeout = std::chrono::minutes(5);
 };
 

@@ -243,6 +243,7 @@ Task<Result<Rendered>> ComposeProgram::render(RenderRequest request) {
   if (tool_.family == ComposeFamily::v2) argv.insert(argv.end(), {"--format", "json"});
   // Compose prefers the environment to the env file, so a .env cannot override the commit.
   command.environment["TRIMTAB_COMMIT"] = request.commit;
+  command.environment["PWD"] = first.parent_path().lexically_normal().string();
   command.directory = request.directory.string();
   command.output_limit = 8 * 1024 * 1024;
   command.error_limit = 8 * 1024 * 1024;
@@ -285,6 +286,7 @@ Task<Result<void>> ComposeProgram::up(UpRequest request) {
     argv.insert(argv.end(), {"--no-recreate", "--scale", scale});
   }
   argv.insert(argv.end(), request.services.begin(), request.services.end());
+  command.environment.merge(std::map(request.variables));
   command.directory = request.directory.string();
   command.timeout = request.timeout;
   const Result<Exit> exit = co_await run_compose(std::move(command));
@@ -309,6 +311,7 @@ Task<Result<RunEnd>> ComposeProgram::run_once(RunRequest request) {
   for (const auto& [name, value] : request.environment) {
     argv.insert(argv.end(), {"-e", name + "=" + value});
   }
+  command.environment.merge(std::map(request.variables));
   argv.push_back(request.service);
   argv.insert(argv.end(), request.argv.begin(), request.argv.end());
   // The directory is missing before the first deployment has created it.

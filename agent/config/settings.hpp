@@ -132,7 +132,10 @@ struct StackSettings {
 
 // Compose's default file names, in order of precedence.
 inline constexpr const char* default_compose_files[] = {
-    "compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"};
+    "compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"};
+inline constexpr const char* default_override_files[] = {
+    "compose.override.yml", "compose.override.yaml", "docker-compose.override.yml",
+    "docker-compose.override.yaml"};
 
 inline constexpr const char* default_env_file = ".env";
 

@@ -4,6 +4,7 @@
 #include "agent/execute/known_volumes.hpp"
 #include "agent/execute/own_containers.hpp"
 #include "agent/model/service.hpp"
+#include "agent/model/variable_contents.hpp"
 #include "agent/units/stack_unit.hpp"
 
 namespace trimtab {
@@ -22,7 +23,7 @@ BootFiles boot_files(const BootInput& input) {
     if (!left_out.contains(name)) services.push_back(name);
   }
   const Json boots = with_external_volumes(*input.rendering, input.project, input.volumes);
-  return {boot_file_text(services), emit_yaml(boots)};
+  return {boot_file_text(services, kept_values(input.rendering->model)), emit_yaml(boots)};
 }
 
 Task<Result<std::set<std::string>>> save_boot_files(Docker& docker, const StackSettings& settings,

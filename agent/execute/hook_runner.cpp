@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "agent/model/variable_contents.hpp"
 #include "common/disk_thread.hpp"
 #include "common/log.hpp"
 #include "common/marked_processes.hpp"
@@ -161,6 +162,9 @@ Task<Result<HookEnd>> HookRunner::run_one_off(HookSettings hook, std::vector<std
   request.argv = hook.run;
   request.environment = environment();
   request.timeout = hook.timeout;
+  const Result<Rendering> rendering = co_await deps_.stack.rendering(deployment_.release);
+  if (!rendering) co_return rendering.error();
+  request.variables = kept_values(rendering->model);
   const std::string container = request.container;
   const Result<void> there = co_await deps_.stack.volumes_are_there(deployment_.release);
   if (!there) co_return there.error().context("was not run");

@@ -2,6 +2,7 @@
 
 #include "agent/compose/compose_yaml.hpp"
 #include "agent/compose/env_file.hpp"
+#include "agent/model/variable_contents.hpp"
 #include "common/files.hpp"
 
 namespace trimtab {
@@ -22,6 +23,7 @@ void add_rendering(KnownValues& values, const Rendering& rendering) {
         file.empty() ? std::string() : read_file(file, max_secret_size);
     if (bytes) values.add(*bytes);
   }
+  for (const auto& [variable, value] : kept_values(rendering.model)) values.add(value);
 }
 
 }  // namespace

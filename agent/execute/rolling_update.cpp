@@ -7,6 +7,7 @@
 #include "agent/execute/own_containers.hpp"
 #include "agent/model/classify.hpp"
 #include "agent/model/service.hpp"
+#include "agent/model/variable_contents.hpp"
 #include "common/failpoint.hpp"
 
 namespace trimtab {
@@ -106,6 +107,7 @@ Task<Result<void>> RollingUpdate::add(int up_to) {
   request.project = deps_.project;
   request.services = {roll_.service};
   request.add_up_to = up_to;
+  request.variables = kept_values(roll_.rendering->model);
   Result<void> added = co_await deps_.compose.up(std::move(request));
   failpoint("rolling:added");
   if (!added && !is_transient(added.error().code)) {

@@ -6,6 +6,7 @@
 #include "agent/execute/operations.hpp"
 #include "agent/execute/reloading.hpp"
 #include "agent/model/service.hpp"
+#include "agent/model/variable_contents.hpp"
 
 namespace trimtab {
 
@@ -50,6 +51,7 @@ Task<Result<void>> ServiceOperations::apply(int number, std::vector<std::string>
   request.directory = deps_.settings.directory;
   request.project = deps_.project;
   request.force_recreate = force_recreate;
+  request.variables = kept_values(rendering->model);
   // Compose waits until the services on which others depend are healthy.
   for (const std::string& service : services) {
     const auto check = health_check_of(rendering->service(service), nullptr);

@@ -1,8 +1,11 @@
 #include "agent/reconcile/candidate.hpp"
 
+#include <fmt/core.h>
+
 #include "agent/compose/compose_messages.hpp"
 #include "agent/execute/known_values_of.hpp"
 #include "agent/model/classify.hpp"
+#include "agent/model/variable_contents.hpp"
 #include "agent/reconcile/candidate_builder.hpp"
 #include "agent/resolve/paths.hpp"
 #include "common/disk_thread.hpp"
@@ -81,7 +84,27 @@ Task<bool> CandidateBuilder::render() {
   candidate_.rendering.model = std::move(rendered->model);
   note_unset_variables(std::move(rendered->unset_variables));
   take_root_off(candidate_.rendering.model, workspace_.staging().string());
-  co_return true;
+  co_return keep_values_of_contents();
+}
+
+bool CandidateBuilder::keep_values_of_contents() {
+  for (const VariableContent& content : variable_contents(candidate_.rendering.model)) {
+    if (is_read_by_programs(content.variable)) {
+      return refuse(
+          reject("variable-content",
+                 fmt::format("{} in `{}:` has the content of the variable {}, which programs read "
+                             "that trimtab runs",
+                             content.name, content.section, content.variable),
+                 "use a variable of another name"));
+    }
+    const auto value = variables_.find(content.variable);
+    if (value == variables_.end()) {
+      candidate_.unset_variables.push_back(content.variable);
+    } else {
+      keep_value(candidate_.rendering.model, content, value->second);
+    }
+  }
+  return true;
 }
 
 // Compose's messages may contain values.

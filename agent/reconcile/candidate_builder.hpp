@@ -36,12 +36,14 @@ class CandidateBuilder {
   Task<bool> render();
   [[nodiscard]] Error without_values(Error error) const;
   [[nodiscard]] PreflightFinding rejected_by_compose(const Error& error) const;
+  bool keep_values_of_contents();
   void note_unset_variables(std::vector<std::string> names);
   void note_evaluated();
   void finish();
 
   // candidate_inputs.cpp
   bool find_compose_files();
+  bool take_files_of_env_file();
   bool read_variables();
   bool read_raw_files();
   bool note_raw_file(const Json& raw, const std::string& file, const std::string& base,
@@ -66,6 +68,12 @@ class CandidateBuilder {
   }
   std::filesystem::path live(const std::string& path) const {
     return input_path(workspace_.live(), path);
+  }
+  // What ${PWD} makes absolute, as a path in the checkout.
+  std::string in_checkout(const std::string& path) const {
+    if (path == checkout_) return {};
+    const std::string directory = checkout_.string() + "/";
+    return path.starts_with(directory) ? path.substr(directory.size()) : path;
   }
   bool provide(const std::string& path);
   bool copy_of_live(const std::string& path);
@@ -97,7 +105,8 @@ class CandidateBuilder {
   CandidateResult result_;
   Candidate candidate_;
   std::filesystem::path checkout_;
-  Variables variables_;  // that Compose substitutes
+  Variables variables_;        // that Compose substitutes
+  std::string named_project_;  // by the env file
   std::vector<std::string> files_;
   std::set<std::string> env_files_;
   std::set<std::string> further_;                 // compose files that others refer to

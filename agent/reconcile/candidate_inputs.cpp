@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include "agent/compose/compose_yaml.hpp"
+#include "agent/config/complaints.hpp"
 #include "agent/reconcile/candidate_builder.hpp"
 #include "agent/reconcile/state_directory.hpp"
 #include "common/disk_thread.hpp"
@@ -39,13 +40,12 @@ const TreeEntry* find_entry(const std::vector<TreeEntry>& tree, const std::strin
 bool CandidateBuilder::find_compose_files() {
   files_ = deps_.settings.compose;
   std::error_code ec;
+  if (files_.empty() && !take_files_of_env_file()) return false;
   if (files_.empty()) {
-    for (const char* name : default_compose_files) {
-      if (!provide(name)) return false;
-      if (!fs::exists(checkout_ / name, ec)) continue;
-      files_ = {name};
-      break;
-    }
+    files_ = default_files([this, &ec](const std::string& name) {
+      return provide(name) && fs::exists(checkout_ / name, ec);
+    });
+    if (result_.rejected || result_.world) return false;
   }
   if (files_.empty()) {
     return refuse(reject("no-compose-file", "the commit has no compose file (compose.yaml, …)",
@@ -57,6 +57,27 @@ bool CandidateBuilder::find_compose_files() {
       return refuse(reject("no-compose-file", "the commit has no file " + file,
                            "correct `compose:` in the stack's file, or commit it"));
     }
+  }
+  return true;
+}
+
+// Compose reads the names of its files from the env file, too.
+bool CandidateBuilder::take_files_of_env_file() {
+  const std::string env_file = deps_.settings.env_file.value_or(default_env_file);
+  if (!provide(env_file)) return false;
+  for (std::string file : files_named_by(with_variables_of({}, env_file))) {
+    if (file.starts_with(deps_.settings.directory.string() + "/")) {
+      file.erase(0, deps_.settings.directory.string().size() + 1);
+    }
+    const std::string complaint =
+        file.empty() ? "it has an empty name" : relative_file_complaint(file);
+    if (!complaint.empty()) {
+      return refuse(
+          reject("compose-file",
+                 fmt::format("COMPOSE_FILE in {} has {}: {}", env_file, in_quotes(file), complaint),
+                 "correct it, or name the files with `compose:` in the stack's file"));
+    }
+    files_.push_back(std::move(file));
   }
   return true;
 }
@@ -103,11 +124,14 @@ bool CandidateBuilder::note_raw_file(const Json& raw, const std::string& file,
   if (!refuse_remote_includes(raw, file, variables)) return false;
   for (const std::string& path : env_files_of(raw)) {
     const auto known = path_from(base, path, variables);
-    if (known && !known->empty()) env_files_.insert(*known);
+    if (known && !known->empty()) env_files_.insert(in_checkout(*known));
   }
   const auto put = put_build_contexts(workspace_, raw, base, variables);
   if (!put) return blame_host(put.error());
-  for (const FurtherFile& further : further_files(raw, base, variables)) {
+  for (FurtherFile& further : further_files(raw, base, variables)) {
+    further.path = in_checkout(further.path);
+    further.base = in_checkout(further.base);
+    for (std::string& env_file : further.env_files) env_file = in_checkout(env_file);
     if (!note_further_file(further, variables)) return false;
   }
   return true;
@@ -203,29 +227,36 @@ Variables CandidateBuilder::with_variables_of(Variables variables,
                                               const std::string& env_file) const {
   const Result<std::string> text = text_of(env_file);
   if (!text) return variables;
-  Variables all = variables;
-  for (const EnvEntry& entry : read_env_file(*text)) {
-    const auto filled = entry.quote == '\'' ? entry.value : interpolate(entry.value, all);
-    all[entry.name] = filled.value_or(entry.value);
-  }
-  variables.merge(all);
-  return variables;
+  return with_env_file(std::move(variables), *text);
 }
 
 bool CandidateBuilder::read_variables() {
   variables_["TRIMTAB_COMMIT"] = tip_.commit;
+  variables_["PWD"] = (checkout_ / project_directory(files_)).lexically_normal().string();
   for (const std::string& path : possible_env_files(deps_.settings.env_file, files_)) {
     if (!provide(path)) return false;
     if (!text_of(path)) continue;
     variables_ = with_variables_of(std::move(variables_), path);
     break;
   }
+  const auto project = variables_.find("COMPOSE_PROJECT_NAME");
+  if (!deps_.settings.project.empty() || project == variables_.end()) return true;
+  const std::string complaint = project_complaint(project->second);
+  if (!complaint.empty()) {
+    return refuse(reject("project-name", "COMPOSE_PROJECT_NAME in the env file: " + complaint,
+                         "correct it, or write `project:` into the stack's file"));
+  }
+  named_project_ = project->second;
   return true;
 }
 
 bool CandidateBuilder::choose_project(const Json& raw) {
   if (!deps_.settings.project.empty()) {
     result_.release.project = deps_.settings.project;
+    return true;
+  }
+  if (!named_project_.empty()) {
+    result_.release.project = named_project_;
     return true;
   }
   const std::string name = json_string(raw, "name");

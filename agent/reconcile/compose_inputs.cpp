@@ -4,6 +4,7 @@
 
 #include "agent/compose/env_file.hpp"
 #include "agent/config/settings.hpp"
+#include "common/text.hpp"
 
 namespace trimtab {
 namespace {
@@ -60,6 +61,37 @@ std::optional<std::string> path_from(const std::string& base, const std::string&
   if (normal == "." || normal == "./") return std::string();
   if (normal.size() > 1 && normal.back() == '/') normal.pop_back();
   return normal;
+}
+
+std::vector<std::string> files_named_by(const Variables& variables) {
+  const auto named = variables.find("COMPOSE_FILE");
+  if (named == variables.end() || named->second.empty()) return {};
+  const auto set = variables.find("COMPOSE_PATH_SEPARATOR");
+  const bool is_set = set != variables.end() && set->second.size() == 1;
+  return split(named->second, is_set ? set->second.front() : ':');
+}
+
+std::vector<std::string> default_files(const std::function<bool(const std::string&)>& exists) {
+  const auto first = [&exists](const auto& names) -> std::vector<std::string> {
+    for (const char* const name : names) {
+      if (exists(name)) return {name};
+    }
+    return {};
+  };
+  std::vector<std::string> files = first(default_compose_files);
+  if (files.empty()) return files;
+  for (std::string& name : first(default_override_files)) files.push_back(std::move(name));
+  return files;
+}
+
+Variables with_env_file(Variables variables, const std::string& text) {
+  Variables all = variables;
+  for (const EnvEntry& entry : read_env_file(text)) {
+    const auto filled = entry.quote == '\'' ? entry.value : interpolate(entry.value, all);
+    all[entry.name] = filled.value_or(entry.value);
+  }
+  variables.merge(all);
+  return variables;
 }
 
 std::string project_directory(const std::vector<std::string>& files) {

@@ -1,6 +1,7 @@
 // Finds the files that a compose file reads besides itself, without running Compose. Pure.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -26,6 +27,17 @@ using Variables = std::map<std::string, std::string>;
 // relative to, "" for the checkout.
 std::optional<std::string> path_from(const std::string& base, const std::string& path,
                                      const Variables& variables);
+
+// Returns the files that COMPOSE_FILE names, as written; none if it is not set.
+// Source: https://docs.docker.com/compose/how-tos/environment-variables/envvars/
+std::vector<std::string> files_named_by(const Variables& variables);
+
+// Returns the files that Compose takes if it is told none: the first default one that `exists`
+// finds, then its override file.
+std::vector<std::string> default_files(const std::function<bool(const std::string&)>& exists);
+
+// Returns the variables with those of an env file; what is already set takes precedence.
+Variables with_env_file(Variables variables, const std::string& text);
 
 // Returns the directory of the stack's first compose file, to which the paths in all are relative.
 std::string project_directory(const std::vector<std::string>& files);

@@ -3,7 +3,9 @@
 
 #include "agent/compose/compose_yaml.hpp"
 #include "agent/execute/known_values_of.hpp"
+#include "agent/model/variable_contents.hpp"
 #include "agent/reconcile/candidate.hpp"
+#include "agent/reconcile/compose_inputs.hpp"
 #include "agent/reconcile/inputs.hpp"
 #include "agent/reconcile/staging.hpp"
 #include "agent/record/rendering.hpp"
@@ -13,6 +15,16 @@
 namespace trimtab {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+Variables env_file_at(const fs::path& checkout, const std::string& path) {
+  const Result<std::string> text =
+      path.empty() ? std::string() : read_file(input_path(checkout, path), max_input_size);
+  return text ? with_env_file({}, *text) : Variables();
+}
+
+}  // namespace
 
 Task<Result<void>> rerender_for_current_compose(CandidateDeps deps, WorkspaceLock& workspace,
                                                 int number, bool any_version) {
@@ -48,8 +60,11 @@ Task<Result<void>> rerender_for_current_compose(CandidateDeps deps, WorkspaceLoc
   request.directory = checkout;
   request.root = workspace.staging();
   request.files = deps.settings.compose;
-  for (const char* name : default_compose_files) {
-    if (request.files.empty() && fs::exists(checkout / name, ec)) request.files = {name};
+  const std::string env_file = deps.settings.env_file.value_or(default_env_file);
+  if (request.files.empty()) request.files = files_named_by(env_file_at(checkout, env_file));
+  if (request.files.empty()) {
+    request.files =
+        default_files([&](const std::string& name) { return fs::exists(checkout / name, ec); });
   }
   for (const std::string& file : request.files) {
     const auto raw = read_file(checkout / file, max_input_size);
@@ -65,6 +80,8 @@ Task<Result<void>> rerender_for_current_compose(CandidateDeps deps, WorkspaceLoc
   for (const std::string& path : possible_env_files(deps.settings.env_file, request.files)) {
     if (request.env_file.empty() && fs::exists(checkout / path, ec)) request.env_file = path;
   }
+  Variables variables = env_file_at(checkout, request.env_file);
+  variables.insert({{"COMPOSE_PROJECT_NAME", release.project}, {"TRIMTAB_COMMIT", release.commit}});
   Result<Rendered> rendered = co_await deps.compose.render(request);
   emptied = co_await workspace.empty_staging();
   if (!emptied) co_return emptied;
@@ -76,6 +93,10 @@ Task<Result<void>> rerender_for_current_compose(CandidateDeps deps, WorkspaceLoc
                     release.compose, tool.display()));
   }
   take_root_off(rendered->model, workspace.staging().string());
+  for (const VariableContent& content : variable_contents(rendered->model)) {
+    const auto value = variables.find(content.variable);
+    if (value != variables.end()) keep_value(rendered->model, content, value->second);
+  }
   pin_images(rendered->model, release.images);
   const std::string key = content_key(rendered->model, release.mounted_files);
   if (!kept_rendering && same_tool && key != release.content_key) {

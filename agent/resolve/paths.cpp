@@ -1,6 +1,7 @@
 #include "agent/resolve/paths.hpp"
 
 #include "agent/model/service.hpp"
+#include "common/text.hpp"
 
 namespace trimtab {
 namespace {
@@ -21,8 +22,12 @@ bool starts_with_path(const std::string& text, const std::string& directory) {
 
 void take_root_off(Json& model, const std::string& root) {
   if (model.is_string()) {
-    const auto text = model.get<std::string>();
-    if (!starts_with_path(text, root)) return;
+    auto text = model.get<std::string>();
+    if (!starts_with_path(text, root)) {
+      if (text.find(root) != std::string::npos)
+        model = replace_all(std::move(text), root + "/", "/");
+      return;
+    }
     const std::string path = text.substr(root.size());
     model = path.empty() || path.front() == ':' ? "/" + path : path;
     return;

@@ -12,7 +12,8 @@
 
 namespace trimtab {
 
-// Removes the prefix `root` from every string of the model that is a path at or below it.
+// Removes `root` from every path at or below it: from a string that is one, and wherever ${PWD} has
+// put one into a longer string.
 void take_root_off(Json& model, const std::string& root);
 
 // Returns the paths below the live directory that each service mounts, relative to it ("." is the

@@ -35,6 +35,16 @@ std::string quoted(const std::string& argument) {
   return out + '"';
 }
 
+// Quotes a value of an environment file, in which line breaks may stand between the quotes.
+std::string quoted_value(const std::string& value) {
+  std::string out = "\"";
+  for (const char c : value) {
+    if (c == '\\' || c == '"' || c == '$' || c == '`') out += '\\';
+    out += c;
+  }
+  return out + '"';
+}
+
 std::string command(const StackUnit& unit, const std::string& file,
                     const std::vector<std::string>& arguments) {
   std::vector<std::string> argv = unit.compose;
@@ -93,10 +103,15 @@ bool is_written_by_trimtab(std::string_view text) {
   return text.starts_with(header);
 }
 
-std::string boot_file_text(const std::vector<std::string>& services) {
+std::string boot_file_text(const std::vector<std::string>& services,
+                           const std::map<std::string, std::string>& variables) {
   // Without arguments Compose would start all services, jobs included; --help starts none and
   // succeeds.
-  return fmt::format("TRIMTAB_SERVICES={}\n", services.empty() ? "--help" : join(services, " "));
+  std::string text =
+      fmt::format("TRIMTAB_SERVICES={}\n", services.empty() ? "--help" : join(services, " "));
+  for (const auto& [name, value] : variables)
+    text += fmt::format("{}={}\n", name, quoted_value(value));
+  return text;
 }
 
 }  // namespace trimtab

@@ -1,6 +1,7 @@
 // The systemd unit that boots a stack: its text, and who wrote a given unit file. Pure functions.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,8 +29,10 @@ bool is_unit_of(std::string_view text, const std::string& stack);
 // Returns true if trimtab wrote this unit file, for any stack.
 bool is_written_by_trimtab(std::string_view text);
 
-// Returns the text of a release's boot.env, from which the unit reads the services to start. It
-// must not list one-shot jobs, which would run again at each boot. An empty list starts nothing.
-std::string boot_file_text(const std::vector<std::string>& services);
+// Returns the text of a release's boot.env, from which the unit reads the services to start, and
+// the `variables` that Compose reads then. It must not list one-shot jobs, which would run again at
+// each boot. An empty list starts nothing.
+std::string boot_file_text(const std::vector<std::string>& services,
+                           const std::map<std::string, std::string>& variables);
 
 }  // namespace trimtab

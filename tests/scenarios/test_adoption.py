@@ -147,22 +147,49 @@ def test_a_link_to_the_directory_leads_to_the_same_project(host, is_link):
     assert "new" in stack.execute("web", "ls", "/certs")
 
 
-def test_what_an_override_file_adds_is_not_lost_without_a_word(host):
+def with_more(host, file, *arguments):
+    """A stack that runs by hand, with a compose file beside it that Git does not have."""
     host.push("web", "1", version="1", health=False)
     stack = host.stack("shop", {"web": {"image": host.image("web", "1")}},
                        gate={"timeout": "30s", "stable": "300ms"})
     subprocess.run(["git", "clone", "-q", stack.origin, stack.directory], check=True)
     port = real.free_port()
-    (stack.directory / "compose.override.yaml").write_text(json.dumps({
+    (stack.directory / file).write_text(json.dumps({
         "services": {"web": {"volumes": ["precious:/data"], "ports": [f"{port}:8080"]},
                      "tool": {"image": host.image("web", "1")}},
         "volumes": {"precious": {}}}))
-    compose(host, stack.directory, "up", "-d")
+    compose(host, stack.directory, *arguments, "up", "-d")
+    return stack, port
+
+
+def test_an_override_file_counts_as_it_does_by_hand(any_compose_host):
+    host = any_compose_host
+    stack, port = with_more(host, "docker-compose.override.yml")
+    stack.execute("web", "sh", "-c", "echo precious > /data/precious")
+    host.start()
+    commit = stack.git("rev-parse", "HEAD")
+    stack.wait_commit(commit)
+    assert set(stack.containers()) == {"web", "tool"}
+    assert stack.execute("web", "cat", "/data/precious") == "precious"
+    bound = stack.container("web")["HostConfig"]["PortBindings"]["8080/tcp"]
+    assert [one["HostPort"] for one in bound] == [str(port)]
+    # It is noticed when it changes, and when it is gone.
+    override = stack.directory / "docker-compose.override.yml"
+    override.write_text(json.dumps({
+        "services": {"web": {"volumes": ["precious:/data"], "environment": {"A": "1"}}},
+        "volumes": {"precious": {}}}))
+    assert stack.wait_outcome(2, "good")["commit"] == commit
+    assert "A=1" in stack.container("web")["Config"]["Env"]
+    assert set(stack.containers()) == {"web"}
+
+
+def test_what_another_file_adds_is_not_lost_without_a_word(host):
+    stack, port = with_more(host, "prod.yaml", "-f", "compose.yaml", "-f", "prod.yaml")
     before = stack.instances()
     host.start()
     status = stack.wait_state("failed")
     assert "tool" in status["reason"] or "web" in status["reason"]
-    assert "compose.override.yaml" in status["next"]
+    assert "prod.yaml" in status["next"]
     findings = {finding["name"]: finding["message"] for finding in stack.release(1)["findings"]}
     assert set(findings) == {"service-lost", "volume-lost", "port-lost"}
     assert "shop_precious at /data" in findings["volume-lost"]

@@ -126,6 +126,33 @@ def test_paths_are_relative_to_the_folder_of_the_first_file(any_compose_host):
     assert told(stack) == "blog beside of blog"
 
 
+def test_the_env_file_names_the_compose_files_their_profiles_and_the_project(any_compose_host):
+    host = any_compose_host
+    host.push("web", "1", version="1", health=False)
+    web = {"image": host.image("web", "1")}
+    stack = host.stack("shop", {"unused": web}, {
+        "base.yaml": compose_file({"web": web, "extra": {**web, "profiles": ["more"]}}),
+        "apps/prod.yaml": json.dumps({"services": {"web": {
+            "environment": {"HERE": "${PWD}", "IN": "at ${PWD}/x"},
+            "volumes": ["${PWD}/conf:/conf:ro"]}}}),
+        "conf/a": "1\n"}, gate={"stable": "300ms"})
+    stack.project = "other"
+    stack.directory.mkdir(parents=True)
+    (stack.directory / ".env").write_text(
+        "COMPOSE_FILE=base.yaml:apps/prod.yaml\nCOMPOSE_PROFILES=more\n"
+        "COMPOSE_PROJECT_NAME=other\n")
+    host.start()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    assert set(stack.containers()) == {"web", "extra"}
+    assert mounts(stack) == {"/conf": str(stack.directory / "conf")}
+    environment = stack.container("web")["Config"]["Env"]
+    assert f"HERE={stack.directory}" in environment
+    assert f"IN=at {stack.directory}/x" in environment
+    (stack.directory / ".env").write_text("COMPOSE_FILE=/etc/compose.yaml\n")
+    status = stack.wait_state("failed")
+    assert 'COMPOSE_FILE in .env has "/etc/compose.yaml"' in status["reason"]
+
+
 def test_what_was_run_by_hand_in_its_folder_is_taken_over_there(host):
     stack = in_a_folder(host, compose=["apps/blog/compose.yaml"])
     subprocess.run(["git", "clone", "-q", stack.origin, stack.directory], check=True)

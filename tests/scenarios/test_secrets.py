@@ -2,6 +2,10 @@
 
 import json
 
+import pytest
+
+from host import compose_file
+
 SECRETS = ["s3cr3t-Va1ue-9f", "0ther-sEcret-1", "pa$w0rd-X7q", "w0rd-X7q"]
 
 
@@ -77,3 +81,42 @@ def test_no_value_of_an_env_file_is_ever_told(any_compose_host):
         for where, text in told(host, stack, events).items():
             for secret in SECRETS:
                 assert secret not in text, (where, text[max(0, text.find(secret) - 200):][:400])
+
+
+@pytest.mark.parametrize("make", ["2.26", "2.40"])
+def test_the_content_of_a_secret_may_come_from_a_variable(make_host, make):
+    host = make_host(compose=make)
+    host.push("web", "1", version="1", health=False)
+    value = 'one "two" $three `four` \\five'
+    web = {"image": host.image("web", "1"), "secrets": ["token"], "configs": ["greeting"]}
+    other = {"image": host.image("web", "1")}
+    stack = host.stack("shop", None, {"compose.yaml": compose_file(
+        {"web": web, "other": other}, secrets={"token": {"environment": "API_TOKEN"}},
+        configs={"greeting": {"environment": "GREETING"}})}, gate={"stable": "300ms"})
+    stack.directory.mkdir(parents=True)
+    env_file = stack.directory / ".env"
+    env_file.write_text("GREETING=hello\n")
+    host.start()
+    status = stack.wait_state("failed")
+    assert "API_TOKEN, and nothing sets it" in status["reason"]
+    commit = stack.git("rev-parse", "HEAD")
+    with host.events("shop") as events:
+        env_file.write_text(f"GREETING=hello\nAPI_TOKEN='{value}'\n")
+        stack.wait_commit(commit)
+        assert stack.execute("web", "cat", "/run/secrets/token") == value
+        assert stack.execute("web", "cat", "/greeting") == "hello"
+        before = stack.instances()
+        env_file.write_text(f"GREETING=hello\nAPI_TOKEN={SECRETS[0]}\n")
+        host.wait(lambda: stack.instances()["web"] != before["web"], "web has the new secret")
+        stack.wait_state("synced")
+        assert stack.execute("web", "cat", "/run/secrets/token") == SECRETS[0]
+        assert stack.instances()["other"] == before["other"]
+        # What it was is put back with the release.
+        host.trimtab("rollback", "shop", "--wait")
+        assert stack.execute("web", "cat", "/run/secrets/token") == value
+        for source, text in told(host, stack, events).items():
+            assert SECRETS[0] not in text or source.endswith("boot.env"), source
+    # The unit boots it without trimtab.
+    boot = next(line for line in (host.state / "shop/current/boot.env").read_text().splitlines()
+                if line.startswith("API_TOKEN="))
+    assert boot == 'API_TOKEN="one \\"two\\" \\$three \\`four\\` \\\\five"'

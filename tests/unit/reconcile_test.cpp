@@ -687,6 +687,32 @@ TEST(ComposeInputs, PathsAsComposeUnderstandsThem) {
   }
 }
 
+TEST(ComposeInputs, TakesTheFilesThatComposeTakes) {
+  using Paths = std::vector<std::string>;
+  EXPECT_EQ(files_named_by({}), Paths{});
+  EXPECT_EQ(files_named_by({{"COMPOSE_FILE", ""}}), Paths{});
+  EXPECT_EQ(files_named_by({{"COMPOSE_FILE", "a.yaml:b/c.yaml"}}), (Paths{"a.yaml", "b/c.yaml"}));
+  EXPECT_EQ(files_named_by({{"COMPOSE_FILE", "a.yaml,b.yaml"}, {"COMPOSE_PATH_SEPARATOR", ","}}),
+            (Paths{"a.yaml", "b.yaml"}));
+  struct Row {
+    std::set<std::string> present;
+    Paths taken;
+  };
+  for (const Row& row : {
+           Row{{}, {}},
+           Row{{"compose.override.yaml"}, {}},
+           Row{{"docker-compose.yml"}, {"docker-compose.yml"}},
+           Row{{"docker-compose.yaml", "docker-compose.yml"}, {"docker-compose.yml"}},
+           Row{{"compose.yml", "docker-compose.override.yaml"},
+               {"compose.yml", "docker-compose.override.yaml"}},
+           Row{{"compose.yaml", "compose.override.yaml", "docker-compose.override.yml"},
+               {"compose.yaml", "compose.override.yaml"}},
+       }) {
+    EXPECT_EQ(default_files([&](const std::string& name) { return row.present.contains(name); }),
+              row.taken);
+  }
+}
+
 TEST(ComposeInputs, TheFirstFileSaysWhatPathsAreRelativeTo) {
   using Paths = std::vector<std::string>;
   EXPECT_EQ(project_directory({"compose.yaml", "apps/prod.yaml"}), "");

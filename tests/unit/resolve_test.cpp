@@ -173,6 +173,8 @@ TEST(Paths, StagedOnesBecomeLiveOnes) {
            Row{"/state/staging-old:/x:rw", "/state/staging-old:/x:rw"},
            Row{"/state/stag", "/state/stag"},
            Row{"x/state/staging", "x/state/staging"},
+           // As ${PWD} has it.
+           Row{"cd /state/staging/srv/shop && ./run", "cd /srv/shop && ./run"},
            Row{"", ""},
        }) {
     Json model = Json::object();

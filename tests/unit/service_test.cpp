@@ -4,6 +4,7 @@
 
 #include "agent/compose/compose_yaml.hpp"
 #include "agent/model/service.hpp"
+#include "agent/model/variable_contents.hpp"
 
 namespace trimtab {
 namespace {
@@ -344,6 +345,33 @@ TEST(Service, DefinitionsOfTheWrongShapeAreNothing) {
     EXPECT_TRUE(environment_of(service).empty()) << text;
     EXPECT_TRUE(jobs_awaited_by(service).empty()) << text;
     EXPECT_EQ(replicas_of(service), 1) << text;
+  }
+}
+
+TEST(VariableContents, KeepsTheValuesWhereAChangeIsSeen) {
+  Json model = parse_json(R"({
+    "services": {}, "configs": {"fixed": {"file": "/a"}, "hello": {"environment": "HELLO"}},
+    "secrets": {"token": {"environment": "TOKEN"}, "other": {"environment": "TOKEN"}}})")
+                   .value();
+  std::vector<std::string> found;
+  for (const VariableContent& content : variable_contents(model)) {
+    found.push_back(content.section + " " + content.name + " " + content.variable);
+    if (content.variable == "TOKEN") keep_value(model, content, "$a$$b");
+  }
+  EXPECT_EQ(found, (std::vector<std::string>{"configs hello HELLO", "secrets token TOKEN",
+                                             "secrets other TOKEN"}));
+  EXPECT_EQ(json_string(model["secrets"]["token"], "x-trimtab-value"), "$$a$$$$b");
+  EXPECT_EQ(kept_values(model), (std::map<std::string, std::string>{{"TOKEN", "$a$$b"}}));
+  EXPECT_TRUE(variable_contents(Json::array()).empty());
+}
+
+TEST(VariableContents, NeverTakesTheVariablesOfPrograms) {
+  for (const char* name :
+       {"PATH", "HOME", "LD_PRELOAD", "DOCKER_HOST", "COMPOSE_FILE", "TRIMTAB_SERVICES"}) {
+    EXPECT_TRUE(is_read_by_programs(name)) << name;
+  }
+  for (const char* name : {"TOKEN", "PATHS", "HOMEPAGE", "DOCKER"}) {
+    EXPECT_FALSE(is_read_by_programs(name)) << name;
   }
 }
 

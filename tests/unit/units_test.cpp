@@ -82,8 +82,9 @@ TEST(StackUnit, IsToldFromAnyOther) {
 }
 
 TEST(StackUnit, StartsTheServicesThatAreNamed) {
-  EXPECT_EQ(boot_file_text({"db", "web"}), "TRIMTAB_SERVICES=db web\n");
-  EXPECT_EQ(boot_file_text({}), "TRIMTAB_SERVICES=--help\n");
+  EXPECT_EQ(boot_file_text({"db", "web"}, {}), "TRIMTAB_SERVICES=db web\n");
+  EXPECT_EQ(boot_file_text({}, {{"KEY", "a \"b\" $c\nd"}}),
+            "TRIMTAB_SERVICES=--help\nKEY=\"a \\\"b\\\" \\$c\nd\"\n");
 }
 
 struct StepCase {
