@@ -64,7 +64,11 @@ Task<Result<void>> Store::prune_all(int keep, std::vector<int>* gone) {
   const std::vector<int> superfluous = superfluous_releases(keep);
   for (const int number : superfluous) {
     const fs::path directory = release_directory(number);
-    const auto remove = [&directory] { return remove_tree(directory); };
+    // Whatever else is removed with it must not be missed if a power cut brings it back.
+    const auto remove = [&directory] {
+      const Result<void> done = remove_tree(directory);
+      return done ? sync_directory(directory.parent_path()) : done;
+    };
     const Result<void> removed = co_await on_disk_thread(remove);
     if (!removed) co_return removed;
     releases_.erase(number);
