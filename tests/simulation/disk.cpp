@@ -60,26 +60,38 @@ std::string target_of(int folder, const char* name) {
   return target;
 }
 
+void note_entry(Node& folder, int fd, const dirent64& entry) {
+  const std::string_view name = entry.d_name;
+  if (name == "." || name == "..") return;
+  std::shared_ptr<Node>& node = nodes[entry.d_ino];
+  if (!node) {
+    struct stat info {};
+    if (::fstatat(fd, entry.d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) return;
+    node = std::make_shared<Node>();
+    node->mode = info.st_mode;
+    node->changed = info.st_mtim;
+    if (S_ISLNK(info.st_mode)) node->bytes = target_of(fd, entry.d_name);
+  }
+  folder.entries[std::string(name)] = node;
+}
+
 // Its names; what they name is on the disk as it was synced itself.
 void note_folder(Node& folder, int fd) {
   folder.entries.clear();
-  DIR* const names = ::fdopendir(::openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (names == nullptr) return;
-  while (const dirent* const entry = ::readdir(names)) {
-    const std::string_view name = entry->d_name;
-    if (name == "." || name == "..") continue;
-    std::shared_ptr<Node>& node = nodes[entry->d_ino];
-    if (!node) {
-      struct stat info {};
-      if (::fstatat(fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
-      node = std::make_shared<Node>();
-      node->mode = info.st_mode;
-      node->changed = info.st_mtim;
-      if (S_ISLNK(info.st_mode)) node->bytes = target_of(fd, entry->d_name);
+  // Whoever reads the folder by the same descriptor goes on where they were.
+  const off_t before = ::lseek(fd, 0, SEEK_CUR);
+  ::lseek(fd, 0, SEEK_SET);
+  alignas(dirent64) char entries[16384];
+  for (;;) {
+    const long size = ::syscall(SYS_getdents64, fd, entries, sizeof entries);
+    if (size <= 0) break;
+    for (long at = 0; at < size;) {
+      const auto& entry = *reinterpret_cast<const dirent64*>(entries + at);
+      note_entry(folder, fd, entry);
+      at += entry.d_reclen;
     }
-    folder.entries[std::string(name)] = node;
   }
-  ::closedir(names);
+  ::lseek(fd, before, SEEK_SET);
 }
 
 void note_all(const fs::path& path) {
@@ -136,6 +148,7 @@ std::string left_of(const std::string& synced, const std::string& written,
   return written.substr(0, synced.size() + (kind == 1 ? more : roll(more + 1)));
 }
 
+// Gives the bytes of those files that lose some.
 void tear(const fs::path& path, const RollingUpdateSpec& roll, std::map<ino_t, std::string>* left) {
   for (const auto& entry : fs::directory_iterator(path)) {
     struct stat info {};
@@ -144,8 +157,9 @@ void tear(const fs::path& path, const RollingUpdateSpec& roll, std::map<ino_t, s
     if (!S_ISREG(info.st_mode)) continue;
     const auto node = nodes.find(info.st_ino);
     const std::string synced = node == nodes.end() ? "" : node->second->bytes;
-    const std::string bytes = left_of(synced, bytes_of(entry.path()), roll);
-    (*left)[info.st_ino] = bytes;
+    const std::string written = bytes_of(entry.path());
+    const std::string bytes = left_of(synced, written, roll);
+    if (bytes != written) (*left)[info.st_ino] = bytes;
     if (node != nodes.end()) node->second->bytes = bytes;
   }
 }
@@ -184,8 +198,7 @@ void put_bytes(const fs::path& path, const std::map<ino_t, std::string>& left) {
     if (::lstat(entry.path().c_str(), &info) != 0) continue;
     if (S_ISDIR(info.st_mode)) put_bytes(entry.path(), left);
     const auto found = left.find(info.st_ino);
-    if (found == left.end() || bytes_of(entry.path()) == found->second) continue;
-    write_bytes(entry.path(), found->second, info.st_mode);
+    if (found != left.end()) write_bytes(entry.path(), found->second, info.st_mode);
   }
 }
 
@@ -364,10 +377,10 @@ int remove(const char* path) noexcept {
 
 int fsync(int fd) {
   // What is synced is known here; tmpfs has nothing to do for it.
-  const long synced = answer(false, SYS_getpid);
-  if (synced < 0) return -1;
-  disk::note_synced(fd);
-  return 0;
+  const int error = disk::refuse(false);
+  if (error == 0) disk::note_synced(fd);
+  errno = error;
+  return error == 0 ? 0 : -1;
 }
 
 int fdatasync(int fd) {
@@ -375,11 +388,11 @@ int fdatasync(int fd) {
 }
 
 int syncfs(int fd) noexcept {
-  const long synced = answer(false, SYS_getpid);
-  if (synced < 0) return -1;
-  if (disk::durable) disk::note_all(disk::root);
   static_cast<void>(fd);
-  return 0;
+  const int error = disk::refuse(false);
+  if (error == 0 && disk::durable) disk::note_all(disk::root);
+  errno = error;
+  return error == 0 ? 0 : -1;
 }
 
 }  // extern "C"

@@ -10,8 +10,10 @@
 #include <cstring>
 #include <system_error>
 
+#include "agent/compose/compose_yaml.hpp"
 #include "common/fd_io.hpp"
 #include "common/files.hpp"
+#include "common/hash.hpp"
 #include "common/json.hpp"
 #include "common/log.hpp"
 #include "tests/simulation/chance.hpp"
@@ -77,6 +79,13 @@ std::string live_here(std::uint64_t seed, const std::vector<StoryEvent>& story,
   throw std::system_error(errno, std::generic_category(), what);
 }
 
+// What libraries make when they are used for the first time is made once, and not in each life.
+void use_libraries() {
+  static const bool is_done =
+      parse_yaml("a: {b: 'c', d: [\"e\"]}\nf:\n  - g\n").has_value() && !sha256_hex("").empty();
+  if (!is_done) throw std::runtime_error("cannot parse YAML");
+}
+
 // Until its end, or until it has taken too long.
 std::string read_outcome(int in) {
   std::string text;
@@ -93,6 +102,7 @@ std::string read_outcome(int in) {
 }  // namespace
 
 Lived live(std::uint64_t seed, const std::vector<StoryEvent>& story) {
+  use_libraries();
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) give_up("pipe2");
   const UniqueFd in(ends[0]);

@@ -25,10 +25,13 @@ bool Life::works_for_good(const Rendering& rendering) const {
 
 void Life::check_rejections() {
   const Store& store = daemon_->stack().store();
-  if (store.rejected() != trial_.rejected) check_new_rejections();
-  const std::set<std::string> rejected = std::exchange(trial_.rejected, store.rejected());
   const std::optional<Deployment>& deployment = store.in_flight();
-  if (!deployment || deployment->started_at == trial_.since) return;
+  const bool begins = deployment && deployment->started_at != trial_.since;
+  const bool is_news = store.rejected() != trial_.rejected;
+  if (!begins && !is_news) return;
+  if (is_news) check_new_rejections();
+  const std::set<std::string> rejected = std::exchange(trial_.rejected, store.rejected());
+  if (!begins) return;
   trial_.since = deployment->started_at;
   trial_.kind = deployment->kind;
   const ReleaseRecord& tried = *store.find(deployment->release);
