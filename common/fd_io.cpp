@@ -13,6 +13,12 @@
 
 namespace trimtab {
 
+namespace {
+
+constexpr std::size_t min_piece = 16 * 1024;
+
+}  // namespace
+
 int write_all(int fd, std::string_view content) {
   while (!content.empty()) {
     const ssize_t n = ::write(fd, content.data(), content.size());
@@ -37,21 +43,22 @@ int copy_bytes(int from, int to) {
 }
 
 Result<std::string> read_all(int fd, const std::filesystem::path& path, std::size_t limit) {
-  std::string content;
   struct stat info {};
   if (::fstat(fd, &info) != 0) return os_error("read", path, errno);
-  // Files in /proc report size 0 although they have content.
-  if (info.st_size > 0) {
-    content.reserve(std::min(static_cast<std::size_t>(info.st_size), limit));
-  }
-  std::string piece(16 * 1024, '\0');
-  for (;;) {
-    const ssize_t n = ::read(fd, piece.data(), piece.size());
+  // Files in /proc report size 0 although they have content. With one byte more the end is read.
+  const auto size = static_cast<std::size_t>(std::max<off_t>(info.st_size, 0));
+  std::string content(size == 0 ? min_piece : std::min(size, limit) + 1, '\0');
+  for (std::size_t filled = 0;;) {
+    if (filled == content.size()) content.resize(2 * filled);
+    const ssize_t n = ::read(fd, content.data() + filled, content.size() - filled);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return os_error("read", path, errno);
-    if (n == 0) return content;
-    content.append(piece.data(), static_cast<std::size_t>(n));
-    if (content.size() > limit) {
+    if (n == 0) {
+      content.resize(filled);
+      return content;
+    }
+    filled += static_cast<std::size_t>(n);
+    if (filled > limit) {
       return Error{
           Errc::too_large,
           fmt::format("{} has more than {}, which is the limit", path.string(), human_size(limit)),

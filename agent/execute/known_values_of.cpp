@@ -3,6 +3,7 @@
 #include "agent/compose/compose_yaml.hpp"
 #include "agent/compose/env_file.hpp"
 #include "agent/model/variable_contents.hpp"
+#include "agent/record/rendering.hpp"
 #include "common/files.hpp"
 
 namespace trimtab {
@@ -45,15 +46,13 @@ KnownValues known_values_of(const Store& store, const std::vector<int>& releases
       const bool is_compose_file = path.ends_with(".yaml") || path.ends_with(".yml");
       if (bytes && !is_compose_file) add_env_file(values, *bytes);
     }
-    const Result<std::string> text = store.rendering(number);
-    if (!text) continue;
-    const Rendering* const parsed =
-        store.parsed_renderings().find(number, release->content_key, *text);
-    if (parsed != nullptr) {
-      add_rendering(values, *parsed);
+    if (const Result<Rendering> rendering = read_rendering(store, number)) {
+      add_rendering(values, *rendering);
       continue;
     }
     // A damaged one has values that must not be shown, too.
+    const Result<std::string> text = store.rendering(number);
+    if (!text) continue;
     Result<Json> model = parse_yaml(*text);
     if (model) add_rendering(values, Rendering{std::move(*model)});
   }

@@ -18,15 +18,9 @@ constexpr std::size_t max_known = 1000;
 std::string stamp_of_file(const std::filesystem::path& path) {
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) return "";
-  std::string stamp;
-  for (const auto part :
-       {static_cast<long long>(info.st_dev), static_cast<long long>(info.st_ino),
-        static_cast<long long>(info.st_size), static_cast<long long>(info.st_mtim.tv_sec),
-        static_cast<long long>(info.st_mtim.tv_nsec), static_cast<long long>(info.st_ctim.tv_sec),
-        static_cast<long long>(info.st_ctim.tv_nsec)}) {
-    stamp += fmt::format("{} ", part);
-  }
-  return stamp;
+  return fmt::format("{} {} {} {} {} {} {} ", info.st_dev, info.st_ino, info.st_size,
+                     info.st_mtim.tv_sec, info.st_mtim.tv_nsec, info.st_ctim.tv_sec,
+                     info.st_ctim.tv_nsec);
 }
 
 std::string InputHashes::hash_of(const std::filesystem::path& live, const std::string& path,

@@ -81,10 +81,18 @@ Inputs present_inputs(const StackSettings& settings, const std::string& commit, 
   return inputs;
 }
 
-std::string stamp_of_files(const fs::path& live, const Inputs& inputs) {
+std::vector<fs::path> input_paths(const fs::path& live, const Inputs& inputs) {
+  std::vector<fs::path> paths;
+  for (const auto& [path, hash] : inputs.files) paths.push_back(input_path(live, path));
+  return paths;
+}
+
+std::string stamp_of_files(const std::vector<fs::path>& paths) {
   std::string stamp;
-  for (const auto& [path, hash] : inputs.files) {
-    stamp += stamp_of_file(input_path(live, path)) + path + '\n';
+  for (const fs::path& path : paths) {
+    stamp += stamp_of_file(path);
+    stamp += path.native();
+    stamp += '\n';
   }
   return stamp;
 }

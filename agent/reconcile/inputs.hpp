@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "agent/config/settings.hpp"
 #include "agent/model/facts.hpp"
@@ -52,7 +53,11 @@ Inputs inputs_of(const StackSettings& settings, const Release& release);
 Inputs present_inputs(const StackSettings& settings, const std::string& commit, const Facts& facts,
                       const Inputs& evaluated, InputHashes& hashes);
 
+// Where the files of the inputs are.
+std::vector<std::filesystem::path> input_paths(const std::filesystem::path& live,
+                                               const Inputs& inputs);
+
 // Changes if one of the files is written, replaced, created or removed. Reads none of them.
-std::string stamp_of_files(const std::filesystem::path& live, const Inputs& inputs);
+std::string stamp_of_files(const std::vector<std::filesystem::path>& paths);
 
 }  // namespace trimtab

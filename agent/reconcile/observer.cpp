@@ -12,8 +12,9 @@ constexpr auto volumes_interval = std::chrono::seconds(30);
 std::vector<Container> Observer::of_release(const ProjectContainers& found) const {
   const ReleaseRecord* const current = store_.current();
   if (current == nullptr) return found.own;
-  const Result<Rendering> rendering = renderings_.of(current->number);
-  return rendering ? without_hand_made_rest(found.own, found.signs, *rendering) : found.own;
+  const Rendering* const rendering = renderings_.find(current->number);
+  if (rendering == nullptr) return found.own;
+  return without_hand_made_rest(found.own, found.signs, *rendering);
 }
 
 Task<Result<Observation>> Observer::observe(std::string project, Observation before) {

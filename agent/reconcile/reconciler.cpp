@@ -131,11 +131,11 @@ Task<Snapshot> Reconciler::take_snapshot() {
 // Returns early if something requests an evaluation, or if a file changes that the last evaluation
 // has read.
 Task<void> Reconciler::rest(SteadyClock::time_point until) {
-  const auto stamp = [this] {
-    return last_assessment_.evaluated
-               ? stamp_of_files(deps_.settings.directory, *last_assessment_.evaluated)
-               : std::string();
-  };
+  std::vector<std::filesystem::path> files;
+  if (last_assessment_.evaluated) {
+    files = input_paths(deps_.settings.directory, *last_assessment_.evaluated);
+  }
+  const auto stamp = [&files] { return stamp_of_files(files); };
   const std::string before = std::exchange(last_assessment_.file_stamp, stamp());
   if (before != last_assessment_.file_stamp && !before.empty()) co_return;
   while (SteadyClock::now() < until) {

@@ -246,6 +246,7 @@ class Reconciler final {
   };
   LastAssessment last_assessment_;
   InputHashes input_hashes_;
+  InputsKey present_key_;
   struct Backoff {
     std::optional<SteadyClock::time_point> retry_at;
     int failures = 0;

@@ -103,7 +103,8 @@ void Reconciler::check_inputs(Snapshot* now) {
   const Inputs of_current = current == nullptr ? Inputs{} : inputs_of(settings, *current);
   if (!last_assessment_.evaluated) last_assessment_.evaluated = of_current;
   const auto present = [&](const Inputs& inputs) {
-    return inputs_key(present_inputs(settings, now->tip->commit, facts_, inputs, input_hashes_));
+    return present_key_.of(
+        present_inputs(settings, now->tip->commit, facts_, inputs, input_hashes_));
   };
   now->evaluated_key = last_assessment_.key;
   now->present_key = present(*last_assessment_.evaluated);

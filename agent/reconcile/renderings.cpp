@@ -4,15 +4,25 @@
 
 namespace trimtab {
 
-Result<Rendering> Renderings::of(int number) const {
+Result<void> Renderings::read(int number) const {
   const ReleaseRecord* const release = store_.find(number);
   const std::string key = release == nullptr ? std::string() : release->content_key;
-  if (!key.empty() && cached_key_ == key) return cached_;
+  if (!key.empty() && cached_key_ == key) return {};
   Result<Rendering> rendering = read_rendering(store_, number);
   if (!rendering) return rendering.error();
   cached_ = std::move(*rendering);
   cached_key_ = key;
+  return {};
+}
+
+Result<Rendering> Renderings::of(int number) const {
+  const Result<void> there = read(number);
+  if (!there) return there.error();
   return cached_;
+}
+
+const Rendering* Renderings::find(int number) const {
+  return read(number) ? &cached_ : nullptr;
 }
 
 Base Renderings::base_of_plans() const {

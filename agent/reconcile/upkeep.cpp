@@ -55,8 +55,8 @@ bool Upkeep::find_renewed_files() {
   const auto now = SteadyClock::now();
   if (current == nullptr || now < renewed_until_) return !renewed_.empty();
   renewed_until_ = now + renewal_interval;
-  const Result<Rendering> rendering = renderings_.of(current->number);
-  if (rendering) {
+  const Rendering* const rendering = renderings_.find(current->number);
+  if (rendering != nullptr) {
     renewed_.merge(renewed_files_.find_renewed(*current, *rendering, deps_.settings.directory));
   }
   return !renewed_.empty();
@@ -89,7 +89,7 @@ Task<void> Upkeep::reload_renewed(std::vector<Container> containers) {
 
 bool Upkeep::is_rendering_to_mend(const std::string& tip) {
   const ReleaseRecord* const current = deps_.store.current();
-  const bool is_readable = current == nullptr || renderings_.of(current->number).has_value();
+  const bool is_readable = current == nullptr || renderings_.find(current->number) != nullptr;
   if (is_readable) {
     unmended_.clear();
     mend_tries_ = MendTries();

@@ -23,6 +23,14 @@ std::string inputs_key(const Inputs& inputs) {
   return sha256_hex(canonical(all));
 }
 
+const std::string& InputsKey::of(Inputs inputs) {
+  if (key_.empty() || inputs != last_) {
+    key_ = inputs_key(inputs);
+    last_ = std::move(inputs);
+  }
+  return key_;
+}
+
 std::string content_key(const Json& model,
                         const std::map<std::string, std::map<std::string, std::string>>& mounted) {
   Json all;

@@ -20,6 +20,16 @@ struct Inputs {
 };
 std::string inputs_key(const Inputs& inputs);
 
+// The same, but computed only if they differ from those before.
+class InputsKey {
+ public:
+  const std::string& of(Inputs inputs);
+
+ private:
+  Inputs last_;
+  std::string key_;
+};
+
 // Returns the key of what runs: the pinned model and the tracked files mounted from it. Independent
 // of the order of keys in the model.
 std::string content_key(const Json& model,
