@@ -77,7 +77,9 @@ class RealParts final : public Parts {
   }
   void run_labelled(const std::string& name,
                     const std::map<std::string, std::string>& labels) override {
-    std::vector<std::string> arguments{"run", "-d", "--name", name, "-e", "BEHAVIOUR=serve"};
+    // Docker looks in vain for its bridge at times while many join it and leave.
+    std::vector<std::string> arguments{"run",    "-d", "--network", "none",
+                                       "--name", name, "-e",        "BEHAVIOUR=serve"};
     for (const auto& [label, value] : labels) {
       arguments.insert(arguments.end(), {"--label", label + "=" + value});
     }
