@@ -132,7 +132,8 @@ class Cutter:
         self.cuts = 0
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.accepting = threading.Thread(target=self.accept, daemon=True)
+        self.accepting.start()
 
     def accept(self):
         while True:
@@ -168,6 +169,9 @@ class Cutter:
                 pass
 
     def close(self):
+        # A thread that is about to accept would do so on whatever socket has the number next.
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.accepting.join()
         self.listener.close()
 
 
