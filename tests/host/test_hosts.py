@@ -74,12 +74,15 @@ def test_clones_by_ssh_and_https(running, forge):
 
 
 def test_reaches_the_network_of_the_test_alone_and_not_once_it_is_cut(running, forge):
-    assert reaches(running, forge.registry.address)
+    def is_reached():
+        return reaches(running, forge.registry.address)
+
+    running.wait_for(is_reached, "the registry is reached")
     assert running.run(["ip", "route", "show", "default"]).stdout == ""
     running.cut_network()
-    assert not reaches(running, forge.registry.address)
+    assert not is_reached()
     running.restore_network()
-    assert reaches(running, forge.registry.address)
+    running.wait_for(is_reached, "the registry is reached again")
 
 
 def test_commands_get_nothing_of_the_caller_s_environment(running, monkeypatch):
