@@ -236,7 +236,11 @@ void Life::by_operator(const StoryEvent& event) {
     world_.tell("  is told: " + (answer ? "accepted" : answer.error().text()));
   };
   if (event.what == Happening::deploy) tell(stack.deploy(""));
-  chosen_ = event.what == Happening::roll_back_to ? choose_good_release(event.detail) : 0;
+  const bool is_release_asked_for = event.what == Happening::deploy ||
+                                    event.what == Happening::roll_back ||
+                                    event.what == Happening::roll_back_to;
+  if (is_release_asked_for) chosen_ = 0;
+  if (event.what == Happening::roll_back_to) chosen_ = choose_good_release(event.detail);
   if (event.what == Happening::roll_back) tell(stack.rollback(0));
   if (event.what == Happening::roll_back_to) tell(stack.rollback(chosen_));
   if (event.what == Happening::pause) {
