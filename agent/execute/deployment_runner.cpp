@@ -220,7 +220,7 @@ Task<bool> DeploymentRunner::is_to_be_repeated(Phase phase, PhaseOutcome outcome
       fmt::format("{}: {} is repeated once Docker answers", why, to_string(phase)));
   const bool back = co_await wait_for_docker(run_);
   if (run_.stop_requested) co_return true;
-  // It has not ended the daemon.
+  // Losing Docker did not kill the daemon, so it is not counted as an attempt.
   if (back) --run_.deployment.phase_attempts;
   co_return back;
 }

@@ -24,7 +24,7 @@ bool is_read_by_programs(const std::string& variable) {
   for (const char* const prefix : {"COMPOSE_", "DOCKER_", "LD_", "TRIMTAB_"}) {
     if (variable.starts_with(prefix)) return true;
   }
-  return variable == "HOME" || variable == "PATH";
+  return variable == "HOME" || variable == "PATH" || variable == "PWD";
 }
 
 void keep_value(Json& model, const VariableContent& content, const std::string& value) {

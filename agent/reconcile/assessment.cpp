@@ -58,7 +58,8 @@ StackStatus status_of_rejected(const Record& record, const Release& candidate) {
   const std::string again = fmt::format("`trimtab deploy {}` retries it", record.stack);
   const std::string commit = short_commit(candidate.commit);
   const auto& releases = *record.releases;
-  // What the host made fail when an operator tried it again is not what it was rejected for.
+  // An operator may have tried it again since, and the host made that fail; it was rejected for
+  // something else.
   const auto newest = std::find_if(releases.rbegin(), releases.rend(), [&](const auto& entry) {
     const ReleaseRecord& release = entry.second;
     const bool is_by_host = release.failure && release.failure->cause == FailureCause::host;

@@ -69,7 +69,7 @@ class CandidateBuilder {
   std::filesystem::path live(const std::string& path) const {
     return input_path(workspace_.live(), path);
   }
-  // What ${PWD} makes absolute, as a path in the checkout.
+  // Returns a path that ${PWD} has made absolute relative to the checkout, and others unchanged.
   std::string in_checkout(const std::string& path) const {
     if (path == checkout_) return {};
     const std::string directory = checkout_.string() + "/";

@@ -53,7 +53,7 @@ Inputs inputs_of(const StackSettings& settings, const Release& release);
 Inputs present_inputs(const StackSettings& settings, const std::string& commit, const Facts& facts,
                       const Inputs& evaluated, InputHashes& hashes);
 
-// Where the files of the inputs are.
+// Returns the paths of the files that were read; relative ones are below the live directory `live`.
 std::vector<std::filesystem::path> input_paths(const std::filesystem::path& live,
                                                const Inputs& inputs);
 

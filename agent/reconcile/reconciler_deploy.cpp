@@ -192,7 +192,7 @@ Task<void> Reconciler::run_deployment(Deployment deployment, bool resumed, Async
   if (!resumed) {
     const Result<void> given_up = co_await give_up_suspended();
     if (!given_up && deployment.kind == DeploymentKind::operator_rollback) {
-      // Whoever asked for it sees why, and asks again.
+      // Not retried: the operator is told why, and can repeat the request.
       end_request(deployment.request, "failed", std::nullopt, given_up.error().text());
       co_return;
     }

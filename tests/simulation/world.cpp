@@ -97,6 +97,7 @@ Task<Result<void>> World::answer(WorldTime least, WorldTime most) {
   if (!waited || !calls_left || (*calls_left)-- > 0) co_return waited;
   calls_left.reset();
   is_killed = true;
+  // In virtual time: the daemon that waits for this answer is killed before.
   co_return co_await sleep_for(std::chrono::hours(1));
 }
 

@@ -367,7 +367,7 @@ TEST(VariableContents, KeepsTheValuesWhereAChangeIsSeen) {
 
 TEST(VariableContents, NeverTakesTheVariablesOfPrograms) {
   for (const char* name :
-       {"PATH", "HOME", "LD_PRELOAD", "DOCKER_HOST", "COMPOSE_FILE", "TRIMTAB_SERVICES"}) {
+       {"PATH", "HOME", "PWD", "LD_PRELOAD", "DOCKER_HOST", "COMPOSE_FILE", "TRIMTAB_SERVICES"}) {
     EXPECT_TRUE(is_read_by_programs(name)) << name;
   }
   for (const char* name : {"TOKEN", "PATHS", "HOMEPAGE", "DOCKER"}) {
