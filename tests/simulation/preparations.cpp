@@ -32,10 +32,10 @@ void Life::follow_hook(const HookNews& news) {
   if (is_before && flight_ == deployment->id && flight_deeds_ != world_.deeds) {
     break_promise("the hook " + news.program + " runs before, and containers were touched already");
   }
-  // One that was skipped is not told of.
+  // One that was skipped is not told of, also where one before it was cut off.
   const bool is_next = number > line.last && (line.last < 0 || line.ends_well);
   const bool is_cut_off = kills_ != line.kills || hands_ != line.hands;
-  if (!is_next && !(number <= line.last && is_cut_off)) {
+  if (!is_next && !is_cut_off) {
     break_promise("the hook " + news.program + " of deployment " + std::to_string(deployment->id) +
                   " is out of its order");
   }
