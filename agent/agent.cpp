@@ -89,7 +89,7 @@ Task<Result<void>> Agent::run() {
                                          options_.systemd, std::move(callbacks));
   stacks_ = std::make_unique<ManagedStacks>(executor_, options_.state_dir, *host_, config_.daemon);
   stacks_->set_daemon_error(error_of_daemon(config_));
-  stacks_->add(config_.stacks);
+  co_await stacks_->add(config_.stacks);
   if (const Result<void> listening = listen(); !listening) co_return listening.error();
   co_await update_webhook(config_.daemon.webhook);
   tasks_.spawn("status socket", server_->run());

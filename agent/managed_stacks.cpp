@@ -5,6 +5,7 @@
 #include "agent/config/load.hpp"
 #include "agent/git/git_program.hpp"
 #include "agent/sources/backoff.hpp"
+#include "common/disk_thread.hpp"
 #include "common/files.hpp"
 #include "common/log.hpp"
 #include "common/text.hpp"
@@ -46,7 +47,8 @@ ManagedStacks::ManagedStacks(asio::any_io_executor executor, fs::path state_dire
       state_directory_(std::move(state_directory)),
       host_(host),
       daemon_(daemon),
-      deploy_lock_(executor) {}
+      deploy_lock_(executor),
+      changes_(executor) {}
 
 // A project named in settings belongs to that stack before any commit can claim it, also while the
 // stack is unavailable.
@@ -54,25 +56,28 @@ void ManagedStacks::claim_project(const StackSettings& settings) {
   if (!settings.project.empty()) projects_.claim(settings.project, settings.name);
 }
 
-void ManagedStacks::add(const std::vector<StackSettings>& settings) {
+Task<void> ManagedStacks::add(std::vector<StackSettings> settings) {
   for (const StackSettings& stack : settings) claim_project(stack);
-  for (const StackSettings& stack : settings) add_or_retry(stack);
+  for (const StackSettings& stack : settings) co_await add_or_retry(stack);
 }
 
-void ManagedStacks::add_or_retry(const StackSettings& settings) {
+Task<void> ManagedStacks::add_or_retry(StackSettings settings) {
   const std::string& name = settings.name;
-  const Result<void> created = daemon_error_ ? Result<void>(*daemon_error_) : create(settings);
-  if (created) {
+  Result<Store> store = co_await open_store(name);
+  // A stop has already counted the stacks that it waits for.
+  if (stopping_) co_return;
+  if (store) {
+    create(settings, std::move(*store));
     unavailable_.erase(name);
     retries_.erase(name);
     if (started_) start(stacks_[name]);
-    return;
+    co_return;
   }
   const auto before = unavailable_.find(name);
-  if (before == unavailable_.end() || before->second.error.message != created.error().message) {
-    spdlog::error("{}", created.error().context(name).text());
+  if (before == unavailable_.end() || before->second.error.message != store.error().message) {
+    spdlog::error("{}", store.error().context(name).text());
   }
-  UnavailableStack stack{settings, created.error(), "the stack is left alone until then"};
+  UnavailableStack stack{settings, store.error(), "the stack is left alone until then"};
   if (!daemon_error_) {
     Retry& retry = retries_[name];
     const auto wait = next_interval(first_retry, retry.tries++, random_jitter());
@@ -86,19 +91,25 @@ Task<void> ManagedStacks::retry_unavailable() {
   for (;;) {
     const Result<void> slept = co_await sleep_for(first_retry / 2);
     if (!slept) co_return;
+    const AsyncMutex::Guard changing = co_await changes_.lock();
     const std::map<std::string, Retry> retries = retries_;
     for (const auto& [name, retry] : retries) {
       if (stopping_ || SteadyClock::now() < retry.at) continue;
-      const StackSettings settings = unavailable_.at(name).settings;
-      add_or_retry(settings);
+      co_await add_or_retry(unavailable_.at(name).settings);
     }
   }
 }
 
-Result<void> ManagedStacks::create(const StackSettings& settings) {
-  if (auto made = make_empty_file(state_directory_ / "empty"); !made) return made;
-  Result<Store> store = Store::open(executor_, state_directory_ / settings.name);
-  if (!store) return store.error();
+Task<Result<Store>> ManagedStacks::open_store(std::string name) {
+  if (daemon_error_) co_return *daemon_error_;
+  const auto open = [&]() -> Result<Store> {
+    if (auto made = make_empty_file(state_directory_ / "empty"); !made) return made.error();
+    return Store::open(executor_, state_directory_ / name);
+  };
+  co_return co_await on_disk_thread(open);
+}
+
+void ManagedStacks::create(const StackSettings& settings, Store store) {
   GitAccess access;
   access.url = settings.git.url;
   access.key = settings.git.key;
@@ -109,27 +120,26 @@ Result<void> ManagedStacks::create(const StackSettings& settings) {
   HostPaths paths;
   paths.docker_socket = daemon_.docker.socket;
   paths.empty_file = fs::absolute(state_directory_ / "empty");
-  ReconcilerDeps deps{executor_,
-                      settings,
-                      std::make_unique<GitProgram>(access, settings.git.ref,
-                                                   Workspace::repository_in(store->directory()),
-                                                   store->directory()),
-                      host_.registry(),
-                      host_.docker(),
-                      host_.engine(),
-                      host_.compose(),
-                      host_.units(),
-                      std::move(paths),
-                      std::move(*store),
-                      events_,
-                      deploy_lock_,
-                      projects_};
+  ReconcilerDeps deps{
+      executor_,
+      settings,
+      std::make_unique<GitProgram>(access, settings.git.ref,
+                                   Workspace::repository_in(store.directory()), store.directory()),
+      host_.registry(),
+      host_.docker(),
+      host_.engine(),
+      host_.compose(),
+      host_.units(),
+      std::move(paths),
+      std::move(store),
+      events_,
+      deploy_lock_,
+      projects_};
   Stack& stack = stacks_[settings.name];
   stack.settings = settings;
   stack.reconciler = std::make_shared<Reconciler>(std::move(deps));
   stack.tasks = std::make_unique<TaskGroup>(executor_);
   reconcilers_[settings.name] = stack.reconciler;
-  return {};
 }
 
 void ManagedStacks::start() {
@@ -154,6 +164,7 @@ void ManagedStacks::on_engine_change() {
 
 Task<void> ManagedStacks::update(std::vector<StackSettings> settings, std::set<std::string> broken,
                                  bool restart_all) {
+  const AsyncMutex::Guard changing = co_await changes_.lock();
   std::map<std::string, StackSettings> wanted;
   for (const StackSettings& stack : settings) wanted[stack.name] = stack;
   for (auto entry = unavailable_.begin(); entry != unavailable_.end();) {
@@ -184,7 +195,7 @@ Task<void> ManagedStacks::update(std::vector<StackSettings> settings, std::set<s
     if (!stacks_.contains(name)) claim_project(stack);
   }
   for (const auto& [name, stack] : wanted) {
-    if (!stacks_.contains(name)) add_or_retry(stack);
+    if (!stacks_.contains(name)) co_await add_or_retry(stack);
   }
   spdlog::info("configuration reloaded: {} {}", stacks_.size(),
                stacks_.size() == 1 ? "stack" : "stacks");

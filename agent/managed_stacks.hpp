@@ -24,7 +24,7 @@ class ManagedStacks {
                 HostServices& host, const DaemonSettings& daemon);
 
   // Creates the stacks; start() starts them.
-  void add(const std::vector<StackSettings>& settings);
+  Task<void> add(std::vector<StackSettings> settings);
   // Starts all stacks, and from now on each one that is added.
   void start();
   [[nodiscard]] bool has_started() const { return started_; }
@@ -71,8 +71,9 @@ class ManagedStacks {
   };
 
   void claim_project(const StackSettings& settings);
-  void add_or_retry(const StackSettings& settings);
-  Result<void> create(const StackSettings& settings);
+  Task<void> add_or_retry(StackSettings settings);
+  Task<Result<Store>> open_store(std::string name);
+  void create(const StackSettings& settings, Store store);
   void start(Stack& stack);
   Task<void> remove(std::string name);
 
@@ -82,7 +83,8 @@ class ManagedStacks {
   const DaemonSettings& daemon_;
   EventBus events_;
   AsyncMutex deploy_lock_;
-  Projects projects_;  // outlives the stacks
+  AsyncMutex changes_;  // of the stacks: a reload and a retry never create the same one twice
+  Projects projects_;   // outlives the stacks
   std::map<std::string, Stack> stacks_;
   Api::Stacks reconcilers_;
   UnavailableStacks unavailable_;

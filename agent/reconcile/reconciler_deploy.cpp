@@ -11,6 +11,7 @@
 #include "agent/reconcile/certificates.hpp"
 #include "agent/reconcile/ending.hpp"
 #include "agent/reconcile/reconciler.hpp"
+#include "common/disk_thread.hpp"
 #include "common/failpoint.hpp"
 #include "common/log.hpp"
 
@@ -141,7 +142,10 @@ Task<void> Reconciler::carry_out(DeployTarget deploy_target, Due due, AsyncMutex
     }
   }
   if (written && settings.certs.self_signed_until_issued) {
-    const auto made = provide_certificates(due.preflight_report.certificates, settings.directory);
+    const auto provide = [&] {
+      return provide_certificates(due.preflight_report.certificates, settings.directory);
+    };
+    const auto made = co_await on_disk_thread(provide);
     if (!made) written = made.error();
     if (made) next.notices.insert(next.notices.end(), made->begin(), made->end());
   }

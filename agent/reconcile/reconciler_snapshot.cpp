@@ -41,7 +41,7 @@ Task<void> Reconciler::observe() {
   }
   const Observation before = std::exchange(observation_, std::move(*seen));
   reporter_.observation(before, observation_);
-  upkeep_.check_certificates();
+  co_await upkeep_.check_certificates();
 }
 
 // Returns whether anything was changed.

@@ -7,6 +7,7 @@
 #include "agent/model/reload.hpp"
 #include "agent/reconcile/certificates.hpp"
 #include "agent/reconcile/kept_images.hpp"
+#include "common/disk_thread.hpp"
 #include "common/log.hpp"
 #include "common/random.hpp"
 
@@ -31,23 +32,32 @@ Task<void> Upkeep::keep_boot_files(std::vector<Container> foreign) {
   if (!saved) spdlog::warn("{}: {}", deps_.settings.name, saved.error().text());
 }
 
-void Upkeep::check_certificates() {
+Task<void> Upkeep::check_certificates() {
   const StackSettings& settings = deps_.settings;
   const ReleaseRecord* const current = deps_.store.current();
   const auto now = SteadyClock::now();
-  if (current == nullptr || now < certificates_until_) return;
+  if (current == nullptr || now < certificates_until_) co_return;
   const Result<Rendering> rendering = renderings_.of(current->number);
-  if (!rendering) return;
+  if (!rendering) co_return;
   certificates_until_ = now + certificates_interval;
-  certificates_ = find_certificates(*rendering, settings.directory, settings.directory);
-  if (!settings.certs.self_signed_until_issued || deps_.store.intent().paused) return;
-  const auto made = provide_certificates(certificates_, settings.directory);
+  const bool provides = settings.certs.self_signed_until_issued && !deps_.store.intent().paused;
+  std::vector<ServerCertificateFile> found;
+  const auto look = [&]() -> Result<std::vector<std::string>> {
+    found = find_certificates(*rendering, settings.directory, settings.directory);
+    if (!provides) return std::vector<std::string>();
+    auto provided = provide_certificates(found, settings.directory);
+    if (provided && !provided->empty()) {
+      found = find_certificates(*rendering, settings.directory, settings.directory);
+    }
+    return provided;
+  };
+  const Result<std::vector<std::string>> made = co_await on_disk_thread(look);
+  certificates_ = std::move(found);
   if (!made) spdlog::warn("{}: {}", settings.name, made.error().text());
-  if (!made || made->empty()) return;
+  if (!made) co_return;
   for (const std::string& line : *made) {
     reporter_.report(Milestone::note, spdlog::level::info, line);
   }
-  certificates_ = find_certificates(*rendering, settings.directory, settings.directory);
 }
 
 bool Upkeep::find_renewed_files() {

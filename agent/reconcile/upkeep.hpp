@@ -37,7 +37,7 @@ class Upkeep {
   }
 
   // Once a minute: reads the certificates, and creates self-signed ones for those that are missing.
-  void check_certificates();
+  Task<void> check_certificates();
   [[nodiscard]] const std::vector<ServerCertificateFile>& certificates() const {
     return certificates_;
   }
