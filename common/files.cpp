@@ -102,6 +102,22 @@ Result<std::string> read_file(const fs::path& path, std::size_t limit) {
   return read_all(fd.get(), path, limit);
 }
 
+Result<std::string> read_beginning(const fs::path& path, std::size_t size) {
+  const UniqueFd fd = open_file(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+  if (!fd.valid()) return os_error("read", path, errno);
+  std::string content(size, '\0');
+  std::size_t filled = 0;
+  while (filled < size) {
+    const ssize_t n = ::read(fd.get(), content.data() + filled, size - filled);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return os_error("read", path, errno);
+    if (n == 0) break;
+    filled += static_cast<std::size_t>(n);
+  }
+  content.resize(filled);
+  return content;
+}
+
 Result<std::string> read_secret_file(const fs::path& path) {
   constexpr std::size_t longest = 64 * 1024;
   if (auto trusted = check_trusted(path, Privacy::secret); !trusted) return trusted.error();

@@ -37,6 +37,9 @@ bool is_there(const std::filesystem::path& path);
 Result<std::string> read_file(const std::filesystem::path& path,
                               std::size_t limit = 16 * 1024 * 1024);
 
+// Reads at most the first `size` bytes of a regular file; a link in its place is not followed.
+Result<std::string> read_beginning(const std::filesystem::path& path, std::size_t size);
+
 // Reads a secret of one line (token, password). Trailing white space is removed; an empty secret is
 // an error.
 Result<std::string> read_secret_file(const std::filesystem::path& path);

@@ -52,6 +52,7 @@ class CandidateBuilder {
   bool refuse_remote_includes(const Json& raw, const std::string& file, const Variables& variables);
   bool choose_project(const Json& raw);
   bool note_inputs();
+  bool check_stored_form(const std::string& path, std::string_view text);
   Task<bool> check_env_file();
   bool take_copies();
   Task<bool> link_live_files();

@@ -3,6 +3,7 @@
 
 #include "agent/compose/compose_yaml.hpp"
 #include "agent/config/complaints.hpp"
+#include "agent/plan/preflight/preflight.hpp"
 #include "agent/reconcile/candidate_builder.hpp"
 #include "agent/reconcile/state_directory.hpp"
 #include "common/disk_thread.hpp"
@@ -87,6 +88,7 @@ bool CandidateBuilder::read_raw_files() {
   for (const std::string& file : files_) {
     const Result<std::string> text = read_file(checkout_ / file, max_input_size);
     if (!text) return blame_host(text.error());
+    if (!check_stored_form(file, *text)) return false;
     compose_text_ += *text;
     const Result<Json> raw = parse_yaml(*text);
     if (!raw) {
@@ -148,6 +150,7 @@ bool CandidateBuilder::note_further_file(const FurtherFile& further, Variables v
   // Compose reports what is wrong with it.
   const Result<std::string> text = text_of(further.path);
   if (!text) return true;
+  if (!check_stored_form(further.path, *text)) return false;
   compose_text_ += *text;
   const Result<Json> raw = parse_yaml(*text);
   return !raw || note_raw_file(*raw, further.path, further.base, variables);
@@ -277,7 +280,9 @@ bool CandidateBuilder::note_inputs() {
   for (const std::string& path : env_files_) {
     if (!provide(path)) return false;
     const Result<std::string> text = text_of(path);
-    if (text) env_texts_[path] = *text;
+    if (!text) continue;
+    if (!check_stored_form(path, *text)) return false;
+    env_texts_[path] = *text;
   }
   if (candidate_.env_file.empty() && deps_.settings.env_file) {
     return refuse(reject(
@@ -286,6 +291,15 @@ bool CandidateBuilder::note_inputs() {
         "create it, or remove `env_file:` from the stack's file"));
   }
   return true;
+}
+
+// Compose would complain of the bytes that it finds, or take them for values.
+bool CandidateBuilder::check_stored_form(const std::string& path, std::string_view text) {
+  const StoredForm form = stored_form(text.substr(0, stored_form_size));
+  if (form == StoredForm::as_it_is) return true;
+  PreflightFinding finding = preflight::not_as_it_is(path, form);
+  if (find_entry(candidate_.tree, path) == nullptr) finding.cause = FailureCause::host;
+  return refuse(std::move(finding));
 }
 
 // A tracked env file would replace the one on the server, into which people write that server's

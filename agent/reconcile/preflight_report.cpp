@@ -15,6 +15,7 @@
 #include "agent/reconcile/staging.hpp"
 #include "agent/reconcile/state_directory.hpp"
 #include "common/disk_thread.hpp"
+#include "common/files.hpp"
 
 namespace trimtab {
 namespace {
@@ -61,10 +62,11 @@ class PreflightRun {
   Task<bool> ask_docker();
   void check_takeover();
   void check_mounts();
+  Task<void> check_stored_forms();
   Task<void> check_ports();
   Task<void> check_collisions();
   Task<void> check_images();
-  void check_certificates();
+  Task<void> check_certificates();
 
   PreflightDeps deps_;
   const Candidate& candidate_;
@@ -85,10 +87,11 @@ Task<PreflightReport> PreflightRun::run() {
   if (!told) co_return std::move(result_);
   check_takeover();
   check_mounts();
+  co_await check_stored_forms();
   co_await check_ports();
   co_await check_collisions();
   co_await check_images();
-  check_certificates();
+  co_await check_certificates();
   for (PreflightFinding& finding : preflight::check(input_)) {
     result_.findings.push_back(std::move(finding));
   }
@@ -180,6 +183,21 @@ void PreflightRun::check_mounts() {
   }
 }
 
+Task<void> PreflightRun::check_stored_forms() {
+  const auto look = [this] {
+    std::map<std::string, StoredForm> forms;
+    for (const auto& [service, files] : candidate_.release.mounted_files) {
+      for (const auto& [path, blob] : files) {
+        const auto beginning = read_beginning(checkout_ / path, stored_form_size);
+        const StoredForm form = beginning ? stored_form(*beginning) : StoredForm::as_it_is;
+        if (form != StoredForm::as_it_is) forms[path] = form;
+      }
+    }
+    return forms;
+  };
+  input_.stored_forms = co_await on_disk_thread(look);
+}
+
 // Finding the holder of a port requires checking every process of the host.
 Task<void> PreflightRun::check_ports() {
   std::set<std::string> ports;
@@ -229,10 +247,11 @@ Task<void> PreflightRun::check_images() {
   result_.pulls = std::move(forecast.pulls);
 }
 
-void PreflightRun::check_certificates() {
-  input_.certificates = find_certificates(candidate_.rendering, live(), checkout_);
+Task<void> PreflightRun::check_certificates() {
+  const auto look = [&] { return find_certificates(candidate_.rendering, live(), checkout_); };
+  input_.certificates = co_await on_disk_thread(look);
   result_.certificates = input_.certificates;
-  if (!input_.self_signed_until_issued) return;
+  if (!input_.self_signed_until_issued) co_return;
   // Their directory is created with them.
   for (const ServerCertificateFile& file : input_.certificates) {
     if (!file.missing || !file.may_be_made) continue;

@@ -120,3 +120,38 @@ def test_the_content_of_a_secret_may_come_from_a_variable(make_host, make):
     boot = next(line for line in (host.state / "shop/current/boot.env").read_text().splitlines()
                 if line.startswith("API_TOKEN="))
     assert boot == 'API_TOKEN="one \\"two\\" \\$three \\`four\\` \\\\five"'
+
+
+ENCRYPTED = b"\0GITCRYPT\0" + bytes(range(64, 96))
+POINTER = ("version https://git-lfs.github.com/spec/v1\n"
+           f"oid sha256:{'4d7a2146' * 8}\nsize 12345\n")
+SOPS = ("KEY=ENC[AES256_GCM,data:p673w==,iv:YY=,tag:A=,type:str]\n"
+        "sops_lastmodified=2026-01-01T00:00:00Z\nsops_mac=ENC[AES256_GCM,data:x]\n")
+
+
+def test_what_git_holds_encrypted_is_named_and_never_used(any_compose_host):
+    host = any_compose_host
+    host.push("web", "1", version="1")
+    web = {"image": host.image("web", "1")}
+    stack = host.stack("shop", {"web": web}, gate={"stable": "1s"})
+    host.start()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    before = stack.instances()
+    mounting = {**web, "volumes": ["./conf:/conf:ro"]}
+    cases = [(mounting, "conf/db.txt", ENCRYPTED, "conf/db.txt is encrypted by git-crypt"),
+             (mounting, "conf/logo.png", POINTER, "conf/logo.png in the commit is a pointer of"),
+             ({**web, "env_file": ["web.env"]}, "web.env", ENCRYPTED, "web.env is encrypted by git"),
+             ({**web, "env_file": ["web.env"]}, "web.env", SOPS, "web.env is encrypted by SOPS"),
+             (None, "compose.yaml", ENCRYPTED, "compose.yaml is encrypted by git-crypt")]
+    for service, path, content, words in cases:
+        for other in ("conf/db.txt", "conf/logo.png", "web.env"):
+            (stack.work / other).unlink(missing_ok=True)
+        commit = stack.push(service and {"web": service}, {path: content}, message=words)
+        failure = ended(stack, commit, "rejected")["failure"]
+        assert words in failure["reason"], failure
+        assert failure["hint"]
+    assert stack.instances() == before
+    # Decrypted on the server.
+    (stack.directory / "web.env").write_text("KEY=1\n")
+    stack.wait_commit(stack.push({"web": {**web, "env_file": ["web.env"]}}))
+    assert stack.execute("web", "sh", "-c", "echo $KEY").strip() == "1"

@@ -45,6 +45,7 @@ struct Case {
   std::set<std::string> built_images_missing = {};
   std::set<std::string> missing_sources = {};
   std::map<std::string, std::string> shown_state = {};
+  std::map<std::string, StoredForm> stored_forms = {};
   std::vector<std::string> collisions = {};
   std::map<std::string, PostgresMajors> postgres = {};
   std::optional<HealthCheck> image_check = {};
@@ -81,6 +82,7 @@ TEST_P(Preflight, FindsWhatIsWrong) {
   input.built_images_missing = row.built_images_missing;
   input.missing_sources = row.missing_sources;
   input.shown_state = row.shown_state;
+  input.stored_forms = row.stored_forms;
   input.collisions = row.collisions;
   input.postgres = row.postgres;
   input.gate_timeout = std::chrono::minutes(3);
@@ -218,6 +220,17 @@ INSTANTIATE_TEST_SUITE_P(
              .expected = {"error bind-source-missing: a service mounts /srv/shop/certs, which "
                           "does not exist"},
              .missing_sources = {"/srv/shop/certs"}},
+        Case{.name = "FilesThatAreNotAsTheyAre",
+             .next = one_service,
+             .expected = {"error lfs-pointer: logo.png in the commit is a pointer of Git LFS, not "
+                          "the file itself",
+                          "error encrypted-file: secrets/db.txt is encrypted by git-crypt, and "
+                          "would be used as it is",
+                          "error encrypted-file: values.yaml is encrypted by SOPS, and would be "
+                          "used as it is"},
+             .stored_forms = {{"logo.png", StoredForm::lfs_pointer},
+                              {"secrets/db.txt", StoredForm::git_crypt},
+                              {"values.yaml", StoredForm::sops}}},
         Case{.name = "FilesInTheWay",
              .next = one_service,
              .expected = {"error untracked-file-in-the-way: the commit has the file notes.txt, "

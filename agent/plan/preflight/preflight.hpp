@@ -12,6 +12,7 @@
 #include "agent/model/plan.hpp"
 #include "agent/model/release.hpp"
 #include "agent/model/server_certificate.hpp"
+#include "agent/model/stored_form.hpp"
 #include "agent/plan/volumes.hpp"
 
 namespace trimtab::preflight {
@@ -39,11 +40,12 @@ struct Input {
   std::vector<Container> foreign;         // with the project's label, but not the stack's
   std::string project_holder;             // other stack with the same project; "": none
   std::vector<Container> running;         // manually created ones, if the stack is to be taken over
-  std::vector<std::string> compose_files;  // relative to the directory
-  std::set<std::string> tracked_files;     // absolute paths of mounted files of the commit
-  std::vector<LostVolume> lost_volumes;    // of the last release that ran
-  std::vector<PortHolder> port_holders;    // of the ports that `next` publishes
-  std::vector<std::string> collisions;     // untracked files in the way of the commit
+  std::vector<std::string> compose_files;          // relative to the directory
+  std::set<std::string> tracked_files;             // absolute paths of mounted files of the commit
+  std::vector<LostVolume> lost_volumes;            // of the last release that ran
+  std::vector<PortHolder> port_holders;            // of the ports that `next` publishes
+  std::map<std::string, StoredForm> stored_forms;  // of mounted files that are not as they are
+  std::vector<std::string> collisions;             // untracked files in the way of the commit
   std::vector<ServerCertificateFile> certificates;
   bool self_signed_until_issued = false;  // missing certificates are created before the start
   WallTime now;
@@ -81,6 +83,10 @@ Findings certificates(const Input& input);
 Findings health_known_late(const Input& input);
 Findings external_missing(const Input& input);
 Findings container_name_taken(const Input& input);
+Findings stored_form(const Input& input);
+
+// What is said of a file that was committed in a form in which nobody can use it.
+PreflightFinding not_as_it_is(const std::string& path, StoredForm form);
 
 // Runs all checks; returns errors first.
 Findings check(const Input& input);
