@@ -25,9 +25,13 @@ HostServices::HostServices(asio::any_io_executor executor, const DaemonSettings&
   registry_ = std::make_unique<RegistryClient>(RegistryClientOptions{
       settings.docker.config, "/etc/docker/certs.d", settings.registries, proxies_of(settings)});
   compose_ = std::make_unique<ComposeProgram>(socket.string(), empty_file);
+  const auto on_connected = [this, changed = callbacks.on_engine_change] {
+    registry_->follow(engine_->engine()->registries);
+    changed();
+  };
   engine_ =
       std::make_unique<EngineWatcher>(executor, *docker_, std::move(callbacks.on_engine_event),
-                                      callbacks.on_engine_change, callbacks.on_engine_change);
+                                      on_connected, callbacks.on_engine_change);
   if (units_) {
     units_->watch(docker_unit, [this](const std::string& active) {
       docker_is_active_ = active == "active";

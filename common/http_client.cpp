@@ -324,7 +324,7 @@ Task<Result<std::unique_ptr<Transport>>> connect(const Endpoint& endpoint) {
     transport = std::make_unique<StreamTransport<tcp::socket>>(std::move(socket));
     co_return transport;
   }
-  auto stream = TlsStream::create(std::move(socket), endpoint.host, endpoint.ca_file);
+  auto stream = TlsStream::create(std::move(socket), endpoint.host, endpoint.trust);
   if (!stream) co_return stream.error();
   error_code ec;
   auto handshake = (*stream)->handshake(ec);
@@ -336,10 +336,10 @@ Task<Result<std::unique_ptr<Transport>>> connect(const Endpoint& endpoint) {
 
 }  // namespace
 
-Result<Endpoint> endpoint_for(const Url& url, const Proxies& proxies, std::string ca_file) {
+Result<Endpoint> endpoint_for(const Url& url, const Proxies& proxies, TlsTrust trust) {
   auto proxy = proxy_for(proxies, url.tls, url.host);
   if (!proxy) return proxy.error();
-  return Endpoint{{}, url.host, url.port, url.tls, std::move(ca_file), std::move(*proxy)};
+  return Endpoint{{}, url.host, url.port, url.tls, std::move(trust), std::move(*proxy)};
 }
 
 struct Connection::Impl {

@@ -10,6 +10,7 @@
 #include "common/async.hpp"
 #include "common/http.hpp"
 #include "common/proxy.hpp"
+#include "common/tls_trust.hpp"
 #include "common/url.hpp"
 
 namespace trimtab::http {
@@ -20,12 +21,12 @@ struct Endpoint {
   std::string host;  // name or address; IPv6 without brackets
   std::uint16_t port = 0;
   bool tls = false;
-  std::string ca_file;  // PEM file trusted in addition to the system's certificates; empty: none
-  Proxy proxy = {};     // for connecting to `host`
+  TlsTrust trust = {};
+  Proxy proxy = {};  // for connecting to `host`
 };
 
 // The server of `url`, through the proxy that `proxies` configure for it.
-Result<Endpoint> endpoint_for(const Url& url, const Proxies& proxies, std::string ca_file);
+Result<Endpoint> endpoint_for(const Url& url, const Proxies& proxies, TlsTrust trust);
 
 struct Limits {
   std::size_t body_bytes = 8 * 1024 * 1024;

@@ -38,23 +38,34 @@ error_code first_of_openssl() {
   return {static_cast<int>(::ERR_get_error()), asio::error::get_ssl_category()};
 }
 
+Error unreadable(const std::string& file, const std::string& why) {
+  return Error{
+      Errc::invalid, fmt::format("{}: {}: {}", file, why, first_of_openssl().message()), {}};
+}
+
 // Uses only the hashed directory, from which OpenSSL reads just the certificates that it needs;
 // loading the bundle would cost some 150 ms and several MB per connection.
-Result<Context> make_context(const std::string& ca_file) {
+Result<Context> make_context(const TlsTrust& trust) {
   Context context(::SSL_CTX_new(::TLS_client_method()));
   if (!context || ::SSL_CTX_set_default_verify_dir(context.get()) != 1) {
     return Error{Errc::failed, "OpenSSL cannot use the system's certificates", {}};
   }
-  ::SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
+  ::SSL_CTX_set_verify(context.get(), trust.takes_any ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nullptr);
   if (SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION) != 1) {
     return Error{Errc::failed, "OpenSSL does not offer TLS 1.2", {}};
   }
   ::ERR_clear_error();
-  if (!ca_file.empty() && ::SSL_CTX_load_verify_file(context.get(), ca_file.c_str()) != 1) {
-    return Error{Errc::invalid,
-                 fmt::format("{}: not a PEM file of certificates: {}", ca_file,
-                             first_of_openssl().message()),
-                 {}};
+  for (const std::string& file : trust.ca_files) {
+    if (::SSL_CTX_load_verify_file(context.get(), file.c_str()) != 1) {
+      return unreadable(file, "not a PEM file of certificates");
+    }
+  }
+  if (trust.certificate.empty()) return context;
+  if (::SSL_CTX_use_certificate_chain_file(context.get(), trust.certificate.c_str()) != 1) {
+    return unreadable(trust.certificate, "not a PEM file of a certificate");
+  }
+  if (::SSL_CTX_use_PrivateKey_file(context.get(), trust.key.c_str(), SSL_FILETYPE_PEM) != 1) {
+    return unreadable(trust.key, "not the key of " + trust.certificate);
   }
   return context;
 }
@@ -128,8 +139,8 @@ void TlsStream::Deleter::operator()(SSL* ssl) const {
 TlsStream::TlsStream(tcp::socket socket, SSL* ssl) : socket_(std::move(socket)), ssl_(ssl) {}
 
 Result<std::unique_ptr<TlsStream>> TlsStream::create(tcp::socket socket, const std::string& host,
-                                                     const std::string& ca_file) {
-  auto context = make_context(ca_file);
+                                                     const TlsTrust& trust) {
+  auto context = make_context(trust);
   if (!context) return context.error();
   error_code ec;
   socket.non_blocking(true, ec);

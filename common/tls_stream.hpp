@@ -12,6 +12,7 @@
 #include <string>
 
 #include "common/async.hpp"
+#include "common/tls_trust.hpp"
 
 namespace trimtab::http {
 
@@ -19,11 +20,10 @@ namespace trimtab::http {
 // operation at a time.
 class TlsStream {
  public:
-  // For a server whose certificate is valid for `host`, a name or an address. Trusts the system's
-  // certificates and those in `ca_file` (PEM), if it is not empty.
+  // For a server whose certificate is valid for `host`, a name or an address, unless `trust` takes
+  // any. invalid, naming the file, if one of the trust cannot be read.
   static Result<std::unique_ptr<TlsStream>> create(asio::ip::tcp::socket socket,
-                                                   const std::string& host,
-                                                   const std::string& ca_file);
+                                                   const std::string& host, const TlsTrust& trust);
 
   // Fails if the certificate is not trusted.
   Task<void> handshake(boost::system::error_code& ec);

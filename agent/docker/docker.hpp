@@ -71,8 +71,9 @@ class Docker {
   // Returns the local tags NAME:TAG whose names are `prefix`, which ends with a slash, followed by
   // one path component.
   virtual Task<Result<std::vector<std::string>>> tags_below(std::string prefix) = 0;
-  // Pulls `repository`@`digest` and verifies that the image exists afterwards.
-  virtual Task<Result<void>> pull(std::string repository, std::string digest,
+  // Pulls `repository`@`digest` and verifies that the image exists afterwards. `platform`:
+  // linux/arm64 if it may be another than the host's own; "": it is that.
+  virtual Task<Result<void>> pull(std::string repository, std::string digest, std::string platform,
                                   std::optional<RegistryLogin> login,
                                   std::function<void(const PullProgress&)> on_progress) = 0;
   virtual Task<Result<void>> tag_image(std::string reference, std::string repository,

@@ -339,7 +339,7 @@ Task<Result<std::vector<std::string>>> DockerEngine::tags_below(std::string pref
 }
 
 Task<Result<void>> DockerEngine::pull(std::string repository, std::string digest,
-                                      std::optional<RegistryLogin> login,
+                                      std::string platform, std::optional<RegistryLogin> login,
                                       std::function<void(const PullProgress&)> on_progress) {
   const std::string pinned = repository + "@" + digest;
   // Without a tag or digest the Engine would pull every tag of the repository.
@@ -348,6 +348,7 @@ Task<Result<void>> DockerEngine::pull(std::string repository, std::string digest
   request.method = "POST";
   request.target = fmt::format("/images/create?fromImage={}&tag={}",
                                http::percent_encode(repository), http::percent_encode(digest));
+  if (!platform.empty()) request.target += "&platform=" + http::percent_encode(platform);
   if (login) request.headers.emplace_back("X-Registry-Auth", auth_header(*login));
   PullTracker tracker;
   const LineSplitter::OnLine on_line = [&](std::string_view line) {

@@ -30,7 +30,7 @@ class DockerEngine final : public Docker {
   Task<Result<std::set<std::string>>> volumes() override;
   Task<Result<Image>> image(std::string reference) override;
   Task<Result<std::vector<std::string>>> tags_below(std::string prefix) override;
-  Task<Result<void>> pull(std::string repository, std::string digest,
+  Task<Result<void>> pull(std::string repository, std::string digest, std::string platform,
                           std::optional<RegistryLogin> login,
                           std::function<void(const PullProgress&)> on_progress) override;
   Task<Result<void>> tag_image(std::string reference, std::string repository,

@@ -134,6 +134,24 @@ Result<ApiVersion> choose_api_version(const Json& version) {
   return std::min(*newest, highest);
 }
 
+namespace {
+
+RegistryRoutes parse_registries(const Json& info) {
+  RegistryRoutes routes;
+  const Json& config = json_object(info, "RegistryConfig");
+  for (const auto& item : json_object(config, "IndexConfigs").items()) {
+    if (!json_bool(item.value(), "Secure", true)) routes.insecure.insert(item.key());
+  }
+  routes.insecure_networks = strings(json_array(config, "InsecureRegistryCIDRs"));
+  routes.mirrors = strings(json_array(config, "Mirrors"));
+  routes.http_proxy = json_string(info, "HttpProxy");
+  routes.https_proxy = json_string(info, "HttpsProxy");
+  routes.no_proxy = json_string(info, "NoProxy");
+  return routes;
+}
+
+}  // namespace
+
 EngineInfo parse_info(const Json& info) {
   EngineInfo result;
   result.version = json_string(info, "ServerVersion");
@@ -141,6 +159,7 @@ EngineInfo parse_info(const Json& info) {
   result.architecture = json_string(info, "Architecture");
   result.root_directory = json_string(info, "DockerRootDir");
   result.memory = size_of(info, "MemTotal");
+  result.registries = parse_registries(info);
   return result;
 }
 

@@ -108,8 +108,8 @@ Task<Result<void>> Puller::pull_once(ImagePin pin, ImageReference reference) {
   std::function<void(const PullProgress&)> on_progress = [this, pin](const PullProgress& progress) {
     note(pin, progress);
   };
-  const Result<void> pulled =
-      co_await deps_.docker.pull(reference.familiar_name(), reference.digest, login, on_progress);
+  const Result<void> pulled = co_await deps_.docker.pull(
+      reference.familiar_name(), reference.digest, pin.platform, login, on_progress);
   // Refused for lack of a login that may be available later.
   const bool wants_login = !pulled && pulled.error().code == Errc::denied;
   if (wants_login && !known && is_transient(known.error().code)) co_return known.error();

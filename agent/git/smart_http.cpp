@@ -129,7 +129,9 @@ Task<Result<std::string>> SmartHttp::exchange(http::Request request, std::string
 }
 
 Result<http::Connection> SmartHttp::connection() const {
-  auto endpoint = http::endpoint_for(*url_, access_.proxies, access_.ca_file.string());
+  http::TlsTrust trust;
+  if (!access_.ca_file.empty()) trust.ca_files = {access_.ca_file.string()};
+  auto endpoint = http::endpoint_for(*url_, access_.proxies, std::move(trust));
   if (!endpoint) return endpoint.error();
   return http::Connection(std::move(*endpoint));
 }

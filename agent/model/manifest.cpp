@@ -18,7 +18,19 @@ constexpr std::size_t max_layers = 1000;
 constexpr std::size_t max_platforms = 1000;
 
 Platform platform_of(const Json& json) {
-  return {json_string(json, "os"), json_string(json, "architecture")};
+  return {json_string(json, "os"), json_string(json, "architecture"), json_string(json, "variant")};
+}
+
+std::string architecture_of(const std::string& machine) {
+  if (machine == "x86_64" || machine == "x86-64") return "amd64";
+  if (machine == "aarch64") return "arm64";
+  if (machine == "i386" || machine == "i686") return "386";
+  return machine;
+}
+
+// Of 64-bit Arm there is one that need not be said.
+std::string variant_of(const Platform& platform) {
+  return platform.architecture == "arm64" && platform.variant.empty() ? "v8" : platform.variant;
 }
 
 Error malformed(const std::string& what) {
@@ -32,19 +44,37 @@ std::uint64_t size_of(const Json& json) {
 
 }  // namespace
 
-Platform platform_of_host(const std::string& os, const std::string& machine) {
-  if (machine == "x86_64") return {os, "amd64"};
-  if (machine == "aarch64") return {os, "arm64"};
-  if (machine.starts_with("armv")) return {os, "arm"};
-  if (machine == "i386" || machine == "i686") return {os, "386"};
-  return {os, machine};
+std::string Platform::text() const {
+  return variant.empty() ? os + "/" + architecture
+                         : fmt::format("{}/{}/{}", os, architecture, variant);
 }
 
-bool runs_on(const Platform& image, const Platform& host) {
-  if (image.os != host.os) return false;
-  return image.architecture == host.architecture ||
-         (host.architecture == "amd64" && image.architecture == "386") ||
-         (host.architecture == "arm64" && image.architecture == "arm");
+Platform platform_of_host(const std::string& os, const std::string& machine) {
+  if (machine.starts_with("armv")) return {os, "arm"};
+  return {os, architecture_of(machine)};
+}
+
+Platform parse_platform(const std::string& text, const Platform& host) {
+  static const std::set<std::string> systems{"linux",  "windows", "darwin",  "freebsd",
+                                             "netbsd", "openbsd", "solaris", "plan9"};
+  const std::vector<std::string> parts = split(lower_case(text), '/');
+  const bool has_system = parts.size() > 1 || systems.contains(parts.front());
+  if (has_system && parts.size() == 1) return {parts.front(), host.architecture};
+  Platform platform{has_system ? parts[0] : host.os, parts[has_system ? 1 : 0]};
+  if (parts.size() > 2) platform.variant = parts[2];
+  if (platform.architecture == "armhf") return {platform.os, "arm", "v7"};
+  if (platform.architecture == "armel") return {platform.os, "arm", "v6"};
+  platform.architecture = architecture_of(platform.architecture);
+  return platform;
+}
+
+bool runs_on(const Platform& image, const Platform& wanted) {
+  if (image.os != wanted.os) return false;
+  if (image.architecture == wanted.architecture) {
+    return wanted.variant.empty() || variant_of(image) == variant_of(wanted);
+  }
+  return (wanted.architecture == "amd64" && image.architecture == "386") ||
+         (wanted.architecture == "arm64" && image.architecture == "arm");
 }
 
 bool is_index(std::string_view body) {
@@ -95,20 +125,25 @@ Result<ImageManifest> parse_image_config(std::string_view body, const ManifestDo
   return image;
 }
 
-Result<std::string> digest_for(const ManifestIndex& index, const Platform& host) {
+Result<std::string> digest_for(const ManifestIndex& index, const Platform& wanted) {
   const auto own = std::find_if(index.entries.begin(), index.entries.end(),
-                                [&](const auto& entry) { return entry.platform == host; });
+                                [&](const ManifestIndex::Entry& entry) {
+                                  return entry.platform.architecture == wanted.architecture &&
+                                         runs_on(entry.platform, wanted);
+                                });
   if (own != index.entries.end()) return own->digest;
   const auto usable = std::find_if(index.entries.begin(), index.entries.end(),
-                                   [&](const auto& e) { return runs_on(e.platform, host); });
+                                   [&](const auto& e) { return runs_on(e.platform, wanted); });
   if (usable != index.entries.end()) return usable->digest;
   std::set<std::string> platforms;
   for (const auto& entry : index.entries) platforms.insert(printable(entry.platform.text()));
   const std::vector<std::string> names(platforms.begin(), platforms.end());
-  return Error{Errc::invalid,
-               fmt::format("it is for {}, and this host is {}",
-                           names.empty() ? "no platform" : join(names, ", "), host.text()),
-               fmt::format("build it for {} too (docker buildx build --platform)", host.text())};
+  return wrong_platform(names.empty() ? "no platform" : join(names, ", "), wanted);
+}
+
+Error wrong_platform(const std::string& available, const Platform& wanted) {
+  return Error{Errc::invalid, fmt::format("it is for {}, not for {}", available, wanted.text()),
+               fmt::format("build it for {} too (docker buildx build --platform)", wanted.text())};
 }
 
 }  // namespace trimtab

@@ -15,17 +15,22 @@ namespace trimtab {
 struct Platform {
   std::string os;
   std::string architecture;
+  std::string variant = {};  // v7 of arm; "": not said
 
-  [[nodiscard]] std::string text() const { return os + "/" + architecture; }
+  [[nodiscard]] std::string text() const;
   friend bool operator==(const Platform&, const Platform&) = default;
 };
 
 // Converts the Engine's names to those in images: x86_64 becomes amd64.
 Platform platform_of_host(const std::string& os, const std::string& machine);
 
-// Whether the host can run images of this platform without emulation, according to the Engine's
-// rules.
-bool runs_on(const Platform& image, const Platform& host);
+// Reads what `platform:` of a service says: linux/arm/v7, arm64, linux. What it leaves out is the
+// host's. Source: containerd's platforms package, which Docker uses.
+Platform parse_platform(const std::string& text, const Platform& host);
+
+// Whether images of this platform are for the wanted one, or run on it without emulation, according
+// to the Engine's rules.
+bool runs_on(const Platform& image, const Platform& wanted);
 
 struct ImageLayer {
   std::string diff_id;      // digest of the uncompressed content; the Engine's id of the layer
@@ -63,9 +68,12 @@ Result<ManifestDocument> parse_manifest(std::string_view body);
 // Parses the configuration that `manifest` names.
 Result<ImageManifest> parse_image_config(std::string_view body, const ManifestDocument& manifest);
 
-// Returns the digest of the entry for this host; prefers its own architecture to others that it can
-// also run. invalid, naming the available platforms, if there is none.
-Result<std::string> digest_for(const ManifestIndex& index, const Platform& host);
+// Returns the digest of the entry for this platform; prefers the same architecture to others that
+// run on it, too. invalid, naming the available platforms, if there is none.
+Result<std::string> digest_for(const ManifestIndex& index, const Platform& wanted);
+
+// The error for an image that is only for `available`.
+Error wrong_platform(const std::string& available, const Platform& wanted);
 
 // An image of a release that is not on this host yet.
 struct ImagePull {

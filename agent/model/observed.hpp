@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/model/health_check.hpp"
+#include "agent/model/registry_routes.hpp"
 #include "common/text.hpp"
 
 namespace trimtab {
@@ -113,6 +114,7 @@ struct EngineInfo {
   std::string architecture;  // the Engine's name: x86_64, aarch64
   std::string root_directory;
   std::uint64_t memory = 0;  // bytes
+  RegistryRoutes registries;
 };
 
 // An event of the Engine about a container of a Compose project.

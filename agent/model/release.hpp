@@ -14,9 +14,14 @@ namespace trimtab {
 
 // The pinned image of a service.
 struct ImagePin {
-  std::string reference;  // as in the Compose file: acme/backend:latest
-  std::string pinned;     // acme/backend@sha256:…; the id for a local image
-  bool local = false;     // exists only on this host; never pulled
+  std::string reference;      // as in the Compose file: acme/backend:latest
+  std::string pinned;         // acme/backend@sha256:…; the id for a local image
+  bool local = false;         // exists only on this host; never pulled
+  std::string index = {};     // digest of the index of which `pinned` is an entry; "": of none
+  std::string platform = {};  // as the service asks for it; "": the host's own
+
+  // The digest that the registry names for the reference; "" for a local image.
+  [[nodiscard]] std::string tag_digest() const;
 
   friend bool operator==(const ImagePin&, const ImagePin&) = default;
 };

@@ -28,6 +28,7 @@ struct CandidateDeps {
   Docker& docker;
   Compose& compose;
   Store& store;
+  Platform host;  // without an architecture while Docker has not told
 };
 
 // A release that is not numbered yet, and what preflight needs to know about it.

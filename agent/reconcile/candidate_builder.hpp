@@ -60,6 +60,7 @@ class CandidateBuilder {
   // candidate_images.cpp
   Task<bool> pin();
   Task<bool> pin_one(ImageNeed need);
+  Task<bool> pin_digest(ImageNeed need, std::string digest);
   Task<Result<std::string>> ask_digest(ImageNeed need);
   Task<std::optional<ImagePin>> pin_of_running(ImageNeed need);
 

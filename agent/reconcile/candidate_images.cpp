@@ -32,6 +32,7 @@ Task<std::optional<ImagePin>> CandidateBuilder::pin_of_running(ImageNeed need) {
       ImagePin pin;
       pin.reference = need.text;
       pin.pinned = digest;
+      pin.platform = need.platform;
       co_return pin;
     }
   }
@@ -42,10 +43,11 @@ Task<bool> CandidateBuilder::pin_one(ImageNeed need) {
   ImagePin pin;
   pin.reference = need.text;
   if (need.how == ImageNeed::How::keep) {
-    pins_[need.service] = *need.kept;
+    pins_[need.service] = *need.current;
     co_return true;
   }
   if (need.how == ImageNeed::How::pinned) {
+    if (!need.platform.empty()) co_return co_await pin_digest(need, need.reference.digest);
     pin.pinned = need.reference.pinned(need.reference.digest);
     pins_[need.service] = pin;
     co_return true;
@@ -81,7 +83,34 @@ Task<bool> CandidateBuilder::pin_one(ImageNeed need) {
     co_return true;
   }
   if (!digest) co_return blame_host(digest.error());
-  pin.pinned = need.reference.pinned(*digest);
+  co_return co_await pin_digest(need, *digest);
+}
+
+// Pins an index to its entry for the platform: an attestation changes the index and not what runs,
+// and an Engine may hold only one platform of an index.
+Task<bool> CandidateBuilder::pin_digest(ImageNeed need, std::string digest) {
+  ImagePin pin;
+  pin.reference = need.text;
+  pin.platform = need.platform;
+  pin.pinned = need.reference.pinned(digest);
+  if (need.current && need.current->tag_digest() == digest) {
+    pins_[need.service] = *need.current;
+    co_return true;
+  }
+  const Platform wanted =
+      need.platform.empty() ? deps_.host : parse_platform(need.platform, deps_.host);
+  if (!wanted.architecture.empty()) {
+    ImageReference reference = need.reference;
+    reference.digest = digest;
+    const Result<std::string> own = co_await deps_.registry.image_digest(reference, wanted);
+    // For another platform alone: preflight says so.
+    const bool has_none = !own && own.error().code == Errc::invalid;
+    if (!own && !has_none) co_return blame_host(own.error());
+    if (own && *own != digest) {
+      pin.index = digest;
+      pin.pinned = need.reference.pinned(*own);
+    }
+  }
   pins_[need.service] = pin;
   co_return true;
 }
@@ -90,9 +119,9 @@ Task<bool> CandidateBuilder::pin() {
   static const std::map<std::string, ImagePin> none;
   const ReleaseRecord* const current = deps_.store.current();
   const bool underscores = deps_.compose.tool().family == ComposeFamily::v1;
-  const auto needs =
-      image_needs(candidate_.rendering.model, result_.release.project, underscores,
-                  deps_.settings.images.watch, current == nullptr ? none : current->images);
+  const auto needs = image_needs(candidate_.rendering.model, result_.release.project, underscores,
+                                 deps_.settings.images.watch,
+                                 current == nullptr ? none : current->images, deps_.host);
   if (!needs) {
     co_return refuse(reject("image", needs.error().message, "correct `image:` of the service"));
   }

@@ -47,7 +47,8 @@ Task<PullForecast> forecast_pulls(Docker& docker, Registry& registry, Platform h
     ImagePull pull;
     const Result<ImageReference> reference = parse_reference(pin.pinned);
     if (reference && !host.architecture.empty()) {
-      const auto manifest = co_await registry.manifest_of(*reference, host);
+      const Platform wanted = pin.platform.empty() ? host : parse_platform(pin.platform, host);
+      const auto manifest = co_await registry.manifest_of(*reference, wanted);
       if (manifest) pull = sizes_of(*manifest, *here);
       if (!manifest && manifest.error().code == Errc::invalid) {
         PreflightFinding finding;

@@ -36,9 +36,8 @@ std::map<std::string, std::string> watched_digests(const Release& release) {
   for (const std::string& service : release.watched) {
     const auto pin = release.images.find(service);
     if (pin == release.images.end() || pin->second.local) continue;
-    const auto at = pin->second.pinned.find('@');
-    if (at == std::string::npos) continue;
-    digests[pin->second.reference] = pin->second.pinned.substr(at + 1);
+    const std::string digest = pin->second.tag_digest();
+    if (!digest.empty()) digests[pin->second.reference] = digest;
   }
   return digests;
 }

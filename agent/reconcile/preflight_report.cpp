@@ -230,14 +230,13 @@ Task<void> PreflightRun::check_collisions() {
 }
 
 Task<void> PreflightRun::check_images() {
-  Platform host;
   if (const auto& engine = deps_.engine) {
-    host = platform_of_host(engine->os, engine->architecture);
     input_.image_directory = engine->root_directory;
     input_.free_bytes = free_bytes(engine->root_directory);
   }
-  PullForecast forecast = co_await forecast_pulls(deps_.stack.docker, deps_.stack.registry, host,
-                                                  candidate_.release, store().current());
+  PullForecast forecast =
+      co_await forecast_pulls(deps_.stack.docker, deps_.stack.registry, deps_.stack.host,
+                              candidate_.release, store().current());
   input_.pulls = forecast.pulls;
   for (const auto& [service, pin] : candidate_.release.images) {
     const Result<Image> image = co_await deps_.stack.docker.image(pin.pinned);

@@ -53,7 +53,12 @@ Reconciler::Reconciler(ReconcilerDeps deps)
 }
 
 CandidateDeps Reconciler::candidate_deps() {
-  return CandidateDeps{deps_.settings, deps_.registry, deps_.docker, deps_.compose, deps_.store};
+  Platform host;
+  if (const auto engine = deps_.engine.engine()) {
+    host = platform_of_host(engine->os, engine->architecture);
+  }
+  return CandidateDeps{deps_.settings, deps_.registry, deps_.docker,
+                       deps_.compose,  deps_.store,    std::move(host)};
 }
 
 Task<void> Reconciler::run() {

@@ -225,6 +225,8 @@ Json to_json(const Release& release) {
     item["reference"] = pin.reference;
     item["pinned"] = pin.pinned;
     item["local"] = pin.local;
+    if (!pin.index.empty()) item["index"] = pin.index;
+    if (!pin.platform.empty()) item["platform"] = pin.platform;
     json["images"][service] = std::move(item);
   }
   json["mounted_files"] = release.mounted_files;
@@ -300,6 +302,8 @@ Result<Release> release_from_json(const Json& json) {
     pin.reference = json_string(item.value(), "reference");
     pin.pinned = json_string(item.value(), "pinned");
     pin.local = json_bool(item.value(), "local");
+    pin.index = json_string(item.value(), "index");
+    pin.platform = json_string(item.value(), "platform");
     release.images[item.key()] = std::move(pin);
   }
   for (const auto& item : json_object(json, "mounted_files").items()) {

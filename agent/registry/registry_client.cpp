@@ -5,8 +5,10 @@
 #include <fmt/core.h>
 #include <strings.h>
 
+#include <algorithm>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <set>
 #include <utility>
 
 #include "agent/registry/rate_limit.hpp"
@@ -14,6 +16,7 @@
 #include "agent/registry/registry_token.hpp"
 #include "common/hash.hpp"
 #include "common/http_client.hpp"
+#include "common/resolver.hpp"
 #include "common/text.hpp"
 #include "common/url.hpp"
 
@@ -35,6 +38,7 @@ constexpr auto npos = std::string::npos;
 constexpr std::size_t max_validators = 1000;
 // After a 429 without Retry-After.
 constexpr std::chrono::seconds default_timeout{10};
+constexpr std::chrono::minutes mirror_pause{5};
 
 // All media types in one header line: a registry answers for one that is not accepted with another
 // manifest or none, and some proxies keep only the first of several lines.
@@ -56,8 +60,57 @@ std::string manifest_target(const ImageReference& reference, const std::string& 
   return fmt::format("/v2/{}/manifests/{}", reference.repository, name);
 }
 
+std::string asking_for(const ImageReference& reference) {
+  return fmt::format("asking {} for {}", reference.registry, image_in_registry(reference));
+}
+
 std::string tag_or_digest(const ImageReference& reference) {
   return reference.tag.empty() ? reference.digest : reference.tag;
+}
+
+// As certs.d of the Engine: each *.crt is a CA, and a *.cert with its *.key is the client's; of
+// several the first. Source: docs.docker.com, "Verify repository client with certificates".
+http::TlsTrust trust_in_directory(const std::filesystem::path& directory) {
+  std::vector<std::filesystem::path> files;
+  std::error_code ec;
+  for (std::filesystem::directory_iterator entry(directory, ec), end; !ec && entry != end;
+       entry.increment(ec)) {
+    files.push_back(entry->path());
+  }
+  std::sort(files.begin(), files.end());
+  http::TlsTrust trust;
+  for (const std::filesystem::path& file : files) {
+    if (file.extension() == ".crt") trust.ca_files.push_back(file.string());
+    if (file.extension() != ".cert" || !trust.certificate.empty()) continue;
+    trust.certificate = file.string();
+    trust.key = std::filesystem::path(file).replace_extension(".key").string();
+  }
+  return trust;
+}
+
+// The Engine hides user and password of its proxies, without which they are of no use.
+http::Proxies proxies_of(const RegistryRoutes& routes) {
+  const auto usable = [](const std::string& proxy) {
+    return proxy.find("xxxxx:xxxxx@") == npos ? proxy : std::string();
+  };
+  http::Proxies proxies;
+  proxies.http = usable(routes.http_proxy);
+  proxies.https = usable(routes.https_proxy);
+  for (const std::string& entry : split(routes.no_proxy, ',')) {
+    if (const auto word = trim(entry); !word.empty()) proxies.except.emplace_back(word);
+  }
+  return proxies;
+}
+
+// As logins and certificates are filed: without the port that its scheme has anyway.
+std::string name_of_server(const http::Url& url) {
+  const bool has_usual_port = url.port == (url.tls ? 443 : 80);
+  return has_usual_port ? url.host : fmt::format("{}:{}", url.host, url.port);
+}
+
+// Also if a registry does not say: it must then be asked.
+bool is_type_of_index(std::string_view type) {
+  return type.find("image.manifest.v1") == npos && type.find("distribution.manifest.v2") == npos;
 }
 
 http::Limits answer_limits() {
@@ -125,8 +178,12 @@ struct RegistryClient::Server {
 
   std::string registry;
   http::Endpoint endpoint;
-  bool loopback = false;
-  bool scheme_known = false;  // for loopback: endpoint.tls is what worked last time
+  bool may_be_plain = false;    // without TLS: on the loopback, or insecure
+  bool is_insecure = false;     // its certificate is not checked either
+  bool security_known = false;  // whether it is
+  bool scheme_known = false;  // endpoint.tls is what worked last time, or what a mirror's URL says
+  // A mirror that does not answer is left out until then.
+  SteadyClock::time_point skipped_until = SteadyClock::time_point::min();
   std::optional<http::Connection> connection;
   bool head_works = false;
   // By repository: the time until which HEAD is not tried because it returned no digest.
@@ -138,6 +195,12 @@ struct RegistryClient::Server {
     std::string digest;
   };
   std::map<std::string, Validator> validators;
+  // Digests of manifests that are no index, as far as they were seen.
+  std::set<std::string> single_images;
+  void note_single_image(std::string digest) {
+    if (single_images.size() >= max_validators) single_images.clear();
+    single_images.insert(std::move(digest));
+  }
   // The registry asked for no requests before this time.
   SteadyClock::time_point backoff_until = SteadyClock::time_point::min();
   Error quiet_because;
@@ -187,6 +250,18 @@ void RegistryClient::use(std::vector<RegistrySettings> registries, http::Proxies
     if (!server->turn.taken()) server->connection.reset();
 }
 
+void RegistryClient::follow(RegistryRoutes routes) {
+  if (routes_ == routes) return;
+  routes_ = std::move(routes);
+  engine_proxies_ = proxies_of(routes_);
+  // Each is judged anew; one that is in use keeps its own until its answer has come.
+  servers_.clear();
+}
+
+const http::Proxies& RegistryClient::proxies() const {
+  return proxies_ == http::Proxies{} ? engine_proxies_ : proxies_;
+}
+
 Task<Result<std::optional<RegistryLogin>>> RegistryClient::login_for(std::string registry) {
   co_return co_await logins_.login_for(std::move(registry));
 }
@@ -202,10 +277,10 @@ void RegistryClient::close() {
   }
 }
 
-std::string RegistryClient::ca_file(const std::string& registry) const {
-  const auto path = certificates_ / registry / "ca.crt";
-  std::error_code ec;
-  return std::filesystem::exists(path, ec) ? path.string() : std::string();
+http::TlsTrust RegistryClient::trust_in(const Server& server) const {
+  http::TlsTrust trust = trust_in_directory(certificates_ / server.registry);
+  trust.takes_any = server.is_insecure;
+  return trust;
 }
 
 Result<RegistryClient::ServerPtr> RegistryClient::server_for(
@@ -219,9 +294,39 @@ Result<RegistryClient::ServerPtr> RegistryClient::server_for(
   server->endpoint.host = url->host;
   server->endpoint.port = url->port;
   server->endpoint.tls = true;
-  server->loopback = http::is_loopback_host(url->host);
   servers_.emplace(registry, server);
   return server;
+}
+
+Result<RegistryClient::ServerPtr> RegistryClient::mirror_at(const std::string& address,
+                                                            const asio::any_io_executor& executor) {
+  if (const auto known = servers_.find(address); known != servers_.end()) return known->second;
+  const auto url = http::parse_url(address);
+  if (!url) return url.error().context("the mirror " + address);
+  auto server = std::make_shared<Server>(executor);
+  server->registry = name_of_server(*url);
+  server->endpoint.host = url->host;
+  server->endpoint.port = url->port;
+  server->endpoint.tls = url->tls;
+  server->scheme_known = !url->tls;
+  servers_.emplace(address, server);
+  return server;
+}
+
+Task<void> RegistryClient::learn_security(ServerPtr server) {
+  const http::Endpoint& endpoint = server->endpoint;
+  server->security_known = true;
+  server->is_insecure = routes_.is_insecure(endpoint.host, endpoint.port);
+  server->may_be_plain = server->is_insecure || http::is_loopback_host(endpoint.host);
+  if (server->may_be_plain || routes_.insecure_networks.empty()) co_return;
+  const auto addresses = co_await resolve(endpoint.host, endpoint.port);
+  // Where no address is found there is nothing to connect to either; it is tried again.
+  server->security_known = addresses.has_value();
+  if (!addresses) co_return;
+  server->is_insecure = std::any_of(addresses->begin(), addresses->end(), [this](const auto& one) {
+    return routes_.is_insecure_address(one.address().to_string());
+  });
+  server->may_be_plain = server->is_insecure;
 }
 
 Task<Result<std::shared_ptr<AsyncMutex::Guard>>> RegistryClient::acquire_slot(ServerPtr server) {
@@ -229,21 +334,47 @@ Task<Result<std::shared_ptr<AsyncMutex::Guard>>> RegistryClient::acquire_slot(Se
   co_return std::make_shared<AsyncMutex::Guard>(std::move(holder));
 }
 
-Task<Result<std::string>> RegistryClient::digest_of(ImageReference reference) {
-  const auto executor = co_await asio::this_coro::executor;
-  auto server = server_for(reference.registry, executor);
-  if (!server) co_return server.error();
-  std::string what =
-      fmt::format("asking {} for {}", reference.registry, image_in_registry(reference));
+template <class Answered>
+Task<Result<Answered>> RegistryClient::in_turn(ServerPtr server, std::string what,
+                                               Task<Result<Answered>> asked) {
   // Waiting for other requests must not use up this request's time, but has its own deadline.
-  auto waiting = acquire_slot(*server);
+  auto waiting = acquire_slot(server);
   auto turn = co_await with_deadline(SteadyClock::now() + question_time, what, std::move(waiting));
   if (!turn) co_return turn.error();
-  const Use use(*server);
+  const Use use(server);
   const auto deadline = SteadyClock::now() + question_time;
-  auto asked = ask_with_login(*server, std::move(reference));
   auto answer = co_await with_deadline(deadline, std::move(what), std::move(asked));
   co_return answer;
+}
+
+template <class Answered>
+Task<Result<Answered>> RegistryClient::ask_servers(
+    ImageReference reference, std::function<Task<Result<Answered>>(ServerPtr)> ask) {
+  const auto executor = co_await asio::this_coro::executor;
+  const std::string what = asking_for(reference);
+  const auto mirrors =
+      reference.registry == "docker.io" ? routes_.mirrors : std::vector<std::string>();
+  for (const std::string& address : mirrors) {
+    const auto mirror = mirror_at(address, executor);
+    if (!mirror || SteadyClock::now() < (*mirror)->skipped_until) continue;
+    auto asked = ask(*mirror);
+    auto answer = co_await in_turn(*mirror, what, std::move(asked));
+    if (answer || answer.error().code == Errc::cancelled) co_return answer;
+    if (is_transient(answer.error().code)) {
+      (*mirror)->skipped_until = SteadyClock::now() + mirror_pause;
+    }
+  }
+  const auto server = server_for(reference.registry, executor);
+  if (!server) co_return server.error();
+  auto asked = ask(*server);
+  co_return co_await in_turn(*server, what, std::move(asked));
+}
+
+Task<Result<std::string>> RegistryClient::digest_of(ImageReference reference) {
+  std::function<Task<Result<std::string>>(ServerPtr)> ask = [&](ServerPtr server) {
+    return ask_with_login(std::move(server), reference);
+  };
+  co_return co_await ask_servers(reference, std::move(ask));
 }
 
 Task<Result<std::string>> RegistryClient::ask_with_login(ServerPtr server,
@@ -274,6 +405,9 @@ Task<Result<std::string>> RegistryClient::ask_digest(ServerPtr server, ImageRefe
     const auto digest = response.header("Docker-Content-Digest");
     if (response.status == 200 && is_digest(digest)) {
       server->head_works = true;
+      if (!is_type_of_index(response.header("Content-Type"))) {
+        server->note_single_image(std::string(digest));
+      }
       co_return std::string(digest);
     }
     const bool missing =
@@ -311,53 +445,77 @@ Task<Result<std::string>> RegistryClient::ask_digest(ServerPtr server, ImageRefe
   co_return digest;
 }
 
-Task<Result<ImageManifest>> RegistryClient::manifest_of(ImageReference reference, Platform host) {
-  const auto executor = co_await asio::this_coro::executor;
-  auto server = server_for(reference.registry, executor);
-  if (!server) co_return server.error();
-  std::string what =
-      fmt::format("asking {} for {}", reference.registry, image_in_registry(reference));
-  // Waiting for other requests must not use up this request's time, but has its own deadline.
-  auto waiting = acquire_slot(*server);
-  auto turn = co_await with_deadline(SteadyClock::now() + question_time, what, std::move(waiting));
-  if (!turn) co_return turn.error();
-  const Use use(*server);
-  const auto deadline = SteadyClock::now() + question_time;
-  auto asked = ask_manifest(*server, std::move(reference), std::move(host));
-  auto answer = co_await with_deadline(deadline, std::move(what), std::move(asked));
-  co_return answer;
+Task<Result<std::string>> RegistryClient::image_digest(ImageReference reference, Platform wanted) {
+  const bool is_single = std::any_of(servers_.begin(), servers_.end(), [&](const auto& known) {
+    return known.second->single_images.contains(reference.digest);
+  });
+  if (is_single) co_return reference.digest;
+  std::function<Task<Result<std::string>>(ServerPtr)> ask = [&](ServerPtr server) {
+    return ask_image_digest(std::move(server), reference, wanted);
+  };
+  co_return co_await ask_servers(reference, std::move(ask));
+}
+
+Task<Result<std::string>> RegistryClient::ask_image_digest(ServerPtr server,
+                                                           ImageReference reference,
+                                                           Platform wanted) {
+  const auto chosen = co_await choose_image(server, std::move(reference), std::move(wanted));
+  if (!chosen) co_return chosen.error();
+  co_return chosen->digest;
+}
+
+Task<Result<RegistryClient::ChosenImage>> RegistryClient::choose_image(ServerPtr server,
+                                                                       ImageReference reference,
+                                                                       Platform wanted) {
+  const auto known = co_await login_for(server->registry);
+  const Login login = known ? *known : Login();
+  ChosenImage chosen;
+  chosen.digest = reference.digest;
+  auto body = co_await get(server, reference, manifest_target(reference, chosen.digest),
+                           chosen.digest, login);
+  if (!body) {
+    co_return known ? body.error() : refusal_without(server->registry, body.error(), known.error());
+  }
+  if (!is_index(*body)) {
+    server->note_single_image(chosen.digest);
+    chosen.manifest = std::move(*body);
+    co_return chosen;
+  }
+  const auto index = parse_index(*body);
+  if (!index) co_return index.error();
+  auto entry = digest_for(*index, wanted);
+  if (!entry) co_return entry.error();
+  chosen.digest = std::move(*entry);
+  co_return chosen;
+}
+
+Task<Result<ImageManifest>> RegistryClient::manifest_of(ImageReference reference, Platform wanted) {
+  std::function<Task<Result<ImageManifest>>(ServerPtr)> ask = [&](ServerPtr server) {
+    return ask_manifest(std::move(server), reference, wanted);
+  };
+  co_return co_await ask_servers(reference, std::move(ask));
 }
 
 Task<Result<ImageManifest>> RegistryClient::ask_manifest(ServerPtr server, ImageReference reference,
-                                                         Platform host) {
+                                                         Platform wanted) {
+  auto chosen = co_await choose_image(server, reference, wanted);
+  if (!chosen) co_return chosen.error();
   const auto known = co_await login_for(server->registry);
   const Login login = known ? *known : Login();
-  const auto explained = [&](const Error& error) {
-    return known ? error : refusal_without(server->registry, error, known.error());
-  };
-
-  std::string digest = reference.digest;
-  auto body = co_await get(server, reference, manifest_target(reference, digest), digest, login);
-  if (body && is_index(*body)) {
-    const auto index = parse_index(*body);
-    if (!index) co_return index.error();
-    auto own = digest_for(*index, host);
-    if (!own) co_return own.error();
-    digest = std::move(*own);
-    body = co_await get(server, reference, manifest_target(reference, digest), digest, login);
+  if (chosen->manifest.empty()) {
+    auto body = co_await get(server, reference, manifest_target(reference, chosen->digest),
+                             chosen->digest, login);
+    if (!body) co_return body.error();
+    chosen->manifest = std::move(*body);
   }
-  if (!body) co_return explained(body.error());
-  const auto manifest = parse_manifest(*body);
+  const auto manifest = parse_manifest(chosen->manifest);
   if (!manifest) co_return manifest.error();
   const std::string blob = fmt::format("/v2/{}/blobs/{}", reference.repository, manifest->config);
   const auto config = co_await get(server, reference, blob, manifest->config, login);
   if (!config) co_return config.error();
   auto image = parse_image_config(*config, *manifest);
-  if (image && !image->platform.architecture.empty() && !runs_on(image->platform, host)) {
-    co_return Error{Errc::invalid,
-                    fmt::format("it is for {}, and this host is {}",
-                                printable(image->platform.text()), host.text()),
-                    fmt::format("build it for {} (docker buildx build --platform)", host.text())};
+  if (image && !image->platform.architecture.empty() && !runs_on(image->platform, wanted)) {
+    co_return wrong_platform(printable(image->platform.text()), wanted);
   }
   co_return image;
 }
@@ -469,7 +627,9 @@ Task<Result<RegistryClient::Authorization>> RegistryClient::get_token(ServerPtr 
     co_return authorization;
   }
 
-  const bool stays_on_host = !server->endpoint.tls && http::is_loopback_host(url->host);
+  const bool same_host = url->host == server->endpoint.host;
+  const bool stays_on_host = !server->endpoint.tls && (http::is_loopback_host(url->host) ||
+                                                       (server->is_insecure && same_host));
   if (!url->tls && !stays_on_host) {
     co_return Error{
         Errc::untrusted,
@@ -478,7 +638,9 @@ Task<Result<RegistryClient::Authorization>> RegistryClient::get_token(ServerPtr 
         "its operator must serve tokens over https"};
   }
   // The realm is trusted like the registry: with the CA in the registry's certificate directory.
-  const auto endpoint = http::endpoint_for(*url, proxies_, server->endpoint.ca_file);
+  http::TlsTrust trust = server->endpoint.trust;
+  trust.takes_any = trust.takes_any && same_host;
+  const auto endpoint = http::endpoint_for(*url, proxies(), std::move(trust));
   if (!endpoint) co_return endpoint.error();
   http::Request request;
   request.target = target;
@@ -524,7 +686,9 @@ Task<Result<http::Response>> RegistryClient::exchange(ServerPtr server, http::Re
     }
     here = *there;
     request.target = here.target;
-    const auto endpoint = http::endpoint_for(here, proxies_, server->endpoint.ca_file);
+    http::TlsTrust trust = server->endpoint.trust;
+    trust.takes_any = trust.takes_any && same_server;
+    const auto endpoint = http::endpoint_for(here, proxies(), std::move(trust));
     if (!endpoint) co_return endpoint.error();
     http::Connection connection(*endpoint);
     response = co_await connection.exchange(request, answer_limits());
@@ -534,7 +698,8 @@ Task<Result<http::Response>> RegistryClient::exchange(ServerPtr server, http::Re
 
 Task<Result<http::Response>> RegistryClient::exchange_here(ServerPtr server,
                                                            http::Request request) {
-  const bool guessing = server->loopback && !server->scheme_known;
+  if (!server->security_known) co_await learn_security(server);
+  const bool guessing = server->may_be_plain && !server->scheme_known;
   if (guessing) server->endpoint.tls = true;
   auto response = co_await send(server, request);
   // An untrusted certificate must not lead to a fallback to plain HTTP.
@@ -542,7 +707,7 @@ Task<Result<http::Response>> RegistryClient::exchange_here(ServerPtr server,
     server->endpoint.tls = false;
     response = co_await send(server, std::move(request));
   }
-  server->scheme_known = response.has_value();
+  if (server->may_be_plain) server->scheme_known = response.has_value();
   co_return response;
 }
 
@@ -560,8 +725,8 @@ Task<Result<http::Response>> RegistryClient::send(ServerPtr server, http::Reques
                     "a login allows more; retried in " + human_duration(pause), pause};
   }
   if (!server->connection) {
-    server->endpoint.ca_file = ca_file(server->registry);
-    auto proxy = http::proxy_for(proxies_, server->endpoint.tls, server->endpoint.host);
+    server->endpoint.trust = trust_in(*server);
+    auto proxy = http::proxy_for(proxies(), server->endpoint.tls, server->endpoint.host);
     if (!proxy) co_return proxy.error();
     server->endpoint.proxy = std::move(*proxy);
     server->connection.emplace(server->endpoint);

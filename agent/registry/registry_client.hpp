@@ -2,31 +2,37 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "agent/model/registry_routes.hpp"
 #include "agent/registry/logins.hpp"
 #include "agent/registry/registry.hpp"
 #include "agent/registry/www_authenticate.hpp"
 #include "common/async_mutex.hpp"
 #include "common/http.hpp"
+#include "common/tls_trust.hpp"
 
 namespace trimtab {
 
 struct RegistryClientOptions {
   std::filesystem::path docker_config;  // Docker's config.json, may be missing
-  // The directory whose HOST[:PORT]/ca.crt is trusted for that registry in addition to the system's
-  // certificates, like the Engine's /etc/docker/certs.d.
+  // The directory whose HOST[:PORT] has what is trusted for that registry in addition to the
+  // system's certificates (*.crt), and what is shown to it (*.cert with *.key): the Engine's
+  // /etc/docker/certs.d.
   std::filesystem::path certificates;
   std::vector<RegistrySettings> registries;
   http::Proxies proxies;
 };
 
 // Keeps one connection per registry alive and sends one request at a time on it, with a timeout of
-// 30 s each. Registries on this host's loopback may use plain HTTP, as with the Engine.
+// 30 s each. Registries on this host's loopback may use plain HTTP, as with the Engine. Goes the
+// ways that the Engine goes: mirrors first, insecure registries, its proxies if there are no
+// others.
 //
 // More than 15 members: requests, authentication and backoff share the one connection per registry.
 class RegistryClient final : public Registry {
@@ -37,8 +43,12 @@ class RegistryClient final : public Registry {
   // Replaces logins and proxies, from the next request on.
   void use(std::vector<RegistrySettings> registries, http::Proxies proxies);
 
+  // Follows the Engine's ways from the next request on.
+  void follow(RegistryRoutes routes);
+
   Task<Result<std::string>> digest_of(ImageReference reference) override;
-  Task<Result<ImageManifest>> manifest_of(ImageReference reference, Platform host) override;
+  Task<Result<std::string>> image_digest(ImageReference reference, Platform wanted) override;
+  Task<Result<ImageManifest>> manifest_of(ImageReference reference, Platform wanted) override;
   Task<Result<std::optional<RegistryLogin>>> login_for(std::string registry) override;
   void forget_login(const std::string& registry) override;
 
@@ -69,11 +79,29 @@ class RegistryClient final : public Registry {
   };
 
   Result<ServerPtr> server_for(const std::string& registry, const asio::any_io_executor& executor);
+  Result<ServerPtr> mirror_at(const std::string& address, const asio::any_io_executor& executor);
+  // Asks the mirrors of the reference's registry, if it has any, and then itself.
+  template <class Answered>
+  Task<Result<Answered>> ask_servers(ImageReference reference,
+                                     std::function<Task<Result<Answered>>(ServerPtr)> ask);
   static Task<Result<std::shared_ptr<AsyncMutex::Guard>>> acquire_slot(ServerPtr server);
+  // Runs the request once the requests before it are done.
+  template <class Answered>
+  static Task<Result<Answered>> in_turn(ServerPtr server, std::string what,
+                                        Task<Result<Answered>> asked);
   Task<Result<std::string>> ask_with_login(ServerPtr server, ImageReference reference);
   Task<Result<std::string>> ask_digest(ServerPtr server, ImageReference reference, Login login);
+  // The image of an index for a platform; with its manifest, if that was there already.
+  struct ChosenImage {
+    std::string digest;
+    std::string manifest;
+  };
+  Task<Result<ChosenImage>> choose_image(ServerPtr server, ImageReference reference,
+                                         Platform wanted);
+  Task<Result<std::string>> ask_image_digest(ServerPtr server, ImageReference reference,
+                                             Platform wanted);
   Task<Result<ImageManifest>> ask_manifest(ServerPtr server, ImageReference reference,
-                                           Platform host);
+                                           Platform wanted);
   // Returns the body of `target` after verifying that it has the digest.
   Task<Result<std::string>> get(ServerPtr server, ImageReference reference, std::string target,
                                 std::string digest, Login login);
@@ -89,13 +117,17 @@ class RegistryClient final : public Registry {
   Task<Result<http::Response>> exchange(ServerPtr server, http::Request request);
   Task<Result<http::Response>> exchange_here(ServerPtr server, http::Request request);
   Task<Result<http::Response>> send(ServerPtr server, http::Request request);
-  // PEM file trusted for the registry; "" if there is none.
-  [[nodiscard]] std::string ca_file(const std::string& registry) const;
+  // Finds out whether the server may be without TLS.
+  Task<void> learn_security(ServerPtr server);
+  [[nodiscard]] http::TlsTrust trust_in(const Server& server) const;
+  [[nodiscard]] const http::Proxies& proxies() const;
 
   Logins logins_;
   std::filesystem::path certificates_;
   http::Proxies proxies_;
-  std::map<std::string, ServerPtr> servers_;   // by registry
+  RegistryRoutes routes_;
+  http::Proxies engine_proxies_;
+  std::map<std::string, ServerPtr> servers_;   // by registry, or address of a mirror
   std::map<std::string, CachedToken> tokens_;  // by realm, service, scope and login
 };
 

@@ -26,7 +26,8 @@ std::string path_component(const std::string& name) {
 Result<std::vector<ImageNeed>> image_needs(const Json& model, const std::string& project,
                                            bool underscore_names,
                                            const std::optional<std::vector<std::string>>& watch,
-                                           const std::map<std::string, ImagePin>& current) {
+                                           const std::map<std::string, ImagePin>& current,
+                                           const Platform& host) {
   std::vector<ImageNeed> needs;
   for (const auto& item : json_object(model, "services").items()) {
     ImageNeed need;
@@ -41,6 +42,15 @@ Result<std::vector<ImageNeed>> image_needs(const Json& model, const std::string&
     const Result<ImageReference> reference = parse_reference(need.text);
     if (!reference) return reference.error().context("service " + need.service);
     need.reference = *reference;
+    need.platform = json_string(item.value(), "platform");
+    if (!need.platform.empty() && parse_platform(need.platform, host) == host) {
+      need.platform.clear();
+    }
+    const auto pin = current.find(need.service);
+    if (pin != current.end() && pin->second.reference == need.text &&
+        pin->second.platform == need.platform) {
+      need.current = pin->second;
+    }
     if (!need.reference.digest.empty()) {
       need.how = ImageNeed::How::pinned;
       needs.push_back(std::move(need));
@@ -48,12 +58,8 @@ Result<std::vector<ImageNeed>> image_needs(const Json& model, const std::string&
     }
     need.watched = watch ? std::find(watch->begin(), watch->end(), need.service) != watch->end()
                          : is_moving_tag(need.reference.tag);
-    const auto pin = current.find(need.service);
     // A new patch release of postgres:16 must not restart a database unexpectedly.
-    if (!need.watched && pin != current.end() && pin->second.reference == need.text) {
-      need.how = ImageNeed::How::keep;
-      need.kept = pin->second;
-    }
+    if (!need.watched && need.current) need.how = ImageNeed::How::keep;
     needs.push_back(std::move(need));
   }
   return needs;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/model/manifest.hpp"
 #include "agent/model/reference.hpp"
 #include "agent/model/release_record.hpp"
 #include "common/json.hpp"
@@ -17,7 +18,7 @@ namespace trimtab {
 struct ImageNeed {
   enum class How {
     ask,     // ask the registry for the tag's digest
-    keep,    // keep the current release's pin
+    keep,    // keep `current`
     pinned,  // the Compose file names a digest
     built,   // the service has only `build:`
   };
@@ -26,16 +27,19 @@ struct ImageNeed {
   bool watched = false;  // its tag is polled
   std::string text;      // as in the Compose file; for `built` the name that Compose assigns
   ImageReference reference;
-  std::optional<ImagePin> kept;  // set for How::keep
+  std::string platform;             // as the service asks for it; "": the host's own
+  std::optional<ImagePin> current;  // of the current release, for the same image and platform
 };
 
 // Returns what each service of a rendered but not yet pinned model needs. `watch`: services whose
 // tags are watched; absent: those whose tag contains no digit. `current`: pins of the current
-// release. invalid if an image reference is malformed.
+// release. `host`: the platform of the Engine's own images. invalid if an image reference is
+// malformed.
 Result<std::vector<ImageNeed>> image_needs(const Json& model, const std::string& project,
                                            bool underscore_names,
                                            const std::optional<std::vector<std::string>>& watch,
-                                           const std::map<std::string, ImagePin>& current);
+                                           const std::map<std::string, ImagePin>& current,
+                                           const Platform& host);
 
 // Replaces the images in the model by the pins and removes `build:`, since nothing is built on this
 // host.

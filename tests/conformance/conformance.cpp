@@ -44,7 +44,7 @@ Conformance::~Conformance() {
 
 Result<void> Conformance::pull(int image) {
   std::function<void(const PullProgress&)> on_progress = [](const PullProgress&) {};
-  auto pulling = parts->docker().pull(parts->repository(), parts->digest(image), std::nullopt,
+  auto pulling = parts->docker().pull(parts->repository(), parts->digest(image), "", std::nullopt,
                                       std::move(on_progress));
   return await(std::move(pulling));
 }

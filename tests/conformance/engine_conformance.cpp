@@ -15,7 +15,7 @@ TEST_P(EngineConformance, ImagesArePulledTaggedAndRemoved) {
   EXPECT_EQ(said(await(docker.image(pinned(3)))), "not_found") << last_words;
   const std::string nothing = "sha256:" + std::string(64, '0');
   std::function<void(const PullProgress&)> ignore = [](const PullProgress&) {};
-  EXPECT_EQ(said(await(docker.pull(parts->repository(), nothing, std::nullopt, ignore))),
+  EXPECT_EQ(said(await(docker.pull(parts->repository(), nothing, "", std::nullopt, ignore))),
             "not_found")
       << last_words;
   const std::string unknown = parts->repository() + "@" + nothing;

@@ -46,7 +46,7 @@ std::string repository() {
 }
 
 Task<Result<void>> pull(DockerEngine& engine, std::string digest) {
-  return engine.pull(repository(), std::move(digest), {}, [](const PullProgress&) {});
+  return engine.pull(repository(), std::move(digest), "", {}, [](const PullProgress&) {});
 }
 
 // `docker run` of the test image as Compose would label it.
@@ -251,8 +251,9 @@ TEST_F(Docker, PullsByDigestAndShowsProgress) {
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().code, Errc::not_found);
   PullProgress last;
-  auto pulled = await(engine_.pull(repository(), digest, RegistryLogin{"user", "secret", {}, "x"},
-                                   [&](const PullProgress& progress) { last = progress; }));
+  auto pulled =
+      await(engine_.pull(repository(), digest, "", RegistryLogin{"user", "secret", {}, "x"},
+                         [&](const PullProgress& progress) { last = progress; }));
   ASSERT_TRUE(pulled) << pulled.error().text();
   EXPECT_FALSE(last.status.empty());
   EXPECT_EQ(last.current, last.total);
@@ -285,10 +286,10 @@ TEST_F(Docker, TellsFailedPullsApart) {
   auto unknown = await(pull(engine_, nobody));
   ASSERT_FALSE(unknown);
   EXPECT_EQ(unknown.error().code, Errc::not_found) << unknown.error().text();
-  auto down = await(engine_.pull("127.0.0.1:1/test/app", nobody, {}, {}));
+  auto down = await(engine_.pull("127.0.0.1:1/test/app", nobody, "", {}, {}));
   ASSERT_FALSE(down);
   EXPECT_EQ(down.error().code, Errc::unavailable) << down.error().text();
-  auto no_digest = await(engine_.pull(repository(), "latest", {}, {}));
+  auto no_digest = await(engine_.pull(repository(), "latest", "", {}, {}));
   ASSERT_FALSE(no_digest);
   EXPECT_EQ(no_digest.error().code, Errc::invalid);
 }

@@ -209,6 +209,36 @@ TEST_F(RegistryClientTest, FindsACaThatWasPutThereLater) {
   EXPECT_DIGEST(ask("tls", "team/app:1"), pushed("team/app:1"));
 }
 
+TEST_F(RegistryClientTest, TrustsEveryCaOfTheRegistrysDirectory) {
+  use_certificates(folder_ / "certs.d");
+  std::filesystem::create_directories(folder_ / "certs.d" / address("tls"));
+  std::filesystem::copy_file(about("ca"), folder_ / "certs.d" / address("tls") / "company.crt");
+  EXPECT_DIGEST(ask("tls", "team/app:1"), pushed("team/app:1"));
+}
+
+TEST_F(RegistryClientTest, TakesAnyCertificateOfARegistryThatIsInsecureForTheEngine) {
+  use_certificates(folder_ / "none");
+  EXPECT_ERROR(ask("tls", "team/app:1"), Errc::untrusted, "certificate");
+  client_->follow({.insecure = {address("tls")}});
+  EXPECT_DIGEST(ask("tls", "team/app:1"), pushed("team/app:1"));
+  client_->follow({});
+  EXPECT_ERROR(ask("tls", "team/app:1"), Errc::untrusted, "certificate");
+}
+
+TEST_F(RegistryClientTest, AsksTheMirrorsOfDockerHubFirst) {
+  const std::string digest = push("library/mirrored:1");
+  // One that is away, one that has it.
+  client_->follow({.mirrors = {"http://127.0.0.1:1", "http://" + address("plain")}});
+  EXPECT_DIGEST(ask(parse_reference("mirrored:1").value()), digest);
+  EXPECT_DIGEST(ask(parse_reference("mirrored:1").value()), digest);
+  EXPECT_EQ(count("plain", "\"HEAD /v2/library/mirrored/manifests/1 ", 2), 2);
+  // What no mirror has is asked of Docker Hub, which is out of reach here.
+  EXPECT_ERROR(ask(parse_reference("unmirrored:1").value()), Errc::unavailable,
+               "registry-1.docker");
+  // Other registries have no mirror.
+  EXPECT_ERROR(ask("tls", "library/none:1"), Errc::not_found, address("tls"));
+}
+
 TEST_F(RegistryClientTest, LogsInWithAPassword) {
   log_in("basic");
   EXPECT_DIGEST(ask("basic", "team/app:1"), pushed("team/app:1"));

@@ -36,7 +36,7 @@ class AbsentDocker : public Docker {
     co_return away();
   }
   Task<Result<Image>> image(std::string) override { co_return away(); }
-  Task<Result<void>> pull(std::string, std::string, std::optional<RegistryLogin>,
+  Task<Result<void>> pull(std::string, std::string, std::string, std::optional<RegistryLogin>,
                           std::function<void(const PullProgress&)>) override {
     co_return away();
   }

@@ -123,9 +123,12 @@ class Process:
 
 
 class Engine:
-    """A Docker Engine of our own: its data, socket and process ids lie in `folder`."""
+    """A Docker Engine of our own: its data, socket and process ids lie in `folder`.
 
-    def __init__(self, folder):
+    `arguments`: more of dockerd's.
+    """
+
+    def __init__(self, folder, *arguments):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         # Short, since the paths of sockets in it are bounded.
@@ -141,7 +144,7 @@ class Engine:
             "dockerd",
             ["dockerd", "--data-root", self.folder / "data", "--exec-root", self.exec_root,
              "--pidfile", self.pid_file, "--host", f"unix://{self.socket}",
-             "--storage-driver", "overlay2"],
+             "--storage-driver", "overlay2", *arguments],
             self.folder)
 
     def start(self):

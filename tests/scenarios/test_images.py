@@ -43,10 +43,16 @@ def wait_finding(stack, name):
     return stack.host.wait(found, name)
 
 
-def push_index(host, tag, **platforms):
-    """A list of images by architecture, as buildx makes them; returns its digest."""
+def push_index(host, tag, attested=None, **platforms):
+    """A list of images by architecture, as buildx makes them; returns its digest.
+
+    `attested`: says how they were built, in an entry of its own.
+    """
     repository = f"host{host.number}/web"
     entries = []
+    if attested:
+        host.push("web", f"{tag}-attestation", version=attested, architecture="unknown")
+        platforms = {**platforms, "unknown": attested}
     for architecture, version in platforms.items():
         digest = host.push("web", f"{tag}-{architecture}", version=version, health=False,
                            architecture=architecture)
@@ -69,7 +75,7 @@ def test_an_image_for_other_machines_is_refused_before_anything_stops(host):
     release = wait_finding(stack, "image-platform")
     reason = release["failure"]["reason"]
     assert host.image("web", "foreign") in reason and "linux/arm64, linux/riscv64" in reason
-    assert "this host is linux/amd64" in reason
+    assert "not for linux/amd64" in reason
     # One image without a list of platforms says it in its configuration.
     host.push("web", "arm", version="3", architecture="arm64")
     stack.push(services(host, "arm"))
@@ -77,9 +83,48 @@ def test_an_image_for_other_machines_is_refused_before_anything_stops(host):
     assert "it is for linux/arm64" in wait_finding(stack, "image-platform")["failure"]["reason"]
     assert stack.instances() == before
     # A list that has this host's is as good as an image.
-    digest = push_index(host, "both", arm64="4", amd64="4")
+    push_index(host, "both", arm64="4", amd64="4")
     stack.wait_commit(stack.push(services(host, "both")))
-    assert stack.version("web") == "4" and stack.running_digest("web") == [digest]
+    assert stack.version("web") == "4"
+
+
+def test_a_service_has_the_platform_that_it_asks_for(any_compose_host):
+    host = any_compose_host
+    push_index(host, "both", **{"386": "small", "amd64": "large"})
+    image = host.image("web", "both")
+    both = {"small": {"image": image, "platform": "linux/386"}, "large": {"image": image}}
+    stack = host.stack("shop", both, gate={"timeout": "20s", "stable": "300ms"})
+    host.start()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    assert [stack.version(service) for service in ("small", "large")] == ["small", "large"]
+    # The host's own, said in so many words, is what runs already.
+    before = stack.instances()
+    spelled = {**both, "large": {"image": image, "platform": "linux/amd64"}}
+    stack.wait_commit(stack.push(spelled))
+    assert stack.instances()["small"] == before["small"]
+    stack.wait_commit(stack.push({**spelled, "small": {"image": image}}))
+    assert stack.version("small") == "large"
+    stack.push({**spelled, "small": {"image": image, "platform": "linux/riscv64"}})
+    reason = wait_finding(stack, "image-platform")["failure"]["reason"]
+    assert "linux/386, linux/amd64, not for linux/riscv64" in reason
+
+
+def test_an_index_that_is_only_attested_anew_replaces_nothing(host):
+    push_index(host, "latest", attested="once", amd64="1")
+    stack = host.stack("shop", services(host), gate={"timeout": "20s", "stable": "300ms"})
+    host.start()
+    stack.wait_commit(stack.git("rev-parse", "HEAD"))
+    before = stack.instances()
+    push_index(host, "latest", attested="twice", amd64="1")
+    checked = stack.status()["images"]["checked_at"]
+    look_now(stack)
+    host.wait(lambda: stack.status()["images"]["checked_at"] != checked, "the registry is asked")
+    stack.wait_polls(2)
+    assert stack.wait_state("synced") and stack.instances() == before
+    push_index(host, "latest", attested="twice", amd64="2")
+    look_now(stack)
+    host.wait(lambda: stack.instances() != before, "the new image is deployed")
+    assert stack.wait_state("synced") and stack.version("web") == "2"
 
 
 def test_a_commit_that_names_its_own_images_waits_for_them_and_brings_them_back(host):

@@ -75,6 +75,42 @@ def test_a_registry_with_a_ca_of_its_own_on_a_host_that_has_ipv6_alone(make_host
         registry.stop()
 
 
+@pytest.fixture
+def lan():
+    """An address of this host that is not loopback."""
+    for command in ("link add lan0 type veth peer name lan1", "addr add 10.98.0.1/24 dev lan0",
+                    "link set lan0 up", "link set lan1 up"):
+        subprocess.run(["ip", *command.split()], check=True)
+    yield "10.98.0.1"
+    subprocess.run(["ip", "link", "del", "lan0"], check=True)
+
+
+@pytest.mark.parametrize("insecure", ["10.98.0.1:5000", "10.98.0.0/24"])
+def test_a_registry_that_is_insecure_for_the_engine_is_so_for_the_daemon(make_host, lan, names,
+                                                                         tmp_path, insecure):
+    # By a name too, whose address lies in a network that is insecure.
+    names("127.0.0.1 localhost", f"{lan} plain.test")
+    name = lan if insecure.endswith(":5000") else "plain.test"
+    registry = real.Registry(tmp_path / "registry", 5000, lan)
+    engine = real.Engine(tmp_path / "docker", "--insecure-registry", insecure)
+    registry.start()
+    engine.start()
+    try:
+        registry.address = f"{lan}:5000"
+        host = make_host(registry=registry, engine=engine)
+        host.push("web", health=False)
+        image = host.image("web").replace(lan, name)
+        stack = host.stack("shop", {"web": {"image": image}}, gate=GATE, images={"interval": "1s"})
+        host.start()
+        stack.wait_commit(stack.git("rev-parse", "HEAD"))
+        digest = host.push("web", version="2", health=False)
+        host.wait(lambda: stack.running_digest("web") == [digest], "the new image runs")
+        host.close()
+    finally:
+        engine.close()
+        registry.stop()
+
+
 def test_an_address_that_is_silent_delays_the_next_by_a_moment(host, names):
     """As IPv6 is that a provider announces and does not carry."""
     def ip(*arguments):

@@ -112,7 +112,7 @@ Task<Result<std::vector<std::string>>> SimulatedEngine::tags_below(std::string p
   co_return tags;
 }
 
-Task<Result<void>> SimulatedEngine::pull(std::string repository, std::string digest,
+Task<Result<void>> SimulatedEngine::pull(std::string repository, std::string digest, std::string,
                                          std::optional<RegistryLogin>,
                                          std::function<void(const PullProgress&)> on_progress) {
   const Result<void> answered = co_await answer();

@@ -207,6 +207,11 @@ Task<Result<std::string>> SimulatedRegistry::digest_of(ImageReference reference)
   co_return found->second;
 }
 
+// No image here is for several platforms.
+Task<Result<std::string>> SimulatedRegistry::image_digest(ImageReference reference, Platform) {
+  co_return reference.digest;
+}
+
 Task<Result<ImageManifest>> SimulatedRegistry::manifest_of(ImageReference reference, Platform) {
   const Result<void> answered = co_await answer();
   if (!answered) co_return answered.error();

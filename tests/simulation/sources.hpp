@@ -42,7 +42,8 @@ class SimulatedRegistry final : public Registry {
   explicit SimulatedRegistry(World& world) : world_(world) {}
 
   Task<Result<std::string>> digest_of(ImageReference reference) override;
-  Task<Result<ImageManifest>> manifest_of(ImageReference reference, Platform host) override;
+  Task<Result<std::string>> image_digest(ImageReference reference, Platform) override;
+  Task<Result<ImageManifest>> manifest_of(ImageReference reference, Platform) override;
   Task<Result<std::optional<RegistryLogin>>> login_for(std::string registry) override;
   void forget_login(const std::string&) override {}
 

@@ -23,7 +23,7 @@ class StandingDocker final : public test::AbsentDocker {
   int cut = 0;
   std::function<void()> on_pull;
 
-  Task<Result<void>> pull(std::string, std::string, std::optional<RegistryLogin>,
+  Task<Result<void>> pull(std::string, std::string, std::string, std::optional<RegistryLogin>,
                           std::function<void(const PullProgress&)>) override {
     ++pulls;
     on_pull();

@@ -215,10 +215,26 @@ TEST(EngineJson, EveryStateIsKnown) {
   }
 }
 
+TEST(EngineJson, TellsTheWaysToRegistries) {
+  const RegistryRoutes routes =
+      parse_info(json(R"({"HttpProxy": "http://proxy:3128", "HttpsProxy": "", "NoProxy": "lan,.lan",
+          "RegistryConfig": {"InsecureRegistryCIDRs": ["10.0.0.0/8", "127.0.0.0/8"],
+            "IndexConfigs": {"docker.io": {"Secure": true}, "10.9.8.7:5000": {"Secure": false}},
+            "Mirrors": ["https://mirror.lan/"]}})"))
+          .registries;
+  EXPECT_EQ(routes.insecure, std::set<std::string>{"10.9.8.7:5000"});
+  EXPECT_EQ(routes.insecure_networks, (std::vector<std::string>{"10.0.0.0/8", "127.0.0.0/8"}));
+  EXPECT_EQ(routes.mirrors, std::vector<std::string>{"https://mirror.lan/"});
+  EXPECT_EQ(routes.http_proxy, "http://proxy:3128");
+  EXPECT_EQ(routes.https_proxy, "");
+  EXPECT_EQ(routes.no_proxy, "lan,.lan");
+}
+
 TEST(EngineJson, ForeignShapesAreNoCrash) {
   for (const char* text : {"{}", "[]", "null", "7", R"({"State": [], "Config": 1, "Mounts": {}})",
                            R"({"Mounts": [1, null], "NetworkSettings": {"Ports": {"x": [7]}}})",
-                           R"({"Names": [1], "Ports": [null], "Labels": null})"}) {
+                           R"({"Names": [1], "Ports": [null], "Labels": null})",
+                           R"({"RegistryConfig": {"IndexConfigs": [1], "Mirrors": [1, null]}})"}) {
     EXPECT_EQ(parse_container(json(text)).project, "") << text;
     EXPECT_EQ(parse_listed_container(json(text)).project, "") << text;
     EXPECT_EQ(parse_image(json(text)).id, "") << text;

@@ -525,7 +525,7 @@ TEST_P(HttpTls, TrustsOnlyCertificatesOfTheHost) {
   endpoint.host = wanted.host;
   endpoint.port = peer.port();
   endpoint.tls = true;
-  if (wanted.trusted) endpoint.ca_file = files.certificate;
+  if (wanted.trusted) endpoint.trust.ca_files = {files.certificate};
   Connection client(endpoint);
   auto got = run(client.exchange(get("/"), Limits{}));
   if (!wanted.error) {
@@ -556,7 +556,7 @@ Endpoint proxied(const TlsPeer& proxy, const Certificate& files, bool tls) {
   endpoint.host = "registry.example.org";  // which nobody here could find
   endpoint.port = tls ? 443 : 80;
   endpoint.tls = tls;
-  endpoint.ca_file = files.certificate;
+  endpoint.trust.ca_files = {files.certificate};
   endpoint.proxy = {"127.0.0.1", proxy.port(), "ana:secret"};
   return endpoint;
 }
@@ -612,7 +612,7 @@ TEST_F(Http, UnreadableCaFileIsNamed) {
   endpoint.host = "127.0.0.1";
   endpoint.port = acceptor.local_endpoint().port();
   endpoint.tls = true;
-  endpoint.ca_file = directory_ / "none.pem";
+  endpoint.trust.ca_files = {(directory_ / "none.pem").string()};
   Connection client(endpoint);
   auto got = run(client.exchange(get("/"), Limits{}));
   ASSERT_FALSE(got);

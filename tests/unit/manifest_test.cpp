@@ -50,9 +50,40 @@ TEST(Manifest, AnIndexGivesTheHostsImageOrSaysForWhichItIs) {
   const auto none = digest_for(*small, {"linux", "arm64"});
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().code, Errc::invalid);
-  EXPECT_EQ(none.error().message, "it is for linux/386, and this host is linux/arm64");
+  EXPECT_EQ(none.error().message, "it is for linux/386, not for linux/arm64");
   const auto empty = digest_for(ManifestIndex{}, {"linux", "amd64"});
-  EXPECT_EQ(empty.error().message, "it is for no platform, and this host is linux/amd64");
+  EXPECT_EQ(empty.error().message, "it is for no platform, not for linux/amd64");
+}
+
+TEST(Manifest, AnIndexGivesTheVariantThatIsWanted) {
+  const auto index = parse_index(
+      R"({"manifests": [{"digest": ")" + digest_a +
+      R"(", "platform": {"os": "linux", "architecture": "arm", "variant": "v6"}}, {"digest": ")" +
+      digest_b +
+      R"(", "platform": {"os": "linux", "architecture": "arm", "variant": "v7"}}, {"digest": ")" +
+      digest_c + R"(", "platform": {"os": "linux", "architecture": "arm64", "variant": "v8"}}]})");
+  ASSERT_TRUE(index);
+  EXPECT_EQ(*digest_for(*index, {"linux", "arm"}), digest_a);
+  EXPECT_EQ(*digest_for(*index, {"linux", "arm", "v7"}), digest_b);
+  EXPECT_EQ(*digest_for(*index, {"linux", "arm64"}), digest_c);
+  EXPECT_EQ(*digest_for(*index, {"linux", "arm64", "v8"}), digest_c);
+  const auto none = digest_for(*index, {"linux", "arm", "v5"});
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().message,
+            "it is for linux/arm/v6, linux/arm/v7, linux/arm64/v8, not for linux/arm/v5");
+}
+
+TEST(Manifest, APlatformIsReadAsDockerReadsIt) {
+  const Platform host{"linux", "amd64"};
+  const std::vector<std::pair<std::string, std::string>> rows{
+      {"linux/386", "linux/386"},     {"linux/arm/v7", "linux/arm/v7"},
+      {"Linux/AMD64", "linux/amd64"}, {"linux/x86_64", "linux/amd64"},
+      {"aarch64", "linux/arm64"},     {"arm64/v8", "arm64/v8"},
+      {"linux", "linux/amd64"},       {"windows", "windows/amd64"},
+      {"linux/armhf", "linux/arm/v7"}};
+  for (const auto& [text, expected] : rows) {
+    EXPECT_EQ(parse_platform(text, host).text(), expected) << text;
+  }
 }
 
 TEST(Manifest, AnImageHasTheSizesOfItsManifestAndTheNamesOfItsConfiguration) {

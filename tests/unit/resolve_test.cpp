@@ -26,7 +26,8 @@ std::string line(const ImageNeed& need) {
                           : need.how == ImageNeed::How::keep   ? "keep"
                           : need.how == ImageNeed::How::pinned ? "pinned"
                                                                : "built";
-  return need.service + " " + how + (need.watched ? " watched " : " ") + need.text;
+  return need.service + " " + how + (need.watched ? " watched " : " ") + need.text +
+         (need.platform.empty() ? "" : " " + need.platform);
 }
 
 struct ImageCase {
@@ -54,6 +55,15 @@ TEST(Images, EachServiceNeedsItsOwnWayToAPin) {
        "s keep postgres:16"},
       {"tag with a digit, other reference", R"({"image": "postgres:17"})", std::nullopt, pg,
        "s ask postgres:17"},
+      {"the host's own platform", R"({"image": "postgres:16", "platform": "linux/x86_64"})",
+       std::nullopt, pg, "s keep postgres:16"},
+      {"another platform than before", R"({"image": "postgres:16", "platform": "linux/386"})",
+       std::nullopt, pg, "s ask postgres:16 linux/386"},
+      {"the same other platform",
+       R"({"image": "postgres:16", "platform": "linux/386"})",
+       std::nullopt,
+       {{"s", {"postgres:16", "postgres@" + digest('a'), false, digest('b'), "linux/386"}}},
+       "s keep postgres:16 linux/386"},
       {"same text, other service",
        R"({"image": "postgres:16"})",
        std::nullopt,
@@ -84,7 +94,7 @@ TEST(Images, EachServiceNeedsItsOwnWayToAPin) {
   };
   for (const ImageCase& row : rows) {
     const auto needs = image_needs(json(R"({"services": {"s": )" + row.service + "}}"), "shop",
-                                   false, row.watch, row.current);
+                                   false, row.watch, row.current, {"linux", "amd64"});
     ASSERT_TRUE(needs) << row.name;
     ASSERT_EQ(needs->size(), 1U) << row.name;
     EXPECT_EQ(line(needs->front()), row.expected) << row.name;
@@ -93,14 +103,14 @@ TEST(Images, EachServiceNeedsItsOwnWayToAPin) {
 
 TEST(Images, NameThatCompose1GivesToWhatItBuilds) {
   const auto needs =
-      image_needs(json(R"({"services": {"web": {"build": "."}}})"), "shop", true, {}, {});
+      image_needs(json(R"({"services": {"web": {"build": "."}}})"), "shop", true, {}, {}, {});
   ASSERT_TRUE(needs);
   EXPECT_EQ(needs->front().text, "shop_web");
 }
 
 TEST(Images, BadReferenceNamesItsService) {
-  const auto needs =
-      image_needs(json(R"({"services": {"web": {"image": "Acme/App"}}})"), "shop", false, {}, {});
+  const auto needs = image_needs(json(R"({"services": {"web": {"image": "Acme/App"}}})"), "shop",
+                                 false, {}, {}, {});
   ASSERT_FALSE(needs);
   EXPECT_EQ(needs.error().code, Errc::invalid);
   EXPECT_EQ(needs.error().message.rfind("service web: ", 0), 0U) << needs.error().message;

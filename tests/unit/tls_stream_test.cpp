@@ -54,7 +54,7 @@ class TlsStreams : public ::testing::Test {
   std::unique_ptr<TlsStream> connected() {
     asio::ip::tcp::socket socket(loop_);
     socket.connect(acceptor_.local_endpoint());
-    auto stream = TlsStream::create(std::move(socket), "localhost", ca_file());
+    auto stream = TlsStream::create(std::move(socket), "localhost", trust_);
     EXPECT_TRUE(stream) << stream.error().text();
     error_code ec;
     test::await(loop_, shake_hands(**stream, ec));
@@ -93,12 +93,52 @@ class TlsStreams : public ::testing::Test {
   }
 
   test::TemporaryFolder folder_;
+  TlsTrust trust_{.ca_files = {ca_file()}};
   asio::io_context loop_{1};
   asio::ssl::context context_{asio::ssl::context::tls_server};
   asio::io_context server_loop_;
   asio::ip::tcp::acceptor acceptor_{server_loop_, {asio::ip::address_v4::loopback(), 0}};
   std::thread server_;
 };
+
+TEST_F(TlsStreams, ShowTheClientsCertificate) {
+  const auto own = make_self_signed({"client"}, std::chrono::hours(1));
+  std::ofstream(folder_.path() / "client.cert") << own->certificate;
+  std::ofstream(folder_.path() / "client.key") << own->key;
+  context_.load_verify_file(folder_.path() / "client.cert");
+  context_.set_verify_mode(asio::ssl::verify_peer | asio::ssl::verify_fail_if_no_peer_cert);
+  trust_.certificate = folder_.path() / "client.cert";
+  trust_.key = folder_.path() / "client.key";
+  bool knows_client = false;
+  listen([&](ServerStream& stream) {
+    knows_client = ::SSL_get0_peer_certificate(stream.native_handle()) != nullptr;
+    error_code ec;
+    asio::write(stream, asio::buffer("x", 1), ec);
+  });
+  const auto stream = connected();
+  EXPECT_TRUE(test::await(loop_, read_once(*stream)));
+  server_.join();
+  EXPECT_TRUE(knows_client);
+}
+
+TEST_F(TlsStreams, SayWhichFileOfTheirTrustIsUnreadable) {
+  trust_.certificate = ca_file();
+  trust_.key = folder_.path() / "none.key";
+  const auto stream =
+      TlsStream::create(asio::ip::tcp::socket(loop_, asio::ip::tcp::v4()), "localhost", trust_);
+  ASSERT_FALSE(stream);
+  EXPECT_NE(stream.error().message.find("none.key"), std::string::npos) << stream.error().message;
+}
+
+TEST_F(TlsStreams, TakeAnyCertificateWhereTheyMay) {
+  trust_ = {.takes_any = true};
+  listen([](ServerStream& stream) {
+    error_code ec;
+    asio::write(stream, asio::buffer("x", 1), ec);
+  });
+  const auto stream = connected();
+  EXPECT_TRUE(test::await(loop_, read_once(*stream)));
+}
 
 TEST_F(TlsStreams, MoreThanSocketsHoldArrivesBothWays) {
   std::string sent(20'000'000, ' ');

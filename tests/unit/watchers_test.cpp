@@ -41,6 +41,9 @@ class ScriptedRegistry final : public Registry {
     answers_.pop_front();
     co_return answer;
   }
+  Task<Result<std::string>> image_digest(ImageReference reference, Platform) override {
+    co_return reference.digest;
+  }
   Task<Result<ImageManifest>> manifest_of(ImageReference, Platform) override {
     co_return ImageManifest{};
   }
