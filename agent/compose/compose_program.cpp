@@ -223,7 +223,11 @@ std::optional<Error> ComposeProgram::obstacle_to(const ComposeTool& found) {
 }
 
 Command ComposeProgram::command() const {
-  return compose_command(argv_, docker_socket_);
+  Command command = compose_command(argv_, docker_socket_);
+  // docker-compose 1.29 uses the newest API of the Engine. From 1.45 on, images lack what it needs
+  // to replace a container: it would fail after it has stopped the old one.
+  if (tool_.family == ComposeFamily::v1) command.environment["COMPOSE_API_VERSION"] = "1.41";
+  return command;
 }
 
 Task<Result<Rendered>> ComposeProgram::render(RenderRequest request) {
