@@ -142,7 +142,13 @@ std::vector<std::string> Conformance::events(std::size_t expected) {
     if (!counts(event)) continue;
     std::string line = name_of(event) + " " + event.action;
     if (event.action == "die") line += " " + std::to_string(event.exit_code);
-    lines.push_back(std::move(line));
+    // From 23 on the Engine tells of a stop and of the end that it caused in either order.
+    const auto last = std::find_if(lines.rbegin(), lines.rend(), [&](const std::string& earlier) {
+      return earlier.starts_with(name_of(event) + " ");
+    });
+    const bool is_of_that_stop =
+        event.action == "die" && last != lines.rend() && last->ends_with(" stop");
+    lines.insert(is_of_that_stop ? std::prev(last.base()) : lines.end(), std::move(line));
   }
   return lines;
 }

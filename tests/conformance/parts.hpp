@@ -87,7 +87,7 @@ class Conformance : public testing::TestWithParam<std::string> {
 
   // Waits for as many events as are expected, and gives all that came since the last call: "web.1
   // start", where web.1 is the first container of web that the test has seen. When a health check
-  // is made is chance.
+  // is made is chance. A "stop" comes after the "die" that it caused.
   std::vector<std::string> events(std::size_t expected);
 
   const std::string project;

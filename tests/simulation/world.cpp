@@ -18,7 +18,7 @@ bool later(const auto& one, const auto& other) {
 }  // namespace
 
 World::World(std::uint64_t seed, std::filesystem::path directory)
-    : directory_(std::move(directory)), dice_(seed) {
+    : directory_(std::move(directory)), dice_(seed), tells_of_stops_first_(seed % 2 == 1) {
   std::filesystem::remove_all(directory_);
   std::filesystem::create_directories(live());
   std::filesystem::create_directories(state());
@@ -216,8 +216,9 @@ bool World::stop(const std::string& id) {
   const ContainerState state = container->seen.state;
   if (state != ContainerState::running && state != ContainerState::restarting) return true;
   announce(*container, "kill");
+  if (tells_of_stops_first_) announce(*container, "stop");
   end(*container, 0, true);
-  announce(*container, "stop");
+  if (!tells_of_stops_first_) announce(*container, "stop");
   return true;
 }
 

@@ -159,7 +159,8 @@ class World {
 
   std::filesystem::path directory_;
   std::mt19937_64 dice_;
-  std::vector<Due> queue_;  // a heap
+  bool tells_of_stops_first_;  // "stop" and then "die", as Engines from 23 on mostly do
+  std::vector<Due> queue_;     // a heap
   std::uint64_t order_ = 0;
   std::vector<std::string> story_;
   int images_made_ = 0;
