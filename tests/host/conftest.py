@@ -13,10 +13,11 @@ ROOT = pathlib.Path(__file__).parents[2]
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import debian_host  # noqa: E402
+import parts as real  # noqa: E402
 
 
 def pytest_configure(config):
-    for release in debian_host.RELEASES:
+    for release in real.RELEASES:
         config.addinivalue_line("markers", f"{release}: runs on a host with that release of Debian")
     # Hosts are closed then, too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -47,7 +48,7 @@ def deb():
 
 
 @pytest.fixture(params=[pytest.param(release, marks=getattr(pytest.mark, release))
-                        for release in debian_host.RELEASES])
+                        for release in real.RELEASES])
 def release(request):
     """Each release of Debian in turn."""
     return request.param

@@ -1,10 +1,7 @@
-#!/usr/bin/python3
 """Debian hosts that boot systemd with their own Docker Engine, and the network that they are on.
 
-As a program, `debian_host.py RELEASE…` makes the root trees of these releases, which a host of
-that release boots a copy of. That needs the network, and is done once: the trees lie in the tests'
-cache (TRIMTAB_TEST_CACHE). Everything else needs none, and refuses to run where there is one:
-run it by tests/lib/isolated.
+A host boots a copy of its release's root tree, which tests/lib/parts makes. It needs no network,
+and refuses to run where there is one: run it by tests/lib/isolated.
 
 Needs root, debootstrap and systemd-nspawn (Debian's systemd-container); overlayfs, veth and
 bridges in the kernel; a cgroup2 hierarchy, be it beside the older ones; TMPDIR on a disk, not on
@@ -14,7 +11,6 @@ Python 3.11, nothing but the standard library.
 """
 
 import contextlib
-import hashlib
 import itertools
 import json
 import os
@@ -26,62 +22,12 @@ import socket
 import subprocess
 import sys
 import time
-from typing import NamedTuple
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "lib"))
 
 import parts as real  # noqa: E402
 
-HERE = pathlib.Path(__file__).parent
-LIBRARY = HERE.parent / "lib"
-
-# What a host works with, and what trimtab's package depends on: a booted host reaches no mirror.
-PACKAGES = ("systemd systemd-sysv dbus iproute2 iptables procps curl apparmor ca-certificates "
-            "git openssh-client docker.io docker-compose").split()
-
-
-class Release(NamedTuple):
-    """A release of Debian, and which Docker and Compose it brings."""
-    short: str
-    docker: str
-    compose: str
-    packages: list
-
-
-RELEASES = {
-    "bookworm": Release("d12", "20.10", "1.29.2", PACKAGES),
-    # From trixie on, docker.io brings no client.
-    "trixie": Release("d13", "26.1", "2.26", [*PACKAGES, "docker-cli"]),
-    "forky": Release("d14", "28", "2.40", [*PACKAGES, "docker-cli"]),
-}
-
-
-# ---- Root trees ---------------------------------------------------------------------------------
-
-def root_tree(release):
-    """Where the release's tree lies once it is made; another recipe gives another place."""
-    recipe = (HERE / "make-root").read_text() + " ".join(RELEASES[release].packages)
-    return (real.CACHE / "roots"
-            / f"{release}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}")
-
-
-def make_root_tree(release):
-    """Makes the release's tree if there is none, and returns its path."""
-    tree = root_tree(release)
-    if not tree.exists():
-        tree.parent.mkdir(parents=True, exist_ok=True)
-        log = tree.with_name(tree.name + ".log")
-        with open(log, "wb") as output:
-            done = subprocess.run(
-                [HERE / "make-root", release, tree, real.debian_mirror(),
-                 *RELEASES[release].packages],
-                stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                env={"PATH": real.SYSTEM_PATH, "LC_ALL": "C.UTF-8"})
-        if done.returncode != 0:
-            last = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
-            raise real.PartFailed(f"no root tree of {release} could be made; {log} ends:\n{last}")
-    return tree
-
+LIBRARY = pathlib.Path(__file__).parents[1] / "lib"
 
 # ---- The network --------------------------------------------------------------------------------
 
@@ -177,7 +123,7 @@ class DebianHost:
         self.network = network
         self.address = network.next_address()
         # Short, since the name of its network interface is bounded; not used twice on a machine.
-        self.name = f"{RELEASES[release].short}-{secrets.token_hex(3)}"
+        self.name = f"{real.RELEASES[release].short}-{secrets.token_hex(3)}"
         self.interface = f"ve-{self.name}"
         self.root = self.folder / "root"
         self.connected = True
@@ -192,10 +138,7 @@ class DebianHost:
                  f"Address={self.address}/24\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n")
 
     def _mount_root(self):
-        tree = root_tree(self.release)
-        if not tree.exists():
-            raise real.PartFailed(f"there is no root tree of {self.release}; make it by "
-                                  f"tests/host/debian_host.py {self.release}")
+        tree = real.root_tree(self.release)
         for name in ("root", "upper", "work", "docker"):
             (self.folder / name).mkdir(parents=True)
         subprocess.run(
@@ -450,20 +393,3 @@ def remove_cgroup(folder):
         for path, _, _ in os.walk(folder, topdown=False):
             os.rmdir(path)
     return folder.exists()
-
-
-def main(arguments):
-    if not arguments or not set(arguments) <= set(RELEASES):
-        print(f"usage: debian_host.py RELEASE…   of {', '.join(RELEASES)}", file=sys.stderr)
-        return 2
-    try:
-        for release in arguments:
-            print(make_root_tree(release))
-        return 0
-    except real.PartFailed as e:
-        print(f"debian_host.py: {e}", file=sys.stderr)
-        return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

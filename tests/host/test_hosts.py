@@ -38,7 +38,7 @@ def reaches(host, address):
 
 
 def test_has_booted_with_the_docker_and_compose_of_its_release(running):
-    expected = debian_host.RELEASES[running.release]
+    expected = real.RELEASES[running.release]
     assert running.read("/proc/1/comm") == "systemd\n"
     assert running.run(["systemctl", "--failed", "--plain", "--no-legend"]).stdout == ""
     assert running.unit_state("docker.service") == "active"
@@ -160,7 +160,7 @@ def test_nothing_is_left_of_a_closed_host(make_debian, release):
 
 def test_a_root_tree_that_could_not_be_made_whole_is_not_there(tmp_path):
     target = tmp_path / "bookworm"
-    done = subprocess.run([debian_host.HERE / "make-root", "bookworm", target,
+    done = subprocess.run([real.HERE / "make-root", "bookworm", target,
                            f"file://{tmp_path}/no-mirror", "systemd"], capture_output=True,
                           text=True, env={"PATH": real.SYSTEM_PATH, "LC_ALL": "C.UTF-8"})
     assert done.returncode != 0 and "no-mirror" in done.stdout + done.stderr

@@ -1,8 +1,9 @@
 """The real parts that trimtab is tested on: a Docker Engine, a registry, images, Compose.
 
 As a program, `parts run COMMAND…` starts an Engine and a registry with the image `test/app`, runs
-the command with their addresses in its environment and stops them again. Python 3.11, nothing but
-the standard library.
+the command with their addresses in its environment and stops them again. Root trees of Debian's
+releases are what hosts boot and newer Engines are taken from; `parts tree RELEASE…` makes them,
+once, in the tests' cache (TRIMTAB_TEST_CACHE). Python 3.11, nothing but the standard library.
 """
 
 import contextlib
@@ -22,6 +23,7 @@ import sys
 import tarfile
 import tempfile
 import time
+import typing
 
 CACHE = pathlib.Path(os.environ.get("TRIMTAB_TEST_CACHE", "/var/cache/trimtab-tests"))
 SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -122,13 +124,97 @@ class Process:
             raise PartFailed(f"{self.name}: {e}\n{self.last_words()}") from None
 
 
+# ---- Debian's releases --------------------------------------------------------------------------
+
+HERE = pathlib.Path(__file__).parent
+
+# What a host works with, and what trimtab's package depends on: a booted host reaches no mirror.
+PACKAGES = ("systemd systemd-sysv dbus iproute2 iptables procps curl apparmor ca-certificates "
+            "git openssh-client docker.io docker-compose").split()
+
+
+class Release(typing.NamedTuple):
+    """A release of Debian, and which Docker and Compose it brings."""
+    short: str
+    docker: str
+    compose: str
+    packages: list
+
+
+RELEASES = {
+    "bookworm": Release("d12", "20.10", "1.29.2", PACKAGES),
+    # From trixie on, docker.io brings no client.
+    "trixie": Release("d13", "26.1", "2.26", [*PACKAGES, "docker-cli"]),
+    "forky": Release("d14", "28", "2.40", [*PACKAGES, "docker-cli"]),
+}
+
+
+def debian_mirror():
+    """The address that this machine's apt takes Debian's packages from."""
+    targets = subprocess.run(
+        ["apt-get", "indextargets", "--format", "$(REPO_URI) $(ORIGIN) $(LABEL)",
+         "Created-By: Packages"],
+        check=True, capture_output=True, text=True, env={"PATH": SYSTEM_PATH, "LC_ALL": "C"})
+    for line in targets.stdout.splitlines():
+        uri, _, what = line.partition(" ")
+        if what == "Debian Debian":
+            return uri
+    raise PartFailed("apt's sources name no mirror of Debian (or `apt-get update` has not run)")
+
+
+def place_of_tree(release):
+    """Where the release's root tree lies once it is made; another recipe gives another place."""
+    recipe = (HERE / "make-root").read_text() + " ".join(RELEASES[release].packages)
+    return CACHE / "roots" / f"{release}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
+
+
+def root_tree(release):
+    """The release's root tree, which has been made before."""
+    tree = place_of_tree(release)
+    if not tree.exists():
+        raise PartFailed(f"there is no root tree of {release}; make it by "
+                         f"tests/lib/parts tree {release}")
+    return tree
+
+
+def make_root_tree(release):
+    """Makes the release's tree if there is none, and returns its path. Needs the network."""
+    tree = place_of_tree(release)
+    if not tree.exists():
+        tree.parent.mkdir(parents=True, exist_ok=True)
+        log = tree.with_name(tree.name + ".log")
+        with open(log, "wb") as output:
+            done = subprocess.run(
+                [HERE / "make-root", release, tree, debian_mirror(), *RELEASES[release].packages],
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                env={"PATH": SYSTEM_PATH, "LC_ALL": "C.UTF-8"})
+        if done.returncode != 0:
+            last = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
+            raise PartFailed(f"no root tree of {release} could be made; {log} ends:\n{last}")
+    return tree
+
+
+# ---- The Engine ---------------------------------------------------------------------------------
+
+OVERLAY2 = ["--storage-driver", "overlay2"]
+# Which release of Debian brings it, and how it keeps images. Debian 12's runs with the machine's
+# own programs and libraries, the others with those of a root tree.
+ENGINES = {
+    "20.10": ("bookworm", OVERLAY2),
+    "26": ("trixie", OVERLAY2),
+    "28": ("forky", OVERLAY2),
+    # As Docker does from 29 on.
+    "28-containerd": ("forky", ["--feature", "containerd-snapshotter=true"]),
+}
+
+
 class Engine:
     """A Docker Engine of our own: its data, socket and process ids lie in `folder`.
 
-    `arguments`: more of dockerd's.
+    `version` is one of ENGINES; `arguments`: more of dockerd's.
     """
 
-    def __init__(self, folder, *arguments):
+    def __init__(self, folder, *arguments, version="20.10"):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         # Short, since the paths of sockets in it are bounded.
@@ -140,11 +226,25 @@ class Engine:
         if kind == "overlayfs":
             raise PartFailed(f"{self.folder} lies on overlayfs, on which Docker's overlay2 driver "
                              "does not work; set TMPDIR to a folder on a disk")
+        # One namespace for as long as it lives: what an Engine that was killed has left, such as
+        # containerd, and the next one see the same mounts.
+        self.namespace = None
+        enter = []
+        release, storage = ENGINES[version]
+        if release != "bookworm":
+            self.namespace = subprocess.Popen(
+                ["unshare", "--mount", "sh", "-c",
+                 'mount --bind "$0/usr" /usr && echo mounted && exec sleep infinity',
+                 root_tree(release)],
+                stdout=subprocess.PIPE, text=True, env={"PATH": SYSTEM_PATH})
+            if self.namespace.stdout.readline() != "mounted\n":
+                raise PartFailed(f"the programs of Engine {version} could not be mounted")
+            enter = ["nsenter", "--mount", f"--target={self.namespace.pid}"]
         self.process = Process(
             "dockerd",
-            ["dockerd", "--data-root", self.folder / "data", "--exec-root", self.exec_root,
-             "--pidfile", self.pid_file, "--host", f"unix://{self.socket}",
-             "--storage-driver", "overlay2", *arguments],
+            [*enter, "dockerd", "--data-root", self.folder / "data",
+             "--exec-root", self.exec_root, "--pidfile", self.pid_file,
+             "--host", f"unix://{self.socket}", *storage, *arguments],
             self.folder)
 
     def start(self):
@@ -206,6 +306,10 @@ class Engine:
             if mount.startswith((f"{self.folder}/", f"{self.exec_root}/")):
                 subprocess.run(["umount", "--lazy", mount], check=True)
         shutil.rmtree(self.exec_root, ignore_errors=True)
+        if self.namespace:
+            self.namespace.kill()
+            self.namespace.wait()
+            self.namespace.stdout.close()
 
     def get(self, path):
         """(status, parsed JSON or text) of a GET."""
@@ -490,19 +594,6 @@ def layer(files, links, folders=()):
 COMPOSES = {"1.29": "bookworm", "2.26": "trixie", "2.40": "forky"}
 
 
-def debian_mirror():
-    """The address that this machine's apt takes Debian's packages from."""
-    targets = subprocess.run(
-        ["apt-get", "indextargets", "--format", "$(REPO_URI) $(ORIGIN) $(LABEL)",
-         "Created-By: Packages"],
-        check=True, capture_output=True, text=True, env={"PATH": SYSTEM_PATH, "LC_ALL": "C"})
-    for line in targets.stdout.splitlines():
-        uri, _, what = line.partition(" ")
-        if what == "Debian Debian":
-            return uri
-    raise PartFailed("apt's sources name no mirror of Debian (or `apt-get update` has not run)")
-
-
 def download_package(suite, package, target):
     """Downloads the newest version of a package of a Debian suite and unpacks it into `target`.
 
@@ -576,9 +667,9 @@ def install_compose(folder, version, plugin=True):
 class Parts:
     """An Engine and a registry that work together, in one folder."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, engine="20.10"):
         self.folder = pathlib.Path(folder)
-        self.engine = Engine(self.folder / "docker")
+        self.engine = Engine(self.folder / "docker", version=engine)
         self.registry = Registry(self.folder / "registry")
 
     def __enter__(self):
@@ -598,8 +689,9 @@ class Parts:
         self.registry.stop()
 
 
-def run_with_parts(command):
-    with tempfile.TemporaryDirectory(prefix="trimtab-parts-") as folder, Parts(folder) as parts:
+def run_with_parts(engine, command):
+    with tempfile.TemporaryDirectory(prefix="trimtab-parts-") as folder, \
+            Parts(folder, engine) as parts:
         parts.registry.push_image("test/app", "1", version="1")
         parts.registry.push_image("test/app", "2", version="2")
         for number in range(1, 6):
@@ -614,17 +706,29 @@ def run_with_parts(command):
         return subprocess.run(command, env=environment).returncode
 
 
+USAGE = """usage: parts run COMMAND [ARGUMENT…]         with an Engine and a registry
+       parts run-on ENGINE COMMAND [ARGUMENT…]   the same with another Engine
+       parts fetch VERSION…                      downloads these Composes
+       parts tree RELEASE…                       makes root trees of these releases of Debian"""
+
+
 def main(arguments):
-    if len(arguments) < 2 or arguments[0] not in ("run", "fetch"):
-        print("usage: parts run COMMAND [ARGUMENT…]   with an Engine and a registry\n"
-              "       parts fetch VERSION…            downloads these Composes", file=sys.stderr)
-        return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        if arguments[0] == "run":
-            return run_with_parts(arguments[1:])
-        for version in arguments[1:]:
-            print(compose_program(version))
+        match arguments:
+            case ["run", _, *_]:
+                return run_with_parts("20.10", arguments[1:])
+            case ["run-on", engine, _, *_] if engine in ENGINES:
+                return run_with_parts(engine, arguments[2:])
+            case ["fetch", *versions] if versions and set(versions) <= set(COMPOSES):
+                for version in versions:
+                    print(compose_program(version))
+            case ["tree", *releases] if releases and set(releases) <= set(RELEASES):
+                for release in releases:
+                    print(make_root_tree(release))
+            case _:
+                print(USAGE, file=sys.stderr)
+                return 2
         return 0
     except PartFailed as e:
         print(f"parts: {e}", file=sys.stderr)
