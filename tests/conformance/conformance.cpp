@@ -81,7 +81,22 @@ std::string Conformance::up(const std::map<std::string, Json>& services,
   request.services = std::move(named);
   request.force_recreate = force_recreate;
   request.add_up_to = add_up_to;
-  return said(await(parts->compose().up(std::move(request))));
+  const std::string answer = said(await(parts->compose().up(std::move(request))));
+  settle();
+  return answer;
+}
+
+void Conformance::settle() {
+  const auto settled = [this] {
+    const auto all = containers();
+    return std::all_of(all.begin(), all.end(), [this](const Container& one) {
+      return one.state != ContainerState::running || parts->heeds_stop(one.pid);
+    });
+  };
+  for (int i = 0; i < 1000 && !settled(); ++i) {
+    const auto slept = await(sleep_for(std::chrono::milliseconds(20)));
+    static_cast<void>(slept);
+  }
 }
 
 std::vector<Container> Conformance::containers() {

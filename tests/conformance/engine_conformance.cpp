@@ -111,15 +111,18 @@ TEST_P(EngineConformance, AContainerIsStoppedStartedAndRemoved) {
       << last_words;
   EXPECT_EQ(said(await(docker.last_log_lines(id, 5))), "ok") << last_words;
   EXPECT_EQ(said(await(docker.start(id))), "ok") << last_words;
+  settle();
   EXPECT_EQ(events(1), (Lines{"web.1 start"}));
   EXPECT_EQ(container("web").state, ContainerState::running);
   EXPECT_NE(container("web").pid, 0);
 
   EXPECT_EQ(said(await(docker.restart(id))), "ok") << last_words;
+  settle();
   EXPECT_EQ(events(5),
             (Lines{"web.1 kill", "web.1 die 0", "web.1 stop", "web.1 start", "web.1 restart"}));
   EXPECT_EQ(said(await(docker.stop(id))), "ok") << last_words;
   EXPECT_EQ(said(await(docker.restart(id))), "ok") << last_words;
+  settle();
   EXPECT_EQ(said(await(docker.stop(id))), "ok") << last_words;
   EXPECT_EQ(said(await(docker.remove(id))), "ok") << last_words;
   EXPECT_EQ(said(await(docker.remove(id))), "ok") << last_words;

@@ -39,6 +39,8 @@ class Parts {
   virtual Json service(int image, Does does) = 0;
   // As `docker volume rm`, and first those of the project's containers.
   virtual void remove_volume(const std::string& name) = 0;
+  // Whether a container's first process, which runs, ends when it is told to.
+  virtual bool heeds_stop(int process) = 0;
   // As `docker run -d` of image 1, with these labels.
   virtual void run_labelled(const std::string& name,
                             const std::map<std::string, std::string>& labels) = 0;
@@ -76,8 +78,12 @@ class Conformance : public testing::TestWithParam<std::string> {
   [[nodiscard]] std::string pinned(int image) {
     return parts->repository() + "@" + parts->digest(image);
   }
+  // Waits until each container that runs heeds a stop: one that has just started is killed by it
+  // once its grace period is over.
+  void settle();
   // A file of these services, with named volumes for what they mount.
   std::filesystem::path compose_file(const std::map<std::string, Json>& services);
+  // Settles, too.
   std::string up(const std::map<std::string, Json>& services, std::vector<std::string> named,
                  bool force_recreate = false, std::optional<int> add_up_to = std::nullopt);
   // Those of the project.

@@ -1,5 +1,7 @@
 // Their addresses come from TRIMTAB_TEST_DOCKER_SOCKET, TRIMTAB_TEST_REGISTRY and
 // TRIMTAB_TEST_COMPOSE_… (tests/lib/parts run).
+#include <fmt/core.h>
+
 #include <csignal>
 
 #include "agent/compose/compose_program.hpp"
@@ -74,6 +76,15 @@ class RealParts final : public Parts {
   void remove_volume(const std::string& volume) override {
     remove_containers();
     run_docker({"volume", "rm", volume});
+  }
+  bool heeds_stop(int process) override {
+    const auto status = read_file(fmt::format("/proc/{}/status", process));
+    if (!status) return true;  // it has ended
+    const std::string_view key = "SigCgt:\t";
+    const auto begin = status->find(key);
+    if (begin == std::string::npos) return true;
+    const auto caught = std::stoull(status->substr(begin + key.size(), 16), nullptr, 16);
+    return (caught >> (SIGTERM - 1) & 1) == 1;
   }
   void run_labelled(const std::string& name,
                     const std::map<std::string, std::string>& labels) override {

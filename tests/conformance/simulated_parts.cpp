@@ -56,6 +56,7 @@ class SimulatedParts final : public Parts {
     }
     world_.volumes.erase(volume);
   }
+  bool heeds_stop(int) override { return true; }
   void run_labelled(const std::string& name,
                     const std::map<std::string, std::string>& labels) override {
     Json listed;
