@@ -105,10 +105,12 @@ std::vector<std::string> unset_variables(std::string_view standard_error) {
   return names;
 }
 
-std::vector<std::string> other_warnings(std::string_view standard_error) {
+std::vector<std::string> other_warnings(std::string_view standard_error, const std::string& staged,
+                                        const std::string& root) {
   std::vector<std::string> warnings;
   for (const Line& line : read_lines(standard_error)) {
-    if (line.warning && variable_of(line.text).empty()) warnings.push_back(line.text);
+    if (!line.warning || !variable_of(line.text).empty()) continue;
+    warnings.push_back(replace_all(replace_all(line.text, staged, ""), root, ""));
   }
   return warnings;
 }

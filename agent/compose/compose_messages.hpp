@@ -12,8 +12,9 @@ namespace trimtab {
 // Returns the variables that Compose reports as not set, in order and without duplicates.
 std::vector<std::string> unset_variables(std::string_view standard_error);
 
-// Returns the other warnings.
-std::vector<std::string> other_warnings(std::string_view standard_error);
+// Returns the other warnings, with the path `staged` and the `root` of others taken off.
+std::vector<std::string> other_warnings(std::string_view standard_error, const std::string& staged,
+                                        const std::string& root);
 
 // Part of the error message if an env file cannot be parsed.
 inline constexpr std::string_view unreadable_env_file = "env file cannot be read";

@@ -273,7 +273,8 @@ Task<Result<Rendered>> ComposeProgram::render(RenderRequest request) {
   Rendered rendered;
   rendered.model = std::move(*model);
   rendered.unset_variables = unset_variables(exit->err);
-  rendered.warnings = other_warnings(exit->err);
+  rendered.warnings =
+      other_warnings(exit->err, request.directory.string() + "/", request.root.string());
   co_return rendered;
 }
 

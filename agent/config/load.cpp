@@ -199,6 +199,24 @@ Reader hook_section(HookSettings& hook) {
           keys.keys};
 }
 
+Reader check_level(std::map<std::string, CheckLevel>& into, const std::string& check) {
+  return {[&into, check](const YamlNode& node, Document& document) {
+    std::string word;
+    choice(word, {"error", "warning", "off"}).read(node, document);
+    if (word == "error") into[check] = CheckLevel::error;
+    if (word == "warning") into[check] = CheckLevel::warning;
+    if (word == "off") into[check] = CheckLevel::off;
+  }};
+}
+
+Reader checks_section(std::map<std::string, CheckLevel>& checks) {
+  std::vector<Key> keys;
+  for (const char* const check : adjustable_checks) {
+    keys.push_back({check, check_level(checks, check)});
+  }
+  return section(std::move(keys));
+}
+
 Reader stack_reader(StackSettings& stack) {
   return section({
       {"git", git_section(stack.git), url_missing},
@@ -226,6 +244,7 @@ Reader stack_reader(StackSettings& stack) {
       {"certs", section({
                     {"self_signed_until_issued", boolean(stack.certs.self_signed_until_issued)},
                 })},
+      {"checks", checks_section(stack.checks)},
       {"keep", whole_number(stack.keep, 0, 1000)},
       {"unit", text(stack.unit, unit_complaint)},
   });

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -108,6 +109,16 @@ struct HooksSettings {
   friend bool operator==(const HooksSettings&, const HooksSettings&) = default;
 };
 
+// What a finding of a check means for a deployment.
+enum class CheckLevel { error, warning, off };
+
+// The checks whose level a stack's file may set, by the names of their findings. The others protect
+// data, or find what cannot work in any case.
+inline constexpr const char* adjustable_checks[] = {
+    "bind-source-missing", "certificate",       "compose-warning", "disk-space", "docker-socket",
+    "encrypted-file",      "health-known-late", "host-namespace",  "host-root",  "image-platform",
+    "lfs-pointer",         "privileged",        "unset-variable"};
+
 // Content of stacks.d/NAME.yaml.
 struct StackSettings {
   std::string name;  // file name without .yaml
@@ -124,6 +135,7 @@ struct StackSettings {
   HooksSettings hooks;
   RollbackMode rollback = RollbackMode::automatic;
   CertificateSettings certs;
+  std::map<std::string, CheckLevel> checks;  // of adjustable_checks; absent: as each check says
   int keep = 10;     // releases kept in addition to the current and the last good one
   std::string unit;  // systemd unit that starts the stack at boot; default: NAME.service
 

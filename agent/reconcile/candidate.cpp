@@ -83,6 +83,10 @@ Task<bool> CandidateBuilder::render() {
   }
   candidate_.rendering.model = std::move(rendered->model);
   note_unset_variables(std::move(rendered->unset_variables));
+  for (std::string& warning : rendered->warnings) {
+    candidate_.compose_warnings.push_back(
+        without_values(Error{Errc::invalid, std::move(warning), {}}).message);
+  }
   take_root_off(candidate_.rendering.model, workspace_.staging().string());
   co_return keep_values_of_contents();
 }

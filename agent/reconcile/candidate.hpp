@@ -39,6 +39,7 @@ struct Candidate {
   std::vector<TreeEntry> tree;
   std::set<std::string> tracked_live;  // paths that the live directory's commit has
   std::vector<std::string> unset_variables;
+  std::vector<std::string> compose_warnings;
   std::set<DollarValue> dollar_values;
   std::string env_file;                            // the one that was read; "" if there is none
   std::map<std::string, std::string> input_bytes;  // untracked files that were read

@@ -40,6 +40,25 @@ bool is_tracked_file(const Candidate& candidate, const fs::path& live, const std
          });
 }
 
+// Errors first, as preflight::check() has them.
+void apply(const std::map<std::string, CheckLevel>& levels,
+           std::vector<PreflightFinding>& findings) {
+  const auto level_of = [&](const PreflightFinding& finding) {
+    const auto level = levels.find(finding.name);
+    return level == levels.end() ? std::optional<CheckLevel>() : level->second;
+  };
+  std::erase_if(findings,
+                [&](const auto& finding) { return level_of(finding) == CheckLevel::off; });
+  for (PreflightFinding& finding : findings) {
+    const auto level = level_of(finding);
+    if (level == CheckLevel::error) finding.severity = PreflightFinding::Severity::error;
+    if (level == CheckLevel::warning) finding.severity = PreflightFinding::Severity::warning;
+  }
+  std::stable_partition(findings.begin(), findings.end(), [](const PreflightFinding& finding) {
+    return finding.severity == PreflightFinding::Severity::error;
+  });
+}
+
 // Gathers the input of the preflight checks step by step.
 // More than 15 members: one step per kind of input, all of which fill the same report.
 class PreflightRun {
@@ -95,6 +114,7 @@ Task<PreflightReport> PreflightRun::run() {
   for (PreflightFinding& finding : preflight::check(input_)) {
     result_.findings.push_back(std::move(finding));
   }
+  apply(deps_.stack.settings.checks, result_.findings);
   result_.free_bytes = input_.free_bytes;
   co_return std::move(result_);
 }
@@ -107,6 +127,7 @@ void PreflightRun::take_candidate() {
   input_.is_first = store().current() == nullptr;
   input_.unset_variables = candidate_.unset_variables;
   input_.dollar_values = candidate_.dollar_values;
+  input_.compose_warnings = candidate_.compose_warnings;
   input_.env_file = candidate_.env_file;
   input_.built_images_missing = candidate_.built_images_missing;
   input_.compose_files = candidate_.files;

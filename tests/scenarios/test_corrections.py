@@ -38,3 +38,29 @@ def test_an_image_that_only_a_failed_commit_names_is_noticed_when_it_is_correcte
     host.push("worker", "latest", version="2")
     assert stack.wait_commit(commit)["release"] == 3
     assert stack.version("worker") == "2"
+
+
+def test_a_check_is_as_strict_as_the_stacks_file_says(any_compose_host):
+    host = any_compose_host
+    host.push("web", "1", version="1")
+    web = {"image": host.image("web", "1"), "environment": {"GREETING": "hello${NOBODY_SETS}"},
+           "pid": "host"}
+    stack = host.stack("shop", {"web": web}, gate={"stable": "300ms"})
+    host.start()
+
+    def release(number, outcome):
+        failure = stack.wait_outcome(number, outcome)
+        return {finding["name"]: finding["severity"] for finding in failure["findings"]}
+    assert release(1, "rejected") == {"unset-variable": "error", "host-namespace": "warning"}
+    assert stack.containers() == {}
+    # Strict where it was not.
+    stack.settings["checks"] = {"unset-variable": "warning", "host-namespace": "error"}
+    stack.write_settings()
+    host.reload()
+    assert release(2, "rejected") == {"unset-variable": "warning", "host-namespace": "error"}
+    # As Compose does it.
+    stack.settings["checks"] = {"unset-variable": "warning", "host-namespace": "off"}
+    stack.write_settings()
+    host.reload()
+    assert release(3, "good") == {"unset-variable": "warning"}
+    assert stack.execute("web", "sh", "-c", "echo $GREETING").strip() == "hello"

@@ -30,15 +30,16 @@ TEST(ComposeMessages, UnsetVariablesEachOnce) {
 }
 
 TEST(ComposeMessages, OtherWarnings) {
-  EXPECT_EQ(other_warnings(std::string(unset_v2) + obsolete_v2),
+  EXPECT_EQ(other_warnings(std::string(unset_v2) + obsolete_v2, "/stage/", ""),
             std::vector<std::string>{
-                "/stage/compose.yaml: the attribute `version` is obsolete, it will be ignored, "
+                "compose.yaml: the attribute `version` is obsolete, it will be ignored, "
                 "please remove it to avoid potential confusion"});
   EXPECT_EQ(other_warnings("WARNING: Some services (web) use the 'configs' key, which will be "
-                           "ignored.\n"),
+                           "ignored.\n",
+                           "/stage/", ""),
             std::vector<std::string>{
                 "Some services (web) use the 'configs' key, which will be ignored."});
-  EXPECT_TRUE(other_warnings("no warning\n").empty());
+  EXPECT_TRUE(other_warnings("no warning\n", "", "").empty());
 }
 
 struct Row {

@@ -1,6 +1,9 @@
 #include <gtest/gtest.h>
+
 #include <sys/stat.h>
 #include <unistd.h>
+#include <algorithm>
+#include <cstring>
 
 #include <algorithm>
 #include <chrono>
@@ -131,6 +134,7 @@ hooks:
   after: [{service: backend, run: [./warm], one_off: true}, {program: /bin/true, args: [a]}]
 rollback: manual
 certs: {self_signed_until_issued: true}
+checks: {unset-variable: warning, privileged: error, compose-warning: off}
 keep: 3
 unit: web.service
 )");
@@ -156,6 +160,9 @@ log: {level: debug}
   stack.hooks.after = {{"backend", {"./warm"}, true, {}, {}, 5min, true},
                        {"", {}, false, "/bin/true", {"a"}, 5min, true}};
   stack.certs.self_signed_until_issued = true;
+  stack.checks = {{"unset-variable", CheckLevel::warning},
+                  {"privileged", CheckLevel::error},
+                  {"compose-warning", CheckLevel::off}};
   stack.keep = 3;
   stack.unit = "web.service";
   ASSERT_EQ(result.stacks.size(), 1U);
@@ -172,6 +179,20 @@ TEST_F(Config, EmptyListOfWatchedServicesIsNotTheDefault) {
   const LoadResult result = load_config(directory_);
   ASSERT_EQ(result.stacks.size(), 1U);
   EXPECT_EQ(result.stacks[0].images.watch, std::vector<std::string>{});
+}
+
+TEST_F(Config, ChecksThatProtectDataCannotBeTurnedOff) {
+  write("stacks.d/shop.yaml", std::string(minimal) +
+                                  "checks:\n  volume-missing: off\n  unset-variables: warning\n"
+                                  "  privileged: no\n");
+  const std::size_t line = std::count(minimal, minimal + std::strlen(minimal), '\n') + 2;
+  const auto at = [line](std::size_t more) {
+    return "stacks.d/shop.yaml:" + std::to_string(line + more) + ":";
+  };
+  EXPECT_EQ(lines(load_config(directory_)),
+            (Lines{at(0) + "3: unknown key \"volume-missing\"",
+                   at(1) + "3: unknown key \"unset-variables\" (did you mean \"unset-variable\"?)",
+                   at(2) + "15: expected error or warning or off, found \"no\""}));
 }
 
 TEST_F(Config, OnePassReportsAllErrorsInAllFiles) {

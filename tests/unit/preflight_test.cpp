@@ -46,6 +46,7 @@ struct Case {
   std::set<std::string> missing_sources = {};
   std::map<std::string, std::string> shown_state = {};
   std::map<std::string, StoredForm> stored_forms = {};
+  std::vector<std::string> compose_warnings = {};
   std::vector<std::string> collisions = {};
   std::map<std::string, PostgresMajors> postgres = {};
   std::optional<HealthCheck> image_check = {};
@@ -83,6 +84,7 @@ TEST_P(Preflight, FindsWhatIsWrong) {
   input.missing_sources = row.missing_sources;
   input.shown_state = row.shown_state;
   input.stored_forms = row.stored_forms;
+  input.compose_warnings = row.compose_warnings;
   input.collisions = row.collisions;
   input.postgres = row.postgres;
   input.gate_timeout = std::chrono::minutes(3);
@@ -220,6 +222,11 @@ INSTANTIATE_TEST_SUITE_P(
              .expected = {"error bind-source-missing: a service mounts /srv/shop/certs, which "
                           "does not exist"},
              .missing_sources = {"/srv/shop/certs"}},
+        Case{.name = "WhatComposeWarnsOf",
+             .next = one_service,
+             .expected = {"warning compose-warning: Compose warns: compose.yaml: the attribute "
+                          "`version` is obsolete"},
+             .compose_warnings = {"compose.yaml: the attribute `version` is obsolete"}},
         Case{.name = "FilesThatAreNotAsTheyAre",
              .next = one_service,
              .expected = {"error lfs-pointer: logo.png in the commit is a pointer of Git LFS, not "

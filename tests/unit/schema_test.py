@@ -90,7 +90,7 @@ def complete_example(kind):
     names = {key.rsplit(".", 1)[-1] for key in reader_keys(kind)}
     lines = []
     for line in (SOURCE / "config" / EXAMPLES[kind]).read_text().splitlines():
-        found = re.match(r"( *)# ( *(?:- )?([a-z_]+):(?: .*)?)$", line)
+        found = re.match(r"( *)# ( *(?:- )?([a-z_-]+):(?: .*)?)$", line)
         lines.append(found[1] + found[2] if found and found[3] in names else line)
     return yaml.safe_load("\n".join(lines))
 

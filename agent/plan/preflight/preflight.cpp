@@ -12,7 +12,7 @@ Findings check(const Input& input) {
         foreign_container,   taken_over,           volume_missing, volume_changed,
         network_changed,     untracked_collision,  host_access,    disk_space,
         postgres_major,      service_settings,     certificates,   health_known_late,
-        external_missing,    container_name_taken, stored_form}) {
+        external_missing,    container_name_taken, stored_form,    compose_warning}) {
     const Findings found = one(input);
     all.insert(all.end(), found.begin(), found.end());
   }

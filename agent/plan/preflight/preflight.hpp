@@ -31,6 +31,7 @@ struct Input {
   bool is_first = false;               // nothing has been deployed yet
   const Rendering* current = nullptr;  // newest readable release; null: none
   std::vector<std::string> unset_variables;
+  std::vector<std::string> compose_warnings;
   std::set<DollarValue> dollar_values;
   std::string env_file;                            // as the user knows it, for hints; "": none
   std::set<std::string> built_images_missing;      // services with only build: and no image
@@ -84,6 +85,7 @@ Findings health_known_late(const Input& input);
 Findings external_missing(const Input& input);
 Findings container_name_taken(const Input& input);
 Findings stored_form(const Input& input);
+Findings compose_warning(const Input& input);
 
 // What is said of a file that was committed in a form in which nobody can use it.
 PreflightFinding not_as_it_is(const std::string& path, StoredForm form);
