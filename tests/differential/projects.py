@@ -12,11 +12,12 @@ class Project:
 
     `files`: {path: text}, `compose`: the files that Compose is given, [] for its default ones,
     `env`: the variables of .env. Ports and names that a host has once come from variables, which
-    each side of the comparison sets for itself.
+    each side of the comparison sets for itself. `is_old`: only what docker-compose 1.29 reads.
     """
 
-    def __init__(self, dice, images):
+    def __init__(self, dice, images, is_old=False):
         self.dice = dice
+        self.is_old = is_old
         self.images = images
         self.env = {"MODE": "a", "LEVEL": "1"}
         self.services = {}
@@ -33,7 +34,7 @@ class Project:
             self.add_service(name)
         if self.directory == "" and dice.random() < 0.25:
             self.change_override()
-        if dice.random() < 0.25:
+        if dice.random() < 0.25 and not is_old:
             self.change_included()
 
     # -- what is written ---------------------------------------------------------------------------
@@ -118,7 +119,8 @@ def environment(project, name, service):
 def env_file(project, name, service):
     path = f"{name}.env"
     project.files[path] = f"FROM_FILE={project.dice.randint(1, 99)}\nQUOTED='x $Y'\n"
-    service["env_file"] = project.dice.choice([path, [path], [{"path": path}]])
+    forms = [path, [path], [{"path": path}]]
+    service["env_file"] = project.dice.choice(forms[:2] if project.is_old else forms)
     return f"{name} reads {path}"
 
 
@@ -163,7 +165,7 @@ def anonymous_volume(project, name, service):
 
 
 def config(project, name, service):
-    from_file = project.dice.random() < 0.5
+    from_file = project.dice.random() < 0.5 or project.is_old
     key = f"{name}_{'file' if from_file else 'text'}_config"
     if from_file:
         project.files[f"{key}.txt"] = f"{project.dice.randint(1, 99)}\n"
@@ -175,7 +177,7 @@ def config(project, name, service):
 
 
 def secret(project, name, service):
-    from_file = project.dice.random() < 0.5
+    from_file = project.dice.random() < 0.5 or project.is_old
     # Compose does not see that the definition of a secret is another one.
     key = f"{name}_{'file' if from_file else 'variable'}_secret"
     if from_file:
@@ -220,6 +222,8 @@ def depends_on(project, name, service):
         return None
     other = project.dice.choice(others)
     condition = project.dice.choice(["service_started", "restart"])
+    if project.is_old:
+        condition = "service_started"
     service["depends_on"] = [other] if condition == "service_started" else {
         other: {"condition": "service_started", "restart": True}}
     return f"{name} depends on {other}"
@@ -245,8 +249,8 @@ def reaches(project, begin, end):
 def port(project, name, service):
     if "network_mode" in service:
         return None
-    service["ports"] = project.dice.choice([["127.0.0.1::8080"], [
-        {"target": 8080, "host_ip": "127.0.0.1", "protocol": "tcp"}]])
+    forms = [["127.0.0.1::8080"], [{"target": 8080, "host_ip": "127.0.0.1", "protocol": "tcp"}]]
+    service["ports"] = project.dice.choice(forms[:1] if project.is_old else forms)
     return f"{name} publishes a port"
 
 
@@ -269,6 +273,8 @@ def profile(project, name, service):
 
 def setting(project, name, service):
     key, value = project.dice.choice(SETTINGS)
+    if project.is_old and key in ("annotations", "pull_policy"):
+        return None
     if "network_mode" in service and key in ("hostname", "extra_hosts", "dns"):
         return None
     service[key] = copy.deepcopy(value)
@@ -366,7 +372,7 @@ def override_gone(project):
 
 
 def included(project):
-    return project.change_included()
+    return None if project.is_old else project.change_included()
 
 
 CHANGES = [new_image, new_image, new_service, service_gone, gift, gift, gift, gift, loss, loss,
