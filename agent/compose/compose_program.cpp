@@ -10,6 +10,8 @@
 
 #include "agent/compose/compose_messages.hpp"
 #include "agent/compose/compose_yaml.hpp"
+#include "agent/compose/env_file.hpp"
+#include "common/files.hpp"
 #include "common/log.hpp"
 #include "common/process.hpp"
 #include "common/text.hpp"
@@ -112,6 +114,17 @@ void write_port_ranges_as_text(Json& model) {
                          json_string(port, "protocol", "tcp"));
     }
   }
+}
+
+// As Compose has them: those of the command line, or else of the env file.
+std::vector<std::string> enabled_profiles(std::vector<std::string> named,
+                                          const std::filesystem::path& env_file) {
+  const Result<std::string> text = read_file(env_file);
+  if (!named.empty() || !text) return named;
+  for (const EnvEntry& entry : read_env_file(*text)) {
+    if (entry.name == "COMPOSE_PROFILES") named = split(entry.value, ',');
+  }
+  return named;
 }
 
 }  // namespace
@@ -269,7 +282,10 @@ Task<Result<Rendered>> ComposeProgram::render(RenderRequest request) {
   Result<Json> model =
       tool_.family == ComposeFamily::v2 ? parse_json(exit->out) : parse_yaml(exit->out);
   if (!model) co_return model.error().context("cannot read what Compose rendered");
-  if (tool_.family == ComposeFamily::v1) write_port_ranges_as_text(*model);
+  if (tool_.family == ComposeFamily::v1) {
+    write_port_ranges_as_text(*model);
+    drop_disabled_services(*model, enabled_profiles(request.profiles, env_file));
+  }
   Rendered rendered;
   rendered.model = std::move(*model);
   rendered.unset_variables = unset_variables(exit->err);

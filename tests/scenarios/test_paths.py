@@ -131,7 +131,8 @@ def test_the_env_file_names_the_compose_files_their_profiles_and_the_project(any
     host.push("web", "1", version="1", health=False)
     web = {"image": host.image("web", "1")}
     stack = host.stack("shop", {"unused": web}, {
-        "base.yaml": compose_file({"web": web, "extra": {**web, "profiles": ["more"]}}),
+        "base.yaml": compose_file({"web": web, "extra": {**web, "profiles": ["more"]},
+                                   "never": {**web, "profiles": ["other"]}}),
         "apps/prod.yaml": json.dumps({"services": {"web": {
             "environment": {"HERE": "${PWD}", "IN": "at ${PWD}/x"},
             "volumes": ["${PWD}/conf:/conf:ro"]}}}),

@@ -375,5 +375,19 @@ TEST(ComposeYaml, WhateverIsWrittenIsReadAsTheSame) {
   }
 }
 
+TEST(ComposeYaml, ServicesOfOtherProfilesAreDropped) {
+  const auto left = [](const std::vector<std::string>& profiles) {
+    auto model = parse_json(R"({"services": {"web": {}, "none": {"profiles": []},
+        "mail": {"profiles": ["dev"]}, "jobs": {"profiles": ["dev", "batch"]}}})");
+    drop_disabled_services(*model, profiles);
+    std::vector<std::string> names;
+    for (const auto& item : (*model)["services"].items()) names.push_back(item.key());
+    return names;
+  };
+  EXPECT_EQ(left({}), (std::vector<std::string>{"none", "web"}));
+  EXPECT_EQ(left({"batch"}), (std::vector<std::string>{"jobs", "none", "web"}));
+  EXPECT_EQ(left({"x", "dev"}), (std::vector<std::string>{"jobs", "mail", "none", "web"}));
+}
+
 }  // namespace
 }  // namespace trimtab
