@@ -127,6 +127,8 @@ Task<Result<void>> UnitKeeper::remove_earlier_unit(std::string stack) {
           Errc::failed, fmt::format("cannot remove {}: {}", file.string(), ec.message()), {}};
     }
     reload_is_due_ = true;
+    const Result<void> synced = co_await sync_units();
+    if (!synced) co_return synced;
     log_milestone(
         Milestone::unit_changed, spdlog::level::info, {stack, 0, "", ""},
         fmt::format("{} is removed: {} starts the stack at boot from now on", earlier, name_));
@@ -140,6 +142,13 @@ Task<Result<void>> UnitKeeper::reload() {
   const Result<void> reloaded = co_await units_->reload();
   if (reloaded) reload_is_due_ = false;
   co_return reloaded;
+}
+
+// systemd syncs neither the links that it makes nor their removal. Once it is recorded that the
+// unit was brought up, one that a power cut has disabled would count as stopped by an operator.
+Task<Result<void>> UnitKeeper::sync_units() {
+  const auto sync = [directory = path_.parent_path()] { return sync_tree(directory); };
+  co_return co_await on_disk_thread(sync);
 }
 
 Task<Result<void>> UnitKeeper::take(UnitStep step, UnitFacts facts) {
@@ -162,6 +171,8 @@ Task<Result<void>> UnitKeeper::take(UnitStep step, UnitFacts facts) {
   if (step == UnitStep::bring_up) {
     const Result<void> enabled = co_await units_->enable(name_);
     if (!enabled) co_return enabled;
+    const Result<void> synced = co_await sync_units();
+    if (!synced) co_return synced;
     const Result<void> reloaded = co_await reload();
     if (!reloaded) co_return reloaded;
     const Result<void> started = co_await units_->start(name_);

@@ -64,6 +64,7 @@ class UnitKeeper {
   Task<Result<void>> take(UnitStep step, UnitFacts facts);
   Task<Result<void>> remove_earlier_unit(std::string stack);
   Task<Result<void>> reload();
+  Task<Result<void>> sync_units();
   void show(UnitView view, const std::string& stack);
 
   Units* units_;
