@@ -146,6 +146,7 @@ class Reconciler final {
   // --- the snapshot (reconciler_snapshot.cpp)
   Task<void> observe();
   Task<bool> put_right_after_docker(std::vector<Container> containers);
+  void note_what_runs_while_stopped(const std::vector<Container>& containers);
   [[nodiscard]] ProbationWatch::Check check_probation();
   void check_inputs(Snapshot* now);
   Task<bool> has_all_names_now();
@@ -256,7 +257,7 @@ class Reconciler final {
   struct DockerReturn {
     bool was_lost = false;
     WallTime back_at;           // after it was away; what failed before is retried
-    bool is_first_look = true;  // at the containers while the state of the unit is known
+    bool is_first_look = true;  // at the containers while the unit's state is known, not paused
     std::set<std::string> started_while_stopped;  // containers, by somebody
   };
   DockerReturn docker_return_;

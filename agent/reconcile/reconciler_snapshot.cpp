@@ -18,7 +18,8 @@ Task<void> Reconciler::observe() {
     co_return;
   }
   const bool is_back = docker_return_.was_lost || docker_return_.is_first_look;
-  if (is_back && !deps_.store.intent().paused) {
+  const bool is_paused = deps_.store.intent().paused;
+  if (is_back && !is_paused) {
     const bool changed = co_await put_right_after_docker(seen->of_release.containers);
     if (changed) seen = co_await observer_.observe(project_, observation_);
     if (!seen) {
@@ -32,16 +33,22 @@ Task<void> Reconciler::observe() {
     last_assessment_.key.clear();
   }
   docker_return_.was_lost = false;
-  docker_return_.is_first_look = docker_return_.is_first_look && unit_keeper_.is_moving();
-  docker_return_.started_while_stopped.clear();
-  for (const Container& container : seen->own.containers) {
-    if (unit_keeper_.is_stopped() && container.state == ContainerState::running) {
-      docker_return_.started_while_stopped.insert(container.id);
-    }
-  }
+  // In a stack that is paused, what Docker has started is stopped once it is resumed.
+  docker_return_.is_first_look =
+      (is_back && is_paused) || (docker_return_.is_first_look && unit_keeper_.is_moving());
+  if (!docker_return_.is_first_look) note_what_runs_while_stopped(seen->own.containers);
   const Observation before = std::exchange(observation_, std::move(*seen));
   reporter_.observation(before, observation_);
   co_await upkeep_.check_certificates();
+}
+
+void Reconciler::note_what_runs_while_stopped(const std::vector<Container>& containers) {
+  docker_return_.started_while_stopped.clear();
+  if (!unit_keeper_.is_stopped()) return;
+  for (const Container& container : containers) {
+    if (container.state != ContainerState::running) continue;
+    docker_return_.started_while_stopped.insert(container.id);
+  }
 }
 
 // Returns whether anything was changed.
