@@ -28,9 +28,10 @@ std::string problem_of(const Error& error) {
 
 UnitStep next_unit_step(const UnitFacts& facts) {
   if (is_somebody_elses(facts)) return UnitStep::refuse;
-  if (!facts.has_release) return UnitStep::none;
+  // A unit that was brought up is kept whatever runs: it is what starts a stack that was stopped.
+  if (!facts.has_release || !(facts.passed_gate || facts.brought_up)) return UnitStep::none;
   if (facts.file_text != facts.wanted_text || facts.reload_is_due) return UnitStep::write;
-  if (!facts.docker_answers) return UnitStep::none;
+  if (!facts.passed_gate || !facts.docker_answers) return UnitStep::none;
   if (!facts.brought_up) return UnitStep::bring_up;
   const bool failed = facts.state.active == "failed" && !facts.state.has_job;
   return failed && !is_stopped_by_operator(facts) ? UnitStep::start : UnitStep::none;
@@ -69,8 +70,8 @@ Task<void> UnitKeeper::check(StackUnit unit, bool docker_answers) {
   facts.path = path_.string();
   // A unit written by an earlier trimtab lacks the files that it reads until they are written.
   const ReleaseRecord* const current = store_.current();
-  facts.has_release =
-      current != nullptr && !current->seen.empty() && store_.has_boot_files(current->number);
+  facts.has_release = current != nullptr && store_.has_boot_files(current->number);
+  facts.passed_gate = current != nullptr && !current->seen.empty();
   // If unknown, an operator may have stopped it.
   facts.brought_up = store_.intent().unit == name_ || store_.intent().is_unknown;
   facts.docker_answers = docker_answers;

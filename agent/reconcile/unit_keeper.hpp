@@ -14,7 +14,8 @@ namespace trimtab {
 
 // What the next step depends on.
 struct UnitFacts {
-  bool has_release = false;              // one that passed its gate
+  bool has_release = false;              // one whose boot files are written
+  bool passed_gate = false;              // it has
   bool brought_up = false;               // the unit was enabled and started once
   bool docker_answers = true;            // otherwise starting the unit would start Docker, too
   bool reload_is_due = false;            // systemd has not read yet what was written

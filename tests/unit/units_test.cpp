@@ -102,6 +102,22 @@ TEST(UnitKeeper, TakesOneStepTowardsAUnitThatBootsTheStack) {
          facts.has_release = false;
          facts.file_text.reset();
        }},
+      {"what runs has passed no gate yet", UnitStep::none,
+       [](UnitFacts& facts) {
+         facts.passed_gate = false;
+         facts.brought_up = false;
+         facts.file_text.reset();
+       }},
+      {"what runs has passed no gate, and the unit's file is gone", UnitStep::write,
+       [](UnitFacts& facts) {
+         facts.passed_gate = false;
+         facts.file_text.reset();
+       }},
+      {"what runs has passed no gate, and the unit failed", UnitStep::none,
+       [](UnitFacts& facts) {
+         facts.passed_gate = false;
+         facts.state.active = "failed";
+       }},
       {"there is no file", UnitStep::write, [](UnitFacts& facts) { facts.file_text.reset(); }},
       {"it was edited", UnitStep::write, [](UnitFacts& facts) { *facts.file_text += "Nice=5\n"; }},
       {"it was never started", UnitStep::bring_up,
@@ -147,6 +163,7 @@ TEST(UnitKeeper, TakesOneStepTowardsAUnitThatBootsTheStack) {
   for (const StepCase& row : rows) {
     UnitFacts facts;
     facts.has_release = true;
+    facts.passed_gate = true;
     facts.brought_up = true;
     facts.path = "/etc/systemd/system/shop.service";
     facts.file_text = text;
