@@ -8,8 +8,9 @@
 namespace trimtab {
 
 GateDemand demand_of(const Rendering& rendering, const GateSettings& settings,
-                     const std::map<std::string, std::string>& image_ids, const Observed& before,
-                     const Plan& plan, const std::set<std::string>& exempt_services) {
+                     const std::map<std::string, std::string>& image_ids, const Observed& present,
+                     const RunningSet& verified, const Plan& plan,
+                     const std::set<std::string>& exempt_services) {
   GateDemand demand;
   demand.timeout = settings.timeout;
   demand.stable = settings.stable;
@@ -30,7 +31,7 @@ GateDemand demand_of(const Rendering& rendering, const GateSettings& settings,
     const auto id = image_ids.find(name);
     if (id != image_ids.end() && !left_alone.contains(name)) wanted.image_id = id->second;
     const bool stopped = std::any_of(
-        before.containers.begin(), before.containers.end(), [&](const Container& container) {
+        present.containers.begin(), present.containers.end(), [&](const Container& container) {
           return container.service == name && is_stopped_manually(container);
         });
     wanted.must_run = applied.contains(name) ||
@@ -43,8 +44,9 @@ GateDemand demand_of(const Rendering& rendering, const GateSettings& settings,
       if (found != demand.services.end()) found->second.awaited_job = true;
     }
   }
-  for (const Container& container : before.containers) {
-    if (!applied.contains(container.service)) demand.untouched.insert(container.id);
+  for (const Container& container : present.containers) {
+    const bool was_there = verified.has(container.service, container.id);
+    if (was_there && !applied.contains(container.service)) demand.untouched.insert(container.id);
   }
   return demand;
 }

@@ -126,12 +126,4 @@ SeenContainers outgoing_of(const std::vector<std::string>& services,
   return outgoing;
 }
 
-Observed verified_among(const std::vector<Container>& present, const RunningSet& before) {
-  Observed verified;
-  for (const Container& container : present) {
-    if (before.has(container.service, container.id)) verified.containers.push_back(container);
-  }
-  return verified;
-}
-
 }  // namespace trimtab

@@ -57,7 +57,4 @@ bool any_to_replace(const Plan& plan, const RunningSet& before,
 SeenContainers outgoing_of(const std::vector<std::string>& services,
                            const std::vector<Container>& present, const SeenContainers& keep);
 
-// The containers that were verified to run before.
-Observed verified_among(const std::vector<Container>& present, const RunningSet& before);
-
 }  // namespace trimtab

@@ -66,8 +66,8 @@ Task<Result<void>> PlanApplier::await(std::vector<std::string> services) {
   const DeploymentDeps& deps = run_.deps;
   const auto ids = co_await run_.stack.image_ids(*deps.store.find(wanted_.release));
   if (!ids) co_return ids.error();
-  GateDemand demand = demand_of(rendering_, deps.settings.gate, *ids, Observed{}, wanted_.plan,
-                                run_.deployment.already_failing);
+  GateDemand demand = demand_of(rendering_, deps.settings.gate, *ids, Observed{}, RunningSet{},
+                                wanted_.plan, run_.deployment.already_failing);
   demand.stable = std::chrono::milliseconds(0);
   std::erase_if(demand.services, [&](const auto& one) { return !is_named(one.first, services); });
   if (demand.services.empty()) co_return Result<void>();

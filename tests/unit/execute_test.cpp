@@ -307,13 +307,6 @@ TEST(Leaving, IsAllOfRolledServicesButWhatIsKept) {
   EXPECT_EQ(outgoing_of({}, present, {}), SeenContainers());
 }
 
-TEST(VerifiedAmong, LeavesOutWhatCameSince) {
-  const RunningSet before = ran(1, {{"web", {"w1"}}});
-  const std::vector<Container> present{running("web", "w1"), running("web", "w2"),
-                                       running("db", "w1")};
-  EXPECT_EQ(ids_of(verified_among(present, before).containers), "w1");
-}
-
 // ---- Mounted files --------------------------------------------------------------------------
 
 ReleaseRecord with_files(int number, const std::string& service, const FileBlobs& files) {

@@ -465,6 +465,7 @@ struct DemandCase {
   bool must_run;
   bool same_image;  // the release's image is demanded
   bool untouched;   // its earlier restarts do not count
+  const char* verified = "w1";
 };
 
 TEST(Demand, OfAServiceDependsOnWhatIsDoneToIt) {
@@ -472,6 +473,10 @@ TEST(Demand, OfAServiceDependsOnWhatIsDoneToIt) {
            DemandCase{"left alone", Action::none, false, false, true, false, true},
            DemandCase{"left alone, stopped manually", Action::none, true, false, false, false,
                       true},
+           DemandCase{"made since the last gate", Action::none, false, false, true, false, false,
+                      "w0"},
+           DemandCase{"made since the last gate, stopped manually", Action::none, true, false,
+                      false, false, false, "w0"},
            DemandCase{"left alone, a finished job", Action::none, false, true, false, false, true},
            DemandCase{"replaced", Action::recreate, false, false, true, true, false},
            DemandCase{"replaced, was stopped manually", Action::recreate, true, false, true, true,
@@ -489,9 +494,11 @@ TEST(Demand, OfAServiceDependsOnWhatIsDoneToIt) {
     observed.containers = {before};
     std::set<std::string> done_jobs;
     if (row.done_job) done_jobs.insert("web");
+    RunningSet verified;
+    verified.services["web"].containers = {row.verified};
     const GateDemand demand =
         demand_of(rendering(R"("web": {"image": "a"})"), GateSettings{}, {{"web", "sha256:new"}},
-                  observed, plan_of({{"web", row.action}}), done_jobs);
+                  observed, verified, plan_of({{"web", row.action}}), done_jobs);
     ASSERT_EQ(demand.services.size(), 1U);
     EXPECT_EQ(demand.services.at("web").must_run, row.must_run) << row.name;
     EXPECT_EQ(!demand.services.at("web").image_id.empty(), row.same_image) << row.name;
@@ -501,7 +508,7 @@ TEST(Demand, OfAServiceDependsOnWhatIsDoneToIt) {
 
 TEST(Demand, AfterGoingBackEveryImageCounts) {
   const GateDemand demand = demand_of(rendering(R"("web": {"image": "a"})"), GateSettings{},
-                                      {{"web", "sha256:old"}}, {}, Plan{}, {"migrate"});
+                                      {{"web", "sha256:old"}}, {}, {}, Plan{}, {"migrate"});
   EXPECT_EQ(demand.services.at("web").image_id, "sha256:old");
   EXPECT_TRUE(demand.services.at("web").must_run);
 }
@@ -510,11 +517,12 @@ TEST(Demand, ComesFromTheComposeFileAndTheSettings) {
   GateSettings settings;
   settings.timeout = std::chrono::minutes(2);
   settings.stable = std::chrono::seconds(7);
-  const GateDemand demand = demand_of(rendering(R"("web": {"deploy": {"replicas": 3},
+  const GateDemand demand =
+      demand_of(rendering(R"("web": {"deploy": {"replicas": 3},
                            "depends_on": {"migrate": {"condition":
                                                       "service_completed_successfully"}}},
                    "migrate": {"image": "m"}, "db": {"image": "d"})"),
-                                      settings, {}, {}, plan_of({{"gone", Action::remove}}), {});
+                settings, {}, {}, {}, plan_of({{"gone", Action::remove}}), {});
   EXPECT_EQ(demand.timeout, settings.timeout);
   EXPECT_EQ(demand.stable, settings.stable);
   ASSERT_EQ(demand.services.size(), 3U);

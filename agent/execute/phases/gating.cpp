@@ -1,7 +1,6 @@
 #include "agent/execute/demand.hpp"
 #include "agent/execute/failure_report.hpp"
 #include "agent/execute/gate_watch.hpp"
-#include "agent/execute/operations.hpp"
 #include "agent/execute/phases/phases.hpp"
 #include "agent/execute/running_record.hpp"
 #include "agent/model/classify.hpp"
@@ -13,7 +12,7 @@ namespace {
 struct Observation {
   Rendering rendering;
   std::map<std::string, std::string> image_ids;
-  Observed before;
+  Observed present;
 };
 
 Task<Result<Observation>> observe(DeploymentRun& run, int number) {
@@ -27,7 +26,7 @@ Task<Result<Observation>> observe(DeploymentRun& run, int number) {
   Observation looked;
   looked.rendering = std::move(*rendering);
   looked.image_ids = std::move(*ids);
-  looked.before = verified_among(*present, run.deps.store.running());
+  looked.present.containers = *present;
   co_return looked;
 }
 
@@ -56,8 +55,8 @@ Task<PhaseOutcome> gating(DeploymentRun& run) {
   const GateSettings& settings = run.deps.settings.gate;
   std::set<std::string> exempt_services = deployment.already_failing;
   exempt_services.merge(deployment.from.jobs());
-  GateDemand demand = demand_of(looked->rendering, settings, looked->image_ids, looked->before,
-                                deployment.plan, exempt_services);
+  GateDemand demand = demand_of(looked->rendering, settings, looked->image_ids, looked->present,
+                                run.deps.store.running(), deployment.plan, exempt_services);
   const GateWatchDeps deps = watch_parts(run);
   PhaseOutcome outcome =
       co_await watch_gate(deps, std::move(demand), settings.probe, Phase::gating);
@@ -80,8 +79,8 @@ Task<PhaseOutcome> gating_rollback(DeploymentRun& run) {
   std::set<std::string> exempt_services = deployment.already_failing;
   exempt_services.insert(jobs.begin(), jobs.end());
   // Services that the rollback left alone may run another image that somebody put there.
-  GateDemand demand = demand_of(looked->rendering, settings, looked->image_ids, looked->before,
-                                deployment.return_plan, exempt_services);
+  GateDemand demand = demand_of(looked->rendering, settings, looked->image_ids, looked->present,
+                                run.deps.store.running(), deployment.return_plan, exempt_services);
   const GateWatchDeps deps = watch_parts(run);
   PhaseOutcome outcome =
       co_await watch_gate(deps, std::move(demand), settings.probe, Phase::gating_rollback);
