@@ -62,6 +62,7 @@ Task<void> UnitKeeper::check(StackUnit unit, bool docker_answers) {
   if (!retired) view.problem = problem_of(retired.error());
   const Result<UnitState> state = co_await units_->state(name_);
   if (!state) {
+    is_moving_ = true;  // for all that is known
     view.problem = problem_of(state.error());
     show(std::move(view), unit.stack);
     co_return;

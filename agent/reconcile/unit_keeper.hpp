@@ -57,7 +57,7 @@ class UnitKeeper {
 
   // An operator stopped the stack: nothing is started until the unit is started again.
   [[nodiscard]] bool is_stopped() const { return is_stopped_; }
-  // The unit is being started or stopped, by whomever, or its state is not known yet.
+  // The unit is being started or stopped, by whomever, or its state is not known.
   [[nodiscard]] bool is_moving() const { return is_moving_; }
   [[nodiscard]] const std::optional<UnitView>& view() const { return view_; }
 
