@@ -17,6 +17,8 @@ namespace {
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
+constexpr const char* compose_version = "2.26.1";
+
 void fill_in_all(Json& value, const std::map<std::string, std::string>& variables) {
   if (value.is_string()) {
     value = interpolate(value.get<std::string>(), variables).value_or("");
@@ -35,23 +37,6 @@ Json long_mount(const std::string& text, const fs::path& directory) {
   mount["source"] = is_path ? (directory / source).lexically_normal().string() : source;
   mount["target"] = text.substr(colon + 1);
   return mount;
-}
-
-// What others depend on first; none that was not asked for (--no-deps).
-std::vector<std::string> in_order(const Json& services, const std::vector<std::string>& asked) {
-  std::vector<std::string> order;
-  const auto has = [](const std::vector<std::string>& list, const std::string& service) {
-    return std::find(list.begin(), list.end(), service) != list.end();
-  };
-  const std::function<void(const std::string&)> take = [&](const std::string& service) {
-    if (has(order, service) || !has(asked, service)) return;
-    for (const std::string& dependency : dependencies_of(json_object(services, service))) {
-      take(dependency);
-    }
-    order.push_back(service);
-  };
-  for (const std::string& service : asked) take(service);
-  return order;
 }
 
 }  // namespace
@@ -90,8 +75,70 @@ std::string definition_of(const Json& service) {
   return sha256_hex(service.dump());
 }
 
+std::vector<std::string> in_order(const Json& services, const std::vector<std::string>& asked) {
+  std::vector<std::string> order;
+  const auto has = [](const std::vector<std::string>& list, const std::string& service) {
+    return std::find(list.begin(), list.end(), service) != list.end();
+  };
+  const std::function<void(const std::string&)> take = [&](const std::string& service) {
+    if (has(order, service) || !has(asked, service)) return;
+    for (const std::string& dependency : dependencies_of(json_object(services, service))) {
+      take(dependency);
+    }
+    order.push_back(service);
+  };
+  for (const std::string& service : asked) take(service);
+  return order;
+}
+
+std::vector<Container> containers_of_service(const World& world, const std::string& project,
+                                             const std::string& service) {
+  std::vector<Container> present;
+  for (Container& seen : world.containers()) {
+    if (seen.project != project || seen.service != service) continue;
+    if (seen.is_counted && !seen.config_hash.empty()) present.push_back(std::move(seen));
+  }
+  std::stable_sort(present.begin(), present.end(), [](const auto& one, const auto& other) {
+    return one.created_at < other.created_at;
+  });
+  return present;
+}
+
+Container new_container(const World& world, const Json& model, const std::string& service,
+                        const UpRequest& request) {
+  const Json& definition = json_object(json_object(model, "services"), service);
+  Container made;
+  made.project = request.project;
+  made.service = service;
+  made.number = 1;
+  made.name = request.project + "-" + service + "-1";
+  made.working_dir = request.directory.string();
+  made.config_files = request.file.string();
+  made.config_hash = definition_of(definition);
+  made.image = json_string(definition, "image");
+  made.image_id = id_of_image(world, made.image);
+  made.compose_version = compose_version;
+  made.is_marked = true;
+  made.is_counted = true;
+  made.restart_policy = json_string(definition, "restart", "no");
+  for (const Mount& mount : mounts_of(definition)) {
+    if (mount.type == "bind") made.bind_mounts[mount.target] = mount.source;
+    if (mount.type != "volume") continue;
+    const Json& volume = json_object(json_object(model, "volumes"), mount.source);
+    made.volumes[mount.target] = json_string(volume, "name");
+  }
+  return made;
+}
+
+WorldContainer& create_container(World& world, const Json& definition, Container made) {
+  const Behaviour behaviour = behaviour_of(definition, world.registry.at(made.image_id).behaviour);
+  if (behaviour.has_health_check) made.health_check = HealthCheck{5s, 0s, 0s};
+  const std::string hash = made.config_hash;
+  return world.create(std::move(made), behaviour, hash);
+}
+
 SimulatedCompose::SimulatedCompose(World& world) : world_(world) {
-  tool_.version = "2.26.1";
+  tool_.version = compose_version;
   tool_.argv = {"/usr/bin/docker", "compose"};
 }
 
@@ -153,30 +200,15 @@ Task<Result<void>> SimulatedCompose::make_volumes(Json model) {
 // As many as are wanted, which is one, or with what is added so many in all. Of more than that,
 // Compose 2.26 keeps the older ones, and those first that it replaces.
 Task<Result<void>> SimulatedCompose::converge(Json model, std::string service, UpRequest request) {
-  const Json& definition = model["services"][service];
-  const std::string hash = definition_of(definition);
-  const std::string pinned = json_string(definition, "image");
-  const std::string image = id_of_image(world_, pinned);
-  if (image.empty()) co_return Error{Errc::failed, "No such image: " + pinned, {}};
-  std::vector<Container> present;
-  for (Container& seen : world_.containers()) {
-    if (seen.project != request.project || seen.service != service) continue;
-    if (seen.is_counted && !seen.config_hash.empty()) present.push_back(std::move(seen));
-  }
+  Container next = new_container(world_, model, service, request);
+  const std::string hash = next.config_hash;
+  if (next.image_id.empty()) co_return Error{Errc::failed, "No such image: " + next.image, {}};
+  std::vector<Container> present = containers_of_service(world_, request.project, service);
   std::stable_sort(present.begin(), present.end(),
                    [&](const Container& one, const Container& other) {
                      return std::pair(one.config_hash == hash, one.created_at) <
                             std::pair(other.config_hash == hash, other.created_at);
                    });
-  Container next;
-  next.project = request.project;
-  next.service = service;
-  next.working_dir = request.directory.string();
-  next.config_files = request.file.string();
-  next.config_hash = hash;
-  next.image = pinned;
-  next.image_id = image;
-  next.number = 1;
   for (const Container& one : present) next.number = std::max(next.number, one.number + 1);
   const auto wanted = static_cast<std::size_t>(request.add_up_to.value_or(1));
   for (std::size_t at = wanted; at < present.size(); ++at) {
@@ -221,21 +253,8 @@ Task<Result<void>> SimulatedCompose::make(Json model, Container container,
   if (world_.find(container.name) != nullptr) {
     co_return Error{Errc::failed, "Conflict. The container name is already in use", {}};
   }
-  container.compose_version = tool_.version;
-  container.is_marked = true;
-  container.is_counted = true;
-  container.restart_policy = json_string(definition, "restart", "no");
-  for (const Mount& mount : mounts_of(definition)) {
-    if (mount.type == "bind") container.bind_mounts[mount.target] = mount.source;
-    if (mount.type != "volume") continue;
-    container.volumes[mount.target] = json_string(model["volumes"][mount.source], "name");
-  }
-  const Behaviour behaviour =
-      behaviour_of(definition, world_.registry.at(container.image_id).behaviour);
-  if (behaviour.has_health_check) container.health_check = HealthCheck{5s, 0s, 0s};
   ++world_.deeds;
-  const std::string hash = container.config_hash;
-  const std::string made = world_.create(std::move(container), behaviour, hash).seen.id;
+  const std::string made = create_container(world_, definition, std::move(container)).seen.id;
   for (const int step : {1, 2, 3}) {
     const Result<void> answered = co_await answer();
     if (!answered) co_return answered;
@@ -255,6 +274,7 @@ Task<Result<void>> SimulatedCompose::make(Json model, Container container,
 }
 
 Result<void> SimulatedCompose::start(const std::string& container) {
+  ++world_.starts;
   // Somebody may have removed it meanwhile.
   if (!world_.start(container)) return Error{Errc::failed, "No such container: " + container, {}};
   const std::string& error = world_.find(container)->seen.error;

@@ -42,10 +42,23 @@ Result<Json> parse_compose_file(const std::string& text);
 // How a container of this service behaves: its environment decides besides its image.
 Behaviour behaviour_of(const Json& service, Behaviour behaviour);
 
-// By which Compose tells whether a container is what the file says.
 // Its one-off ends well.
 bool can_migrate(const Json& service);
 
+// By which Compose tells whether a container is what the file says.
 std::string definition_of(const Json& service);
+
+// What others depend on first; none that was not asked for (--no-deps).
+std::vector<std::string> in_order(const Json& services, const std::vector<std::string>& asked);
+
+// Those that Compose takes for the service, the oldest first.
+std::vector<Container> containers_of_service(const World& world, const std::string& project,
+                                             const std::string& service);
+
+// As Compose makes one of a service of the file, as its first. Without an image on the host it has
+// no image id.
+Container new_container(const World& world, const Json& model, const std::string& service,
+                        const UpRequest& request);
+WorldContainer& create_container(World& world, const Json& definition, Container made);
 
 }  // namespace trimtab::simulation

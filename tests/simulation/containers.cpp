@@ -79,6 +79,9 @@ void Life::check_volumes() {
 }
 
 void Life::check_what_is_not_ours() {
+  // As the unit's Compose does it where trimtab has not seen it yet.
+  std::erase_if(not_ours_,
+                [this](const std::string& id) { return world_.removed_at_boot.contains(id); });
   for (const std::string& id : not_ours_) {
     const auto found = world_.all.find(id);
     if (found == world_.all.end()) return break_promise("somebody else's container was removed");

@@ -34,8 +34,9 @@ Daemon::Daemon(World& world)
       world_(world) {
   Result<Store> store = Store::open(loop_.get_executor(), world.state() / "shop");
   if (!store) throw std::runtime_error(store.error().text());
+  if (world.systemd != nullptr) units_ = std::make_unique<SimulatedUnits>(world, *world.systemd);
   HostPaths paths;
-  paths.unit_directory = world.state() / "units";
+  paths.unit_directory = world.units();
   paths.docker_socket = "/run/docker.sock";
   paths.empty_file = world.state() / "empty";
   ReconcilerDeps parts{loop_.get_executor(),
@@ -45,7 +46,7 @@ Daemon::Daemon(World& world)
                        engine_,
                        engine_watcher_,
                        compose_,
-                       nullptr,
+                       units_.get(),
                        std::move(paths),
                        std::move(*store),
                        events_,
@@ -70,6 +71,7 @@ void Daemon::ask(Task<Result<std::string>> request, Answered answered) {
 void Daemon::kill(std::unique_ptr<Daemon> daemon) {
   daemon->world_.on_event = nullptr;
   daemon->world_.on_engine_lost = nullptr;
+  if (daemon->world_.systemd != nullptr) daemon->world_.systemd->on_change = nullptr;
   daemon->world_.calls_left.reset();
   daemon->world_.is_killed = false;
   virtual_clock::forget_timers();

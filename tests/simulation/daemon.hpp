@@ -11,6 +11,7 @@
 #include "tests/simulation/compose.hpp"
 #include "tests/simulation/engine.hpp"
 #include "tests/simulation/sources.hpp"
+#include "tests/simulation/units.hpp"
 
 namespace trimtab::simulation {
 
@@ -27,6 +28,7 @@ class Daemon {
   explicit Daemon(World& world);
 
   [[nodiscard]] Reconciler& stack() { return *stack_; }
+  [[nodiscard]] const Compose& compose() const { return compose_; }
   // Carries the request out; a daemon that is killed meanwhile answers nothing.
   using Answered = std::function<void(const Result<std::string>&)>;
   void ask(Task<Result<std::string>> request, Answered answered);
@@ -43,6 +45,7 @@ class Daemon {
   SimulatedEngine engine_;
   SimulatedCompose compose_;
   SimulatedRegistry registry_;
+  std::unique_ptr<SimulatedUnits> units_;
   EventBus events_;
   AsyncMutex deploy_lock_;
   Projects projects_;

@@ -196,6 +196,7 @@ Task<Result<void>> SimulatedEngine::start(std::string container) {
   const Result<void> answered = co_await answer();
   if (!answered) co_return answered;
   ++world_.deeds;
+  ++world_.starts;
   if (!world_.start(container)) co_return no_such("container", container);
   co_return started(container);
 }
@@ -219,6 +220,7 @@ Task<Result<void>> SimulatedEngine::restart(std::string container) {
   if (!waited) co_return waited;
   if (world_.faults.engine_away) co_return Error{Errc::unavailable, "Docker was restarted", {}};
   world_.stopped.insert(container);
+  ++world_.starts;
   if (!world_.restart(container)) co_return no_such("container", container);
   co_return started(container);
 }

@@ -7,10 +7,13 @@
 #include <vector>
 
 #include "tests/simulation/daemon.hpp"
+#include "tests/simulation/service_manager.hpp"
 #include "tests/simulation/story.hpp"
 #include "tests/simulation/world.hpp"
 
 namespace trimtab::simulation {
+
+inline constexpr const char* web_image = "acme/web:latest";
 
 class Life {
  public:
@@ -32,6 +35,9 @@ class Life {
   void happen(const StoryEvent& event);
   void by_operator(const StoryEvent& event);
   void to_containers(const StoryEvent& event);
+  void by_systemctl(const StoryEvent& event);
+  void boot_unit();
+  void start_what_is_stopped();
   void wear_out();
   // 0: there is none.
   [[nodiscard]] int choose_good_release(std::uint64_t detail) const;
@@ -70,6 +76,7 @@ class Life {
   void check_start_first();
   void check_what_failed_is_gone();
   void check_what_is_not_ours();
+  void check_stop();
   // It is the stack's, and no hook's.
   [[nodiscard]] bool is_ours(const WorldContainer& container) const;
   [[nodiscard]] bool content_works(const Rendering& rendering) const;
@@ -85,6 +92,11 @@ class Life {
   void check_containers();
   void check_no_hook_left();
   void check_tidiness();
+  void check_unit();
+  // No gate has looked at it then.
+  [[nodiscard]] bool is_made_by_unit(const std::string& service) const;
+  void check_what_is_booted();
+  void check_rest_while_stopped();
   [[nodiscard]] std::string fault_of(const std::string& service, const std::string& wanted) const;
   [[nodiscard]] bool is_seen_as_it_is(const Container& truth) const;
   [[nodiscard]] bool tip_works() const;
@@ -118,6 +130,7 @@ class Life {
   };
 
   World world_;
+  std::optional<ServiceManager> systemd_;  // where it runs
   bool has_night_;
   std::vector<StoryEvent> story_;
   bool starts_first_;               // web
@@ -160,6 +173,11 @@ class Life {
   std::map<std::pair<int, std::string>, HookLine> hook_lines_;  // by deployment and phase
   bool flight_waits_ = false;           // to go back later; another deployment may take its place
   std::set<std::string> lost_volumes_;  // that somebody removed
+  bool has_unit_ = false;               // the daemon has brought it up
+  bool wants_enabled_ = true;           // the operators, the unit
+  std::optional<WallTime> stopped_since_;  // with the unit
+  WorldTime unit_is_known_from_{0};        // what became of it meanwhile, the daemon may not know
+  std::optional<int> starts_while_stopped_;
 };
 
 }  // namespace trimtab::simulation

@@ -29,7 +29,8 @@ void Life::follow_hook(const HookNews& news) {
   if (processes::count() > 0) {
     break_promise("the hook " + news.program + " begins while another one still runs");
   }
-  if (is_before && flight_ == deployment->id && flight_deeds_ != world_.deeds) {
+  const bool is_touched = flight_deeds_ != world_.deeds && hands_ == flight_hands_;
+  if (is_before && flight_ == deployment->id && is_touched) {
     break_promise("the hook " + news.program + " runs before, and containers were touched already");
   }
   // One that was skipped is not told of, also where one before it was cut off.

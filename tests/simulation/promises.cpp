@@ -52,6 +52,7 @@ void Life::check_always() {
     check_operator();
   }
   if (starts_first_) check_start_first();
+  if (systemd_) check_stop();
   check_volumes();
   check_what_is_not_ours();
   for (const auto& [definition, count] : world_.creations) {
@@ -241,6 +242,7 @@ void Life::check_at_rest() {
   check_convergence();
   check_containers();
   check_no_hook_left();
+  if (systemd_) check_unit();
   check_bounds();
   check_tidiness();
 }
@@ -256,7 +258,7 @@ void Life::check_status() {
   bool any = false;
   for (const std::string& name : rendering->service_names()) {
     const std::string fault = fault_of(name, definition_of(rendering->service(name)));
-    any = any || !fault.empty();
+    any = any || !fault.empty() || is_made_by_unit(name);
     // What has failed is told first; the rest is told container by container.
     const bool is_listed = fault == does_not_run || fault == is_unhealthy;
     const StackState state = stack.stack_status().state;

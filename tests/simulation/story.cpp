@@ -95,6 +95,22 @@ std::string_view to_string(Happening happening) {
       return "hooks fail";
     case Happening::hooks_hang:
       return "hooks hang";
+    case Happening::has_unit:
+      return "systemd boots the stack";
+    case Happening::stop_unit:
+      return "an operator stops the unit";
+    case Happening::start_unit:
+      return "an operator starts the unit";
+    case Happening::restart_unit:
+      return "an operator restarts the unit";
+    case Happening::disable_unit:
+      return "an operator disables the unit";
+    case Happening::enable_unit:
+      return "an operator enables the unit and starts it";
+    case Happening::edit_unit:
+      return "somebody edits or removes the unit's file";
+    case Happening::systemd_away:
+      return "systemd does not answer";
   }
   return "";
 }
@@ -144,6 +160,20 @@ void add_some(std::vector<StoryEvent>* story, const std::vector<Happening>& kind
   }
 }
 
+// What is stopped is often started soon: a stack that is down is one that nothing happens to.
+void add_unit(std::vector<StoryEvent>* story, std::mt19937_64& dice) {
+  add_some(story, {Happening::kill_between_calls, Happening::cut_power_between_calls}, dice);
+  add_some(story,
+           {Happening::stop_unit, Happening::start_unit, Happening::enable_unit,
+            Happening::disable_unit},
+           dice);
+  add_some(story,
+           {Happening::stop_unit, Happening::start_unit, Happening::start_unit,
+            Happening::restart_unit, Happening::edit_unit, Happening::systemd_away},
+           dice);
+  story->insert(story->begin(), {WorldTime(0s), Happening::has_unit, 0});
+}
+
 // What is special about this life, and the faults that go with it.
 void add_peculiarities(std::vector<StoryEvent>* story, std::mt19937_64& dice) {
   const bool starts_first = dice() % 4 == 0;
@@ -160,6 +190,7 @@ void add_peculiarities(std::vector<StoryEvent>* story, std::mt19937_64& dice) {
   if (starts_first) {
     story->insert(story->begin(), {WorldTime(0s), Happening::starts_first, 0});
   }
+  if (dice() % 4 == 0) add_unit(story, dice);
 }
 
 Happening draw(std::uint64_t dice) {

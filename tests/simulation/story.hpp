@@ -55,8 +55,16 @@ enum class Happening {
   push_that_cannot_migrate,  // its hook fails, or does not end
   hooks_fail,
   hooks_hang,
+  has_unit,  // systemd runs on this host, and boots the stack
+  stop_unit,
+  start_unit,
+  restart_unit,
+  disable_unit,  // and sometimes stop it at once
+  enable_unit,   // and start it
+  edit_unit,     // its file, or remove it
+  systemd_away,
 };
-inline constexpr int happenings = static_cast<int>(Happening::hooks_hang) + 1;
+inline constexpr int happenings = static_cast<int>(Happening::systemd_away) + 1;
 
 std::string_view to_string(Happening happening);
 

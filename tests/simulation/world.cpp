@@ -22,6 +22,8 @@ World::World(std::uint64_t seed, std::filesystem::path directory)
   std::filesystem::remove_all(directory_);
   std::filesystem::create_directories(live());
   std::filesystem::create_directories(state());
+  std::filesystem::create_directories(units());
+  engine_since = wall_now();
 }
 
 // ---- Time
@@ -267,18 +269,22 @@ std::vector<Container> World::containers() const {
   return list;
 }
 
+// What says `always` comes back with it, whoever has stopped it.
 void World::restart_engine(WorldTime away) {
   faults.engine_away = true;
   std::vector<std::string> ran;
   for (auto& [id, container] : all) {
     const ContainerState state = container.seen.state;
-    if (state != ContainerState::running && state != ContainerState::restarting) continue;
-    if (container.seen.restart_policy != "no") ran.push_back(id);
-    end(container, 0, true);
+    const bool runs = state == ContainerState::running || state == ContainerState::restarting;
+    const std::string& policy = container.seen.restart_policy;
+    const bool was_started = state != ContainerState::created;
+    if (policy == "always" ? was_started : runs && policy != "no") ran.push_back(id);
+    if (runs) end(container, 0, true);
   }
   if (on_engine_lost) on_engine_lost();
   after(away, [this, ran] {
     faults.engine_away = false;
+    engine_since = wall_now();
     for (const std::string& id : ran) {
       const auto found = all.find(id);
       if (found != all.end()) begin_life(found->second);

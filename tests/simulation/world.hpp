@@ -64,6 +64,7 @@ struct Faults {
   bool compose_fails = false;  // `up` ends with an error of the host's
   bool hooks_fail = false;     // those in containers that run
   bool hooks_hang = false;
+  bool systemd_away = false;
 };
 
 // That one begins, or how it ended.
@@ -72,6 +73,8 @@ struct HookNews {
   std::string phase;
   std::optional<int> exit;
 };
+
+class ServiceManager;
 
 class World {
  public:
@@ -121,6 +124,7 @@ class World {
 
   std::filesystem::path live() const { return directory_ / "live"; }
   std::filesystem::path state() const { return directory_ / "state"; }
+  std::filesystem::path units() const { return directory_ / "units"; }
 
   Faults faults;
   std::map<std::string, WorldImage> registry;  // by digest
@@ -137,12 +141,16 @@ class World {
   std::function<void(const EngineEvent&)> on_event;
   std::function<void()> on_engine_lost;
   std::function<void(const HookNews&)> on_hook;
-  bool has_hooks = false;  // the stack
+  bool has_hooks = false;             // the stack
+  ServiceManager* systemd = nullptr;  // null: it does not run here
+  WallTime engine_since{};            // when Docker was started
   int volumes_made = 0;
   int rounds = 0;                 // of the daemon's loop
   int deeds = 0;                  // of the daemon's and its Compose's, on containers
+  int starts = 0;                 // of containers, by them, also of those that ran
   std::set<std::string> stopped;  // ids of containers that the daemon or its Compose has stopped
-  std::map<std::string, int> creations;  // definition → containers made of it
+  std::set<std::string> removed_at_boot;  // ids of containers, by the unit that boots a stack
+  std::map<std::string, int> creations;   // definition → containers made of it
   // Calls to the Engine and Compose after which the daemon is killed.
   std::optional<std::uint64_t> calls_left;
   bool is_killed = false;  // by that; nothing more is done for it
