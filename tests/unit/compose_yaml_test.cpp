@@ -384,9 +384,9 @@ TEST(ComposeYaml, ServicesOfOtherProfilesAreDropped) {
     for (const auto& item : (*model)["services"].items()) names.push_back(item.key());
     return names;
   };
-  EXPECT_EQ(left({}), (std::vector<std::string>{"none", "web"}));
-  EXPECT_EQ(left({"batch"}), (std::vector<std::string>{"jobs", "none", "web"}));
-  EXPECT_EQ(left({"x", "dev"}), (std::vector<std::string>{"jobs", "mail", "none", "web"}));
+  EXPECT_EQ(left({}), (std::vector<std::string>{"web", "none"}));
+  EXPECT_EQ(left({"batch"}), (std::vector<std::string>{"web", "none", "jobs"}));
+  EXPECT_EQ(left({"x", "dev"}), (std::vector<std::string>{"web", "none", "mail", "jobs"}));
 }
 
 }  // namespace
