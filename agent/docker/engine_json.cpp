@@ -245,7 +245,10 @@ Image parse_image(const Json& inspected) {
   Image image;
   image.id = json_string(inspected, "Id");
   image.repo_digests = strings(json_array(inspected, "RepoDigests"));
-  image.repo_tags = strings(json_array(inspected, "RepoTags"));
+  for (std::string& name : strings(json_array(inspected, "RepoTags"))) {
+    // An Engine with images in containerd lists also the digest that one was pulled by.
+    if (name.find('@') == std::string::npos) image.repo_tags.push_back(std::move(name));
+  }
   image.layers = strings(json_array(json_object(inspected, "RootFS"), "Layers"));
   image.size = size_of(inspected, "Size");
   image.os = json_string(inspected, "Os");
