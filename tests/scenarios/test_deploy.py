@@ -518,6 +518,7 @@ def test_what_was_stopped_by_hand_stays_so_and_status_says_what_is(host):
     told()
     assert stack.wait_state("degraded")["reason"] == "api exited with 137"
     stack.docker("start", "api")
+    host.wait(lambda: stack.status()["healthy"] == 2, "api and store are healthy", 20)
     stack.execute("store", "rm", "/www/healthz")
 
     def unhealthy():
