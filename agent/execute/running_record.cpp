@@ -29,11 +29,12 @@ Task<Result<RunningSet>> verified_running(DeploymentRun& run, int number, Plan p
 Task<Result<void>> note_running(DeploymentRun& run, int number, Plan plan) {
   const Result<RunningSet> running = co_await verified_running(run, number, std::move(plan));
   if (!running) co_return running.error();
+  // It applies from now on, whether or not it can be written: what is gone by the next attempt ran
+  // all the same, with its volumes.
+  run.deployment.ran = *running;
   const Result<void> saved = co_await save_boot_file(run, number, running->jobs());
   if (!saved) co_return saved;
-  // Both apply from now on, whether or not they can be written.
   Store& store = run.deps.store;
-  run.deployment.ran = *running;
   const Result<void> noted = co_await store.set_running(*running);
   const Result<void> recorded = co_await store.save(run.deployment);
   co_return noted ? recorded : noted;

@@ -22,18 +22,21 @@ bool Life::is_ours(const WorldContainer& container) const {
 // While web is replaced start-first, the daemon stops no container of it before another one works.
 // What ends by itself, or by somebody's hands, is not its doing.
 void Life::check_start_first() {
-  std::set<std::string> well;
+  std::map<std::string, WorldTime> well;
   bool all_work = true;
   for (const auto& [id, container] : world_.all) {
     const Container& seen = container.seen;
     if (seen.service != "web" || !is_ours(container)) continue;
     all_work = all_work && container.behaviour.works();
-    if (seen.state == ContainerState::running && seen.health == Health::healthy) well.insert(id);
+    if (seen.state != ContainerState::running || seen.health != Health::healthy) continue;
+    const auto earlier = web_well_.find(id);
+    well[id] = earlier == web_well_.end() ? world_.now() : earlier->second;
   }
-  const std::set<std::string> before = std::exchange(web_well_, std::move(well));
+  const std::map<std::string, WorldTime> before = std::exchange(web_well_, std::move(well));
   if (daemon_) check_what_failed_is_gone();
   const bool is_gone =
-      web_well_.empty() && std::any_of(before.begin(), before.end(), [&](auto& id) {
+      web_well_.empty() && std::any_of(before.begin(), before.end(), [&](const auto& one) {
+        const auto& [id, since] = one;
         const auto found = world_.all.find(id);
         const bool runs =
             found != world_.all.end() && found->second.seen.state == ContainerState::running;
@@ -45,7 +48,8 @@ void Life::check_start_first() {
   break_promise("web is replaced start-first, and none of its containers works");
 }
 
-// Where the old one works, the new one that does not is gone once it begins to go back.
+// Where the old one works, the new one that does not is gone once it begins to go back. An old one
+// that works since this moment alone did not when the daemon looked.
 void Life::check_what_failed_is_gone() {
   const std::optional<Deployment>& deployment = daemon_->stack().store().in_flight();
   const bool goes_back = deployment && deployment->phase == Phase::rolling_back;
@@ -55,8 +59,10 @@ void Life::check_what_failed_is_gone() {
   const bool is_on_probation = deployment->kind == DeploymentKind::probation_rollback;
   if (ran == nullptr || is_on_probation || !is_rolled(*deployment)) return;
   const std::set<std::string>& old = ran->containers;
-  const bool old_works = std::any_of(old.begin(), old.end(),
-                                     [&](const std::string& id) { return web_well_.contains(id); });
+  const bool old_works = std::any_of(old.begin(), old.end(), [&](const std::string& id) {
+    const auto found = web_well_.find(id);
+    return found != web_well_.end() && world_.now() - found->second >= std::chrono::seconds(1);
+  });
   if (!old_works) return;
   for (const auto& [id, container] : world_.all) {
     const bool is_new = container.seen.service == "web" && is_ours(container) &&

@@ -133,8 +133,8 @@ class Life {
   std::optional<ServiceManager> systemd_;  // where it runs
   bool has_night_;
   std::vector<StoryEvent> story_;
-  bool starts_first_;               // web
-  std::set<std::string> web_well_;  // ids of its containers that are, where it is
+  bool starts_first_;                          // web
+  std::map<std::string, WorldTime> web_well_;  // ids of its containers that are, where it is; since
   std::unique_ptr<Daemon> daemon_;
   std::optional<std::string> broken_;
   std::set<int> seen_good_;
