@@ -142,7 +142,11 @@ RegistryRoutes parse_registries(const Json& info) {
   for (const auto& item : json_object(config, "IndexConfigs").items()) {
     if (!json_bool(item.value(), "Secure", true)) routes.insecure.insert(item.key());
   }
+  // The loopback is always among them: for it alone no registry's name has to be looked up.
   routes.insecure_networks = strings(json_array(config, "InsecureRegistryCIDRs"));
+  std::erase_if(routes.insecure_networks, [](const std::string& network) {
+    return network.starts_with("127.") || network == "::1/128";
+  });
   routes.mirrors = strings(json_array(config, "Mirrors"));
   routes.http_proxy = json_string(info, "HttpProxy");
   routes.https_proxy = json_string(info, "HttpsProxy");

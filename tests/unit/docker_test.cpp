@@ -218,12 +218,12 @@ TEST(EngineJson, EveryStateIsKnown) {
 TEST(EngineJson, TellsTheWaysToRegistries) {
   const RegistryRoutes routes =
       parse_info(json(R"({"HttpProxy": "http://proxy:3128", "HttpsProxy": "", "NoProxy": "lan,.lan",
-          "RegistryConfig": {"InsecureRegistryCIDRs": ["10.0.0.0/8", "127.0.0.0/8"],
+          "RegistryConfig": {"InsecureRegistryCIDRs": ["::1/128", "10.0.0.0/8", "127.0.0.0/8"],
             "IndexConfigs": {"docker.io": {"Secure": true}, "10.9.8.7:5000": {"Secure": false}},
             "Mirrors": ["https://mirror.lan/"]}})"))
           .registries;
   EXPECT_EQ(routes.insecure, std::set<std::string>{"10.9.8.7:5000"});
-  EXPECT_EQ(routes.insecure_networks, (std::vector<std::string>{"10.0.0.0/8", "127.0.0.0/8"}));
+  EXPECT_EQ(routes.insecure_networks, std::vector<std::string>{"10.0.0.0/8"});
   EXPECT_EQ(routes.mirrors, std::vector<std::string>{"https://mirror.lan/"});
   EXPECT_EQ(routes.http_proxy, "http://proxy:3128");
   EXPECT_EQ(routes.https_proxy, "");
