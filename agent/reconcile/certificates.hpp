@@ -17,7 +17,7 @@ std::vector<ServerCertificateFile> find_certificates(const Rendering& rendering,
                                                      const std::filesystem::path& tracked);
 
 // Creates self-signed pairs, valid for a month, for those that are missing, and replaces
-// self-signed ones that expire within days. Returns a line about each. Blocks: for the disk thread.
+// self-signed ones that expire within days. Returns a line about each.
 Result<std::vector<std::string>> provide_certificates(
     const std::vector<ServerCertificateFile>& certificates, const std::filesystem::path& live);
 

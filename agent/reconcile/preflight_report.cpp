@@ -268,8 +268,7 @@ Task<void> PreflightRun::check_images() {
 }
 
 Task<void> PreflightRun::check_certificates() {
-  const auto look = [&] { return find_certificates(candidate_.rendering, live(), checkout_); };
-  input_.certificates = co_await on_disk_thread(look);
+  input_.certificates = find_certificates(candidate_.rendering, live(), checkout_);
   result_.certificates = input_.certificates;
   if (!input_.self_signed_until_issued) co_return;
   // Their directory is created with them.

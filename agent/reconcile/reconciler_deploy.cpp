@@ -11,7 +11,6 @@
 #include "agent/reconcile/certificates.hpp"
 #include "agent/reconcile/ending.hpp"
 #include "agent/reconcile/reconciler.hpp"
-#include "common/disk_thread.hpp"
 #include "common/failpoint.hpp"
 #include "common/log.hpp"
 
@@ -142,10 +141,7 @@ Task<void> Reconciler::carry_out(DeployTarget deploy_target, Due due, AsyncMutex
     }
   }
   if (written && settings.certs.self_signed_until_issued) {
-    const auto provide = [&] {
-      return provide_certificates(due.preflight_report.certificates, settings.directory);
-    };
-    const auto made = co_await on_disk_thread(provide);
+    const auto made = provide_certificates(due.preflight_report.certificates, settings.directory);
     if (!made) written = made.error();
     if (made) next.notices.insert(next.notices.end(), made->begin(), made->end());
   }

@@ -7,7 +7,6 @@
 #include "agent/model/reload.hpp"
 #include "agent/reconcile/certificates.hpp"
 #include "agent/reconcile/kept_images.hpp"
-#include "common/disk_thread.hpp"
 #include "common/log.hpp"
 #include "common/random.hpp"
 
@@ -51,7 +50,7 @@ Task<void> Upkeep::check_certificates() {
     }
     return provided;
   };
-  const Result<std::vector<std::string>> made = co_await on_disk_thread(look);
+  const Result<std::vector<std::string>> made = look();
   certificates_ = std::move(found);
   if (!made) spdlog::warn("{}: {}", settings.name, made.error().text());
   if (!made) co_return;
