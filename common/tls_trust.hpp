@@ -6,7 +6,7 @@
 
 namespace trimtab::http {
 
-// What the certificate of a server is checked against, and what the client shows of itself.
+// Which certificates of the server are accepted, and the client's own certificate.
 struct TlsTrust {
   std::vector<std::string> ca_files = {};  // PEM, trusted in addition to the system's certificates
   std::string certificate = {};            // PEM, of the client, with its `key`; "": none

@@ -109,7 +109,7 @@ struct HooksSettings {
   friend bool operator==(const HooksSettings&, const HooksSettings&) = default;
 };
 
-// What a finding of a check means for a deployment.
+// How the finding of a check affects a deployment.
 enum class CheckLevel { error, warning, off };
 
 // The checks whose level a stack's file may set, by the names of their findings. The others protect

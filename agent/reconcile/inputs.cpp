@@ -28,7 +28,7 @@ std::string shaping_settings(const StackSettings& settings) {
   json["env_file"] = settings.env_file.value_or(default_env_file);
   json["directory"] = settings.directory.string();
   if (settings.images.watch) json["watch"] = *settings.images.watch;
-  // What a check says may be another word now.
+  // Another level of a check may change the result.
   for (const auto& [check, level] : settings.checks) json["checks"][check] = level;
   return dump_json(json);
 }

@@ -320,7 +320,7 @@ Task<void> RegistryClient::learn_security(ServerPtr server) {
   server->may_be_plain = server->is_insecure || http::is_loopback_host(endpoint.host);
   if (server->may_be_plain || routes_.insecure_networks.empty()) co_return;
   const auto addresses = co_await resolve(endpoint.host, endpoint.port);
-  // Where no address is found there is nothing to connect to either; it is tried again.
+  // Without an address connecting fails, too; the next request looks it up again.
   server->security_known = addresses.has_value();
   if (!addresses) co_return;
   server->is_insecure = std::any_of(addresses->begin(), addresses->end(), [this](const auto& one) {

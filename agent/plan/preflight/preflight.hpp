@@ -87,7 +87,7 @@ Findings container_name_taken(const Input& input);
 Findings stored_form(const Input& input);
 Findings compose_warning(const Input& input);
 
-// What is said of a file that was committed in a form in which nobody can use it.
+// The finding for a file that cannot be used in the form in which it was committed.
 PreflightFinding not_as_it_is(const std::string& path, StoredForm form);
 
 // Runs all checks; returns errors first.
