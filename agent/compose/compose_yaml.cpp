@@ -223,13 +223,14 @@ std::string emit_yaml(const Json& value) {
 }
 
 void drop_disabled_services(Json& model, const std::vector<std::string>& profiles) {
+  const auto is_chosen = [&](const Json& profile) {
+    return profile.is_string() && std::find(profiles.begin(), profiles.end(),
+                                            profile.get<std::string>()) != profiles.end();
+  };
   std::vector<std::string> disabled;
   for (const auto& item : json_object(model, "services").items()) {
     const Json& own = json_array(item.value(), "profiles");
-    const bool is_enabled =
-        own.empty() || std::any_of(own.begin(), own.end(), [&](const Json& profile) {
-          return std::find(profiles.begin(), profiles.end(), profile) != profiles.end();
-        });
+    const bool is_enabled = own.empty() || std::any_of(own.begin(), own.end(), is_chosen);
     if (!is_enabled) disabled.push_back(item.key());
   }
   for (const std::string& name : disabled) model["services"].erase(name);
