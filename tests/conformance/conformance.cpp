@@ -93,10 +93,12 @@ void Conformance::settle() {
       return one.state != ContainerState::running || parts->heeds_stop(one.pid);
     });
   };
-  for (int i = 0; i < 1000 && !settled(); ++i) {
+  for (int i = 0; i < 1000; ++i) {
+    if (settled()) return;
     const auto slept = await(sleep_for(std::chrono::milliseconds(20)));
-    static_cast<void>(slept);
+    if (!slept) throw std::runtime_error(slept.error().text());
   }
+  throw std::runtime_error("a container that runs never came to heed a stop");
 }
 
 std::vector<Container> Conformance::containers() {

@@ -13,6 +13,8 @@ using namespace std::chrono_literals;
 // A deployment makes about a hundred.
 constexpr std::uint64_t max_changes = 300;
 constexpr std::uint64_t max_calls = 300;
+// What was begun before a pause is done in that time.
+constexpr WorldTime longest_deed = 3s;
 
 std::string compose_file(int version, const std::string& mode, const std::string& image,
                          bool starts_first, bool has_unit) {
@@ -187,6 +189,7 @@ void Life::by_operator(const StoryEvent& event) {
     daemon_->ask(stack.pause(""), [this, tell](const Result<std::string>& answer) {
       tell(answer);
       if (answer) is_paused_ = true;
+      pause_applies_from_ = world_.now() + longest_deed;
     });
   }
   if (event.what == Happening::resume) {
@@ -234,6 +237,15 @@ void Life::wear_out() {
   const ReleaseRecord* const current = daemon_->stack().store().current();
   if (current != nullptr) gone_back_from_.insert(current->commit);
   world_.restart(web->seen.id);
+}
+
+// The deployment that is at its gate has left it alone, so that it says nothing of its release.
+bool Life::is_beside_gate(const Container& container) const {
+  if (!daemon_) return false;
+  const std::optional<Deployment>& deployment = daemon_->stack().store().in_flight();
+  return deployment && deployment->phase == Phase::gating &&
+         deployment->kind == DeploymentKind::deploy && container.service == "db" &&
+         container.started_at < deployment->started_at;
 }
 
 void Life::to_containers(const StoryEvent& event) {
@@ -291,6 +303,7 @@ void Life::to_containers(const StoryEvent& event) {
   const Container& one = containers[event.detail % containers.size()];
   world_.tell("  " + one.name);
   stopped_manually_.insert(one.id);
+  if (is_beside_gate(one) && event.what != Happening::remove_by_hand) ++stops_beside_gate_;
   if (event.what == Happening::kill_by_hand) {
     world_.kill(one.id);
     return;

@@ -35,6 +35,7 @@ class Life {
   void happen(const StoryEvent& event);
   void by_operator(const StoryEvent& event);
   void to_containers(const StoryEvent& event);
+  [[nodiscard]] bool is_beside_gate(const Container& container) const;
   void by_systemctl(const StoryEvent& event);
   void boot_unit();
   void start_what_is_stopped();
@@ -64,6 +65,7 @@ class Life {
   void follow_hook(const HookNews& news);
   void check_hooks(const Deployment& ended);
   void check_end(int deployment);
+  void check_stops_beside_gate(const Deployment& ended);
   void check_good_ones();
   void check_rejections();
   void check_new_rejections();
@@ -115,6 +117,7 @@ class Life {
     int release = 0;
     DeploymentKind kind = DeploymentKind::deploy;
     int hands = 0;
+    int stops_beside_gate = 0;
     int kills = 0;
     bool was_hindered = false;  // by a pause, or a full disk
     std::set<std::string> rejected;
@@ -152,11 +155,13 @@ class Life {
   int rounds_before_peace_ = 0;
   std::map<std::string, std::string> ran_before_;  // the deployment that goes on
   int deployed_release_ = 0;                       // by it
-  int hands_ = 0;         // that were laid on containers, besides the daemon's
-  int hands_before_ = 0;  // the deployment that goes on
-  int people_ = 0;        // those of people among them
+  int hands_ = 0;              // that were laid on containers, besides the daemon's
+  int hands_before_ = 0;       // the deployment that goes on
+  int people_ = 0;             // those of people among them
+  int stops_beside_gate_ = 0;  // and of them those that a gate has nothing to do with
   int people_before_ = 0;
   bool is_paused_ = false;  // an operator has paused the stack, and not resumed
+  WorldTime pause_applies_from_{0};
   std::optional<int> deeds_while_paused_;
   Trial trial_;
   std::set<std::string> gone_back_from_;  // commits, by operators, or since hands were laid on them
@@ -167,6 +172,8 @@ class Life {
   int chosen_ = 0;                             // a release to go back to, by an operator
   int flight_ = 0;                             // the deployment that goes on
   int flight_hands_ = 0;                       // by its beginning
+  int flight_stops_beside_gate_ = 0;
+  WorldTime flight_began_{0};
   int flight_kills_ = 0;
   int flight_deeds_ = 0;
   int went_back_ = 0;                                           // the deployment that did so last

@@ -86,6 +86,8 @@ void Life::follow_deployments() {
   flight_ = deployment ? deployment->id : 0;
   flight_waits_ = false;
   flight_hands_ = hands_;
+  flight_stops_beside_gate_ = stops_beside_gate_;
+  flight_began_ = world_.now();
   flight_kills_ = kills_;
   const ReleaseRecord* const disturbed = daemon_->stack().store().find(deployed_release_);
   if (deploys_since_ && people_ != people_before_ && disturbed != nullptr) {
@@ -127,7 +129,8 @@ void Life::check_operator() {
   const bool goes_on =
       store.in_flight() || (daemon_->stack().last_request() &&
                             daemon_->stack().last_request()->outcome == "in_progress");
-  if (!is_paused_ || goes_on) return deeds_while_paused_.reset();
+  const bool applies = is_paused_ && world_.now() >= pause_applies_from_;
+  if (!applies || goes_on) return deeds_while_paused_.reset();
   if (!deeds_while_paused_) deeds_while_paused_ = world_.deeds;
   if (*deeds_while_paused_ != world_.deeds) break_promise("something was done while it was paused");
 }

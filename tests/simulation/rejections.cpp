@@ -40,6 +40,7 @@ void Life::check_rejections() {
   if (deployment->kind == DeploymentKind::probation_rollback) return;
   trial_.release = deployment->release;
   trial_.hands = hands_;
+  trial_.stops_beside_gate = stops_beside_gate_;
   trial_.kills = kills_;
   trial_.was_hindered = is_paused_;
   const bool is_unasked = deployment->kind == DeploymentKind::deploy && deployment->request.empty();
@@ -80,7 +81,8 @@ bool Life::was_left_to_itself(const Release& release) const {
 // A host's failures, and what people do, are nothing that content is rejected for.
 void Life::check_new_rejections() {
   const Store& store = daemon_->stack().store();
-  const bool is_disturbed = hands_ != trial_.hands || kills_ - trial_.kills >= max_kills ||
+  const int stops = stops_beside_gate_ - trial_.stops_beside_gate;
+  const bool is_disturbed = hands_ - stops != trial_.hands || kills_ - trial_.kills >= max_kills ||
                             needs_a_person() || !worn_out_.empty() || !store.problems().empty();
   // Somebody went back from it.
   if (is_disturbed || trial_.kind == DeploymentKind::operator_rollback) return;

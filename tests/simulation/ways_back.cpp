@@ -29,11 +29,25 @@ void Life::check_way_back(int release) {
   }
 }
 
+// What works does not go back because somebody stopped what its gate has nothing to do with.
+void Life::check_stops_beside_gate(const Deployment& ended) {
+  const int stops = stops_beside_gate_ - flight_stops_beside_gate_;
+  const bool is_disturbed = hands_ - stops != flight_hands_ || kills_ != flight_kills_ ||
+                            faults_end_ >= flight_began_ || needs_a_person();
+  if (stops == 0 || is_disturbed || ended.outcome != Outcome::rolled_back) return;
+  const Store& store = daemon_->stack().store();
+  const Result<Rendering> rendering = read_rendering(store, ended.release);
+  if (!rendering || !works_for_good(*rendering) || world_.has_hooks) return;
+  break_promise("release " + std::to_string(ended.release) +
+                " works, and went back since somebody had stopped what it left alone");
+}
+
 // Going back is not given up where what is gone back to works.
 void Life::check_end(int deployment) {
   const Store& store = daemon_->stack().store();
   const auto found = store.deployments().find(deployment);
   if (found != store.deployments().end()) check_hooks(found->second);
+  if (found != store.deployments().end()) check_stops_beside_gate(found->second);
   const bool is_disturbed =
       hands_ != flight_hands_ || kills_ != flight_kills_ || flight_waits_ || needs_a_person();
   if (is_disturbed || found == store.deployments().end()) return;
