@@ -1,5 +1,3 @@
-// More than 400 lines, because requests, authentication and backoff of a registry share the state
-// of its one connection.
 #include "agent/registry/registry_client.hpp"
 
 #include <fmt/core.h>
@@ -8,15 +6,12 @@
 #include <algorithm>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <set>
 #include <utility>
 
-#include "agent/registry/rate_limit.hpp"
 #include "agent/registry/registry_errors.hpp"
 #include "agent/registry/registry_token.hpp"
 #include "common/hash.hpp"
 #include "common/http_client.hpp"
-#include "common/resolver.hpp"
 #include "common/text.hpp"
 #include "common/url.hpp"
 
@@ -24,21 +19,12 @@ namespace trimtab {
 
 namespace {
 
-using boost::system::error_code;
-
 constexpr std::chrono::seconds question_time{30};
-// Longer than the default interval between two requests, so that polling keeps its connection.
-constexpr std::chrono::seconds idle_time{90};
 // A GET of a manifest counts as a pull where pulls are limited, so HEAD is tried again after this
 // time.
 constexpr std::chrono::hours head_retry{1};
-constexpr std::size_t max_manifest = 4 * 1024 * 1024;  // limit recommended by the specification
-constexpr int max_redirects = 3;
 constexpr auto npos = std::string::npos;
 constexpr std::size_t max_validators = 1000;
-// After a 429 without Retry-After.
-constexpr std::chrono::seconds default_timeout{10};
-constexpr std::chrono::minutes mirror_pause{5};
 
 // All media types in one header line: a registry answers for one that is not accepted with another
 // manifest or none, and some proxies keep only the first of several lines.
@@ -68,64 +54,13 @@ std::string tag_or_digest(const ImageReference& reference) {
   return reference.tag.empty() ? reference.digest : reference.tag;
 }
 
-// As certs.d of the Engine: each *.crt is a CA, and a *.cert with its *.key is the client's; of
-// several the first. Source: docs.docker.com, "Verify repository client with certificates".
-http::TlsTrust trust_in_directory(const std::filesystem::path& directory) {
-  std::vector<std::filesystem::path> files;
-  std::error_code ec;
-  for (std::filesystem::directory_iterator entry(directory, ec), end; !ec && entry != end;
-       entry.increment(ec)) {
-    files.push_back(entry->path());
-  }
-  std::sort(files.begin(), files.end());
-  http::TlsTrust trust;
-  for (const std::filesystem::path& file : files) {
-    if (file.extension() == ".crt") trust.ca_files.push_back(file.string());
-    if (file.extension() != ".cert" || !trust.certificate.empty()) continue;
-    trust.certificate = file.string();
-    trust.key = std::filesystem::path(file).replace_extension(".key").string();
-  }
-  return trust;
-}
-
-// The Engine hides user and password of its proxies, without which they are of no use.
-http::Proxies proxies_of(const RegistryRoutes& routes) {
-  const auto usable = [](const std::string& proxy) {
-    return proxy.find("xxxxx:xxxxx@") == npos ? proxy : std::string();
-  };
-  http::Proxies proxies;
-  proxies.http = usable(routes.http_proxy);
-  proxies.https = usable(routes.https_proxy);
-  for (const std::string& entry : split(routes.no_proxy, ',')) {
-    if (const auto word = trim(entry); !word.empty()) proxies.except.emplace_back(word);
-  }
-  return proxies;
-}
-
-// As logins and certificates are filed: without the port that its scheme has anyway.
-std::string name_of_server(const http::Url& url) {
-  const bool has_usual_port = url.port == (url.tls ? 443 : 80);
-  return has_usual_port ? url.host : fmt::format("{}:{}", url.host, url.port);
-}
-
 // Also if a registry does not say: it must then be asked.
 bool is_type_of_index(std::string_view type) {
   return type.find("image.manifest.v1") == npos && type.find("distribution.manifest.v2") == npos;
 }
 
-http::Limits answer_limits() {
-  http::Limits limits;
-  limits.body_bytes = max_manifest;
-  limits.timeout = question_time;
-  return limits;
-}
-
 bool is_refusal(int status) {
   return status == 401 || status == 403;
-}
-
-bool is_redirect(int status) {
-  return status == 301 || status == 302 || status == 307 || status == 308;
 }
 
 // Picks the challenge to answer. Prefers fetching a token to sending the password with every
@@ -152,9 +87,16 @@ std::string basic_credentials(const RegistryLogin& login) {
   return base64_encode(login.username + ":" + login.password);
 }
 
-// Explains a refusal that is due to a login which could not be obtained, and why it could not.
-Error refusal_without(const std::string& registry, Error error, const Error& no_login) {
-  if (error.code != Errc::denied) return error;
+using KnownLogin = Result<std::optional<RegistryLogin>>;
+
+std::optional<RegistryLogin> usable(const KnownLogin& known) {
+  return known ? *known : std::optional<RegistryLogin>();
+}
+
+// Where a refusal is due to a login which could not be obtained, tells why it could not.
+Error explained(const std::string& registry, Error error, const KnownLogin& known) {
+  if (known || error.code != Errc::denied) return error;
+  const Error& no_login = known.error();
   // If the login is only temporarily unavailable, a retry may succeed.
   if (is_transient(no_login.code)) error.code = no_login.code;
   error.message = fmt::format("{} requires a login: {}", registry, no_login.message);
@@ -172,94 +114,22 @@ Result<std::string> digest_of_body(const ImageReference& reference, const http::
 
 }  // namespace
 
-// State of one registry, shared with the handlers of its timers.
-struct RegistryClient::Server {
-  explicit Server(const asio::any_io_executor& executor) : turn(executor), idle(executor) {}
-
-  std::string registry;
-  http::Endpoint endpoint;
-  bool may_be_plain = false;    // without TLS: on the loopback, or insecure
-  bool is_insecure = false;     // its certificate is not checked either
-  bool security_known = false;  // whether it is
-  bool scheme_known = false;  // endpoint.tls is what worked last time, or what a mirror's URL says
-  // A mirror that does not answer is left out until then.
-  SteadyClock::time_point skipped_until = SteadyClock::time_point::min();
-  std::optional<http::Connection> connection;
-  bool head_works = false;
-  // By repository: the time until which HEAD is not tried because it returned no digest.
-  std::map<std::string, SteadyClock::time_point> get_until;
-  std::map<std::string, Challenge> challenges;  // last one, by repository
-  // For a registry without HEAD: identifies an unchanged manifest, by target.
-  struct Validator {
-    std::string etag;
-    std::string digest;
-  };
-  std::map<std::string, Validator> validators;
-  // Digests of manifests that are no index, as far as they were seen.
-  std::set<std::string> single_images;
-  void note_single_image(std::string digest) {
-    if (single_images.size() >= max_validators) single_images.clear();
-    single_images.insert(std::move(digest));
-  }
-  // The registry asked for no requests before this time.
-  SteadyClock::time_point backoff_until = SteadyClock::time_point::min();
-  Error quiet_because;
-  // No pull is left before this time; HEAD requests cost none.
-  SteadyClock::time_point no_pulls_until = SteadyClock::time_point::min();
-
-  AsyncMutex turn;          // held while the connection is in use
-  asio::steady_timer idle;  // closes the connection
-};
-
-// While alive, the connection is in use; its destructor starts the timer that closes an idle
-// connection.
-class RegistryClient::Use {
- public:
-  explicit Use(ServerPtr server) : server_(std::move(server)) {}
-  Use(const Use&) = delete;
-  Use& operator=(const Use&) = delete;
-  ~Use() {
-    if (!server_->connection) return;
-    server_->idle.expires_after(idle_time);
-    server_->idle.async_wait([weak = std::weak_ptr<Server>(server_)](const error_code& ec) {
-      const auto server = weak.lock();
-      // A handler that is already queued runs even if the timer is set again.
-      if (ec || !server || server->turn.taken() || server->idle.expiry() > SteadyClock::now())
-        return;
-      server->connection.reset();
-    });
-  }
-
- private:
-  ServerPtr server_;
-};
-
 RegistryClient::RegistryClient(RegistryClientOptions options)
     : logins_(LoginSettings{std::move(options.docker_config), std::move(options.registries),
                             options.proxies}),
-      certificates_(std::move(options.certificates)),
-      proxies_(std::move(options.proxies)) {}
-
-RegistryClient::~RegistryClient() = default;
+      servers_(std::move(options.certificates), std::move(options.proxies)) {}
 
 void RegistryClient::use(std::vector<RegistrySettings> registries, http::Proxies proxies) {
   logins_.use(std::move(registries), proxies);
-  if (proxies_ == proxies) return;
-  proxies_ = std::move(proxies);
-  for (const auto& [registry, server] : servers_)
-    if (!server->turn.taken()) server->connection.reset();
+  servers_.use_proxies(std::move(proxies));
 }
 
 void RegistryClient::follow(RegistryRoutes routes) {
-  if (routes_ == routes) return;
-  routes_ = std::move(routes);
-  engine_proxies_ = proxies_of(routes_);
-  // Each is judged anew; one that is in use keeps its own until its answer has come.
-  servers_.clear();
+  servers_.follow(std::move(routes));
 }
 
-const http::Proxies& RegistryClient::proxies() const {
-  return proxies_ == http::Proxies{} ? engine_proxies_ : proxies_;
+void RegistryClient::close() {
+  servers_.close();
 }
 
 Task<Result<std::optional<RegistryLogin>>> RegistryClient::login_for(std::string registry) {
@@ -270,78 +140,20 @@ void RegistryClient::forget_login(const std::string& registry) {
   logins_.forget(registry);
 }
 
-void RegistryClient::close() {
-  for (const auto& [registry, server] : servers_) {
-    server->connection.reset();
-    server->idle.cancel();
-  }
-}
-
-http::TlsTrust RegistryClient::trust_in(const Server& server) const {
-  http::TlsTrust trust = trust_in_directory(certificates_ / server.registry);
-  trust.takes_any = server.is_insecure;
-  return trust;
-}
-
-Result<RegistryClient::ServerPtr> RegistryClient::server_for(
-    const std::string& registry, const asio::any_io_executor& executor) {
-  if (const auto known = servers_.find(registry); known != servers_.end()) return known->second;
-  const std::string host = registry == "docker.io" ? "registry-1.docker.io" : registry;
-  const auto url = http::parse_url("https://" + host);
-  if (!url) return url.error().context(registry);
-  auto server = std::make_shared<Server>(executor);
-  server->registry = registry;
-  server->endpoint.host = url->host;
-  server->endpoint.port = url->port;
-  server->endpoint.tls = true;
-  servers_.emplace(registry, server);
-  return server;
-}
-
-Result<RegistryClient::ServerPtr> RegistryClient::mirror_at(const std::string& address,
-                                                            const asio::any_io_executor& executor) {
-  if (const auto known = servers_.find(address); known != servers_.end()) return known->second;
-  const auto url = http::parse_url(address);
-  if (!url) return url.error().context("the mirror " + address);
-  auto server = std::make_shared<Server>(executor);
-  server->registry = name_of_server(*url);
-  server->endpoint.host = url->host;
-  server->endpoint.port = url->port;
-  server->endpoint.tls = url->tls;
-  server->scheme_known = !url->tls;
-  servers_.emplace(address, server);
-  return server;
-}
-
-Task<void> RegistryClient::learn_security(ServerPtr server) {
-  const http::Endpoint& endpoint = server->endpoint;
-  server->security_known = true;
-  server->is_insecure = routes_.is_insecure(endpoint.host, endpoint.port);
-  server->may_be_plain = server->is_insecure || http::is_loopback_host(endpoint.host);
-  if (server->may_be_plain || routes_.insecure_networks.empty()) co_return;
-  const auto addresses = co_await resolve(endpoint.host, endpoint.port);
-  // Without an address connecting fails, too; the next request looks it up again.
-  server->security_known = addresses.has_value();
-  if (!addresses) co_return;
-  server->is_insecure = std::any_of(addresses->begin(), addresses->end(), [this](const auto& one) {
-    return routes_.is_insecure_address(one.address().to_string());
-  });
-  server->may_be_plain = server->is_insecure;
-}
-
-Task<Result<std::shared_ptr<AsyncMutex::Guard>>> RegistryClient::acquire_slot(ServerPtr server) {
+Task<Result<std::shared_ptr<AsyncMutex::Guard>>> RegistryClient::acquire_slot(
+    RegistryServerPtr server) {
   auto holder = co_await server->turn.lock();
   co_return std::make_shared<AsyncMutex::Guard>(std::move(holder));
 }
 
 template <class Answered>
-Task<Result<Answered>> RegistryClient::in_turn(ServerPtr server, std::string what,
+Task<Result<Answered>> RegistryClient::in_turn(RegistryServerPtr server, std::string what,
                                                Task<Result<Answered>> asked) {
   // Waiting for other requests must not use up this request's time, but has its own deadline.
   auto waiting = acquire_slot(server);
   auto turn = co_await with_deadline(SteadyClock::now() + question_time, what, std::move(waiting));
   if (!turn) co_return turn.error();
-  const Use use(server);
+  const ConnectionUse use(server);
   const auto deadline = SteadyClock::now() + question_time;
   auto answer = co_await with_deadline(deadline, std::move(what), std::move(asked));
   co_return answer;
@@ -349,52 +161,44 @@ Task<Result<Answered>> RegistryClient::in_turn(ServerPtr server, std::string wha
 
 template <class Answered>
 Task<Result<Answered>> RegistryClient::ask_servers(
-    ImageReference reference, std::function<Task<Result<Answered>>(ServerPtr)> ask) {
+    ImageReference reference, std::function<Task<Result<Answered>>(RegistryServerPtr)> ask) {
   const auto executor = co_await asio::this_coro::executor;
   const std::string what = asking_for(reference);
-  const auto mirrors =
-      reference.registry == "docker.io" ? routes_.mirrors : std::vector<std::string>();
-  for (const std::string& address : mirrors) {
-    const auto mirror = mirror_at(address, executor);
-    if (!mirror || SteadyClock::now() < (*mirror)->skipped_until) continue;
-    auto asked = ask(*mirror);
-    auto answer = co_await in_turn(*mirror, what, std::move(asked));
+  for (const RegistryServerPtr& mirror : servers_.mirrors_of(reference.registry, executor)) {
+    auto asked = ask(mirror);
+    auto answer = co_await in_turn(mirror, what, std::move(asked));
     if (answer || answer.error().code == Errc::cancelled) co_return answer;
-    if (is_transient(answer.error().code)) {
-      (*mirror)->skipped_until = SteadyClock::now() + mirror_pause;
-    }
+    if (is_transient(answer.error().code)) RegistryServers::skip_for_now(*mirror);
   }
-  const auto server = server_for(reference.registry, executor);
+  const auto server = servers_.server_of(reference.registry, executor);
   if (!server) co_return server.error();
   auto asked = ask(*server);
   co_return co_await in_turn(*server, what, std::move(asked));
 }
 
 Task<Result<std::string>> RegistryClient::digest_of(ImageReference reference) {
-  std::function<Task<Result<std::string>>(ServerPtr)> ask = [&](ServerPtr server) {
+  std::function<Task<Result<std::string>>(RegistryServerPtr)> ask = [&](RegistryServerPtr server) {
     return ask_with_login(std::move(server), reference);
   };
   co_return co_await ask_servers(reference, std::move(ask));
 }
 
-Task<Result<std::string>> RegistryClient::ask_with_login(ServerPtr server,
+Task<Result<std::string>> RegistryClient::ask_with_login(RegistryServerPtr server,
                                                          ImageReference reference) {
   // A login that could not be obtained only matters if the registry requires one.
-  const auto login = co_await login_for(server->registry);
-  const Login usable = login ? *login : Login();
-  auto digest = co_await ask_digest(server, std::move(reference), usable);
+  const auto known = co_await login_for(server->registry);
+  auto digest = co_await ask_digest(server, std::move(reference), usable(known));
   if (digest) co_return digest;
-  Error error =
-      login ? digest.error() : refusal_without(server->registry, digest.error(), login.error());
+  Error error = explained(server->registry, digest.error(), known);
   if (error.code == Errc::untrusted && error.hint.empty()) {
     error.hint = "if it has a CA of its own, put that CA's certificate into " +
-                 (certificates_ / server->registry / "ca.crt").string();
+                 (servers_.certificates_of(server->registry) / "ca.crt").string();
   }
   co_return error;
 }
 
-Task<Result<std::string>> RegistryClient::ask_digest(ServerPtr server, ImageReference reference,
-                                                     Login login) {
+Task<Result<std::string>> RegistryClient::ask_digest(RegistryServerPtr server,
+                                                     ImageReference reference, Login login) {
   const bool has_login = login.has_value();
   const std::string target = manifest_target(reference, tag_or_digest(reference));
   const auto now = SteadyClock::now();
@@ -406,7 +210,7 @@ Task<Result<std::string>> RegistryClient::ask_digest(ServerPtr server, ImageRefe
     if (response.status == 200 && is_digest(digest)) {
       server->head_works = true;
       if (!is_type_of_index(response.header("Content-Type"))) {
-        server->note_single_image(std::string(digest));
+        RegistryServers::note_single_image(*server, std::string(digest));
       }
       co_return std::string(digest);
     }
@@ -420,7 +224,7 @@ Task<Result<std::string>> RegistryClient::ask_digest(ServerPtr server, ImageRefe
       auto request = question("GET", target);
       if (!head->authorization.empty())
         request.headers.emplace_back("Authorization", head->authorization);
-      auto manifest = co_await exchange(server, std::move(request));
+      auto manifest = co_await servers_.exchange(server, std::move(request));
       if (!manifest) co_return manifest.error();
       auto digest_by_get = digest_of_body(reference, *manifest, has_login);
       if (digest_by_get) server->get_until[reference.repository] = now + head_retry;
@@ -441,43 +245,39 @@ Task<Result<std::string>> RegistryClient::ask_digest(ServerPtr server, ImageRefe
   server->validators.erase(target);
   const auto etag = get->response.header("ETag");
   if (!etag.empty() && server->validators.size() < max_validators)
-    server->validators[target] = Server::Validator{std::string(etag), *digest};
+    server->validators[target] = RegistryServer::Validator{std::string(etag), *digest};
   co_return digest;
 }
 
 Task<Result<std::string>> RegistryClient::image_digest(ImageReference reference, Platform wanted) {
-  const bool is_single = std::any_of(servers_.begin(), servers_.end(), [&](const auto& known) {
-    return known.second->single_images.contains(reference.digest);
-  });
-  if (is_single) co_return reference.digest;
-  std::function<Task<Result<std::string>>(ServerPtr)> ask = [&](ServerPtr server) {
+  if (servers_.is_single_image(reference.digest)) co_return reference.digest;
+  std::function<Task<Result<std::string>>(RegistryServerPtr)> ask = [&](RegistryServerPtr server) {
     return ask_image_digest(std::move(server), reference, wanted);
   };
   co_return co_await ask_servers(reference, std::move(ask));
 }
 
-Task<Result<std::string>> RegistryClient::ask_image_digest(ServerPtr server,
+Task<Result<std::string>> RegistryClient::ask_image_digest(RegistryServerPtr server,
                                                            ImageReference reference,
                                                            Platform wanted) {
-  const auto chosen = co_await choose_image(server, std::move(reference), std::move(wanted));
-  if (!chosen) co_return chosen.error();
+  const auto known = co_await login_for(server->registry);
+  const auto chosen =
+      co_await choose_image(server, std::move(reference), std::move(wanted), usable(known));
+  if (!chosen) co_return explained(server->registry, chosen.error(), known);
   co_return chosen->digest;
 }
 
-Task<Result<RegistryClient::ChosenImage>> RegistryClient::choose_image(ServerPtr server,
+Task<Result<RegistryClient::ChosenImage>> RegistryClient::choose_image(RegistryServerPtr server,
                                                                        ImageReference reference,
-                                                                       Platform wanted) {
-  const auto known = co_await login_for(server->registry);
-  const Login login = known ? *known : Login();
+                                                                       Platform wanted,
+                                                                       Login login) {
   ChosenImage chosen;
   chosen.digest = reference.digest;
   auto body = co_await get(server, reference, manifest_target(reference, chosen.digest),
-                           chosen.digest, login);
-  if (!body) {
-    co_return known ? body.error() : refusal_without(server->registry, body.error(), known.error());
-  }
+                           chosen.digest, std::move(login));
+  if (!body) co_return body.error();
   if (!is_index(*body)) {
-    server->note_single_image(chosen.digest);
+    RegistryServers::note_single_image(*server, chosen.digest);
     chosen.manifest = std::move(*body);
     co_return chosen;
   }
@@ -490,18 +290,18 @@ Task<Result<RegistryClient::ChosenImage>> RegistryClient::choose_image(ServerPtr
 }
 
 Task<Result<ImageManifest>> RegistryClient::manifest_of(ImageReference reference, Platform wanted) {
-  std::function<Task<Result<ImageManifest>>(ServerPtr)> ask = [&](ServerPtr server) {
-    return ask_manifest(std::move(server), reference, wanted);
-  };
+  std::function<Task<Result<ImageManifest>>(RegistryServerPtr)> ask =
+      [&](RegistryServerPtr server) { return ask_manifest(std::move(server), reference, wanted); };
   co_return co_await ask_servers(reference, std::move(ask));
 }
 
-Task<Result<ImageManifest>> RegistryClient::ask_manifest(ServerPtr server, ImageReference reference,
+Task<Result<ImageManifest>> RegistryClient::ask_manifest(RegistryServerPtr server,
+                                                         ImageReference reference,
                                                          Platform wanted) {
-  auto chosen = co_await choose_image(server, reference, wanted);
-  if (!chosen) co_return chosen.error();
   const auto known = co_await login_for(server->registry);
-  const Login login = known ? *known : Login();
+  const Login login = usable(known);
+  auto chosen = co_await choose_image(server, reference, wanted, login);
+  if (!chosen) co_return explained(server->registry, chosen.error(), known);
   if (chosen->manifest.empty()) {
     auto body = co_await get(server, reference, manifest_target(reference, chosen->digest),
                              chosen->digest, login);
@@ -520,7 +320,7 @@ Task<Result<ImageManifest>> RegistryClient::ask_manifest(ServerPtr server, Image
   co_return image;
 }
 
-Task<Result<std::string>> RegistryClient::get(ServerPtr server, ImageReference reference,
+Task<Result<std::string>> RegistryClient::get(RegistryServerPtr server, ImageReference reference,
                                               std::string target, std::string digest, Login login) {
   auto request = question("GET", std::move(target));
   auto answer = co_await ask(server, std::move(request), reference, login);
@@ -536,7 +336,8 @@ Task<Result<std::string>> RegistryClient::get(ServerPtr server, ImageReference r
   co_return std::move(answer->response.body);
 }
 
-Task<Result<RegistryClient::Answer>> RegistryClient::ask(ServerPtr server, http::Request asked,
+Task<Result<RegistryClient::Answer>> RegistryClient::ask(RegistryServerPtr server,
+                                                         http::Request asked,
                                                          ImageReference reference, Login login) {
   auto answer = co_await ask_with(server, asked, reference, login);
   const bool refused =
@@ -553,7 +354,8 @@ Task<Result<RegistryClient::Answer>> RegistryClient::ask(ServerPtr server, http:
   co_return answer;
 }
 
-Task<Result<RegistryClient::Answer>> RegistryClient::ask_with(ServerPtr server, http::Request asked,
+Task<Result<RegistryClient::Answer>> RegistryClient::ask_with(RegistryServerPtr server,
+                                                              http::Request asked,
                                                               ImageReference reference,
                                                               Login login) {
   Answer answer;
@@ -565,7 +367,7 @@ Task<Result<RegistryClient::Answer>> RegistryClient::ask_with(ServerPtr server, 
     auto request = asked;
     if (!authorization->header.empty())
       request.headers.emplace_back("Authorization", authorization->header);
-    auto response = co_await exchange(server, std::move(request));
+    auto response = co_await servers_.exchange(server, std::move(request));
     if (!response) co_return response.error();
     answer.response = std::move(*response);
     answer.authorization = authorization->header;
@@ -584,7 +386,7 @@ Task<Result<RegistryClient::Answer>> RegistryClient::ask_with(ServerPtr server, 
   co_return answer;
 }
 
-Task<Result<RegistryClient::Authorization>> RegistryClient::authorize(ServerPtr server,
+Task<Result<RegistryClient::Authorization>> RegistryClient::authorize(RegistryServerPtr server,
                                                                       ImageReference reference,
                                                                       Login login) {
   const auto known = server->challenges.find(reference.repository);
@@ -601,7 +403,7 @@ Task<Result<RegistryClient::Authorization>> RegistryClient::authorize(ServerPtr 
   co_return basic;
 }
 
-Task<Result<RegistryClient::Authorization>> RegistryClient::get_token(ServerPtr server,
+Task<Result<RegistryClient::Authorization>> RegistryClient::get_token(RegistryServerPtr server,
                                                                       ImageReference reference,
                                                                       Challenge challenge,
                                                                       Login login) {
@@ -640,7 +442,7 @@ Task<Result<RegistryClient::Authorization>> RegistryClient::get_token(ServerPtr 
   // The realm is trusted like the registry: with the CA in the registry's certificate directory.
   http::TlsTrust trust = server->endpoint.trust;
   trust.takes_any = trust.takes_any && same_host;
-  const auto endpoint = http::endpoint_for(*url, proxies(), std::move(trust));
+  const auto endpoint = http::endpoint_for(*url, servers_.proxies(), std::move(trust));
   if (!endpoint) co_return endpoint.error();
   http::Request request;
   request.target = target;
@@ -653,7 +455,7 @@ Task<Result<RegistryClient::Authorization>> RegistryClient::get_token(ServerPtr 
     request.headers.emplace_back("Authorization", "Basic " + credentials);
   }
   http::Connection connection(*endpoint);
-  auto response = co_await connection.exchange(std::move(request), answer_limits());
+  auto response = co_await connection.exchange(std::move(request), registry_limits());
   if (!response) co_return response.error();
   if (response->status != 200)
     co_return token_refusal(reference, url->host, *response, login.has_value());
@@ -667,86 +469,6 @@ Task<Result<RegistryClient::Authorization>> RegistryClient::get_token(ServerPtr 
   // Less than the full lifetime, because the registry's clock may differ.
   tokens_[authorization.token_key] = CachedToken{token->text, now + token->lifetime * 4 / 5};
   co_return authorization;
-}
-
-Task<Result<http::Response>> RegistryClient::exchange(ServerPtr server, http::Request request) {
-  auto response = co_await exchange_here(server, request);
-  http::Url here{server->endpoint.tls, server->endpoint.host, server->endpoint.port,
-                 request.target};
-  for (int i = 0; i < max_redirects && response && is_redirect(response->status); ++i) {
-    const auto there = http::resolve_reference(here, response->header("Location"));
-    if (!there) break;
-    const bool same_server =
-        there->tls == here.tls && there->host == here.host && there->port == here.port;
-    if (!there->tls && !same_server) break;
-    // The login is for this registry and must not be sent to the host that it redirects to.
-    if (!same_server) {
-      std::erase_if(request.headers,
-                    [](const auto& header) { return header.first == "Authorization"; });
-    }
-    here = *there;
-    request.target = here.target;
-    http::TlsTrust trust = server->endpoint.trust;
-    trust.takes_any = trust.takes_any && same_server;
-    const auto endpoint = http::endpoint_for(here, proxies(), std::move(trust));
-    if (!endpoint) co_return endpoint.error();
-    http::Connection connection(*endpoint);
-    response = co_await connection.exchange(request, answer_limits());
-  }
-  co_return response;
-}
-
-Task<Result<http::Response>> RegistryClient::exchange_here(ServerPtr server,
-                                                           http::Request request) {
-  if (!server->security_known) co_await learn_security(server);
-  const bool guessing = server->may_be_plain && !server->scheme_known;
-  if (guessing) server->endpoint.tls = true;
-  auto response = co_await send(server, request);
-  // An untrusted certificate must not lead to a fallback to plain HTTP.
-  if (guessing && !response && response.error().code != Errc::untrusted) {
-    server->endpoint.tls = false;
-    response = co_await send(server, std::move(request));
-  }
-  if (server->may_be_plain) server->scheme_known = response.has_value();
-  co_return response;
-}
-
-Task<Result<http::Response>> RegistryClient::send(ServerPtr server, http::Request request) {
-  if (const auto now = SteadyClock::now(); now < server->backoff_until) {
-    const auto quiet = server->backoff_until - now;
-    Error error = server->quiet_because;
-    error.retry_after = std::chrono::ceil<std::chrono::seconds>(quiet);
-    co_return error;
-  }
-  const bool is_pull = request.method == "GET" && request.target.find("/manifests/") != npos;
-  if (const auto now = SteadyClock::now(); is_pull && now < server->no_pulls_until) {
-    const auto pause = std::chrono::ceil<std::chrono::seconds>(server->no_pulls_until - now);
-    co_return Error{Errc::unavailable, server->registry + " allows no more pulls from this host",
-                    "a login allows more; retried in " + human_duration(pause), pause};
-  }
-  if (!server->connection) {
-    server->endpoint.trust = trust_in(*server);
-    auto proxy = http::proxy_for(proxies(), server->endpoint.tls, server->endpoint.host);
-    if (!proxy) co_return proxy.error();
-    server->endpoint.proxy = std::move(*proxy);
-    server->connection.emplace(server->endpoint);
-  }
-  auto response = co_await server->connection->exchange(std::move(request), answer_limits());
-  // The next request opens a new connection, since the CA file or the scheme may have changed.
-  if (!response) server->connection.reset();
-  const bool quiet_wanted =
-      response && (response->status == 429 || !response->header("Retry-After").empty());
-  if (quiet_wanted && response->status >= 400) {
-    server->quiet_because = busy(server->registry, *response);
-    const auto asked_for = server->quiet_because.retry_after;
-    const auto timeout = asked_for.count() == 0 ? default_timeout : asked_for;
-    server->backoff_until = SteadyClock::now() + timeout;
-  }
-  if (response) {
-    const auto pause = pause_of_pulls(response->headers, wall_now());
-    if (pause.count() > 0) server->no_pulls_until = SteadyClock::now() + pause;
-  }
-  co_return response;
 }
 
 }  // namespace trimtab

@@ -12,6 +12,7 @@
 #include "agent/model/registry_routes.hpp"
 #include "agent/registry/logins.hpp"
 #include "agent/registry/registry.hpp"
+#include "agent/registry/registry_servers.hpp"
 #include "agent/registry/www_authenticate.hpp"
 #include "common/async_mutex.hpp"
 #include "common/http.hpp"
@@ -30,15 +31,12 @@ struct RegistryClientOptions {
 };
 
 // Keeps one connection per registry alive and sends one request at a time on it, with a timeout of
-// 30 s each. Registries on this host's loopback may use plain HTTP, as with the Engine. Goes the
-// ways that the Engine goes: mirrors first, insecure registries, its proxies if there are no
-// others.
+// 30 s each. Registries on this host's loopback may use plain HTTP, as with the Engine.
 //
-// More than 15 members: requests, authentication and backoff share the one connection per registry.
+// More than 15 members: each step of asking and of authenticating is a coroutine of its own.
 class RegistryClient final : public Registry {
  public:
   explicit RegistryClient(RegistryClientOptions options);
-  ~RegistryClient() override;
 
   // Replaces logins and proxies, from the next request on.
   void use(std::vector<RegistrySettings> registries, http::Proxies proxies);
@@ -57,9 +55,6 @@ class RegistryClient final : public Registry {
   void close();
 
  private:
-  struct Server;
-  class Use;
-  using ServerPtr = std::shared_ptr<Server>;
   using Login = std::optional<RegistryLogin>;
 
   // The Authorization header of a request. If `fresh`, it was just created from the login, so that
@@ -78,56 +73,43 @@ class RegistryClient final : public Registry {
     SteadyClock::time_point use_until;
   };
 
-  Result<ServerPtr> server_for(const std::string& registry, const asio::any_io_executor& executor);
-  Result<ServerPtr> mirror_at(const std::string& address, const asio::any_io_executor& executor);
   // Asks the mirrors of the reference's registry, if it has any, and then itself.
   template <class Answered>
   Task<Result<Answered>> ask_servers(ImageReference reference,
-                                     std::function<Task<Result<Answered>>(ServerPtr)> ask);
-  static Task<Result<std::shared_ptr<AsyncMutex::Guard>>> acquire_slot(ServerPtr server);
+                                     std::function<Task<Result<Answered>>(RegistryServerPtr)> ask);
+  static Task<Result<std::shared_ptr<AsyncMutex::Guard>>> acquire_slot(RegistryServerPtr server);
   // Runs the request once the requests before it are done.
   template <class Answered>
-  static Task<Result<Answered>> in_turn(ServerPtr server, std::string what,
+  static Task<Result<Answered>> in_turn(RegistryServerPtr server, std::string what,
                                         Task<Result<Answered>> asked);
-  Task<Result<std::string>> ask_with_login(ServerPtr server, ImageReference reference);
-  Task<Result<std::string>> ask_digest(ServerPtr server, ImageReference reference, Login login);
+  Task<Result<std::string>> ask_with_login(RegistryServerPtr server, ImageReference reference);
+  Task<Result<std::string>> ask_digest(RegistryServerPtr server, ImageReference reference,
+                                       Login login);
   // The image of an index for a platform; with its manifest, if that was there already.
   struct ChosenImage {
     std::string digest;
     std::string manifest;
   };
-  Task<Result<ChosenImage>> choose_image(ServerPtr server, ImageReference reference,
-                                         Platform wanted);
-  Task<Result<std::string>> ask_image_digest(ServerPtr server, ImageReference reference,
+  Task<Result<ChosenImage>> choose_image(RegistryServerPtr server, ImageReference reference,
+                                         Platform wanted, Login login);
+  Task<Result<std::string>> ask_image_digest(RegistryServerPtr server, ImageReference reference,
                                              Platform wanted);
-  Task<Result<ImageManifest>> ask_manifest(ServerPtr server, ImageReference reference,
+  Task<Result<ImageManifest>> ask_manifest(RegistryServerPtr server, ImageReference reference,
                                            Platform wanted);
   // Returns the body of `target` after verifying that it has the digest.
-  Task<Result<std::string>> get(ServerPtr server, ImageReference reference, std::string target,
-                                std::string digest, Login login);
+  Task<Result<std::string>> get(RegistryServerPtr server, ImageReference reference,
+                                std::string target, std::string digest, Login login);
   // Sends one request about the image, authenticating as necessary.
-  Task<Result<Answer>> ask(ServerPtr server, http::Request request, ImageReference reference,
-                           Login login);
-  Task<Result<Answer>> ask_with(ServerPtr server, http::Request request, ImageReference reference,
-                                Login login);
-  Task<Result<Authorization>> authorize(ServerPtr server, ImageReference reference, Login login);
-  Task<Result<Authorization>> get_token(ServerPtr server, ImageReference reference,
+  Task<Result<Answer>> ask(RegistryServerPtr server, http::Request request,
+                           ImageReference reference, Login login);
+  Task<Result<Answer>> ask_with(RegistryServerPtr server, http::Request request,
+                                ImageReference reference, Login login);
+  Task<Result<Authorization>> authorize(RegistryServerPtr server, ImageReference reference,
+                                        Login login);
+  Task<Result<Authorization>> get_token(RegistryServerPtr server, ImageReference reference,
                                         Challenge challenge, Login login);
-  // Sends one request and follows redirects.
-  Task<Result<http::Response>> exchange(ServerPtr server, http::Request request);
-  Task<Result<http::Response>> exchange_here(ServerPtr server, http::Request request);
-  Task<Result<http::Response>> send(ServerPtr server, http::Request request);
-  // Finds out whether the server may be without TLS.
-  Task<void> learn_security(ServerPtr server);
-  [[nodiscard]] http::TlsTrust trust_in(const Server& server) const;
-  [[nodiscard]] const http::Proxies& proxies() const;
-
   Logins logins_;
-  std::filesystem::path certificates_;
-  http::Proxies proxies_;
-  RegistryRoutes routes_;
-  http::Proxies engine_proxies_;
-  std::map<std::string, ServerPtr> servers_;   // by registry, or address of a mirror
+  RegistryServers servers_;
   std::map<std::string, CachedToken> tokens_;  // by realm, service, scope and login
 };
 
