@@ -14,7 +14,6 @@ using namespace std::chrono_literals;
 constexpr WorldTime max_absence = 10s;  // of the daemon, once it was killed
 constexpr WorldTime max_timeout = 35min;
 constexpr WorldTime least_peace = 10min;
-constexpr WorldTime max_peace = 1h;
 constexpr WorldTime night = 8h;
 
 // In some lives peace lasts, whether something goes on or not.

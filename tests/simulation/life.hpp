@@ -14,6 +14,8 @@
 namespace trimtab::simulation {
 
 inline constexpr const char* web_image = "acme/web:latest";
+// How long it may take until nothing more is to be expected.
+inline constexpr WorldTime max_peace = std::chrono::hours(1);
 
 class Life {
  public:
