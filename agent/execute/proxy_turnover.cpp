@@ -104,6 +104,36 @@ bool works(const Container& container) {
          container.health != Health::starting;
 }
 
+void ProxyTurnover::refuse(const Proxy& proxy, std::set<std::string> addresses) {
+  Refused& refused = refused_[proxy.container.id];
+  if (refused.addresses == addresses) return;
+  refused.addresses = std::move(addresses);
+  if (refused.addresses.empty()) return refused.refusal.reset();
+  auto begun = ConnectionRefusal::begin(proxy.container.pid, refused.addresses);
+  if (begun) {
+    refused.refusal = std::move(*begun);
+  } else if (!std::exchange(cannot_refuse_, true)) {
+    deps_.progress.note(fmt::format("if {} looks {} up at each request, some of them may fail: {}",
+                                    proxy.container.service, wanted_.service,
+                                    begun.error().text()));
+  }
+}
+
+void ProxyTurnover::pass_by(const std::vector<Proxy>& proxies,
+                            const std::vector<Container>& containers) {
+  for (const Proxy& proxy : proxies) {
+    std::set<std::string> addresses = left_;
+    for (const Container& container : containers) {
+      for (std::string& address : addresses_for(proxy, container)) {
+        // Docker gives an address that has become free to the next one.
+        if (works(container)) addresses.erase(address);
+        if (!works(container)) addresses.insert(std::move(address));
+      }
+    }
+    refuse(proxy, std::move(addresses));
+  }
+}
+
 // Sends the proxies' new requests to other containers, and waits until the last old request has
 // been answered.
 Task<Result<void>> ProxyTurnover::point(std::vector<Proxy> proxies, std::vector<Container> from,
@@ -142,7 +172,7 @@ Task<Result<void>> ProxyTurnover::point(std::vector<Proxy> proxies, std::vector<
   const Result<void> reloaded = co_await reload(pointed);
   if (!reloaded) co_return reloaded;
   pointed_ = true;
-  co_return co_await drain(pointed, outgoing);
+  co_return co_await drain(pointed, outgoing, std::move(to));
 }
 
 Task<Result<void>> ProxyTurnover::reload(std::vector<Proxy> proxies) {
@@ -168,12 +198,13 @@ Task<Result<void>> ProxyTurnover::reload(std::vector<Proxy> proxies) {
   co_return Result<void>();
 }
 
-Task<Result<void>> ProxyTurnover::drain(std::vector<Proxy> proxies,
-                                        std::set<std::string> addresses) {
+Task<Result<void>> ProxyTurnover::drain(std::vector<Proxy> proxies, std::set<std::string> addresses,
+                                        std::vector<Container> to) {
   const auto begun = SteadyClock::now();
   auto busy_at = begun;
+  bool refuses = false;
   for (;;) {
-    bool over = true;  // nothing that knew the old addresses is left
+    bool over = true;  // nothing that knew the old addresses alone is left
     // Something that knows them may still open a connection for a request that it is receiving.
     bool receiving = false;
     int open = 0;
@@ -187,6 +218,14 @@ Task<Result<void>> ProxyTurnover::drain(std::vector<Proxy> proxies,
     const auto now = SteadyClock::now();
     if (open > 0 || receiving) busy_at = now;
     const bool waited = now - begun >= reload_timeout;
+    // Those that knew the old addresses alone would have nothing else to connect to.
+    const bool may_refuse = over || (waited && !receiving);
+    if (may_refuse && !std::exchange(refuses, true)) {
+      left_.insert(addresses.begin(), addresses.end());
+      pass_by(proxies, to);
+      // What was connected meanwhile is seen at the next look.
+      continue;
+    }
     if (open == 0 && over) co_return Result<void>();
     if (waited && now - busy_at >= quiet_enough) co_return Result<void>();
     if (now - begun >= drain_timeout) {
@@ -214,9 +253,27 @@ Task<Result<void>> ProxyTurnover::free(std::vector<Proxy> proxies, std::size_t w
     const auto written = rewrite_in_place(proxy.container.hosts_path, freed);
     if (!written) co_return written;
   }
-  // The hosts file may have listed only one of several addresses.
-  if (pointed_ && working > 1) co_return co_await reload(std::move(proxies));
-  co_return Result<void>();
+  // The hosts file may have listed only one of several addresses, and an answer of the DNS that is
+  // still valid may name one where nothing answers any more.
+  Result<void> reloaded;
+  const bool knows_others = (pointed_ && working > 1) || !refused_.empty();
+  if (knows_others) reloaded = co_await reload(proxies);
+  if (reloaded && !refused_.empty()) co_await outlive_old_processes(std::move(proxies));
+  refused_.clear();
+  co_return reloaded;
+}
+
+// They keep to what they know until they have answered.
+Task<void> ProxyTurnover::outlive_old_processes(std::vector<Proxy> proxies) {
+  const auto end = SteadyClock::now() + reload_timeout;
+  const auto is_over = [&](const Proxy& proxy) {
+    return succession(workers_[proxy.container.id], processes_of(proxy.container.pid)).over;
+  };
+  while (SteadyClock::now() < end && !deps_.stop_requested) {
+    if (std::all_of(proxies.begin(), proxies.end(), is_over)) co_return;
+    const Result<void> slept = co_await sleep_for(look_again);
+    if (!slept) co_return;
+  }
 }
 
 }  // namespace trimtab

@@ -144,6 +144,8 @@ Task<Result<void>> RollingUpdate::wait_until_healthy() {
       gate.emplace(std::move(demand), now);
     }
     GateVerdict verdict = gate->observe(present->incoming, {}, now);
+    const std::vector<Proxy> proxies = proxies_of(*roll_.rendering, present->all, roll_.service);
+    turnover_.pass_by(proxies, present->incoming);
     if (verdict.state == GateVerdict::State::passed) co_return Result<void>();
     if (verdict.state == GateVerdict::State::failed) {
       const bool content = verdict.cause == FailureCause::release;

@@ -42,6 +42,8 @@ def test_twenty_deployments_lose_no_request_no_row_and_no_upload(shop, tmp_path)
     assert (missing, twice) == (set(), set())
     assert lost_uploads(shop, answers) == []
     assert shop.containers()["db"] == database
+    # The unit's sandbox lets the kernel refuse connections.
+    assert "may fail" not in shop.host.journal("trimtabd")
     # What was asked is what was to be asked, and every version has served.
     seconds = max(e["at"] + e["took"] for e in answers) - min(e["at"] for e in answers)
     assert len(answers) / seconds >= 200
