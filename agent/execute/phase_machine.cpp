@@ -22,6 +22,11 @@ Next give_up_forward(DeploymentPolicy policy) {
 
 }  // namespace
 
+bool has_touched(DeploymentEnd end) {
+  return end != DeploymentEnd::rejected && end != DeploymentEnd::postponed &&
+         end != DeploymentEnd::superseded;
+}
+
 PhaseResult failed_by(FailureCause cause) {
   return cause == FailureCause::release ? PhaseResult::failed_by_release
                                         : PhaseResult::failed_by_host;

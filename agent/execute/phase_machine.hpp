@@ -36,6 +36,9 @@ enum class DeploymentEnd {
   suspended,  // the host prevents rolling back: it stays in flight and is retried
 };
 
+// Whether the deployment may have changed containers.
+[[nodiscard]] bool has_touched(DeploymentEnd end);
+
 struct Next {
   std::optional<Phase> phase;        // to begin now
   std::optional<DeploymentEnd> end;  // else how it ended

@@ -35,14 +35,15 @@ bool is_untried(const Store& store, const ReleaseRecord& release) {
   return release.outcome == Outcome::in_progress && !is_in_flight;
 }
 
-// Returns the untried release that differs only in its number.
+// Returns the untried release that differs only in its number. One that was to be rejected, when
+// the daemon was killed, has no rendering.
 std::optional<int> untried_number(const Store& store, const Release& release) {
   for (const auto& [number, known] : store.releases()) {
     const bool is_same = known.content_key == release.content_key &&
                          known.inputs_key == release.inputs_key && known.commit == release.commit &&
                          known.ref == release.ref && known.project == release.project &&
                          known.compose == release.compose;
-    if (is_same && is_untried(store, known)) return number;
+    if (is_same && is_untried(store, known) && store.rendering(number)) return number;
   }
   return std::nullopt;
 }
@@ -275,7 +276,11 @@ void Reconciler::report_unrecorded() {
 }
 
 void Reconciler::on_deployment_ended(const DeploymentResult& result, const Begun& begun) {
-  probation_.on_deployment(deps_.store.current(), begun.gate_began, deps_.settings.gate.probation);
+  // What the current release has done meanwhile counts, where it was left alone.
+  if (has_touched(result.end)) {
+    probation_.on_deployment(deps_.store.current(), begun.gate_began,
+                             deps_.settings.gate.probation);
+  }
   if (result.end != DeploymentEnd::committed) upkeep_.check_images();
   const ReleaseRecord* const found = deps_.store.find(begun.release);
   if (found == nullptr) return;

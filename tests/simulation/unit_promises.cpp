@@ -104,6 +104,8 @@ void Life::check_stop() {
     unit_is_known_from_ = world_.now() + time_to_notice;
   }
   if (world_.faults.systemd_away) unit_is_known_from_ = world_.now() + time_to_notice;
+  // What Docker has started by the time that the daemon can know of the stop, a person may have.
+  if (is_stopped && world_.faults.systemd_away) stopped_since_ = wall_now();
   const bool goes_on = daemon_ && daemon_->stack().deployment();
   if (!is_stopped || goes_on || world_.now() < unit_is_known_from_) {
     return starts_while_stopped_.reset();

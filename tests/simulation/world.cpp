@@ -271,21 +271,24 @@ std::vector<Container> World::containers() const {
 
 // What says `always` comes back with it, whoever has stopped it.
 void World::restart_engine(WorldTime away) {
+  // One that is restarted before it is back remembers what ran before.
+  if (!faults.engine_away) comes_back_.clear();
   faults.engine_away = true;
-  std::vector<std::string> ran;
   for (auto& [id, container] : all) {
     const ContainerState state = container.seen.state;
     const bool runs = state == ContainerState::running || state == ContainerState::restarting;
     const std::string& policy = container.seen.restart_policy;
     const bool was_started = state != ContainerState::created;
-    if (policy == "always" ? was_started : runs && policy != "no") ran.push_back(id);
+    if (policy == "always" ? was_started : runs && policy != "no") comes_back_.insert(id);
     if (runs) end(container, 0, true);
   }
   if (on_engine_lost) on_engine_lost();
-  after(away, [this, ran] {
+  const int restart = ++engine_restarts_;
+  after(away, [this, restart] {
+    if (restart != engine_restarts_) return;
     faults.engine_away = false;
     engine_since = wall_now();
-    for (const std::string& id : ran) {
+    for (const std::string& id : comes_back_) {
       const auto found = all.find(id);
       if (found != all.end()) begin_life(found->second);
     }

@@ -173,6 +173,8 @@ class World {
   std::vector<std::string> story_;
   int images_made_ = 0;
   int containers_made_ = 0;
+  int engine_restarts_ = 0;
+  std::set<std::string> comes_back_;  // ids of containers, with the Engine
 };
 
 }  // namespace trimtab::simulation
