@@ -120,15 +120,17 @@ void ProxyTurnover::refuse(const Proxy& proxy, std::set<std::string> addresses) 
 }
 
 void ProxyTurnover::pass_by(const std::vector<Proxy>& proxies,
-                            const std::vector<Container>& containers) {
+                            const std::vector<Container>& avoided,
+                            const std::vector<Container>& used) {
   for (const Proxy& proxy : proxies) {
     std::set<std::string> addresses = left_;
-    for (const Container& container : containers) {
+    for (const Container& container : avoided) {
       for (std::string& address : addresses_for(proxy, container)) {
-        // Docker gives an address that has become free to the next one.
-        if (works(container)) addresses.erase(address);
-        if (!works(container)) addresses.insert(std::move(address));
+        addresses.insert(std::move(address));
       }
+    }
+    for (const Container& container : used) {
+      for (const std::string& address : addresses_for(proxy, container)) addresses.erase(address);
     }
     refuse(proxy, std::move(addresses));
   }
@@ -222,7 +224,7 @@ Task<Result<void>> ProxyTurnover::drain(std::vector<Proxy> proxies, std::set<std
     const bool may_refuse = over || (waited && !receiving);
     if (may_refuse && !std::exchange(refuses, true)) {
       left_.insert(addresses.begin(), addresses.end());
-      pass_by(proxies, to);
+      pass_by(proxies, {}, to);
       // What was connected meanwhile is seen at the next look.
       continue;
     }
@@ -255,12 +257,15 @@ Task<Result<void>> ProxyTurnover::free(std::vector<Proxy> proxies, std::size_t w
   }
   // The hosts file may have listed only one of several addresses, and an answer of the DNS that is
   // still valid may name one where nothing answers any more.
+  const bool knows_too_few = pointed_ && working > 1;
   Result<void> reloaded;
-  const bool knows_others = (pointed_ && working > 1) || !refused_.empty();
-  if (knows_others) reloaded = co_await reload(proxies);
+  if (knows_too_few || !refused_.empty()) reloaded = co_await reload(proxies);
   if (reloaded && !refused_.empty()) co_await outlive_old_processes(std::move(proxies));
   refused_.clear();
-  co_return reloaded;
+  if (reloaded || knows_too_few) co_return reloaded;
+  failure_.reset();
+  deps_.progress.note(reloaded.error().text());
+  co_return Result<void>();
 }
 
 // They keep to what they know until they have answered.

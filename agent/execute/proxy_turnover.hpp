@@ -43,8 +43,10 @@ class ProxyTurnover {
   ProxyTurnover(ProxyTurnoverDeps deps, Turnover wanted)
       : deps_(deps), wanted_(std::move(wanted)) {}
 
-  // New requests pass by those of the containers that do not work, until the next call.
-  void pass_by(const std::vector<Proxy>& proxies, const std::vector<Container>& containers);
+  // From now on new requests go to none of the first containers, nor to what they have left before;
+  // they may go to the others, also where Docker has given one of those an address that was left.
+  void pass_by(const std::vector<Proxy>& proxies, const std::vector<Container>& avoided,
+               const std::vector<Container>& used);
   // From these containers to those, and until the last old request is answered. cancelled where a
   // stop was requested; failure() may say more of other errors.
   Task<Result<void>> point(std::vector<Proxy> proxies, std::vector<Container> from,

@@ -144,8 +144,7 @@ Task<Result<void>> RollingUpdate::wait_until_healthy() {
       gate.emplace(std::move(demand), now);
     }
     GateVerdict verdict = gate->observe(present->incoming, {}, now);
-    const std::vector<Proxy> proxies = proxies_of(*roll_.rendering, present->all, roll_.service);
-    turnover_.pass_by(proxies, present->incoming);
+    pass_by_what_does_not_work(*present);
     if (verdict.state == GateVerdict::State::passed) co_return Result<void>();
     if (verdict.state == GateVerdict::State::failed) {
       const bool content = verdict.cause == FailureCause::release;
@@ -158,6 +157,18 @@ Task<Result<void>> RollingUpdate::wait_until_healthy() {
     co_await deps_.engine_changed.wait_until(gate->next_poll_at(SteadyClock::now()));
     if (deps_.stop_requested) co_return Error{Errc::cancelled, "stopped while rolling", {}};
   }
+}
+
+// Where no old container works either, a new one may be better than none.
+void RollingUpdate::pass_by_what_does_not_work(const Present& present) {
+  const bool others_work = std::any_of(present.outgoing.begin(), present.outgoing.end(), works);
+  std::vector<Container> avoided;
+  std::vector<Container> used;
+  for (const Container& container : present.incoming) {
+    (works(container) || !others_work ? used : avoided).push_back(container);
+  }
+  const std::vector<Proxy> proxies = proxies_of(*roll_.rendering, present.all, roll_.service);
+  turnover_.pass_by(proxies, avoided, used);
 }
 
 Task<void> RollingUpdate::note_failure(FailureCause cause, std::string reason) {

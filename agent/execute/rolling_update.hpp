@@ -90,6 +90,7 @@ class RollingUpdate {
   Task<Result<void>> tidy();
   Task<Result<void>> add(int up_to);
   Task<Result<void>> wait_until_healthy();
+  void pass_by_what_does_not_work(const Present& present);
   Task<void> note_failure(FailureCause cause, std::string reason);
   Task<Result<void>> remove_failed();
   Task<Result<void>> prune(std::size_t count);
