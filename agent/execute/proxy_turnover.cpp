@@ -122,18 +122,18 @@ void ProxyTurnover::refuse(const Proxy& proxy, std::set<std::string> addresses) 
 void ProxyTurnover::pass_by(const std::vector<Proxy>& proxies,
                             const std::vector<Container>& avoided,
                             const std::vector<Container>& used) {
+  // A container that has exited has no address any more, but answers that name it may be valid.
   for (const Proxy& proxy : proxies) {
-    std::set<std::string> addresses = left_;
     for (const Container& container : avoided) {
-      for (std::string& address : addresses_for(proxy, container)) {
-        addresses.insert(std::move(address));
-      }
+      for (std::string& address : addresses_for(proxy, container)) left_.insert(std::move(address));
     }
-    for (const Container& container : used) {
-      for (const std::string& address : addresses_for(proxy, container)) addresses.erase(address);
-    }
-    refuse(proxy, std::move(addresses));
   }
+  for (const Proxy& proxy : proxies) {
+    for (const Container& container : used) {
+      for (const std::string& address : addresses_for(proxy, container)) left_.erase(address);
+    }
+  }
+  for (const Proxy& proxy : proxies) refuse(proxy, left_);
 }
 
 // Sends the proxies' new requests to other containers, and waits until the last old request has
@@ -215,6 +215,7 @@ Task<Result<void>> ProxyTurnover::drain(std::vector<Proxy> proxies, std::set<std
           succession(workers_[proxy.container.id], processes_of(proxy.container.pid));
       if (!seen.over) over = false;
       if (seen.begun && !seen.over) receiving = true;
+      if (seen.begun) renewing_.insert(proxy.container.id);
       open += connections_of(proxy.container.pid, addresses);
     }
     const auto now = SteadyClock::now();
@@ -268,16 +269,21 @@ Task<Result<void>> ProxyTurnover::free(std::vector<Proxy> proxies, std::size_t w
   co_return Result<void>();
 }
 
-// They keep to what they know until they have answered.
+// They keep to what they know until they have answered. New ones may be long in coming on a busy
+// host; of a proxy that was not seen to start any they are not awaited.
 Task<void> ProxyTurnover::outlive_old_processes(std::vector<Proxy> proxies) {
-  const auto end = SteadyClock::now() + reload_timeout;
-  const auto is_over = [&](const Proxy& proxy) {
-    return succession(workers_[proxy.container.id], processes_of(proxy.container.pid)).over;
-  };
-  while (SteadyClock::now() < end && !deps_.stop_requested) {
-    if (std::all_of(proxies.begin(), proxies.end(), is_over)) co_return;
+  const auto begun = SteadyClock::now();
+  for (;;) {
+    const auto waited = SteadyClock::now() - begun;
+    const auto goes_on = [&](const Proxy& proxy) {
+      const Succession seen =
+          succession(workers_[proxy.container.id], processes_of(proxy.container.pid));
+      const bool comes = !seen.begun && renewing_.contains(proxy.container.id);
+      return !seen.over && waited < (comes ? drain_timeout : reload_timeout);
+    };
+    if (std::none_of(proxies.begin(), proxies.end(), goes_on)) co_return;
     const Result<void> slept = co_await sleep_for(look_again);
-    if (!slept) co_return;
+    if (!slept || deps_.stop_requested) co_return;
   }
 }
 

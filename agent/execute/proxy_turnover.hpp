@@ -43,8 +43,9 @@ class ProxyTurnover {
   ProxyTurnover(ProxyTurnoverDeps deps, Turnover wanted)
       : deps_(deps), wanted_(std::move(wanted)) {}
 
-  // From now on new requests go to none of the first containers, nor to what they have left before;
-  // they may go to the others, also where Docker has given one of those an address that was left.
+  // From now on new requests go to none of the first containers, nor to any that they have left
+  // before; they may go to the others, also where Docker has given one of those an address that was
+  // left.
   void pass_by(const std::vector<Proxy>& proxies, const std::vector<Container>& avoided,
                const std::vector<Container>& used);
   // From these containers to those, and until the last old request is answered. cancelled where a
@@ -68,12 +69,13 @@ class ProxyTurnover {
   bool pointed_ = false;  // whether a proxy was reloaded
   // Container → its processes before its reload, each with its parent.
   std::map<std::string, std::map<int, int>> workers_;
+  std::set<std::string> renewing_;  // containers of proxies that start new processes on a reload
   struct Refused {
     std::set<std::string> addresses;
     std::optional<ConnectionRefusal> refusal;
   };
   std::map<std::string, Refused> refused_;  // by container of a proxy
-  std::set<std::string> left_;              // addresses that new requests have left
+  std::set<std::string> left_;              // addresses that new requests do not go to
   bool cannot_refuse_ = false;
   std::optional<Failure> failure_;
 };
