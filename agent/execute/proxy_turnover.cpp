@@ -112,7 +112,11 @@ void ProxyTurnover::refuse(const Proxy& proxy, std::set<std::string> addresses) 
   auto begun = ConnectionRefusal::begin(proxy.container.pid, refused.addresses);
   if (begun) {
     refused.refusal = std::move(*begun);
-  } else if (!std::exchange(cannot_refuse_, true)) {
+    return;
+  }
+  // The one before may refuse an address that is in use by now.
+  refused.refusal.reset();
+  if (!std::exchange(cannot_refuse_, true)) {
     deps_.progress.note(fmt::format("if {} looks {} up at each request, some of them may fail: {}",
                                     proxy.container.service, wanted_.service,
                                     begun.error().text()));
@@ -226,7 +230,7 @@ Task<Result<void>> ProxyTurnover::drain(std::vector<Proxy> proxies, std::set<std
     if (may_refuse && !std::exchange(refuses, true)) {
       left_.insert(addresses.begin(), addresses.end());
       pass_by(proxies, {}, to);
-      // What was connected meanwhile is seen at the next look.
+      // Look again before anything ends: a connection may just have been opened.
       continue;
     }
     if (open == 0 && over) co_return Result<void>();
