@@ -327,29 +327,15 @@ def test_a_service_whose_mounted_file_changes_is_rolled(host, shop):
     assert shop.execute("api", "cat", "/greeting") == "two"
 # ---- Proxies that ask Docker's DNS at each request, and keep the answer for a time
 
-RESOLVING = """
-worker_processes 2;
-user nobody nogroup;
-error_log stderr notice;
-events {{ }}
-http {{
-  access_log off;
-  resolver 127.0.0.11 {valid} ipv6=off;
-  server {{
-    listen 80;
-    location / {{
-      set $api http://api:8080;
-      proxy_pass $api;
-    }}
-  }}
-}}
-"""
+RESOLVING = NGINX.replace("proxy_pass http://api:8080;",
+                          "set $api http://api:8080; proxy_pass $api;")
 
 
 # Without `valid` the answer is kept as long as Docker says, which is ten minutes.
 @pytest.mark.parametrize("valid", ["valid=2s", ""])
 def test_no_request_is_lost_behind_a_proxy_that_resolves_at_request_time(host, shop, valid):
-    shop.wait_commit(shop.push(None, {"nginx.conf": RESOLVING.format(valid=valid)}, "Resolve"))
+    resolver = f"resolver 127.0.0.11 {valid} ipv6=off;"
+    shop.wait_commit(shop.push(None, {"nginx.conf": RESOLVING.format(more=resolver)}, "Resolve"))
     with load(shop.port) as running:
         for version in "23":
             shop.wait_commit(shop.push(site(host, shop.port, version), message=f"To {version}"))
