@@ -159,7 +159,7 @@ Task<Result<void>> RollingUpdate::wait_until_healthy() {
   }
 }
 
-// Where no old container works either, a new one may be better than none.
+// If no old container works either, the new ones are not avoided: they may be able to answer.
 void RollingUpdate::pass_by_what_does_not_work(const Present& present) {
   const bool others_work = std::any_of(present.outgoing.begin(), present.outgoing.end(), works);
   std::vector<Container> avoided;

@@ -1,3 +1,4 @@
+// More than 400 lines, because all calls share one repository and what is known of its state.
 #include "agent/git/git_program.hpp"
 
 #include <fmt/core.h>

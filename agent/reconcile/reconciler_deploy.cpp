@@ -276,7 +276,8 @@ void Reconciler::report_unrecorded() {
 }
 
 void Reconciler::on_deployment_ended(const DeploymentResult& result, const Begun& begun) {
-  // What the current release has done meanwhile counts, where it was left alone.
+  // A deployment that touched nothing does not restart the current release's probation: crashes
+  // during the deployment count.
   if (has_touched(result.end)) {
     probation_.on_deployment(deps_.store.current(), begun.gate_began,
                              deps_.settings.gate.probation);

@@ -1,3 +1,5 @@
+// More than 400 lines, because asking for digests and manifests and authenticating share the
+// challenges and tokens of a registry.
 #include "agent/registry/registry_client.hpp"
 
 #include <fmt/core.h>
@@ -93,7 +95,7 @@ std::optional<RegistryLogin> usable(const KnownLogin& known) {
   return known ? *known : std::optional<RegistryLogin>();
 }
 
-// Where a refusal is due to a login which could not be obtained, tells why it could not.
+// If the registry denied access and its login could not be obtained, explains why not.
 Error explained(const std::string& registry, Error error, const KnownLogin& known) {
   if (known || error.code != Errc::denied) return error;
   const Error& no_login = known.error();
